@@ -1,0 +1,125 @@
+"""The verbs as functions: documents in, documents out. The command line and the UI call these."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from planner import __version__
+from planner.documents.finding import Finding
+from planner.documents.job import Job
+from planner.documents.load import Document, Loaded, load
+from planner.documents.placement import Inputs, Meta, Placement
+from planner.documents.recovery import RecoveryInputs, RecoveryPlan
+from planner.documents.source import DocumentError
+from planner.documents.write import digest, to_json
+from planner.flink.option_tables import option_table
+from planner.graph.declare import declare
+from planner.memory.profile import complete_profile
+from planner.place.capacity import ClusterError, hosts
+from planner.place.infeasible import Conflict, explain
+from planner.place.plan import plan
+from planner.place.problem import build_problem
+from planner.place.slots import job_slots, slot_resources
+from planner.place.solve import Progress, Status, Stop, solve
+from planner.place.stock import Mode, predict
+from planner.recover.plan import PlacementMismatchError, recovery_plan
+from planner.rules import run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from planner.documents.cluster import Cluster
+    from planner.documents.profile import ResourceProfile
+    from planner.graph.job import JobGraph
+
+__all__ = [
+    "ClusterError",
+    "Conflict",
+    "Document",
+    "DocumentError",
+    "Finding",
+    "Loaded",
+    "PlacementMismatchError",
+    "PlacementResult",
+    "Status",
+    "Stop",
+    "compile_job",
+    "load",
+    "place",
+    "recover",
+    "to_json",
+    "validate",
+]
+
+
+def validate(documents: Sequence[Loaded]) -> list[Finding]:
+    """Return what is wrong with ``documents``, jobs also against a cluster that is among them."""
+    return run.validate(documents, option_table)
+
+
+def compile_job(document: Job | ResourceProfile) -> tuple[ResourceProfile, JobGraph]:
+    """Return the complete profile of a job, or of a profile that was edited, and its job graph.
+
+    Raises:
+        ValueError: when the job is not valid (see `validate`).
+
+    """
+    return complete_profile(declare(document) if isinstance(document, Job) else document)
+
+
+@dataclass(frozen=True)
+class PlacementResult:
+    """A placement, or why there is none."""
+
+    status: Status
+    placement: Placement | None
+    conflict: Conflict | None = None
+
+
+def place(
+    document: Job | ResourceProfile,
+    cluster: Cluster,
+    stop: Stop,
+    progress: Progress = lambda *_: None,
+) -> PlacementResult:
+    """Place a job on a cluster so that the highest CPU utilisation is least, then the spread.
+
+    Raises:
+        ValueError: when the job is not valid (see `validate`).
+        ClusterError: when the figures of a TaskManager do not work out.
+
+    """
+    started = time.monotonic()
+    profile, job = compile_job(document)
+    slots, resources = job_slots(profile, job), slot_resources(profile)
+    problem = build_problem(slots, resources, hosts(cluster), cluster.spec.reserve.task_managers)
+    conflict = explain(problem, quick=True)
+    if conflict is not None:
+        return PlacementResult(Status.INFEASIBLE, None, conflict)
+    result = solve(problem, stop, progress)
+    if result.solution is None:
+        found = explain(problem, quick=False) if result.status is Status.INFEASIBLE else None
+        return PlacementResult(result.status, None, found)
+    stock = {mode.value: predict(problem, slots, mode, stop.seed) for mode in Mode}
+    inputs = Inputs(profile=digest(profile), cluster=digest(cluster))
+    placement = plan(profile, job, problem, slots, result, stock, inputs)
+    seconds = round(time.monotonic() - started, 3)
+    meta = Meta(seconds=seconds, seed=stop.seed, workers=stop.workers, planner_version=__version__)
+    return PlacementResult(result.status, placement.model_copy(update={"meta": meta}))
+
+
+def recover(document: Job | ResourceProfile, placement: Placement) -> RecoveryPlan:
+    """Return what the loss of each TaskManager of ``placement`` restarts.
+
+    Raises:
+        ValueError: when the job is not valid.
+        PlacementMismatchError: when the placement is of another job.
+
+    """
+    profile, job = compile_job(document)
+    inputs = RecoveryInputs(
+        profile=digest(profile), placement=digest(placement.model_copy(update={"meta": None}))
+    )
+    return recovery_plan(profile, job, placement, inputs)

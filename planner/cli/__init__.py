@@ -1,0 +1,17 @@
+"""The command line. Verbs load what they need only when they run."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run planner; an interrupt or a closed pipe ends it quietly."""
+    from planner.cli.app import app
+
+    try:
+        app(prog_name="planner")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

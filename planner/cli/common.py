@@ -1,0 +1,258 @@
+"""What verbs share: reading inputs, writing results, reporting findings, exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from planner.documents.cluster import Cluster
+    from planner.documents.finding import Finding
+    from planner.documents.job import Job
+    from planner.documents.load import Loaded
+    from planner.documents.profile import ResourceProfile
+
+STDIN = "-"
+PROFILE_PATTERN = "*.profile.json"
+
+
+class Exit(IntEnum):
+    """What planner's exit code says."""
+
+    OK = 0
+    FINDINGS = 1
+    USAGE = 2
+    INFEASIBLE = 3
+    TIME = 4
+
+
+JobArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[JOB]",
+        help="Job or ResourceProfile; - reads stdin. Default: *.profile.json or job.yaml here.",
+    ),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all."),
+]
+
+
+def say(text: str) -> None:
+    """Print a summary or a problem for people, to stderr."""
+    sys.stderr.write(text if text.endswith("\n") else text + "\n")
+
+
+def fail(message: str, code: Exit = Exit.USAGE) -> NoReturn:
+    """Say what is wrong and end."""
+    say(f"planner: {message}")
+    raise typer.Exit(code)
+
+
+def emit(text: str, output: Path | None = None) -> None:
+    """Write a result to ``output``, or to stdout."""
+    if output is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    try:
+        write_whole(output, text)
+    except OSError as error:
+        fail(f"cannot write {output}: {error.strerror or error}")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` so that a reader sees the old file or the new one, never half of it.
+
+    Raises:
+        OSError: when the folder does not allow it; the old file is then untouched.
+
+    """
+    if path.exists() and not path.is_file():  # a device or a pipe cannot be replaced
+        path.write_text(text, encoding="utf-8")
+        return
+    target = path.resolve()
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+        os.chmod(name, mode)
+        os.replace(name, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def wants_color(stream_is_terminal: bool) -> bool:
+    """Tell whether to colour: on a terminal, unless NO_COLOR is set."""
+    return stream_is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def automatic_format(chosen: str) -> str:
+    """Return text on a terminal and json elsewhere where the user leaves it to planner."""
+    if chosen != "auto":
+        return chosen
+    return "text" if sys.stdout.isatty() else "json"
+
+
+def read_bytes(name: str) -> bytes:
+    """Return the content of a file, or of stdin for ``-``.
+
+    Raises:
+        OSError: when it cannot be read.
+
+    """
+    from planner.documents.source import MAX_BYTES
+
+    if name == STDIN:
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    with open(name, "rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+class Inputs:
+    """Documents that a verb read, and the texts that findings point into."""
+
+    def __init__(self) -> None:
+        self.loaded: list[Loaded] = []
+        self.findings: list[Finding] = []
+        self.texts: dict[str, str] = {}
+        self.unreadable = False
+
+    def read(self, name: str, shown: str | None = None) -> list[Loaded]:
+        """Read one file; what is wrong with it is kept in ``findings``."""
+        from planner.documents.finding import Finding, Severity
+        from planner.documents.load import DocumentError, load
+
+        shown = shown or ("<stdin>" if name == STDIN else name)
+        self.texts.setdefault(shown, "")
+        try:
+            raw = read_bytes(name)
+        except OSError as error:
+            self.unreadable = True
+            reason = (
+                "is a directory"
+                if isinstance(error, IsADirectoryError)
+                else (error.strerror or str(error)).lower()
+            )
+            hint = (
+                "name the documents in it"
+                if isinstance(error, IsADirectoryError)
+                else "check the path and its permissions"
+            )
+            self.findings.append(Finding("DOC000", Severity.ERROR, f"cannot be read: {reason}", hint, shown))
+            return []
+        self.texts[shown] = raw[: 2**22].decode("utf-8-sig", "replace")
+        try:
+            loaded = load(raw, shown)
+        except DocumentError as error:
+            self.unreadable = True
+            self.findings += error.findings
+            return []
+        self.loaded += loaded
+        return loaded
+
+    def stop_on(self, findings: Sequence[Finding]) -> None:
+        """Report ``findings`` on stderr and end if one of them is an error."""
+        from planner.documents.finding import Severity
+        from planner.report.findings import text
+
+        errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+        if errors:
+            say(text(errors, self.texts))
+            raise typer.Exit(Exit.USAGE if self.unreadable else Exit.FINDINGS)
+
+
+def default_job() -> str:
+    """Return the job of the current folder: its only profile, else job.yaml."""
+    profiles = sorted(str(path) for path in Path().glob(PROFILE_PATTERN))
+    if len(profiles) == 1:
+        return profiles[0]
+    if len(profiles) > 1:
+        fail(f"there are several profiles here, name one: {', '.join(profiles[:5])}")
+    found = next((name for name in ("job.yaml", "job.yml", "job.json") if Path(name).exists()), None)
+    if found is None:
+        fail(
+            f"there is no {PROFILE_PATTERN} and no job.yaml here; name a job, as in: planner place path/to/job.yaml"
+        )
+    return found
+
+
+def default_cluster() -> str:
+    """Return the cluster of the current folder."""
+    found = next(
+        (name for name in ("cluster.yaml", "cluster.yml", "cluster.json") if Path(name).exists()),
+        None,
+    )
+    if found is None:
+        fail("there is no cluster.yaml here; name one with --cluster FILE")
+    return found
+
+
+def pick_job(inputs: Inputs, name: str) -> Job | ResourceProfile:
+    """Read the job or profile in a file; end with findings if there is none."""
+    from planner.documents.job import Job
+    from planner.documents.profile import ResourceProfile
+
+    loaded = inputs.read(name)
+    found = [entry.document for entry in loaded if isinstance(entry.document, (Job, ResourceProfile))]
+    if len(found) == 1:
+        return found[0]
+    _no_document(inputs, loaded, name, "Job or ResourceProfile", len(found))
+    return None
+
+
+def pick_cluster(inputs: Inputs, name: str) -> Cluster:
+    """Read the cluster in a file; end with findings if there is none."""
+    from planner.documents.cluster import Cluster
+
+    loaded = inputs.read(name)
+    found = [entry.document for entry in loaded if isinstance(entry.document, Cluster)]
+    if len(found) == 1:
+        return found[0]
+    _no_document(inputs, loaded, name, "Cluster", len(found))
+    return None
+
+
+def _no_document(inputs: Inputs, loaded: Iterable[Loaded], name: str, wanted: str, count: int) -> NoReturn:
+    inputs.stop_on([*inputs.findings, *(finding for entry in loaded for finding in entry.findings)])
+    fail(f"{name} holds {'more than one' if count else 'no'} {wanted}")
+
+
+def progress(description: str) -> contextlib.AbstractContextManager[Callable[[str], None]]:
+    """Return a spinner on stderr that tells what is being done, nothing where nobody watches."""
+    if not sys.stderr.isatty():
+        return contextlib.nullcontext(lambda _: None)
+    return _Spinner(description)
+
+
+class _Spinner(contextlib.AbstractContextManager[Callable[[str], None]]):
+    def __init__(self, description: str) -> None:
+        from rich.console import Console
+
+        console = Console(stderr=True, no_color=not wants_color(True))
+        self._status = console.status(description)
+
+    def __enter__(self) -> Callable[[str], None]:
+        self._status.start()
+        return lambda text: self._status.update(text)
+
+    def __exit__(self, *_: object) -> None:
+        self._status.stop()

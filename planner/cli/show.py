@@ -1,0 +1,47 @@
+"""``planner show``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from planner.cli.common import Inputs, JobArgument, OutputOption, default_job, emit, pick_job
+
+
+class Format(StrEnum):
+    """How to draw a job."""
+
+    TEXT = "text"
+    MERMAID = "mermaid"
+
+
+def show(
+    job: JobArgument = None,
+    output: OutputOption = None,
+    output_format: Annotated[
+        Format, typer.Option("--format", help="Tables, or a Mermaid flowchart.")
+    ] = Format.TEXT,
+) -> None:
+    r"""Show the job graph that Flink will run.
+
+    \b
+    Examples:
+      planner show job.yaml
+      planner show job.yaml --format mermaid >> README.md
+    """
+    inputs = Inputs()
+    document = pick_job(inputs, job or default_job())
+    from planner import api
+
+    inputs.stop_on(api.validate(inputs.loaded))
+    profile, graph = api.compile_job(document)
+    if output_format is Format.MERMAID:
+        from planner.report.mermaid import flowchart
+
+        emit(flowchart(profile, graph), output)
+    else:
+        from planner.report.text import group_table, job_table, render
+
+        emit(render(job_table(profile, graph), group_table(profile)), output)

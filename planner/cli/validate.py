@@ -1,0 +1,107 @@
+"""``planner validate``."""
+
+from __future__ import annotations
+
+import glob
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from planner.cli.common import STDIN, Exit, Inputs, OutputOption, default_job, emit, fail, say
+
+
+class Format(StrEnum):
+    """How to print findings."""
+
+    TEXT = "text"
+    CONCISE = "concise"
+    JSON = "json"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    JUNIT = "junit"
+    SARIF = "sarif"
+
+
+class Level(StrEnum):
+    """From which severity on findings fail the run."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+    NEVER = "never"
+
+
+def validate(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE]...", help="Documents, globs, or - for stdin."),
+    ] = None,
+    output_format: Annotated[
+        Format, typer.Option("--format", help="How to print findings.", envvar="PLANNER_FORMAT")
+    ] = Format.TEXT,
+    fail_on: Annotated[Level, typer.Option(help="Exit with 1 from this severity on.")] = Level.ERROR,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="Leave out a code or all with a prefix; repeatable."),
+    ] = None,
+    stdin_filename: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What to call stdin in findings.")
+    ] = None,
+    output: OutputOption = None,
+) -> None:
+    r"""Check documents: their form, and what Flink would do with them.
+
+    A job is also checked against the cluster when exactly one is among the files.
+    A comment `# planner: ignore[CODE]` suppresses findings of its line.
+
+    \b
+    Examples:
+      planner validate job.yaml cluster.yaml
+      planner validate 'jobs/**/*.yaml' --format sarif -o planner.sarif
+      cat job.yaml | planner validate - --stdin-filename job.yaml
+      planner validate job.yaml --fail-on warning --ignore OPS
+    """
+    names = _expand(files) if files else _defaults()
+    inputs = Inputs()
+    for name in names:
+        inputs.read(name, stdin_filename if name == STDIN else None)
+    from planner import api
+    from planner.documents.finding import Severity, sort_findings
+    from planner.report.findings import FORMATS, summary
+    from planner.rules.run import at_least
+
+    prefixes = tuple(
+        code.strip().upper() for entry in ignore or () for code in entry.split(",") if code.strip()
+    )
+    found = sort_findings([*inputs.findings, *api.validate(inputs.loaded)])
+    found = [finding for finding in found if not finding.code.startswith(prefixes)] if prefixes else found
+    emit(FORMATS[output_format](found, inputs.texts), output)
+    say(summary(found, len(names)))
+    if inputs.unreadable:
+        raise typer.Exit(Exit.USAGE)
+    if fail_on is not Level.NEVER and at_least(found, Severity(fail_on.value)):
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _defaults() -> list[str]:
+    cluster = next(
+        (name for name in ("cluster.yaml", "cluster.yml", "cluster.json") if Path(name).exists()),
+        None,
+    )
+    return [default_job(), *([cluster] if cluster else [])]
+
+
+def _expand(files: list[str]) -> list[str]:
+    """Expand globs that the shell left alone; a name without a match stays, to be reported as missing."""
+    names: list[str] = []
+    for entry in files:
+        if entry != STDIN and not Path(entry).exists() and glob.has_magic(entry):
+            matches = sorted(name for name in glob.glob(entry, recursive=True) if Path(name).is_file())
+            if not matches:
+                fail(f"no file matches {entry}")
+            names += matches
+        else:
+            names.append(entry)
+    return list(dict.fromkeys(names))

@@ -1,0 +1,1 @@
+"""The five documents: Job, ResourceProfile, Cluster, Placement, RecoveryPlan."""

@@ -1,0 +1,101 @@
+"""The Cluster document: the TaskManagers that there are, one by one or as classes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from planner.documents.base import (
+    Amount,
+    Envelope,
+    Metadata,
+    Model,
+    Name,
+    PositiveCpu,
+    PositiveSize,
+    Size,
+    Text,
+)
+from planner.documents.job import Configuration
+
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Slots = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class Memory(Model):
+    """Memory of a TaskManager: its whole process or Flink size, or Flink's parts of it.
+
+    Names are those of Flink's ``taskmanager.memory.*.size`` options in camelCase.
+    """
+
+    process: PositiveSize | None = None
+    flink: PositiveSize | None = None
+    framework_heap: Size | None = None
+    framework_off_heap: Size | None = None
+    task_heap: Size | None = None
+    task_off_heap: Size | None = None
+    managed: Size | None = None
+    network: Size | None = None
+    jvm_metaspace: Size | None = None
+    jvm_overhead: Size | None = None
+
+
+class TaskManagerShape(Model):
+    """What a TaskManager offers; ``slots`` limits the plan, Flink does not limit fine-grained slots."""
+
+    cpu: PositiveCpu
+    memory: Memory
+    slots: Slots | None = None
+    external: dict[Name, Amount] = {}
+    labels: dict[str, Text] = {}
+    flink_configuration: Configuration = {}
+
+
+class TaskManagerClass(TaskManagerShape):
+    """Equal TaskManagers: ``count`` of them, or ``min`` to ``max`` that may be asked for."""
+
+    name: Name
+    count: Count | None = None
+    min: Count | None = None
+    max: Count | None = None
+    price: Annotated[float, Field(ge=0)] | None = None
+
+
+class TaskManager(Model):
+    """One TaskManager by its id: of a class, or with its own figures."""
+
+    id: Name
+    class_: Name | None = Field(default=None, alias="class")
+    cpu: PositiveCpu | None = None
+    memory: Memory | None = None
+    slots: Slots | None = None
+    external: dict[Name, Amount] | None = None
+    labels: dict[str, Text] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"id": value} if isinstance(value, str) else value
+
+
+class Reserve(Model):
+    """What the plan keeps free: TaskManagers that may fail while everything still fits."""
+
+    task_managers: Annotated[int, Field(ge=0, le=100_000)] = 0
+
+
+class ClusterSpec(Model):
+    """The TaskManagers of a cluster."""
+
+    task_manager_classes: list[TaskManagerClass] = []
+    task_managers: list[TaskManager] = []
+    reserve: Reserve = Reserve()
+
+
+class Cluster(Envelope):
+    """The TaskManagers that a job may be placed on."""
+
+    kind: Literal["Cluster"]
+    metadata: Metadata
+    spec: ClusterSpec

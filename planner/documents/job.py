@@ -1,0 +1,201 @@
+"""The Job document: what a person declares about a Flink job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+
+from planner.documents.base import (
+    Amount,
+    Cpu,
+    Duration,
+    Envelope,
+    Metadata,
+    Model,
+    Name,
+    Parallelism,
+    PositiveCpu,
+    PositiveSize,
+    Size,
+    Text,
+    scalar_text,
+)
+from planner.documents.vocabulary import (
+    BackendField,
+    ChainingField,
+    Exchange,
+    ExchangeField,
+    JobType,
+    JobTypeField,
+    ShipField,
+    UseCase,
+    UseCaseField,
+)
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
+DEFAULT_GROUP = "default"
+"""The slot sharing group of everything that names none (`StreamGraphGenerator`)."""
+
+
+def flatten_configuration(value: Any) -> Any:
+    """Turn Flink's nested ``config.yaml`` style into flat keys with the text of their values."""
+    if not isinstance(value, dict):
+        return value
+    flat: dict[str, str] = {}
+
+    def visit(prefix: str, item: Any) -> None:
+        if isinstance(item, dict) and item:
+            for key, child in item.items():
+                visit(f"{prefix}.{key}" if prefix else str(key), child)
+        elif isinstance(item, list):
+            flat[prefix] = ";".join(scalar_text(part) for part in item)
+        else:
+            flat[prefix] = scalar_text(item)
+
+    visit("", value)
+    return flat
+
+
+Configuration = Annotated[
+    dict[str, str],
+    BeforeValidator(flatten_configuration),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": "Flink options by key, flat or nested as in Flink's config.yaml.",
+        }
+    ),
+]
+
+
+class Resources(Model):
+    """What one slot of a group, or one subtask of an operator, is given."""
+
+    cpu: PositiveCpu | None = None
+    heap: PositiveSize | None = None
+    off_heap: Size | None = None
+    managed: dict[UseCaseField, Size] | None = None
+    external: dict[Name, Amount] = {}
+
+
+class SlotSharingGroup(Model):
+    """A slot sharing group; ``resources`` are those of one slot."""
+
+    name: Name
+    resources: Resources | None = None
+
+
+class State(Model):
+    """State that an operator keeps over all its subtasks."""
+
+    backend: BackendField | None = None
+    size: Size | None = None
+
+
+class Load(Model):
+    """What one subtask of an operator uses and handles, measured or declared."""
+
+    cpu: Cpu | None = None
+    records_per_second: Annotated[float, Field(ge=0)] | None = None
+    bytes_per_record: Annotated[float, Field(ge=0)] | None = None
+
+
+class Input(Model):
+    """An edge into an operator; written short as the id of the operator it comes from."""
+
+    from_: Name = Field(alias="from")
+    ship: ShipField | None = None
+    exchange: ExchangeField = Exchange.UNDEFINED
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"from": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        full = handler.resolve_ref_schema(handler(schema))
+        return {"anyOf": [{"type": "string", "minLength": 1}, {**full}]}
+
+
+class Operator(Model):
+    """One operator of the job: a node of Flink's stream graph."""
+
+    id: Name
+    uid: Name | None = None
+    name: Name | None = None
+    kind: Text = "operator"
+    parallelism: Parallelism | None = None
+    max_parallelism: Parallelism | None = None
+    chaining: ChainingField | None = None
+    group: Name | None = None
+    resources: Resources | None = None
+    inputs: list[Input] = []
+    state: State | None = None
+    load: Load | None = None
+
+
+class Checkpointing(Model):
+    """Checkpoint settings, in the words of Flink's ``execution.checkpointing.*`` options."""
+
+    interval: Duration | None = None
+    timeout: Duration | None = None
+    min_pause: Duration | None = None
+    mode: Text | None = None
+    dir: Text | None = None
+    incremental: bool | None = None
+    unaligned: bool | None = None
+
+
+class Restart(Model):
+    """Restart strategy, in the words of Flink's ``restart-strategy.*`` options."""
+
+    strategy: Literal["none", "fixed-delay", "failure-rate", "exponential-delay"]
+    attempts: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    delay: Duration | None = None
+    failures_per_interval: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    interval: Duration | None = None
+    initial_backoff: Duration | None = None
+    max_backoff: Duration | None = None
+
+
+class JobSpec(Model):
+    """The job itself."""
+
+    type: JobTypeField = JobType.STREAMING
+    flink_version: Annotated[Text, Field(pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")] = "2.2"
+    parallelism: Parallelism | None = None
+    max_parallelism: Parallelism | None = None
+    flink_configuration: Configuration = {}
+    checkpointing: Checkpointing | None = None
+    restart: Restart | None = None
+    slot_sharing_groups: list[SlotSharingGroup] = []
+    operators: Annotated[list[Operator], Field(min_length=1)]
+
+
+class Job(Envelope):
+    """A Flink job as a person declares it."""
+
+    kind: Literal["Job"]
+    metadata: Metadata
+    spec: JobSpec
+
+
+__all__ = [
+    "Checkpointing",
+    "Input",
+    "Job",
+    "JobSpec",
+    "Load",
+    "Operator",
+    "Resources",
+    "Restart",
+    "SlotSharingGroup",
+    "State",
+    "UseCase",
+]

@@ -1,0 +1,118 @@
+"""The Placement document: how many slots of which group stand on which TaskManager."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from planner.documents.base import Amount, Cpu, Envelope, Metadata, Model, Name, Size, Text
+
+
+class Inputs(Model):
+    """SHA-256 of the documents that a plan was made from."""
+
+    profile: Text
+    cluster: Text
+
+
+class ObjectiveLevel(Model):
+    """One level of the objective with the bound that proves how good it is."""
+
+    name: Text
+    value: float
+    bound: float | None = None
+    bound_kind: Text | None = None
+    gap: float | None = None
+    status: Literal["optimal", "feasible", "unknown"]
+
+
+class Imbalance(Model):
+    """CPU utilisation over the TaskManagers that the plan may use (load / capacity)."""
+
+    max: float
+    mean: float
+    min: float
+    max_over_mean: float
+    spread: float
+    cv: float
+
+
+class Slot(Model):
+    """One slot with the subtasks Flink lets share it (``operator/subtask`` of each chain's head)."""
+
+    group: Name
+    subtasks: list[Text]
+
+
+class PlacedLoad(Model):
+    """What the slots of a TaskManager take together."""
+
+    cpu: Cpu
+    cpu_reserved: Cpu
+    heap: Size
+    off_heap: Size
+    managed: Size
+    network: Size
+    external: dict[Name, Amount] = {}
+
+
+class PlacedMemory(Model):
+    """Memory configuration of a TaskManager, as Flink's own start script would print it."""
+
+    jvm_arguments: list[Text]
+    dynamic_options: dict[str, Text]
+
+
+class PlacedTaskManager(Model):
+    """What the plan puts on one TaskManager."""
+
+    id: Name
+    class_: Name | None = Field(alias="class")
+    quotas: dict[Name, int]
+    slots: list[Slot]
+    load: PlacedLoad
+    utilisation: dict[str, float]
+    memory: PlacedMemory | None = None
+
+
+class StockStrategy(Model):
+    """What Flink's own slot allocation would do with the same slots and TaskManagers."""
+
+    max: float | None = None
+    lowest: float | None = None
+    highest: float | None = None
+    fits: bool
+
+
+class SlotLoad(Model):
+    """Range of the CPU utilisation where slots of one group carry unequal load.
+
+    Flink decides which slot of a group lands on which of its TaskManagers.
+    """
+
+    best: float
+    worst: float
+
+
+class Meta(Model):
+    """Facts about the run that made the plan."""
+
+    seconds: float
+    seed: int
+    workers: int
+    planner_version: Text
+
+
+class Placement(Envelope):
+    """A plan: every slot of the job on a TaskManager."""
+
+    kind: Literal["Placement"]
+    metadata: Metadata
+    inputs: Inputs
+    objective: list[ObjectiveLevel]
+    imbalance: Imbalance
+    slot_load: SlotLoad | None = None
+    task_managers: list[PlacedTaskManager]
+    stock_flink: dict[Literal["none", "slots", "tasks", "minResources"], StockStrategy]
+    meta: Meta | None = None

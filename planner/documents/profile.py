@@ -1,0 +1,172 @@
+"""The ResourceProfile document: stream graph and resources, in the words of the public expert mode.
+
+``ssgProfiles``, ``nodes``, ``edges`` and ``vertices`` have the meaning of the official document, which
+others write too, so fields that planner does not know are kept there. All of planner's own fields
+stand under ``planner``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from planner.documents.base import (
+    Amount,
+    Cpu,
+    Foreign,
+    Metadata,
+    Model,
+    Name,
+    Parallelism,
+    Size,
+    Text,
+)
+from planner.documents.job import Configuration, Load, Resources, State
+from planner.documents.vocabulary import (
+    ChainingField,
+    ExchangeField,
+    JobType,
+    JobTypeField,
+    ShipField,
+    UseCaseField,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UnknownField = tuple[tuple[str | int, ...], list[str]]
+"""The path of a field that planner does not know, and the names that it knows there."""
+
+
+def unknown_fields(model: Foreign, path: tuple[str | int, ...] = ()) -> Iterator[UnknownField]:
+    """Return the fields of a profile that planner does not know."""
+    known = [field.alias or name for name, field in type(model).model_fields.items()]
+    for name in model.model_extra or {}:
+        yield (*path, name), known
+    for name, field in type(model).model_fields.items():
+        value, here = getattr(model, name), (*path, field.alias or name)
+        if isinstance(value, Foreign):
+            yield from unknown_fields(value, here)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, Foreign):
+                    yield from unknown_fields(item, (*here, index))
+
+
+class SsgProfile(Foreign):
+    """Resources of one slot of a slot sharing group."""
+
+    name: Name
+    cpu: Cpu | None = None
+    heap: Size | None = None
+    off_heap: Size | None = None
+    managed: dict[UseCaseField, Size] = {}
+    extended: dict[Name, Amount] = {}
+
+
+class NodeProfile(Foreign):
+    """Group and parallelism of a node."""
+
+    group: Name = "default"
+    parallelism: Parallelism
+    max_parallelism: Parallelism | None = None
+    min_parallelism: Parallelism = 1
+    chaining: ChainingField | None = None
+
+
+class NodeFields(Model):
+    """What planner knows of a node beyond the official fields.
+
+    ``defaults`` names the fields that nobody set, so that they follow when another one is edited.
+    """
+
+    operator: Name
+    uid: Name | None = None
+    kind: Text = "operator"
+    state: State | None = None
+    load: Load | None = None
+    resources: Resources | None = None
+    defaults: list[Literal["maxParallelism", "group"]] | None = None
+
+
+class Node(Foreign):
+    """An operator; ``id`` is dense from 1."""
+
+    id: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    type: Text = ""
+    desc: Text = ""
+    profile: NodeProfile
+    state: Any = None
+    planner: NodeFields | None = None
+
+
+class EdgeFields(Model):
+    """What planner knows of an edge: its place among the consumer's inputs, and who chose the strategy."""
+
+    input: Annotated[int, Field(ge=0)] = 0
+    default: bool = False
+
+
+class Edge(Foreign):
+    """A connection of two nodes."""
+
+    source: int
+    target: int
+    mode: ExchangeField
+    strategy: ShipField
+    planner: EdgeFields | None = None
+
+
+class VertexInput(Model):
+    """What a job vertex reads."""
+
+    vertex: Text
+    ship: ShipField
+    pattern: Literal["POINTWISE", "ALL_TO_ALL"]
+    type: Text
+
+
+class VertexFields(Model):
+    """A job vertex as Flink compiles it: derived, for readers and comparing; edits change nothing."""
+
+    id: Text
+    name: Text
+    nodes: list[int]
+    group: Name
+    parallelism: int
+    max_parallelism: int
+    region: int
+    inputs: list[VertexInput] = []
+
+
+class SlotFields(Model):
+    """Derived figures of a group: how many slots, and what one of them takes."""
+
+    slots: int
+    network: Size | None = None
+    load: Cpu | None = None
+    explanation: list[Text] = []
+
+
+class PlannerFields(Model):
+    """What the official document has no place for."""
+
+    type: JobTypeField = JobType.STREAMING
+    flink_version: Text = "2.2"
+    flink_configuration: Configuration = {}
+    groups: dict[str, SlotFields] = {}
+    vertices: list[VertexFields] = []
+
+
+class ResourceProfile(Foreign):
+    """The stream graph with the resources of every slot sharing group."""
+
+    api_version: Literal["planner/v1"] | None = None
+    kind: Literal["ResourceProfile"] | None = None
+    metadata: Metadata | None = None
+    ssg_profiles: list[SsgProfile] = []
+    nodes: Annotated[list[Node], Field(min_length=1)]
+    edges: list[Edge] = []
+    vertices: dict[str, list[int]] = {}
+    planner: PlannerFields | None = None

@@ -1,0 +1,73 @@
+"""The RecoveryPlan document: what each failure restarts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from planner.documents.base import Envelope, Metadata, Model, Name, Text
+
+
+class RecoveryInputs(Model):
+    """SHA-256 of the documents that a plan was made from."""
+
+    profile: Text
+    placement: Text
+
+
+class RegionPart(Model):
+    """Subtasks of one vertex, written as ranges: ``0-7,9``."""
+
+    vertex: Text
+    id: Text
+    subtasks: Text
+
+
+class Region(Model):
+    """A pipelined region: subtasks that restart together."""
+
+    id: int
+    size: int
+    parts: list[RegionPart]
+
+
+class Restarted(Model):
+    """How much of the job restarts."""
+
+    subtasks: int
+    share: float
+
+
+class Failure(Model):
+    """The loss of one TaskManager.
+
+    Which slot of a group stands on which of its TaskManagers is Flink's choice, so ``restarted``
+    is for the assignment in the placement and ``worst`` for the worst one with the same quotas.
+    """
+
+    task_manager: Name
+    lost: int
+    regions: list[int]
+    restarted: Restarted
+    worst: Restarted
+    full_restart: Restarted
+
+
+class RestartStrategy(Model):
+    """The back-off strategy that the job's configuration gives, and where it comes from."""
+
+    type: Text
+    options: dict[str, Text]
+    source: Text
+
+
+class RecoveryPlan(Envelope):
+    """Restart regions and what each failure restarts."""
+
+    kind: Literal["RecoveryPlan"]
+    metadata: Metadata
+    inputs: RecoveryInputs
+    failover_strategy: Literal["region", "full"]
+    restart_strategy: RestartStrategy
+    subtasks: int
+    regions: list[Region]
+    failures: list[Failure]

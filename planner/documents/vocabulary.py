@@ -1,0 +1,95 @@
+"""Flink's own words, as they stand in documents. Input takes any case, output is Flink's."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+E = TypeVar("E", bound=StrEnum)
+
+
+class Ship(StrEnum):
+    """Ship strategy of an edge: Flink's partitioners by the name it prints."""
+
+    FORWARD = "FORWARD"
+    RESCALE = "RESCALE"
+    REBALANCE = "REBALANCE"
+    HASH = "HASH"
+    BROADCAST = "BROADCAST"
+    GLOBAL = "GLOBAL"
+    SHUFFLE = "SHUFFLE"
+    CUSTOM = "CUSTOM"
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether a consumer subtask reads only some producer subtasks (`StreamPartitioner.isPointwise`)."""
+        return self in (Ship.FORWARD, Ship.RESCALE)
+
+
+class Exchange(StrEnum):
+    """Exchange mode of an edge (`StreamExchangeMode`); UNDEFINED leaves it to the job's type."""
+
+    UNDEFINED = "UNDEFINED"
+    PIPELINED = "PIPELINED"
+    BATCH = "BATCH"
+    HYBRID_FULL = "HYBRID_FULL"
+    HYBRID_SELECTIVE = "HYBRID_SELECTIVE"
+
+
+class Chaining(StrEnum):
+    """Chaining strategy of an operator (`ChainingStrategy`)."""
+
+    ALWAYS = "ALWAYS"
+    HEAD = "HEAD"
+    NEVER = "NEVER"
+    HEAD_WITH_SOURCES = "HEAD_WITH_SOURCES"
+
+
+class UseCase(StrEnum):
+    """What managed memory of a slot is for (`ManagedMemoryUseCase`)."""
+
+    OPERATOR = "OPERATOR"
+    STATE_BACKEND = "STATE_BACKEND"
+    PYTHON = "PYTHON"
+
+
+class JobType(StrEnum):
+    """Whether a job is bounded (`RuntimeExecutionMode`)."""
+
+    STREAMING = "streaming"
+    BATCH = "batch"
+
+
+class Backend(StrEnum):
+    """State backends of Flink."""
+
+    HASHMAP = "hashmap"
+    ROCKSDB = "rocksdb"
+    FORST = "forst"
+
+
+def _choice(enum: type[E]) -> Any:
+    names = {member.lower().replace("-", "_"): member for member in enum}
+
+    def parse(value: Any) -> Any:
+        if isinstance(value, enum):
+            return value
+        if not isinstance(value, str):
+            raise ValueError(f"has to be one of {', '.join(enum)}")
+        member = names.get(value.strip().lower().replace("-", "_"))
+        if member is None:
+            raise ValueError(f"{value[:40]!r} is none of {', '.join(enum)}")
+        return member
+
+    spellings = sorted({spelling for member in enum for spelling in (member.lower(), member.upper())})
+    return BeforeValidator(parse), WithJsonSchema({"type": "string", "enum": spellings})
+
+
+ShipField = Annotated[Ship, *_choice(Ship)]
+ExchangeField = Annotated[Exchange, *_choice(Exchange)]
+ChainingField = Annotated[Chaining, *_choice(Chaining)]
+UseCaseField = Annotated[UseCase, *_choice(UseCase)]
+JobTypeField = Annotated[JobType, *_choice(JobType)]
+BackendField = Annotated[Backend, *_choice(Backend)]

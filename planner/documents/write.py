@@ -1,0 +1,33 @@
+"""Documents to text: fixed key order, no empty optional fields, no timestamps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+def to_data(document: BaseModel) -> dict[str, Any]:
+    """Return ``document`` as plain data in the order of its fields; fields that are None are left out."""
+    data: dict[str, Any] = document.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return data
+
+
+def as_written(document: BaseModel) -> dict[str, Any]:
+    """Return only what was set in ``document``, so that a foreign document comes back as it was."""
+    data: dict[str, Any] = document.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return data
+
+
+def to_json(data: Any) -> str:
+    """Return ``data`` as indented JSON with a final newline."""
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def digest(document: BaseModel) -> str:
+    """Return the SHA-256 of ``document``'s content, independent of its spelling and layout."""
+    canonical = json.dumps(to_data(document), sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Real Flink classes, reached through one short-lived JVM; optional (the extra ``flink``)."""

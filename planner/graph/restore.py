@@ -1,0 +1,127 @@
+"""A ResourceProfile to the stream graph that Flink will run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from planner.documents.profile import Edge, Node, PlannerFields, ResourceProfile
+from planner.documents.vocabulary import Chaining, JobType, Ship, UseCase
+from planner.graph.kinds import KINDS, Kind, find_kind, kind_of_exec_node
+from planner.graph.stream import (
+    StreamEdge,
+    StreamGraph,
+    StreamNode,
+    default_max_parallelism,
+    default_ship,
+)
+from planner.units import MIB, parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SORTED_INPUTS_MEMORY = 128 * MIB
+"""Default of ``execution.sorted-inputs.memory``."""
+
+
+def planner_fields(profile: ResourceProfile) -> PlannerFields:
+    """Return planner's own fields, empty ones for an official document."""
+    return profile.planner or PlannerFields()
+
+
+def operator_id(node: Node) -> str:
+    """Return the name of a node in plans: the operator's id, or the node's number."""
+    return node.planner.operator if node.planner else str(node.id)
+
+
+def node_kind(node: Node) -> Kind:
+    """Return the kind of a node; an official document only has the class of the SQL exec node."""
+    name = node.planner.kind if node.planner else kind_of_exec_node(node.type)
+    return find_kind(name) or KINDS["operator"]
+
+
+def stream_graph(profile: ResourceProfile) -> StreamGraph:
+    """Return the stream graph that ``profile`` describes.
+
+    An official document gives every node the uid ``str(id)``.
+    """
+    fields = planner_fields(profile)
+    options = fields.flink_configuration
+    batch = fields.type is JobType.BATCH
+    parallelism = {node.id: node.profile.parallelism for node in profile.nodes}
+    dynamic = batch and options.get("jobmanager.scheduler", "AdaptiveBatch").lower() != "default"
+    return StreamGraph(
+        nodes=tuple(_node(node, batch, options) for node in profile.nodes),
+        edges=tuple(_edge(edge, parallelism, dynamic) for edge in profile.edges),
+        type=fields.type,
+        chaining=_flag(
+            options,
+            "pipeline.operator-chaining.enabled",
+            "pipeline.operator-chaining",
+            default=True,
+        ),
+        chain_different_max_parallelism=_flag(
+            options,
+            "pipeline.operator-chaining.chain-operators-with-different-max-parallelism",
+            default=True,
+        ),
+        index_prefix=_flag(options, "pipeline.vertex-name-include-index-prefix", default=False),
+        batch_shuffle_mode=options.get("execution.batch-shuffle-mode", "ALL_EXCHANGES_BLOCKING")
+        .upper()
+        .replace("-", "_"),
+        dynamic=dynamic,
+        fine_grained=any(group.cpu is not None for group in profile.ssg_profiles),
+    )
+
+
+def _flag(options: Mapping[str, str], *keys: str, default: bool) -> bool:
+    return next((options[key].strip().lower() == "true" for key in keys if key in options), default)
+
+
+def _node(node: Node, batch: bool, options: Mapping[str, str]) -> StreamNode:
+    kind, profile = node_kind(node), node.profile
+    derived = default_max_parallelism(profile.parallelism)
+    unset = (
+        node.planner is not None
+        and "maxParallelism" in (node.planner.defaults or ())
+        and profile.max_parallelism == derived
+    )
+    sorted_inputs = batch and kind.keyed
+    weight = 0
+    if sorted_inputs:
+        size = options.get("execution.sorted-inputs.memory")
+        weight = max(1, (parse_size(size) if size else SORTED_INPUTS_MEMORY) // MIB)
+    return StreamNode(
+        id=node.id,
+        name=node.desc or operator_id(node),
+        parallelism=profile.parallelism,
+        max_parallelism=None if unset else profile.max_parallelism,
+        group=profile.group,
+        chaining=_chaining(node, kind, sorted_inputs),
+        uid=node.planner.uid if node.planner else str(node.id),
+        source=kind.source,
+        source_factory=kind.source_factory,
+        legacy_source=kind.legacy_source,
+        yielding=kind.yielding,
+        managed_weights=((UseCase.OPERATOR, weight),) if weight else (),
+        managed_slot=kind.slot_use_cases,
+    )
+
+
+def _chaining(node: Node, kind: Kind, sorted_inputs: bool) -> Chaining:
+    chaining = node.profile.chaining or kind.chaining
+    if sorted_inputs and chaining in (Chaining.ALWAYS, Chaining.HEAD_WITH_SOURCES):
+        return Chaining.HEAD  # `BatchExecutionUtils.applyBatchExecutionSettings`
+    return chaining
+
+
+def _edge(edge: Edge, parallelism: Mapping[int, int], dynamic: bool) -> StreamEdge:
+    default = edge.planner is not None and edge.planner.default
+    ship = default_ship(parallelism[edge.source], parallelism[edge.target]) if default else edge.strategy
+    return StreamEdge(
+        source=edge.source,
+        target=edge.target,
+        ship=ship,
+        exchange=edge.mode,
+        input=edge.planner.input if edge.planner else 0,
+        unspecified=dynamic and default and ship is Ship.FORWARD,
+    )

@@ -1,0 +1,1 @@
+"""What the job needs: memory of slots, TaskManagers and JobManagers."""

@@ -1,0 +1,218 @@
+"""What every TaskManager of a cluster offers, and the memory configuration a plan gives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from planner.memory.process import MemoryConfigurationError, Options
+from planner.memory.taskmanager import PREFIX, TaskManagerMemory, derive_taskmanager
+from planner.units import MIB, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from decimal import Decimal
+
+    from planner.documents.cluster import Cluster, Memory, TaskManager, TaskManagerClass
+    from planner.place.slots import SlotResources
+
+_KEYS = {
+    "process": "process.size",
+    "flink": "flink.size",
+    "framework_heap": "framework.heap.size",
+    "framework_off_heap": "framework.off-heap.size",
+    "task_heap": "task.heap.size",
+    "task_off_heap": "task.off-heap.size",
+    "managed": "managed.size",
+    "jvm_metaspace": "jvm-metaspace.size",
+}
+_RANGES = {"network": "network", "jvm_overhead": "jvm-overhead"}
+SLOT_PARTS = ("task_heap", "task_off_heap", "managed", "network")
+MIN_NETWORK = 64 * MIB
+"""Flink's default of ``taskmanager.memory.network.min``, kept where there is room for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a TaskManager offers to slots: CPU units, bytes, slots; None is no limit of its own.
+
+    ``memory`` is what the slot parts may take together; a part that the cluster document fixes has
+    its own limit besides. ``fixed`` holds the parts outside slots and those that are fixed.
+    """
+
+    cpu: int
+    memory: int
+    parts: tuple[int | None, int | None, int | None, int | None]
+    slots: int | None
+    external: tuple[tuple[str, Decimal], ...]
+    fixed: TaskManagerMemory
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One TaskManager: its id, its class, what it offers."""
+
+    id: str
+    class_name: str | None
+    capacity: Capacity
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+class ClusterError(ValueError):
+    """A TaskManager whose figures do not work out; ``path`` leads to them in the document."""
+
+    def __init__(self, path: tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def hosts(cluster: Cluster) -> list[Host]:
+    """Return every TaskManager of ``cluster``: those of classes first, then the named ones.
+
+    Raises:
+        ClusterError: when a class is unknown or a memory configuration does not work out.
+
+    """
+    return list(_hosts(cluster))
+
+
+def _hosts(cluster: Cluster) -> Iterator[Host]:
+    spec = cluster.spec
+    classes = {entry.name: entry for entry in spec.task_manager_classes}
+    capacities: dict[str, Capacity] = {}
+    for index, entry in enumerate(spec.task_manager_classes):
+        path = ("spec", "taskManagerClasses", index)
+        capacities[entry.name] = _capacity(
+            entry.cpu, entry.memory, entry.slots, entry.external, entry.flink_configuration, path
+        )
+        for number in range(class_count(entry)):
+            yield Host(
+                f"{entry.name}-{number}",
+                entry.name,
+                capacities[entry.name],
+                tuple(sorted(entry.labels.items())),
+            )
+    for index, one in enumerate(spec.task_managers):
+        yield _named_host(one, classes, ("spec", "taskManagers", index))
+
+
+def class_count(entry: TaskManagerClass) -> int:
+    """Return how many TaskManagers of a class the plan may use: ``count``, else ``max``, else ``min``."""
+    given = (entry.count, entry.max, entry.min)
+    return next((number for number in given if number is not None), 0)
+
+
+def _named_host(
+    one: TaskManager, classes: Mapping[str, TaskManagerClass], path: tuple[str | int, ...]
+) -> Host:
+    shape = classes.get(one.class_) if one.class_ else None
+    if one.class_ and shape is None:
+        raise ClusterError(
+            (*path, "class"),
+            f"TaskManager {one.id!r} is of class {one.class_!r}, which is not there",
+        )
+    cpu = one.cpu if one.cpu is not None else shape.cpu if shape else None
+    memory = one.memory or (shape.memory if shape else None)
+    if cpu is None or memory is None:
+        raise ClusterError(path, f"TaskManager {one.id!r} needs a class, or its own cpu and memory")
+    external = one.external if one.external is not None else shape.external if shape else {}
+    slots = one.slots if one.slots is not None else shape.slots if shape else None
+    options = shape.flink_configuration if shape else {}
+    labels = {**(shape.labels if shape else {}), **one.labels}
+    return Host(
+        one.id,
+        one.class_,
+        _capacity(cpu, memory, slots, external, options, path),
+        tuple(sorted(labels.items())),
+    )
+
+
+def memory_options(memory: Memory, configuration: Mapping[str, str]) -> dict[str, str]:
+    """Return the Flink options that a TaskManager's ``memory`` stands for, over ``configuration``."""
+    options = dict(configuration)
+    for name, key in _KEYS.items():
+        if (size := getattr(memory, name)) is not None:
+            options[PREFIX + key] = f"{size}b"
+    for name, key in _RANGES.items():
+        if (size := getattr(memory, name)) is not None:
+            options[f"{PREFIX}{key}.min"] = options[f"{PREFIX}{key}.max"] = f"{size}b"
+    return options
+
+
+def _capacity(
+    cpu: int,
+    memory: Memory,
+    slots: int | None,
+    external: Mapping[str, Decimal],
+    configuration: Mapping[str, str],
+    path: tuple[str | int, ...],
+) -> Capacity:
+    configured = memory_options(memory, configuration)
+    try:
+        fixed, budget = _budget(memory, configured)
+    except MemoryConfigurationError as error:
+        raise ClusterError((*path, "memory"), str(error)) from None
+    sizes = [getattr(memory, part) for part in SLOT_PARTS]
+    parts = (sizes[0], sizes[1], sizes[2], sizes[3])
+    if sum(size or 0 for size in parts) > budget:
+        raise ClusterError(
+            (*path, "memory"),
+            f"its parts are larger together than the {format_size(budget)} that slots may use",
+        )
+    return Capacity(cpu, budget, parts, slots, tuple(sorted(external.items())), fixed)
+
+
+def _budget(memory: Memory, configured: Mapping[str, str]) -> tuple[TaskManagerMemory, int]:
+    """Return the parts outside of slots, and the bytes that all slots may use together."""
+    options = Options(configured, PREFIX, {})
+    outside = options.sized("framework.heap.size", 128 * MIB) + options.sized(
+        "framework.off-heap.size", 128 * MIB
+    )
+    if memory.process is None and memory.flink is None:
+        whole = derive_taskmanager(configured)
+        return whole, whole.flink - outside
+    if memory.flink is not None:
+        flink, overhead = memory.flink, options.overhead_beside(memory.flink)
+    else:
+        flink, overhead = options.flink_from_process(memory.process or 0)
+    if flink < outside:
+        raise MemoryConfigurationError(
+            "MEM402", f"framework memory alone is more than total Flink memory {format_size(flink)}"
+        )
+    blank = TaskManagerMemory(
+        options.sized("framework.heap.size", 128 * MIB),
+        options.sized("framework.off-heap.size", 128 * MIB),
+        0,
+        0,
+        0,
+        0,
+        options.metaspace(),
+        overhead,
+    )
+    return blank, flink - outside
+
+
+def configured_memory(capacity: Capacity, slots: list[SlotResources]) -> TaskManagerMemory:
+    """Return the memory of a TaskManager that holds ``slots``, all of its budget given out.
+
+    Parts that the cluster fixes stay. Of the others each is the sum over the slots, network memory at
+    least Flink's default minimum where there is room, and what remains becomes task heap, which all
+    slots of a JVM share (a slot cannot use more managed memory than its own).
+    """
+    sums = [sum(getattr(slot, part) for slot in slots) for part in ("heap", "off_heap", "managed", "network")]
+    heap, off_heap, managed, network = (
+        fixed if fixed is not None else size for fixed, size in zip(capacity.parts, sums, strict=True)
+    )
+    left = capacity.memory - heap - off_heap - managed - network
+    if capacity.parts[3] is None:
+        extra = max(0, min(left, MIN_NETWORK - network))
+        network, left = network + extra, left - extra
+    if capacity.parts[0] is None:
+        heap += left
+    elif capacity.parts[2] is None:
+        managed += left
+    elif capacity.parts[1] is None:
+        off_heap += left
+    elif capacity.parts[3] is None:
+        network += left
+    return replace(capacity.fixed, task_heap=heap, task_off_heap=off_heap, managed=managed, network=network)

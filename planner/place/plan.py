@@ -1,0 +1,254 @@
+"""A result to the Placement document."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from planner.documents.base import API_VERSION, Metadata
+from planner.documents.placement import (
+    Imbalance,
+    Inputs,
+    ObjectiveLevel,
+    PlacedLoad,
+    PlacedMemory,
+    PlacedTaskManager,
+    Placement,
+    Slot,
+    SlotLoad,
+    StockStrategy,
+)
+from planner.place.capacity import Host, configured_memory
+from planner.place.slots import JobSlot, SlotResources, slot_resources, subtask_names
+from planner.units import CORE, cpu_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from planner.documents.profile import ResourceProfile
+    from planner.graph.job import JobGraph
+    from planner.place.problem import Problem
+    from planner.place.solve import Result
+    from planner.place.stock import Prediction
+
+DIGITS = 6
+
+
+def rounded(value: Fraction | float) -> float:
+    """Return a ratio as documents hold it: six decimals."""
+    return round(float(value), DIGITS)
+
+
+def plan(
+    profile: ResourceProfile,
+    job: JobGraph,
+    problem: Problem,
+    slots: Sequence[JobSlot],
+    result: Result,
+    stock: Mapping[str, Prediction],
+    inputs: Inputs,
+) -> Placement:
+    """Return the placement that a solved ``result`` stands for.
+
+    Raises:
+        ValueError: when the result holds no solution.
+
+    """
+    if result.solution is None:
+        raise ValueError("there is no solution to write down")
+    resources = slot_resources(profile)
+    assigned = _assign(problem, slots, result.solution.counts)
+    managers = [
+        _task_manager(profile, job, host, assigned.get(index, []), resources)
+        for index, host in enumerate(problem.hosts)
+    ]
+    utilisations = [
+        Fraction(_load(assigned.get(i, [])), problem.hosts[i].capacity.cpu) for i in problem.usable
+    ]
+    return Placement(
+        api_version=API_VERSION,
+        kind="Placement",
+        metadata=profile.metadata or Metadata(name="job"),
+        inputs=inputs,
+        objective=_objective(problem, result),
+        imbalance=imbalance(utilisations),
+        slot_load=_slot_load(problem, slots, assigned),
+        task_managers=managers,
+        stock_flink={name: _stock(prediction) for name, prediction in stock.items()},  # type: ignore[misc]
+    )
+
+
+def _load(slots: Sequence[JobSlot]) -> int:
+    return sum(slot.load for slot in slots)
+
+
+def _assign(
+    problem: Problem, slots: Sequence[JobSlot], counts: Mapping[int, tuple[int, ...]]
+) -> dict[int, list[JobSlot]]:
+    """Give every TaskManager its slots: those of a type in order of their number."""
+    waiting: dict[tuple[str, int], list[JobSlot]] = defaultdict(list)
+    for slot in reversed(slots):
+        waiting[slot.group, slot.load // problem.grain].append(slot)
+    assigned: dict[int, list[JobSlot]] = defaultdict(list)
+    for host in problem.usable:
+        for slot_type, count in zip(problem.types, counts[host], strict=True):
+            assigned[host] += [waiting[slot_type.group, slot_type.load].pop() for _ in range(count)]
+    return assigned
+
+
+def _task_manager(
+    profile: ResourceProfile,
+    job: JobGraph,
+    host: Host,
+    slots: list[JobSlot],
+    resources: Mapping[str, SlotResources],
+) -> PlacedTaskManager:
+    capacity = host.capacity
+    taken = [resources[slot.group] for slot in slots]
+    memory = configured_memory(capacity, taken)
+    external: dict[str, Decimal] = {}
+    for slot in taken:
+        for name, amount in slot.external:
+            external[name] = external.get(name, Decimal(0)) + amount
+    load = PlacedLoad.model_construct(
+        cpu=_load(slots),
+        cpu_reserved=sum(slot.cpu for slot in taken),
+        heap=sum(slot.heap for slot in taken),
+        off_heap=sum(slot.off_heap for slot in taken),
+        managed=sum(slot.managed for slot in taken),
+        network=sum(slot.network for slot in taken),
+        external=dict(sorted(external.items())),
+    )
+    shares = {
+        "cpu": (load.cpu, capacity.cpu),
+        "cpuReserved": (load.cpu_reserved, capacity.cpu),
+        "memory": (sum(slot.memory for slot in taken), capacity.memory),
+        "heap": (load.heap, memory.task_heap),
+        "offHeap": (load.off_heap, memory.task_off_heap),
+        "managed": (load.managed, memory.managed),
+        "network": (load.network, memory.network),
+        "slots": (len(slots), capacity.slots or 0),
+        **{
+            name: (int(external.get(name, Decimal(0)) * CORE), int(amount * CORE))
+            for name, amount in capacity.external
+        },
+    }
+    quotas = Counter(slot.group for slot in slots)
+    return PlacedTaskManager.model_construct(
+        id=host.id,
+        class_=host.class_name,
+        quotas=dict(sorted(quotas.items())),
+        slots=[
+            Slot.model_construct(group=slot.group, subtasks=subtask_names(profile, job, slot))
+            for slot in slots
+        ],
+        load=load,
+        utilisation={name: rounded(Fraction(used, whole)) for name, (used, whole) in shares.items() if whole},
+        memory=PlacedMemory(
+            jvm_arguments=memory.jvm_arguments(),
+            dynamic_options={
+                "taskmanager.cpu.cores": str(float(cpu_number(capacity.cpu))),
+                **memory.dynamic_options(),
+                **quota_options(quotas, capacity.external),
+            },
+        ),
+    )
+
+
+def quota_options(quotas: Mapping[str, int], external: Sequence[tuple[str, object]]) -> dict[str, str]:
+    """Return the external resources by which stock Flink keeps to the quotas of a TaskManager."""
+    amounts = {quota_name(group): str(count) for group, count in sorted(quotas.items()) if count}
+    amounts |= {name: str(amount) for name, amount in external}
+    if not amounts:
+        return {}
+    options = {f"external-resource.{name}.amount": amount for name, amount in amounts.items()}
+    return {"external-resources": ";".join(amounts), **options}
+
+
+def quota_name(group: str) -> str:
+    """Return the external resource that stands for a slot of ``group``: letters, digits and dashes."""
+    safe = "".join(char if char.isascii() and char.isalnum() else "-" for char in group)
+    suffix = "" if safe == group else "-" + group.encode().hex()[:8]
+    return f"slot-{safe}{suffix}"
+
+
+def imbalance(utilisations: Sequence[Fraction]) -> Imbalance:
+    """Return the three measures of imbalance over TaskManagers."""
+    if not utilisations:
+        return Imbalance(max=0, mean=0, min=0, max_over_mean=1, spread=0, cv=0)
+    mean = sum(utilisations, Fraction(0)) / len(utilisations)
+    deviation = math.sqrt(sum((u - mean) ** 2 for u in utilisations) / len(utilisations))
+    highest, lowest = max(utilisations), min(utilisations)
+    return Imbalance(
+        max=rounded(highest),
+        mean=rounded(mean),
+        min=rounded(lowest),
+        max_over_mean=rounded(highest / mean) if mean else 1.0,
+        spread=rounded(highest - lowest),
+        cv=rounded(deviation / float(mean)) if mean else 0.0,
+    )
+
+
+def _objective(problem: Problem, result: Result) -> list[ObjectiveLevel]:
+    assert result.solution is not None
+    utilisations = result.solution.utilisations(problem)
+    highest = max(utilisations.values(), default=Fraction(0))
+    bound = min(result.bound.value, highest)
+    levels = [
+        ObjectiveLevel(
+            name="maxCpuUtilisation",
+            value=rounded(highest),
+            bound=rounded(bound),
+            bound_kind=result.bound.kind,
+            gap=rounded(highest / bound - 1) if bound else 0.0,
+            status="optimal" if highest <= bound else "feasible",
+        )
+    ]
+    spread = highest - min(utilisations.values(), default=Fraction(0))
+    mean = Fraction(problem.total_load, problem.total_cpu) if problem.total_cpu else Fraction(0)
+    ceiling = mean if result.lowest_bound is None else min(mean, result.lowest_bound)
+    least = max(highest - ceiling, Fraction(0))
+    levels.append(
+        ObjectiveLevel(
+            name="cpuUtilisationSpread",
+            value=rounded(spread),
+            bound=rounded(least),
+            bound_kind="cp-sat" if result.lowest_bound is not None and result.lowest_bound < mean else "mean",
+            status="optimal" if spread <= least else "feasible",
+        )
+    )
+    return levels
+
+
+def _slot_load(
+    problem: Problem, slots: Sequence[JobSlot], assigned: Mapping[int, list[JobSlot]]
+) -> SlotLoad | None:
+    """Return the range of the highest utilisation over all ways in which Flink may fill the quotas."""
+    by_group: dict[str, list[int]] = defaultdict(list)
+    for slot in slots:
+        by_group[slot.group].append(slot.load)
+    if all(len(set(loads)) == 1 for loads in by_group.values()):
+        return None
+    heaviest = {group: sorted(loads, reverse=True) for group, loads in by_group.items()}
+    worst, planned = Fraction(0), Fraction(0)
+    for host in problem.usable:
+        mine = assigned.get(host, [])
+        cpu = problem.hosts[host].capacity.cpu
+        quotas = Counter(slot.group for slot in mine)
+        worst = max(worst, Fraction(sum(sum(heaviest[g][:n]) for g, n in quotas.items()), cpu))
+        planned = max(planned, Fraction(_load(mine), cpu))
+    return SlotLoad(best=rounded(planned), worst=rounded(worst))
+
+
+def _stock(prediction: Prediction) -> StockStrategy:
+    if prediction.median is None or prediction.lowest is None or prediction.highest is None:
+        return StockStrategy(fits=False)
+    return StockStrategy(
+        max=rounded(prediction.median),
+        lowest=rounded(prediction.lowest),
+        highest=rounded(prediction.highest),
+        fits=True,
+    )

@@ -1,0 +1,191 @@
+"""What stock Flink would do with the same slots and TaskManagers (`DefaultResourceAllocationStrategy`).
+
+Flink goes through TaskManagers in the order of random instance ids, so one order is one possible
+outcome; the figures here are over several orders drawn from a seed.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from planner.place.problem import Problem
+    from planner.place.slots import JobSlot
+
+ORDERS = 9
+LARGE = 20_000
+
+
+class Mode(StrEnum):
+    """Values of ``taskmanager.load-balance.mode``."""
+
+    NONE = "none"
+    SLOTS = "slots"
+    MIN_RESOURCES = "minResources"
+    TASKS = "tasks"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The highest CPU utilisation under a mode: median and range over orders; None where nothing fits."""
+
+    median: Fraction | None
+    lowest: Fraction | None
+    highest: Fraction | None
+
+
+@dataclass
+class _TaskManager:
+    """A TaskManager while slots are being cut from it."""
+
+    limits: tuple[int | None, ...]
+    used: list[int]
+
+    def fits(self, demand: Sequence[int]) -> bool:
+        return all(
+            limit is None or used + need <= limit
+            for used, need, limit in zip(self.used, demand, self.limits, strict=True)
+        )
+
+    def take(self, demand: Sequence[int]) -> None:
+        self.used = [used + need for used, need in zip(self.used, demand, strict=True)]
+
+    def utilisation(self) -> float:
+        """Return the larger share of cpu and memory, the first two resources, as Flink compares them."""
+        shares = [used / limit for used, limit in zip(self.used[:2], self.limits[:2], strict=True) if limit]
+        return max(shares, default=0.0)
+
+
+class JavaPriorityQueue:
+    """``java.util.PriorityQueue``: a binary heap whose ties fall as Java's do."""
+
+    def __init__(self, key: Callable[[int], float]) -> None:
+        self._key = key
+        self._heap: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def add(self, item: int) -> None:
+        """Insert ``item`` (siftUp)."""
+        heap, key = self._heap, self._key
+        heap.append(item)
+        k = len(heap) - 1
+        while k and key(item) < key(heap[(k - 1) >> 1]):
+            heap[k] = heap[(k - 1) >> 1]
+            k = (k - 1) >> 1
+        heap[k] = item
+
+    def poll(self) -> int:
+        """Remove and return the least item (siftDown)."""
+        heap, key = self._heap, self._key
+        first, last = heap[0], heap.pop()
+        if heap:
+            k, half = 0, len(heap) >> 1
+            while k < half:
+                child = 2 * k + 1
+                if child + 1 < len(heap) and key(heap[child]) > key(heap[child + 1]):
+                    child += 1
+                if key(last) <= key(heap[child]):
+                    break
+                heap[k] = heap[child]
+                k = child
+            heap[k] = last
+        return first
+
+
+def _priority(task_managers: list[_TaskManager], sign: int, row: int) -> float:
+    return sign * task_managers[row].utilisation()
+
+
+def allocate(
+    mode: Mode, task_managers: list[_TaskManager], demands: Sequence[tuple[Sequence[int], int]]
+) -> list[list[int]] | None:
+    """Return how many slots of each demand Flink takes from each TaskManager, None if some do not fit."""
+    counts = [[0] * len(demands) for _ in task_managers]
+    for kind, (demand, count) in enumerate(demands):
+        left = count
+        if mode in (Mode.NONE, Mode.TASKS):
+            for row, manager in enumerate(task_managers):
+                while left and manager.fits(demand):
+                    manager.take(demand)
+                    counts[row][kind] += 1
+                    left -= 1
+        else:
+            queue = JavaPriorityQueue(partial(_priority, task_managers, 1 if mode is Mode.SLOTS else -1))
+            for row in range(len(task_managers)):
+                queue.add(row)
+            while left and len(queue):
+                row = queue.poll()
+                if task_managers[row].fits(demand):
+                    task_managers[row].take(demand)
+                    counts[row][kind] += 1
+                    left -= 1
+                    if task_managers[row].fits(demand):
+                        queue.add(row)
+        if left:
+            return None
+    return counts
+
+
+def predict(problem: Problem, slots: Sequence[JobSlot], mode: Mode, seed: int) -> Prediction:
+    """Return the highest CPU utilisation that stock Flink reaches under ``mode``, over several orders."""
+    by_group: dict[str, list[JobSlot]] = defaultdict(list)
+    for slot in slots:
+        by_group[slot.group].append(slot)
+    demand_of = {entry.group: entry.demand for entry in problem.types}
+    requests = [(demand_of[group], len(found)) for group, found in by_group.items()]
+    rng = random.Random(seed)
+    values: list[Fraction] = []
+    for _ in range(ORDERS if len(slots) <= LARGE else 1):
+        order = list(problem.usable)
+        rng.shuffle(order)
+        managers = [
+            _TaskManager(problem.classes[problem.class_of[h]].limits, [0] * len(problem.resources))
+            for h in order
+        ]
+        counts = allocate(mode, managers, requests)
+        if counts is None:
+            continue
+        loads = _hand_out(counts, list(by_group.values()), mode, rng)
+        values.append(
+            max(Fraction(load, problem.cpu(h) * problem.grain) for load, h in zip(loads, order, strict=True))
+        )
+    if not values:
+        return Prediction(None, None, None)
+    return Prediction(statistics.median_low(values), min(values), max(values))
+
+
+def _hand_out(
+    counts: list[list[int]], groups: list[list[JobSlot]], mode: Mode, rng: random.Random
+) -> list[int]:
+    """Return the CPU load of every TaskManager after Flink put the job's slots into those it allocated."""
+    loads = [0] * len(counts)
+    tasks = [0] * len(counts)
+    free = [row[:] for row in counts]
+    if mode is not Mode.TASKS:
+        for kind, slots in enumerate(groups):
+            places = [row for row in range(len(counts)) for _ in range(counts[row][kind])]
+            rng.shuffle(places)
+            for slot, row in zip(slots, places, strict=True):
+                loads[row] += slot.load
+        return loads
+    requests = [(kind, slot) for kind, slots in enumerate(groups) for slot in slots]
+    rows: list[set[int]] = [{r for r in range(len(counts)) if counts[r][kind]} for kind in range(len(groups))]
+    for kind, slot in sorted(requests, key=lambda request: -len(request[1].subtasks)):
+        row = min(rows[kind], key=lambda r: (tasks[r], r))
+        tasks[row] += len(slot.subtasks)
+        loads[row] += slot.load
+        free[row][kind] -= 1
+        if not free[row][kind]:
+            rows[kind].discard(row)
+    return loads

@@ -1,0 +1,1 @@
+"""What happens when a part of the job fails or moves."""

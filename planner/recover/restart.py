@@ -1,0 +1,61 @@
+"""The restart strategy that a job's configuration gives (`RestartBackoffTimeStrategyFactoryLoader`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from planner.documents.recovery import RestartStrategy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NAMES = {
+    "none": "none", "off": "none", "disable": "none",
+    "fixed-delay": "fixed-delay", "fixeddelay": "fixed-delay",
+    "failure-rate": "failure-rate", "failurerate": "failure-rate",
+    "exponential-delay": "exponential-delay", "exponentialdelay": "exponential-delay",
+}  # fmt: skip
+DEFAULTS: dict[str, dict[str, str]] = {
+    "none": {},
+    "fixed-delay": {"attempts": "1", "delay": "1 s"},
+    "failure-rate": {
+        "max-failures-per-interval": "1",
+        "failure-rate-interval": "1 min",
+        "delay": "1 s",
+    },
+    "exponential-delay": {
+        "initial-backoff": "1 s",
+        "max-backoff": "1 min",
+        "backoff-multiplier": "1.5",
+        "reset-backoff-threshold": "1 h",
+        "jitter-factor": "0.1",
+        "attempts-before-reset-backoff": str(2**31 - 1),
+    },
+}
+
+
+def strategy_name(text: str) -> str | None:
+    """Return the strategy that Flink understands under ``text``, None when it knows none."""
+    return _NAMES.get(text.strip().lower())
+
+
+def restart_strategy(options: Mapping[str, str]) -> RestartStrategy:
+    """Return the strategy of a job: the configured one, else by whether checkpoints are on.
+
+    Raises:
+        ValueError: when the configured name is none of Flink's.
+
+    """
+    configured = options.get("restart-strategy.type", options.get("restart-strategy"))
+    if configured is not None:
+        name = strategy_name(configured)
+        if name is None:
+            raise ValueError(f"unknown restart strategy {configured!r}")
+        source = "restart-strategy.type"
+    elif "execution.checkpointing.interval" in options:
+        name, source = "exponential-delay", "Flink's default with checkpointing"
+    else:
+        name, source = "none", "Flink's default without checkpointing"
+    prefix = f"restart-strategy.{name}."
+    chosen = {key: options.get(prefix + key, default) for key, default in DEFAULTS[name].items()}
+    return RestartStrategy(type=name, options=chosen, source=source)

@@ -1,0 +1,58 @@
+"""Where the values of a compiled job come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from planner.documents.job import Job
+from planner.graph.declare import job_max_parallelism
+
+if TYPE_CHECKING:
+    from planner.documents.profile import ResourceProfile
+
+
+def explanation(document: Job | ResourceProfile, profile: ResourceProfile) -> str:
+    """Return, for every operator and group, which values were declared and which were filled in."""
+    lines: list[str] = []
+    if isinstance(document, Job):
+        lines += _operators(document, profile)
+    figures = profile.planner.groups if profile.planner else {}
+    for name, derived in figures.items():
+        lines.append(f"group {name}: {derived.slots} slots")
+        lines += [f"  {reason}" for reason in derived.explanation]
+    return "\n".join(lines) + "\n"
+
+
+def _operators(job: Job, profile: ResourceProfile) -> list[str]:
+    spec = job.spec
+    parallelism = "spec.parallelism" if spec.parallelism else "parallelism.default or 1"
+    lines: list[str] = []
+    for operator, node in zip(spec.operators, profile.nodes, strict=True):
+        figures = node.profile
+        lines.append(f"operator {operator.id}")
+        source = "declared" if operator.parallelism else parallelism
+        lines.append(f"  parallelism {figures.parallelism}: {source}")
+        if operator.max_parallelism:
+            source = "declared"
+        elif job_max_parallelism(spec):
+            source = "spec.maxParallelism or pipeline.max-parallelism"
+        else:
+            source = "Flink's rule: the next power of two of 1.5 x parallelism, 128 to 32768"
+        lines.append(f"  maxParallelism {figures.max_parallelism}: {source}")
+        source = "declared" if operator.group else "inherited from its inputs where they agree, else default"
+        lines.append(f"  group {figures.group}: {source}")
+        source = "declared" if operator.chaining else f"what a {operator.kind} has"
+        lines.append(f"  chaining {figures.chaining}: {source}")
+        lines.append(
+            f"  name {node.desc!r}: {'declared' if operator.name else 'how Flink names a ' + operator.kind}"
+        )
+        for entry in operator.inputs:
+            edge = next(
+                e for e in profile.edges if e.target == node.id and profile.nodes[e.source - 1].planner is not None
+                and profile.nodes[e.source - 1].planner.operator == entry.from_  # type: ignore[union-attr]
+            )  # fmt: skip
+            source = (
+                "declared" if entry.ship else "Flink's rule: FORWARD for equal parallelism, else REBALANCE"
+            )
+            lines.append(f"  input {entry.from_} {edge.strategy}: {source}")
+    return lines

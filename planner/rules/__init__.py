@@ -1,0 +1,1 @@
+"""What validation knows: one rule a class, found by its code."""

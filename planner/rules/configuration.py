@@ -1,0 +1,235 @@
+"""Rules over the Flink options that a job passes on."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from planner.documents.finding import Severity
+from planner.documents.job import Job
+from planner.documents.vocabulary import JobType
+from planner.graph.declare import checkpointing_options, restart_options, unused_restart_fields
+from planner.recover.restart import strategy_name
+from planner.rules.base import JobRule, Match, Option, Subject
+from planner.units import parse_duration, parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class UnknownOption(JobRule):
+    code, name, severity = "CFG401", "unknown-option", Severity.ERROR
+    summary = "Flink does not know a configuration key."
+    why = "Flink ignores keys that it does not know without a word, so a misspelled one simply has no effect."
+    hint = "correct the key; if something else reads it, say so: # planner: ignore[CFG401]"
+    source = "the options in Flink's own classes, one table for each version"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        for key in subject.configuration:
+            known = (
+                subject.options.find(key)
+                or subject.options.passes_on(key)
+                or key in subject.options.fallbacks
+            )
+            if known or subject.options.find_removed(key):
+                continue
+            close = subject.options.suggest(key)
+            also = f", did you mean {close!r}?" if close else ""
+            version = subject.options.flink_version
+            yield Match(subject.option_path(key), f"Flink {version} knows no option {key!r}{also}", key=True)
+
+
+class RenamedOption(JobRule):
+    code, name, severity = "CFG402", "renamed-option", Severity.WARNING
+    summary = "A configuration key has a new name."
+    why = (
+        "Flink still reads the old key, until a later version does not; where both are set the new one wins."
+    )
+    hint = "use the new key"
+    source = "the fallback keys in Flink's own classes"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        for key in subject.configuration:
+            current = subject.options.fallbacks.get(key)
+            if current and not subject.options.find(key):
+                yield Match(
+                    subject.option_path(key),
+                    f"{key!r} is now called {current!r}",
+                    f"write {current}",
+                    key=True,
+                )
+
+
+class RemovedOptionUsed(JobRule):
+    code, name, severity = "CFG403", "removed-option", Severity.ERROR
+    summary = "A configuration key was removed from the chosen Flink version."
+    why = "Flink ignores it, so what it was meant for does not happen."
+    hint = "remove it, or use its replacement"
+    source = "the difference between the option tables of Flink's versions"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        for key in subject.configuration:
+            removed = subject.options.find_removed(key)
+            if removed is None or subject.options.find(key):
+                continue
+            hint = f"use {removed.replacement}" if removed.replacement else removed.note or "remove it"
+            yield Match(
+                subject.option_path(key),
+                f"{key!r} is gone since Flink {removed.since}",
+                hint,
+                key=True,
+            )
+
+
+class WrongValue(JobRule):
+    code, name, severity = "CFG404", "wrong-value", Severity.ERROR
+    summary = "Flink cannot read the value of an option."
+    why = "The job or the cluster fails when it starts, or when the option is first used."
+    hint = "write a value of the option's type"
+    source = "Flink's ConfigurationUtils, MemorySize and TimeUtils"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        for key, value in subject.configuration.items():
+            current = subject.options.find(key) or subject.options.find(
+                subject.options.fallbacks.get(key, "")
+            )
+            problem = current and unreadable(current, value)
+            if problem:
+                yield Match(subject.option_path(key), f"{key}: {problem}")
+
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[fFdD]?")
+_RANGES = {"Integer": 2**31, "Long": 2**63}
+
+
+def unreadable(option: Option, value: str) -> str | None:
+    """Return why Flink cannot read ``value`` as the option's type, or None if it can."""
+    if option.is_list or option.type == "Map":
+        return None
+    text = value.strip()
+    try:
+        match option.type:
+            case "MemorySize":
+                parse_size(value)
+            case "Duration":
+                parse_duration(value)
+            case "Boolean":
+                if text.lower() not in ("true", "false"):
+                    return f"{value[:40]!r} is neither true nor false"
+            case "Integer" | "Long":
+                if (
+                    not _INTEGER.fullmatch(text)
+                    or len(text) > 40
+                    or not -_RANGES[option.type] <= int(text) < _RANGES[option.type]
+                ):
+                    return f"{value[:40]!r} is no whole number of type {option.type}"
+            case "Double" | "Float":
+                if not _DECIMAL.fullmatch(text):
+                    return f"{value[:40]!r} is no number"
+    except ValueError as error:
+        return str(error)
+    choices = {choice.lower().replace("-", "_") for choice in option.enum}
+    if choices and text.lower().replace("-", "_") not in choices:
+        return f"{value[:40]!r} is none of {', '.join(option.enum)}"
+    return None
+
+
+class ContradictingOption(JobRule):
+    code, name, severity = "CFG405", "contradicting-option", Severity.ERROR
+    summary = "The job says one thing in its own fields and another in flinkConfiguration."
+    why = "Only one of them can take effect, and a reader cannot tell which."
+    hint = "keep one of them"
+    source = "planner's document format"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if not isinstance(subject.document, Job):
+            return
+        spec = subject.document.spec
+        own: dict[str, str] = {}
+        if spec.checkpointing:
+            own |= checkpointing_options(spec.checkpointing)
+        if spec.restart:
+            own |= restart_options(spec.restart)
+        if spec.parallelism is not None:
+            own["parallelism.default"] = str(spec.parallelism)
+        if spec.max_parallelism is not None:
+            own["pipeline.max-parallelism"] = str(spec.max_parallelism)
+        own["execution.runtime-mode"] = spec.type.upper()
+        for key, value in own.items():
+            other = spec.flink_configuration.get(key)
+            if other is None or other.strip().lower() == value.lower():
+                continue
+            if key == "execution.runtime-mode" and other.strip().upper() == "AUTOMATIC":
+                continue
+            path = ("spec", "flinkConfiguration", key)
+            yield Match(path, f"{key} is {other!r} here and {value!r} in the job's own fields", key=True)
+
+
+class ClusterOptionInJob(JobRule):
+    code, name, severity = "CFG406", "cluster-option-in-job", Severity.WARNING
+    summary = "A job sets an option that only the TaskManager or JobManager process reads."
+    why = "Memory and slots of a process are decided when it starts, before it sees any job, so the option has no effect there."
+    hint = "set it for the TaskManagers in the cluster document"
+    source = "Flink's TaskExecutorProcessUtils and JobManagerProcessUtils"
+
+    _PREFIXES = (
+        "taskmanager.memory.",
+        "jobmanager.memory.",
+        "taskmanager.numberOfTaskSlots",
+        "taskmanager.cpu.cores",
+    )
+    _NEEDED = ("taskmanager.memory.segment-size", "taskmanager.memory.managed.consumer-weights")
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        for key in subject.configuration:
+            if key.startswith(self._PREFIXES) and key not in self._NEEDED:
+                yield Match(subject.option_path(key), f"{key!r} has no effect in a job", key=True)
+
+
+class AdaptiveScheduler(JobRule):
+    code, name, severity = "CFG407", "adaptive-scheduler", Severity.ERROR
+    summary = "Slot sharing groups with resources run under the adaptive scheduler."
+    why = "The adaptive scheduler asks for slots of no particular size, so the resources of groups, and the plan, are ignored."
+    hint = "use jobmanager.scheduler: Default"
+    source = "Flink's fine-grained resource page; the adaptive scheduler requests unspecified profiles"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if subject.type is JobType.BATCH or not any(group.given for group in subject.groups):
+            return
+        for key in ("jobmanager.scheduler", "scheduler-mode"):
+            value = subject.configuration.get(key, "")
+            if value.strip().lower() in ("adaptive", "reactive"):
+                yield Match(
+                    subject.option_path(key),
+                    f"{key}: {value} ignores the resources of slot sharing groups",
+                )
+
+
+class UnusedRestartField(JobRule):
+    code, name, severity = "CFG408", "unused-restart-field", Severity.WARNING
+    summary = "A restart setting belongs to another strategy than the chosen one."
+    why = "Flink reads only the options of the strategy that is chosen."
+    hint = "remove it, or choose the strategy that has it"
+    source = "Flink's RestartStrategyOptions"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if isinstance(subject.document, Job) and (restart := subject.document.spec.restart):
+            aliases = {name: field.alias or name for name, field in type(restart).model_fields.items()}
+            for field in unused_restart_fields(restart):
+                message = f"strategy {restart.strategy} has no {aliases[field]}"
+                yield Match(("spec", "restart", aliases[field]), message, key=True)
+
+
+class UnknownRestartStrategy(JobRule):
+    code, name, severity = "CFG409", "unknown-restart-strategy", Severity.ERROR
+    summary = "The restart strategy is none of Flink's."
+    why = "Flink refuses the job."
+    hint = "use none, fixed-delay, failure-rate or exponential-delay"
+    source = "Flink's RestartStrategyOptions"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        for key in ("restart-strategy.type", "restart-strategy"):
+            value = subject.configuration.get(key)
+            if value is not None and strategy_name(value) is None:
+                yield Match(subject.option_path(key), f"{value!r} is no restart strategy of Flink")

@@ -1,0 +1,123 @@
+"""Rules about running in production: state, checkpoints, restarts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from planner.documents.finding import Severity
+from planner.documents.vocabulary import JobType
+from planner.recover.restart import strategy_name
+from planner.rules.base import JobRule, Match, OperatorView, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def _stateful(subject: Subject) -> list[OperatorView]:
+    return [operator for operator in subject.operators if operator.stateful]
+
+
+class NoUid(JobRule):
+    code, name, severity = "OPS601", "no-uid", Severity.WARNING
+    summary = "An operator with state has no uid."
+    why = (
+        "Without a uid its id comes from the shape of the graph; any change before it gives it another one,"
+        " and its state cannot be found in a savepoint."
+    )
+    hint = "add uid: with a name that stays"
+    source = "Flink's production readiness page"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if subject.kind == "Job":
+            for operator in _stateful(subject):
+                if operator.uid is None:
+                    yield Match(operator.at("id"), f"operator {operator.id!r} keeps state but has no uid")
+
+
+class NoCheckpoints(JobRule):
+    code, name, severity = "OPS602", "no-checkpoints", Severity.WARNING
+    summary = "A streaming job with state takes no checkpoints."
+    why = "After a failure its state is lost; and without checkpoints Flink does not restart the job at all by default."
+    hint = "set checkpointing: {interval: 30 s}"
+    source = "Flink's production readiness page"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        stateful = _stateful(subject)
+        if (
+            stateful
+            and subject.type is JobType.STREAMING
+            and "execution.checkpointing.interval" not in subject.configuration
+        ):
+            yield Match(
+                stateful[0].at("id"),
+                f"operator {stateful[0].id!r} keeps state, but no checkpoint interval is set",
+            )
+
+
+class LocalCheckpoints(JobRule):
+    code, name, severity = "OPS603", "local-checkpoints", Severity.WARNING
+    summary = "Checkpoints go to a local directory, or nowhere durable."
+    why = "A TaskManager on another host cannot read them, so the job cannot recover from the loss of a host."
+    hint = "set execution.checkpointing.dir to shared storage such as s3:// or hdfs://"
+    source = "Flink's production readiness page"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        options = subject.configuration
+        interval = "execution.checkpointing.interval"
+        if interval not in options:
+            return
+        key = next(
+            (k for k in ("execution.checkpointing.dir", "state.checkpoints.dir") if k in options),
+            None,
+        )
+        if key is None:
+            yield Match(
+                subject.option_path(interval),
+                "checkpoints are on, but execution.checkpointing.dir is not set",
+                key=True,
+            )
+        elif options[key].startswith(("file:", "/")):
+            yield Match(
+                subject.option_path(key),
+                f"checkpoints go to {options[key]!r}, which only one host may see",
+            )
+
+
+class NoRestart(JobRule):
+    code, name, severity = "OPS604", "no-restart", Severity.WARNING
+    summary = "The job does not restart after a failure, or only once."
+    why = "One lost TaskManager, or the second one, ends the job for good."
+    hint = "use exponential-delay, or more attempts"
+    source = "Flink's RestartStrategyOptions: fixed-delay makes one attempt by default"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        options = subject.configuration
+        key = next((k for k in ("restart-strategy.type", "restart-strategy") if k in options), None)
+        name = strategy_name(options[key]) if key else None
+        if key and name == "none":
+            yield Match(subject.option_path(key), "the job does not restart after a failure")
+        elif (
+            key
+            and name == "fixed-delay"
+            and options.get("restart-strategy.fixed-delay.attempts", "1").strip() in ("0", "1")
+        ):
+            yield Match(subject.option_path(key), "the job restarts at most once")
+
+
+class NoMaxParallelism(JobRule):
+    code, name, severity = "OPS605", "no-max-parallelism", Severity.INFO
+    summary = "A job with state leaves max parallelism to Flink."
+    why = "It is derived from the parallelism of the first start and cannot change while the state is kept; 128 is the usual result."
+    hint = "set maxParallelism, for example 720, which many numbers divide"
+    source = "Flink's production readiness page"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if subject.kind != "Job" or subject.graph is None:
+            return
+        for operator in _stateful(subject):
+            if subject.graph.by_id[subject.node_of[operator.id]].max_parallelism is None:
+                yield Match(
+                    operator.at("id"),
+                    f"operator {operator.id!r} keeps state, but no max parallelism is set",
+                )
+                return

@@ -1,0 +1,139 @@
+"""All rules, and running them over documents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from planner.documents.cluster import Cluster
+from planner.documents.finding import Finding, Severity, sort_findings
+from planner.documents.job import Job
+from planner.documents.profile import PlannerFields, ResourceProfile
+from planner.rules import cluster, configuration, flow, memory, readiness, structure
+from planner.rules.base import (
+    ClusterRule,
+    ClusterSubject,
+    FitRule,
+    JobRule,
+    Match,
+    OptionTable,
+    Rule,
+    Subject,
+)
+from planner.rules.subject import of_cluster, of_job, of_profile, with_graph
+
+if TYPE_CHECKING:
+    from planner.documents.load import Loaded
+    from planner.documents.source import Source
+
+MODULES = (structure, flow, configuration, memory, readiness, cluster)
+RULES: tuple[Rule, ...] = tuple(
+    rule()
+    for module in MODULES
+    for rule in vars(module).values()
+    if isinstance(rule, type) and issubclass(rule, Rule) and "code" in vars(rule)
+)
+BY_CODE = {rule.code: rule for rule in RULES}
+_IGNORE = re.compile(r"#\s*planner:\s*ignore\[([A-Za-z0-9, ]*)\]")
+
+Options = Callable[[str], OptionTable]
+"""Gives the option table of a Flink version."""
+
+
+@dataclass(frozen=True)
+class _Checked:
+    loaded: Loaded
+    subject: Subject | ClusterSubject | None
+    findings: list[Finding]
+
+
+def validate(documents: Sequence[Loaded], options: Options) -> list[Finding]:
+    """Return what is wrong with ``documents``, in stable order and without suppressed findings.
+
+    A job is checked against a cluster where there is exactly one of them among the documents.
+    """
+    checked = [_check(loaded, options) for loaded in documents]
+    clusters = [c.subject for c in checked if isinstance(c.subject, ClusterSubject)]
+    findings = [finding for c in checked for finding in c.findings]
+    if len(clusters) == 1 and clusters[0].hosts:
+        for c in checked:
+            if isinstance(c.subject, Subject) and c.subject.resources:
+                findings += _run_fit(c.subject, clusters[0], c.loaded.source)
+    ignored = {id(c.loaded.source): _suppressions(c.loaded.source) for c in checked if findings}
+    by_name = {c.loaded.source.name: ignored.get(id(c.loaded.source), {}) for c in checked}
+    return sort_findings([f for f in findings if not _is_ignored(f, by_name.get(f.file, {}))])
+
+
+def _check(loaded: Loaded, options: Options) -> _Checked:
+    findings = list(loaded.findings)
+    document = loaded.document
+    if isinstance(document, Cluster):
+        shown = of_cluster(document)
+        for rule in RULES:
+            if isinstance(rule, ClusterRule):
+                findings += _findings(rule, rule.check(shown), loaded.source)
+        return _Checked(loaded, shown, findings)
+    if not isinstance(document, (Job, ResourceProfile)):
+        return _Checked(loaded, None, findings)
+    if isinstance(document, Job):
+        subject = of_job(document, options(document.spec.flink_version))
+    else:
+        fields = document.planner or PlannerFields()
+        subject = of_profile(document, options(fields.flink_version))
+    structural = [rule for rule in RULES if isinstance(rule, JobRule) and rule.structural]
+    broken = [f for rule in structural for f in _findings(rule, rule.check(subject), loaded.source)]
+    findings += broken
+    if not broken:
+        subject, problem = _try_graph(subject)
+        findings += [problem] if problem else []
+    for rule in RULES:
+        if isinstance(rule, JobRule) and not rule.structural:
+            findings += _findings(rule, rule.check(subject), loaded.source)
+    return _Checked(loaded, subject, findings)
+
+
+def _try_graph(subject: Subject) -> tuple[Subject, Finding | None]:
+    """Build the graph; an option that cannot be read is another rule's finding already."""
+    try:
+        return with_graph(subject), None
+    except ValueError:
+        return subject, None
+
+
+def _run_fit(subject: Subject, cluster_subject: ClusterSubject, source: Source) -> list[Finding]:
+    return [
+        finding
+        for rule in RULES
+        if isinstance(rule, FitRule)
+        for finding in _findings(rule, rule.check(subject, cluster_subject), source)
+    ]
+
+
+def _findings(rule: Rule, matches: Iterable[Match], source: Source) -> Iterator[Finding]:
+    for match in matches:
+        hint = rule.hint if match.hint is None else match.hint
+        position = source.position(match.path, key=match.key)
+        yield Finding(rule.code, rule.severity, match.message, hint, source.name, position, match.path)
+
+
+def _suppressions(source: Source) -> dict[int, frozenset[str]]:
+    """Return the codes that comments switch off, by line."""
+    found: dict[int, frozenset[str]] = {}
+    if "planner:" not in source.text:
+        return found
+    for number, line in enumerate(source.text.splitlines(), 1):
+        if match := _IGNORE.search(line):
+            found[number] = frozenset(code.strip().upper() for code in match[1].split(",") if code.strip())
+    return found
+
+
+def _is_ignored(finding: Finding, suppressed: dict[int, frozenset[str]]) -> bool:
+    codes = suppressed.get(finding.position.line, frozenset())
+    return finding.severity is not None and any(finding.code.startswith(code) for code in codes)
+
+
+def at_least(findings: Sequence[Finding], severity: Severity) -> list[Finding]:
+    """Return the findings that are at least as bad as ``severity``."""
+    return [finding for finding in findings if finding.severity.rank <= severity.rank]

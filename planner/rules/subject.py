@@ -1,0 +1,205 @@
+"""A document in the form that rules read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from planner.documents.job import Job, Operator, Resources
+from planner.documents.profile import Node, ResourceProfile, SsgProfile
+from planner.graph.chaining import Chainer
+from planner.graph.declare import (
+    checkpointing_options,
+    declare,
+    effective_configuration,
+    restart_options,
+)
+from planner.graph.job import build_job_graph
+from planner.graph.kinds import find_kind, kind_of_exec_node
+from planner.graph.restore import operator_id, planner_fields, stream_graph
+from planner.memory.profile import complete_profile
+from planner.place.capacity import ClusterError, hosts
+from planner.place.slots import slot_resources
+from planner.rules.base import (
+    ClusterSubject,
+    GroupView,
+    InputView,
+    OperatorView,
+    OptionTable,
+    Subject,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from planner.documents.cluster import Cluster
+    from planner.documents.finding import Path
+
+_FIELDS = (
+    "id",
+    "uid",
+    "name",
+    "kind",
+    "parallelism",
+    "max_parallelism",
+    "chaining",
+    "group",
+    "inputs",
+)
+
+
+def _default_backend(configuration: dict[str, str]) -> str:
+    return (
+        configuration.get("state.backend.type", configuration.get("state.backend", "hashmap")).strip().lower()
+    )
+
+
+def of_job(job: Job, options: OptionTable) -> Subject:
+    """Return a Job as rules see it, still without its graph."""
+    configuration = effective_configuration(job.spec)
+    backend = _default_backend(configuration)
+    return Subject(
+        kind="Job",
+        type=job.spec.type,
+        operators=[
+            _job_operator(op, ("spec", "operators", n), backend) for n, op in enumerate(job.spec.operators)
+        ],
+        groups=[
+            _group(group.name, ("spec", "slotSharingGroups", n), group.resources)
+            for n, group in enumerate(job.spec.slot_sharing_groups)
+        ],
+        configuration=configuration,
+        configuration_path=("spec", "flinkConfiguration"),
+        structured=_structured(job),
+        options=options,
+        node_of={operator.id: number for number, operator in enumerate(job.spec.operators, 1)},
+        document=job,
+    )
+
+
+def _structured(job: Job) -> dict[str, Path]:
+    """Return which options come from the job's own fields rather than from flinkConfiguration."""
+    found: dict[str, Path] = {}
+    if job.spec.checkpointing:
+        found |= dict.fromkeys(checkpointing_options(job.spec.checkpointing), ("spec", "checkpointing"))
+    if job.spec.restart:
+        found |= dict.fromkeys(restart_options(job.spec.restart), ("spec", "restart"))
+    return {key: path for key, path in found.items() if key not in job.spec.flink_configuration}
+
+
+def _job_operator(operator: Operator, path: Path, backend: str) -> OperatorView:
+    aliases = {name: Operator.model_fields[name].alias or name for name in _FIELDS}
+    paths = {aliases[name]: (*path, aliases[name]) for name in _FIELDS if name in operator.model_fields_set}
+    kind = find_kind(operator.kind)
+    return OperatorView(
+        id=operator.id,
+        path=path,
+        paths=paths,
+        uid=operator.uid,
+        kind=operator.kind,
+        group=operator.group,
+        inputs=[
+            InputView(e.from_, (*path, "inputs", n), e.ship, e.exchange)
+            for n, e in enumerate(operator.inputs)
+        ],
+        stateful=operator.state is not None or bool(kind and kind.keyed),
+        backend=(operator.state.backend if operator.state else None) or backend,
+    )
+
+
+def _group(name: str, path: Path, resources: Resources | None) -> GroupView:
+    if resources is None:
+        return GroupView(name, path, frozenset(), None, None)
+    given = {name for name, value in (("cpu", resources.cpu), ("heap", resources.heap)) if value is not None}
+    given |= {"offHeap"} if resources.off_heap is not None else set()
+    given |= {"managed"} if resources.managed else set()
+    given |= {"external"} if resources.external else set()
+    managed = None if resources.managed is None else sum(resources.managed.values())
+    return GroupView(name, path, frozenset(given), managed, resources.off_heap)
+
+
+def of_profile(profile: ResourceProfile, options: OptionTable) -> Subject:
+    """Return a ResourceProfile as rules see it, still without its graph."""
+    fields = planner_fields(profile)
+    inputs: dict[int, list[InputView]] = defaultdict(list)
+    names = {node.id: operator_id(node) for node in profile.nodes}
+    for number, edge in enumerate(profile.edges):
+        producer = names.get(edge.source, str(edge.source))
+        inputs[edge.target].append(InputView(producer, ("edges", number), edge.strategy, edge.mode))
+    backend = _default_backend(fields.flink_configuration)
+    return Subject(
+        kind="ResourceProfile",
+        type=fields.type,
+        operators=[
+            _node_operator(node, ("nodes", n), inputs[node.id], backend)
+            for n, node in enumerate(profile.nodes)
+        ],
+        groups=[_ssg(group, ("ssgProfiles", n)) for n, group in enumerate(profile.ssg_profiles)],
+        configuration=fields.flink_configuration,
+        configuration_path=("planner", "flinkConfiguration"),
+        structured={},
+        options=options,
+        foreign=profile.api_version is None,
+        node_of={operator_id(node): node.id for node in profile.nodes},
+        document=profile,
+    )
+
+
+def _node_operator(node: Node, path: Path, inputs: Sequence[InputView], backend: str) -> OperatorView:
+    fields = node.planner
+    kind = fields.kind if fields else kind_of_exec_node(node.type)
+    found = find_kind(kind)
+    if fields is None and found is not None and found.source and inputs:
+        kind = "operator"  # an exec node of unknown class with inputs is no source, whatever its name
+    paths: dict[str, Path] = {
+        "id": (*path, "id"),
+        "kind": (*path, "planner", "kind") if fields else (*path, "type"),
+        "uid": (*path, "planner", "uid"),
+        "parallelism": (*path, "profile", "parallelism"),
+        "maxParallelism": (*path, "profile", "maxParallelism"),
+        "group": (*path, "profile", "group"),
+    }
+    return OperatorView(
+        id=operator_id(node),
+        path=path,
+        paths=paths,
+        uid=fields.uid if fields else None,
+        kind=kind,
+        group=node.profile.group,
+        inputs=inputs,
+        stateful=bool(found and found.keyed) or bool(fields and fields.state),
+        backend=(fields.state.backend if fields and fields.state else None) or backend,
+    )
+
+
+def _ssg(group: SsgProfile, path: Path) -> GroupView:
+    names = {"cpu": group.cpu, "heap": group.heap, "offHeap": group.off_heap}
+    given = {name for name, value in names.items() if value is not None}
+    given |= {"managed"} if group.managed else set()
+    managed = sum(group.managed.values()) if "managed" in group.model_fields_set else None
+    return GroupView(group.name, path, frozenset(given), managed, group.off_heap)
+
+
+def with_graph(subject: Subject) -> Subject:
+    """Return ``subject`` with the graphs that Flink will run and the resources of its slots.
+
+    Raises:
+        ValueError: when the structure or an option does not allow it; rules report that before.
+
+    """
+    document = subject.document
+    assert isinstance(document, (Job, ResourceProfile))
+    profile = declare(document) if isinstance(document, Job) else document
+    graph = stream_graph(profile)
+    subject = replace(subject, graph=graph, chainer=Chainer(graph), job_graph=build_job_graph(graph))
+    full, _ = complete_profile(profile)
+    return replace(subject, resources=slot_resources(full))
+
+
+def of_cluster(cluster: Cluster) -> ClusterSubject:
+    """Return a Cluster as rules see it."""
+    try:
+        return ClusterSubject(cluster, hosts(cluster))
+    except ClusterError as error:
+        return ClusterSubject(cluster, (), (error.path, str(error)))

@@ -1,0 +1,1 @@
+"""Where it runs: what other tools read."""

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from planner.flink.option_tables import Option, option_table, supported_versions
+
+VERSIONS = ("1.20", "2.0", "2.1", "2.2", "2.3")
+
+
+def test_a_table_for_every_supported_version() -> None:
+    assert supported_versions() == VERSIONS
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_table_loads(version: str) -> None:
+    table = option_table(version)
+    assert table.flink_version.startswith(version + ".")
+    assert len(table.options) > 900
+    size = table.options["taskmanager.memory.process.size"]
+    assert (size.type, size.default) == ("MemorySize", None)
+    slots = table.options["taskmanager.numberOfTaskSlots"]
+    assert (slots.type, slots.default) == ("Integer", "1")
+    for option in table.options.values():
+        assert bool(option.enum) == (option.type == "Enum"), option
+        assert not option.key.startswith("$internal.")
+        if option.enum and option.default:
+            assert option.default in option.enum
+    assert all(prefix.endswith(".") for prefix in table.prefixes)
+    assert all(new in table.options for new in table.fallbacks.values())
+    assert not table.fallbacks.keys() & table.options.keys()
+    assert not table.removed.keys() & (table.fallbacks.keys() | table.options.keys())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_replaces_a_removed_option_exists(version: str) -> None:
+    table = option_table(version)
+    for removed in table.removed.values():
+        if removed.replacement:
+            key, _, value = removed.replacement.partition(": ")
+            option = table.options[key]
+            assert not value or value in option.enum
+
+
+@pytest.mark.parametrize(
+    ("asked", "got"),
+    [
+        ("1.17.2", "1.20"),
+        ("1.20.0", "1.20"),
+        ("1.20", "1.20"),
+        ("1.99", "1.20"),
+        ("2.2.7", "2.2"),
+        ("2.2-SNAPSHOT", "2.2"),
+        ("2", "2.0"),
+        ("2.10.1", "2.3"),
+        ("3.0", "2.3"),
+    ],
+)
+def test_the_nearest_older_table(asked: str, got: str) -> None:
+    assert option_table(asked) is option_table(got)
+
+
+def test_not_a_version() -> None:
+    with pytest.raises(ValueError, match="not a Flink version: 'latest'"):
+        option_table("latest")
+
+
+def test_find() -> None:
+    table = option_table("2.2")
+    parallelism = table.find("parallelism.default")
+    assert parallelism == Option("parallelism.default", "Integer", "1")
+    mode = table.find("taskmanager.load-balance.mode")
+    assert mode is not None
+    assert mode.enum == ("NONE", "SLOTS", "MIN_RESOURCES", "TASKS")
+    patterns = table.find("classloader.parent-first-patterns.additional")
+    assert patterns is not None
+    assert patterns.is_list
+    assert table.find("taskmanager.memory.proces.size") is None
+    assert table.find("path") is None
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("external-resource.gpu.amount", "external-resource.<resource_name>.amount"),
+        (
+            "external-resource.gpu.param.discovery-script.path",
+            "external-resource.<resource_name>.param.<param>",
+        ),
+        ("metrics.reporter.prom.factory.class", "metrics.reporter.<name>.factory.class"),
+        ("fs.hdfs.limit.total", "fs.<scheme>.limit.total"),
+        ("kubernetes.jobmanager.labels.app", "kubernetes.jobmanager.labels"),
+        ("jobmanager.web.port", "rest.bind-port"),
+        ("state.backend", "state.backend.type"),
+    ],
+)
+def test_find_other_spellings(key: str, name: str) -> None:
+    option = option_table("2.2").find(key)
+    assert option is not None
+    assert option.key == name
+
+
+def test_placeholders_do_not_match_everything() -> None:
+    table = option_table("2.2")
+    assert table.find("external-resource.gpu.amounts") is None
+    assert table.find("external-resource.a.b.amount") is None
+    assert table.find("kubernetes.jobmanager.labelsX") is None
+
+
+def test_prefixes() -> None:
+    table = option_table("2.2")
+    assert table.passes_on("metrics.reporter.prom.port")
+    assert table.passes_on("s3.access-key")
+    assert not table.passes_on("s3")
+    assert not table.passes_on("state.backend.type")
+    assert not option_table("2.0").passes_on("events.reporter.log.factory.class")
+
+
+def test_fallbacks_prefer_the_option_that_asks_first() -> None:
+    fallbacks = option_table("2.0").fallbacks
+    assert fallbacks["state.backend.local-recovery"] == "execution.state-recovery.from-local"
+    assert fallbacks["web.port"] == "rest.port"
+    assert "rest.port" not in fallbacks
+
+
+def test_removed() -> None:
+    key = "cluster.evenly-spread-out-slots"
+    assert key in option_table("1.20").options
+    assert key not in option_table("1.20").removed
+    removed = option_table("2.0").find_removed(key)
+    assert removed is not None
+    assert (removed.since, removed.replacement) == ("2.0", "taskmanager.load-balance.mode: SLOTS")
+    assert option_table("2.0").find(key) is None
+    fine_grained = "cluster.fine-grained-resource-management.enabled"
+    assert all(fine_grained in option_table(version).removed for version in VERSIONS)
+    late = "traces.report-events-as-spans"
+    assert [late in option_table(version).removed for version in VERSIONS] == [
+        *([False] * 3),
+        True,
+        True,
+    ]
+    by_name = option_table("2.2").find_removed("metrics.reporter.prom.class")
+    assert by_name is not None
+    assert by_name.replacement == "metrics.reporter.<name>.factory.class"
+    assert option_table("2.2").find_removed("no.such.option") is None
+
+
+def test_suggest() -> None:
+    table = option_table("2.2")
+    assert table.suggest("taskmanager.memory.proces.size") == "taskmanager.memory.process.size"
+    assert table.suggest("taskmanager.numberOfTaskSlot") == "taskmanager.numberOfTaskSlots"
+    assert table.suggest("jobmanager.web.ports") == "rest.bind-port"
+    assert table.suggest("something.entirely.different") is None
+
+
+def test_tables_cannot_be_changed() -> None:
+    table = option_table("2.2")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        table.flink_version = "9"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        table.options["a"] = Option("a", "String")  # type: ignore[index]
