@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint lock bench clean help
+.PHONY: demo test lint lock bench generate clean help
 
 help:
 	@echo "make demo   compile, validate and place a sample job, with its restart plan"
 	@echo "make test   the whole test suite (add ARGS='-k name' to pick)"
 	@echo "make lint   ruff, mypy --strict and generated files up to date"
 	@echo "make bench  measured figures (see bench/)"
+	@echo "make generate  schemas/ and docs/rules/ again"
 	@echo "make lock   resolve requirements.lock again from pyproject.toml"
 
 $(STAMP): pyproject.toml requirements.lock
@@ -21,7 +22,10 @@ $(STAMP): pyproject.toml requirements.lock
 	@touch $@
 
 demo: $(STAMP)
-	@$(BIN)/python bench/demo.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh samples/demo.sh
+
+generate: $(STAMP)
+	$(BIN)/python tools/generate.py
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
@@ -32,7 +36,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 bench: $(STAMP)
-	$(BIN)/python bench/run.py
+	$(BIN)/python bench/compile.py
 
 lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv

@@ -72,6 +72,7 @@ _ISO_DURATION = re.compile(
     re.IGNORECASE,
 )
 
+_MAX_DIGITS = 1000
 _JAVA_BLANKS = "".join(map(chr, range(0x21)))
 
 
@@ -84,7 +85,7 @@ def _number_and_unit(text: str, help_text: str) -> tuple[int, str]:
     number = digits.group() if digits else ""
     if not number:
         raise ValueError(f"{trimmed!r} does not start with a number; {help_text}")
-    if len(number.lstrip("0")) > 19 or int(number) > LONG_MAX:
+    if len(number) > _MAX_DIGITS:
         raise ValueError(f"{trimmed[:40]!r} is more than 64 bits can hold")
     return int(number), trimmed[len(number) :].strip(_JAVA_BLANKS).lower()
 
@@ -196,9 +197,12 @@ def _parse_iso_duration(text: str) -> int:
     nanos += int(seconds or 0) * _SECOND + (
         -fraction_nanos if (seconds or "").startswith("-") else fraction_nanos
     )
-    if abs(nanos) // _SECOND > LONG_MAX:
+    nanos = -nanos if negate == "-" else nanos
+    if nanos < 0:
+        raise ValueError(f"{text[:40]!r} is negative")
+    if nanos // _SECOND > LONG_MAX:
         raise ValueError(f"{text[:40]!r} is more than 64 bits can hold")
-    return -nanos if negate == "-" else nanos
+    return nanos
 
 
 def format_duration(nanos: int) -> str:

@@ -68,7 +68,8 @@ class PlacedTaskManager(Model):
     """What the plan puts on one TaskManager."""
 
     id: Name
-    class_: Name | None = Field(alias="class")
+    class_: Name | None = Field(default=None, alias="class")
+    reserve: bool | None = None
     quotas: dict[Name, int]
     slots: list[Slot]
     load: PlacedLoad

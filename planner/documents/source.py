@@ -291,6 +291,8 @@ class _YamlReader:
             return self._alias(event.anchor, at)
         if isinstance(event, yaml.ScalarEvent):
             value: Any = self._scalar(event, at)
+        elif event.tag not in (None, "!", _TAG + "map", _TAG + "seq"):
+            raise self._unknown_tag(event.tag, at)
         elif isinstance(event, yaml.SequenceStartEvent):
             value = self._sequence(path, depth)
         else:
@@ -387,10 +389,13 @@ class _YamlReader:
     def _tagged(self, tag: str, text: str, at: Position) -> Any:
         if tag == _TAG + "str":
             return text
-        raise _error(
+        raise self._unknown_tag(tag, at)
+
+    def _unknown_tag(self, tag: str, at: Position) -> DocumentError:
+        return _error(
             self._name,
             "DOC004",
-            f"has the tag {tag.replace(_TAG, '!!')}, which planner does not read",
+            f"has the tag {tag.replace(_TAG, '!!')[:60]}, which planner does not read",
             "write the value plainly, in quotes if it is text",
             at,
         )

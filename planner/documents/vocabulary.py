@@ -93,3 +93,16 @@ ChainingField = Annotated[Chaining, *_choice(Chaining)]
 UseCaseField = Annotated[UseCase, *_choice(UseCase)]
 JobTypeField = Annotated[JobType, *_choice(JobType)]
 BackendField = Annotated[Backend, *_choice(Backend)]
+
+
+_RESTART_STRATEGIES = {
+    "none": "none", "off": "none", "disable": "none",
+    "fixed-delay": "fixed-delay", "fixeddelay": "fixed-delay",
+    "failure-rate": "failure-rate", "failurerate": "failure-rate",
+    "exponential-delay": "exponential-delay", "exponentialdelay": "exponential-delay",
+}  # fmt: skip
+
+
+def strategy_name(text: str) -> str | None:
+    """Return the strategy that Flink understands under ``text``, None when it knows none."""
+    return _RESTART_STRATEGIES.get(text.strip().lower())

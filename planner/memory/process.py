@@ -201,8 +201,8 @@ class Options:
         if metaspace + overhead > process:
             raise MemoryConfigurationError(
                 "MEM405",
-                f"JVM metaspace {format_size_human(metaspace)} plus JVM overhead {format_size_human(overhead)}"
-                f" are more than total process memory {format_size_human(process)}",
+                f"JVM metaspace {format_size_human(metaspace)} plus"
+                f" JVM overhead {format_size_human(overhead)} are more than total process memory {format_size_human(process)}",
                 self.key("process.size"),
                 self.key("jvm-metaspace.size"),
             )

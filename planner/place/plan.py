@@ -62,7 +62,7 @@ def plan(
     resources = slot_resources(profile)
     assigned = _assign(problem, slots, result.solution.counts)
     managers = [
-        _task_manager(profile, job, host, assigned.get(index, []), resources)
+        _task_manager(profile, job, host, assigned.get(index, []), resources, index in problem.spare)
         for index, host in enumerate(problem.hosts)
     ]
     utilisations = [
@@ -105,6 +105,7 @@ def _task_manager(
     host: Host,
     slots: list[JobSlot],
     resources: Mapping[str, SlotResources],
+    spare: bool,
 ) -> PlacedTaskManager:
     capacity = host.capacity
     taken = [resources[slot.group] for slot in slots]
@@ -140,6 +141,7 @@ def _task_manager(
     return PlacedTaskManager.model_construct(
         id=host.id,
         class_=host.class_name,
+        reserve=spare or None,
         quotas=dict(sorted(quotas.items())),
         slots=[
             Slot.model_construct(group=slot.group, subtasks=subtask_names(profile, job, slot))

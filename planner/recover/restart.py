@@ -5,16 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from planner.documents.recovery import RestartStrategy
+from planner.documents.vocabulary import strategy_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NAMES = {
-    "none": "none", "off": "none", "disable": "none",
-    "fixed-delay": "fixed-delay", "fixeddelay": "fixed-delay",
-    "failure-rate": "failure-rate", "failurerate": "failure-rate",
-    "exponential-delay": "exponential-delay", "exponentialdelay": "exponential-delay",
-}  # fmt: skip
 DEFAULTS: dict[str, dict[str, str]] = {
     "none": {},
     "fixed-delay": {"attempts": "1", "delay": "1 s"},
@@ -32,11 +27,6 @@ DEFAULTS: dict[str, dict[str, str]] = {
         "attempts-before-reset-backoff": str(2**31 - 1),
     },
 }
-
-
-def strategy_name(text: str) -> str | None:
-    """Return the strategy that Flink understands under ``text``, None when it knows none."""
-    return _NAMES.get(text.strip().lower())
 
 
 def restart_strategy(options: Mapping[str, str]) -> RestartStrategy:

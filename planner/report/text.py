@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from planner.units import GIB, MIB, format_cpu
 
@@ -28,29 +29,26 @@ STOCK_NAMES = {"none": "NONE", "slots": "SLOTS", "minResources": "MIN_RESOURCES"
 
 def render(*parts: Table | str, color: bool = False) -> str:
     """Return tables and lines as text."""
-    console = Console(file=StringIO(), width=WIDTH, force_terminal=color, no_color=not color, highlight=False)
+    buffer = StringIO()
+    console = Console(file=buffer, width=WIDTH, force_terminal=color, no_color=not color, highlight=False)
     for part in parts:
-        console.print(part, markup=False) if isinstance(part, str) else console.print(part)
-    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+        console.print(part, markup=False, soft_wrap=isinstance(part, str))
+    return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())
 
 
-def _table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        expand=False,
-    )
+def _table(title: str, *columns: str, right: Sequence[str] = (), wrap: str = "") -> Table:
+    """Return an empty table; ``wrap`` is the column that gives way where the line is too narrow."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(
-            column,
-            justify="right" if column in right else "left",
-            overflow="ellipsis",
-            no_wrap=True,
+            column, justify="right" if column in right else "left", overflow="fold", no_wrap=column != wrap
         )
     return table
+
+
+def _cell(text: str) -> Text:
+    """Return a name from a document as it is, without markup."""
+    return Text("".join(char if char.isprintable() else "?" for char in text))
 
 
 def short_size(size: int) -> str:
@@ -71,40 +69,45 @@ def job_table(profile: ResourceProfile, job: JobGraph) -> Table:
     """Return the tasks that Flink will run, upstream first."""
     name = profile.metadata.name if profile.metadata else "job"
     table = _table(
-        f"Job {name}: {len(job.vertices)} tasks",
-        "task",
-        "par",
-        "max",
-        "group",
-        "reads",
-        right=("par", "max"),
-    )
-    for index in list(job.order)[:ROWS]:
+        f"Job {_cell(name)}: {len(job.vertices)} tasks", "task", "par", "max", "group", "reads",
+        right=("par", "max"), wrap="task",
+    )  # fmt: skip
+    for index in job.order[:ROWS]:
         vertex = job.vertices[index]
-        reads = ", ".join(f"{edge.ship}" for edge in job.inputs[index])
-        table.add_row(vertex.name, str(vertex.parallelism), str(vertex.max_parallelism), vertex.group, reads)
+        reads = ", ".join(edge.ship for edge in job.inputs[index][:3]) + (
+            " ..." if len(job.inputs[index]) > 3 else ""
+        )
+        table.add_row(
+            _cell(vertex.name),
+            str(vertex.parallelism),
+            str(vertex.max_parallelism),
+            _short(vertex.group),
+            reads,
+        )
     if len(job.vertices) > ROWS:
         table.add_row(f"... {len(job.vertices) - ROWS} more", "", "", "", "")
     return table
 
 
+def _short(name: str, width: int = 20) -> Text:
+    return _cell(name if len(name) <= width else name[: width - 3] + "...")
+
+
 def group_table(profile: ResourceProfile) -> Table:
     """Return what one slot of each group takes."""
-    table = _table(
-        "Slot sharing groups (per slot)", "group", "slots", "cpu", "heap", "off-heap", "managed", "network",
-        right=("slots", "cpu", "heap", "off-heap", "managed", "network"),
-    )  # fmt: skip
-    figures = profile.planner.groups if profile.planner else {}
+    figures = ("slots", "cpu", "heap", "off-heap", "managed", "network")
+    table = _table("Slot sharing groups (per slot)", "group", *figures, right=figures, wrap="group")
+    derived = profile.planner.groups if profile.planner else {}
     for group in profile.ssg_profiles[:ROWS]:
-        derived = figures.get(group.name)
+        own = derived.get(group.name)
         table.add_row(
-            group.name,
-            str(derived.slots if derived else "?"),
+            _short(group.name),
+            str(own.slots if own else "?"),
             format_cpu(group.cpu or 0),
             short_size(group.heap or 0),
             short_size(group.off_heap or 0),
             short_size(sum(group.managed.values())),
-            short_size((derived.network if derived else 0) or 0),
+            short_size((own.network if own else 0) or 0),
         )
     if len(profile.ssg_profiles) > ROWS:
         table.add_row(f"... {len(profile.ssg_profiles) - ROWS} more", *[""] * 6)
@@ -112,94 +115,72 @@ def group_table(profile: ResourceProfile) -> Table:
 
 
 def _quotas(manager: PlacedTaskManager) -> str:
+    if manager.reserve:
+        return "kept in reserve"
     return ", ".join(f"{group} x{count}" for group, count in manager.quotas.items()) or "-"
 
 
 def placement_table(placement: Placement) -> Table:
-    """Return the TaskManagers; large clusters show equal ones as one row."""
+    """Return the TaskManagers; large clusters show those of equal class and quotas as one row."""
     rows: dict[tuple[str, str], list[PlacedTaskManager]] = defaultdict(list)
     together = len(placement.task_managers) > ROWS
     for manager in placement.task_managers:
         key = (manager.class_ or manager.id, _quotas(manager)) if together else (manager.id, "")
         rows[key].append(manager)
-    table = _table(
-        f"{len(placement.task_managers)} TaskManagers",
-        "TaskManager",
-        "cpu",
-        "",
-        "mem",
-        "",
-        "slots",
-        right=("",),
-    )
-    ordered = (
-        sorted(rows.values(), key=lambda found: -found[0].utilisation.get("cpu", 0.0))
-        if together
-        else list(rows.values())
-    )
+    title = f"{len(placement.task_managers)} TaskManagers"
+    table = _table(title, "TaskManager", "cpu", "", "mem", "", "slots", right=("",), wrap="slots")
+    ordered = list(rows.values())
+    if together:
+        ordered.sort(key=lambda found: (-found[0].utilisation.get("cpu", 0.0), -len(found)))
     for found in ordered[:ROWS]:
         first = found[0]
         name = first.id if len(found) == 1 else f"{first.class_ or first.id} x{len(found)}"
         cpu, memory = first.utilisation.get("cpu", 0.0), first.utilisation.get("memory", 0.0)
-        table.add_row(name, bar(cpu), f"{cpu:.1%}", bar(memory, 6), f"{memory:.0%}", _quotas(first))
-    if len(ordered) > ROWS:
         table.add_row(
-            f"... {len(ordered) - ROWS} more kinds",
-            "",
-            "",
-            "",
-            "",
-            f"{sum(map(len, ordered[ROWS:]))} TaskManagers",
+            _short(name), bar(cpu), f"{cpu:.1%}", bar(memory, 6), f"{memory:.0%}", _cell(_quotas(first))
         )
+    if len(ordered) > ROWS:
+        left = sum(map(len, ordered[ROWS:]))
+        table.add_row("...", "", "", "", "", f"{left} more TaskManagers in {len(ordered) - ROWS} other ways")
     return table
 
 
 def balance_lines(placement: Placement) -> str:
     """Return imbalance with the plan and without, and how good the plan is proven to be."""
-    figures = placement.imbalance
-    level = placement.objective[0]
+    figures, level = placement.imbalance, placement.objective[0]
+    bound = f"{level.bound or 0:.2%} ({level.bound_kind} bound)"
     lines = [
-        f"Highest CPU utilisation  {figures.max:.2%}   lowest {figures.min:.2%}   max/mean {figures.max_over_mean:.3f}"
-        f"   cv {figures.cv:.3f}"
+        f"CPU utilisation  highest {figures.max:.2%}, lowest {figures.min:.2%}, mean {figures.mean:.2%}",
+        f"Imbalance        max/mean {figures.max_over_mean:.3f}, spread {figures.spread:.2%}, cv {figures.cv:.3f}",
     ]
     if level.status == "optimal":
-        lines.append(
-            f"Proof                    optimal: no placement is below {level.bound or 0:.2%} ({level.bound_kind} bound)"
-        )
+        lines.append(f"Proof            optimal, no placement is below {bound}")
     else:
-        lines.append(
-            f"Proof                    within {level.gap or 0:.2%} of the bound {level.bound or 0:.2%} ({level.bound_kind})"
-        )
+        lines.append(f"Proof            within {level.gap or 0:.2%} of {bound}")
     if placement.slot_load:
-        best, worst = placement.slot_load.best, placement.slot_load.worst
-        lines.append(
-            f"Unequal slots            {best:.2%} as planned, {worst:.2%} at worst: Flink pairs slots and"
-        )
-        lines.append("                         TaskManagers of a group by itself (planner explain GRA309)")
-    stock = []
-    for name, strategy in placement.stock_flink.items():
-        stock.append(
-            f"{STOCK_NAMES[name]} {strategy.max:.1%}"
-            if strategy.max is not None
-            else f"{STOCK_NAMES[name]} does not fit"
-        )
-    lines.append(f"Flink alone, computed    {', '.join(stock)}")
-    return "\n".join(lines)
+        worst = placement.slot_load.worst
+        lines.append(f"Unequal slots    up to {worst:.2%} if Flink pairs them badly (planner explain GRA309)")
+    stock = [
+        f"{STOCK_NAMES[name]} {f'{strategy.max:.1%}' if strategy.max is not None else 'does not fit'}"
+        for name, strategy in placement.stock_flink.items()
+    ]
+    lines.append(f"Flink alone      highest {', '.join(stock[:2])},")
+    lines.append(f"                 {', '.join(stock[2:])} (computed)")
+    return "\n".join(lines) + "\n"
 
 
 def recovery_lines(plan: RecoveryPlan) -> str:
     """Return the regions and the restart strategy in a few lines."""
     sizes = Counter(region.size for region in plan.regions)
-    kinds = ", ".join(
-        f"{n} of {size} subtask{'' if size == 1 else 's'}"
-        for size, n in sorted(sizes.items(), reverse=True)[:4]
-    )
+    if len(plan.regions) == 1:
+        regions = f"one: all {plan.subtasks} subtasks restart together"
+    else:
+        kinds = [f"{n} of {size}" for size, n in sorted(sizes.items(), reverse=True)[:4]]
+        regions = f"{len(plan.regions)} over {plan.subtasks} subtasks: {', '.join(kinds)}"
     strategy = plan.restart_strategy
-    options = ", ".join(f"{key} {value}" for key, value in list(strategy.options.items())[:3])
-    return (
-        f"{plan.subtasks} subtasks in {len(plan.regions)} restart region{'' if len(plan.regions) == 1 else 's'}: {kinds}\n"
-        f"Restart strategy {strategy.type} ({strategy.source}){': ' + options if options else ''}"
-    )
+    options = ", ".join(f"{key} {value}" for key, value in list(strategy.options.items())[:2])
+    lines = [f"Restart regions  {regions}", f"Restart          {strategy.type}, {strategy.source}"]
+    return "\n".join([*lines, f"                 {options}"] if options else lines) + "\n"
 
 
 def failure_table(plan: RecoveryPlan) -> Table:
@@ -213,18 +194,21 @@ def failure_table(plan: RecoveryPlan) -> Table:
             len(failure.regions),
         )
         rows[key].append(failure)
-    table = _table(
-        "Loss of one TaskManager", "TaskManager", "lost", "regions", "restarts", "", "at worst", "full restart",
-        right=("lost", "regions", "restarts", "at worst", "full restart"),
-    )  # fmt: skip
+    columns = ("lost", "regions", "restarts", "share", "at worst", "full")
+    table = _table("Loss of one TaskManager", "TaskManager", *columns, right=columns, wrap="TaskManager")
     ordered = sorted(rows.values(), key=lambda found: -found[0].restarted.subtasks)
     for found in ordered[:ROWS]:
         first = found[0]
         name = first.task_manager if len(found) == 1 else f"{first.task_manager} and {len(found) - 1} more"
         table.add_row(
-            name, str(first.lost), str(len(first.regions)), f"{first.restarted.subtasks} ({first.restarted.share:.0%})",
-            bar(first.restarted.share), f"{first.worst.share:.0%}", f"{first.full_restart.share:.0%}",
-        )  # fmt: skip
+            _cell(name),
+            str(first.lost),
+            str(len(first.regions)),
+            str(first.restarted.subtasks),
+            f"{first.restarted.share:.0%}",
+            f"{first.worst.share:.0%}",
+            f"{first.full_restart.share:.0%}",
+        )
     if len(ordered) > ROWS:
         table.add_row(f"... {len(ordered) - ROWS} more kinds", *[""] * 6)
     return table

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from planner.documents.finding import Severity
 from planner.documents.job import Job
-from planner.documents.vocabulary import JobType
+from planner.documents.vocabulary import JobType, strategy_name
 from planner.graph.declare import checkpointing_options, restart_options, unused_restart_fields
-from planner.recover.restart import strategy_name
 from planner.rules.base import JobRule, Match, Option, Subject
 from planner.units import parse_duration, parse_size
 

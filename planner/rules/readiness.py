@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from planner.documents.finding import Severity
-from planner.documents.vocabulary import JobType
-from planner.recover.restart import strategy_name
+from planner.documents.vocabulary import JobType, strategy_name
 from planner.rules.base import JobRule, Match, OperatorView, Subject
 
 if TYPE_CHECKING:
@@ -14,6 +13,9 @@ if TYPE_CHECKING:
 
 
 def _stateful(subject: Subject) -> list[OperatorView]:
+    """Return the operators of a streaming job that keep state from one run to the next."""
+    if subject.type is JobType.BATCH:
+        return []
     return [operator for operator in subject.operators if operator.stateful]
 
 

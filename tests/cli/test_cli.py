@@ -1,0 +1,173 @@
+"""The command line as a user meets it: outputs, exit codes, files, pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from planner.cli.app import app
+from planner.cli.common import Exit
+from samples import FOLDER, SAMPLES
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+JOB, CLUSTER = str(FOLDER / "skewed-join/job.yaml"), str(FOLDER / "skewed-join/cluster.yaml")
+TOO_SMALL = """
+apiVersion: planner/v1
+kind: Cluster
+metadata: {name: small}
+spec: {taskManagerClasses: [{name: tiny, count: 2, cpu: 4, memory: {process: 16 gb}}]}
+"""
+
+
+def run(*arguments: str, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(app, list(arguments), input=stdin)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("verb", ["compile", "place", "recover", "show"])
+def test_samples_print_what_they_did_before(name: str, verb: str, request: pytest.FixtureRequest) -> None:
+    """Golden files; write them again with: pytest --update-golden."""
+    job, cluster = str(FOLDER / name / "job.yaml"), str(FOLDER / name / "cluster.yaml")
+    extra = {
+        "compile": ["--format", "text"],
+        "place": ["-c", cluster, "--format", "text"],
+        "recover": ["-c", cluster, "--format", "text"],
+        "show": ["--format", "mermaid"],
+    }[verb]
+    result = run(verb, job, *extra)
+    assert result.exit_code == 0, result.output
+    assert all(len(line) <= 80 for line in result.stdout.splitlines() if verb != "show")
+    golden = GOLDEN / f"{name}.{verb}.txt"
+    if request.config.getoption("--update-golden"):
+        golden.write_text(result.stdout, encoding="utf-8")
+    assert result.stdout == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("verb", ["compile", "place", "recover"])
+def test_same_input_same_bytes(verb: str) -> None:
+    extra = [] if verb == "compile" else ["-c", CLUSTER, "--format", "json"]
+    extra += ["--no-meta", "--seed", "3", "--workers", "1"] if verb == "place" else []
+    first, second = run(verb, JOB, *extra), run(verb, JOB, *extra)
+    assert first.exit_code == 0
+    assert first.stdout == second.stdout
+    json.loads(first.stdout)
+
+
+def test_verbs_take_the_documents_before_theirs(tmp_path: Path) -> None:
+    profile, placement = tmp_path / "j.profile.json", tmp_path / "j.placement.json"
+    assert run("compile", JOB, "-o", str(profile)).exit_code == 0
+    assert run("place", str(profile), "-c", CLUSTER, "-o", str(placement), "--no-meta").exit_code == 0
+    straight = run("place", JOB, "-c", CLUSTER, "--format", "json", "--no-meta")
+    assert placement.read_text() == straight.stdout
+    result = run("recover", str(profile), "-p", str(placement), "--format", "json")
+    assert json.loads(result.stdout)["inputs"]["profile"] == json.loads(straight.stdout)["inputs"]["profile"]
+
+
+def test_a_bare_verb_finds_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(JOB, tmp_path / "job.yaml")
+    shutil.copy(CLUSTER, tmp_path / "cluster.yaml")
+    monkeypatch.chdir(tmp_path)
+    assert run("place", "--balance").exit_code == 0
+    assert run("validate").exit_code == 0
+    assert run("recover").exit_code == 0
+    (tmp_path / "cluster.yaml").unlink()
+    result = run("place")
+    assert result.exit_code == Exit.USAGE
+    assert "--cluster" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["validate", JOB], Exit.OK),
+        (["validate", str(FOLDER / "broken/GRA301.yaml")], Exit.FINDINGS),
+        (["validate", "nowhere.yaml"], Exit.USAGE),
+        (["validate", "--format", "nonsense", JOB], Exit.USAGE),
+        (["nonsense"], Exit.USAGE),
+        (["compile", str(FOLDER / "broken/DOC004.yaml")], Exit.USAGE),
+        (["compile", str(FOLDER / "broken/JOB202.yaml")], Exit.FINDINGS),
+        (["compile", CLUSTER], Exit.USAGE),
+        (["schema", "nonsense"], Exit.USAGE),
+        (["explain", "nonsense"], Exit.USAGE),
+        (["place", "-", "-c", "-"], Exit.USAGE),
+    ],
+)
+def test_exit_codes(arguments: list[str], code: Exit) -> None:
+    assert run(*arguments).exit_code == code
+
+
+def test_infeasible_says_why_and_what_helps(tmp_path: Path) -> None:
+    small = tmp_path / "cluster.yaml"
+    small.write_text(TOO_SMALL)
+    result = run("place", JOB, "-c", str(small))
+    assert result.exit_code == Exit.INFEASIBLE
+    assert result.stdout == ""
+    for words in ("cpu", "tiny", "more TaskManagers like 'tiny'", "hot"):
+        assert words in result.stderr
+
+
+def test_stdin_and_its_name() -> None:
+    broken = (FOLDER / "broken/GRA301.yaml").read_bytes()
+    result = run("validate", "-", "--stdin-filename", "jobs/a.yaml", "--format", "concise", stdin=broken)
+    assert result.exit_code == Exit.FINDINGS
+    assert result.stdout.startswith("jobs/a.yaml:")
+
+
+def test_output_is_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "out.json"
+    target.write_text("before")
+    assert run("compile", str(FOLDER / "broken/JOB202.yaml"), "-o", str(target)).exit_code == Exit.FINDINGS
+    assert target.read_text() == "before"
+    assert run("compile", JOB, "-o", str(tmp_path / "missing/out.json")).exit_code == Exit.USAGE
+    assert run("compile", JOB, "-o", str(tmp_path)).exit_code == Exit.USAGE
+    assert run("compile", JOB, "-o", str(target)).exit_code == Exit.OK
+    assert json.loads(target.read_text())["kind"] == "ResourceProfile"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_output_keeps_a_link_and_the_mode(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.json", tmp_path / "link.json"
+    real.write_text("before")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    assert run("compile", JOB, "-o", str(link)).exit_code == Exit.OK
+    assert link.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o600
+    assert json.loads(real.read_text())
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    command = f"{sys.executable} -m planner compile {FOLDER / 'large/job.yaml'} | head -c 10"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert len(done.stdout) == 10
+
+
+def test_no_colour_without_a_terminal() -> None:
+    environment = {**os.environ, "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "planner", "place", JOB, "-c", CLUSTER, "--format", "text"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert "\x1b" not in done.stdout
+    assert done.stderr == ""
+
+
+def test_explain_names_every_code() -> None:
+    listing = run("explain").stdout
+    for line in listing.splitlines():
+        page = run("explain", line.split()[0].lower())
+        assert page.exit_code == 0
+        assert "## What to do" in page.stdout
+
+
+def test_compile_explains_where_values_come_from() -> None:
+    result = run("compile", str(FOLDER / "nightly-batch/job.yaml"), "--explain", "--format", "text")
+    assert "parallelism 48: declared" in result.stderr
+    assert "parallelism 32: spec.parallelism" in result.stderr
+    assert "estimate" in result.stderr
