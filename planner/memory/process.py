@@ -202,7 +202,8 @@ class Options:
             raise MemoryConfigurationError(
                 "MEM405",
                 f"JVM metaspace {format_size_human(metaspace)} plus"
-                f" JVM overhead {format_size_human(overhead)} are more than total process memory {format_size_human(process)}",
+                f" JVM overhead {format_size_human(overhead)} are more than"
+                f" total process memory {format_size_human(process)}",
                 self.key("process.size"),
                 self.key("jvm-metaspace.size"),
             )
