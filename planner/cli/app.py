@@ -8,7 +8,7 @@ import typer
 
 from planner import __version__
 from planner.cli import compile as compile_verb
-from planner.cli import explain, export, place, recover, schema, show, validate
+from planner.cli import explain, export, memory, place, recover, schema, show, validate
 
 EPILOG = (
     "Exit codes: 0 fine, 1 findings, 2 bad usage or unreadable input, 3 proven infeasible, 4 out of time."
@@ -44,6 +44,7 @@ app.command("compile", epilog=EPILOG)(compile_verb.compile_)
 app.command("validate", epilog=EPILOG)(validate.validate)
 app.command("place", epilog=EPILOG)(place.place)
 app.command("recover", epilog=EPILOG)(recover.recover)
+app.command("memory", epilog=EPILOG)(memory.memory)
 app.command("show")(show.show)
 app.command("export")(export.export)
 app.command("explain")(explain.explain)

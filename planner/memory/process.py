@@ -119,6 +119,18 @@ class Options:
                 "MEM407", f"{self.key(name)}: {text!r} is no number", self.key(name)
             ) from None
 
+    def flag(self, name: str) -> bool:
+        """Return a switch that is off by default.
+
+        Raises:
+            MemoryConfigurationError: when it is neither true nor false.
+        """
+        text = (self.raw(name) or "false").strip().lower()
+        if text not in ("true", "false"):
+            message = f"{self.key(name)}: {text!r} is neither true nor false"
+            raise MemoryConfigurationError("MEM407", message, self.key(name))
+        return text == "true"
+
     def range(
         self, label: str, part: str, default_min: int, default_max: int, default_fraction: float
     ) -> Range:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "taskmanager.memory."
-_FALLBACKS = {
+FALLBACKS = {
     "managed.size": "taskmanager.memory.size",
     "network.min": "taskmanager.network.memory.min",
     "network.max": "taskmanager.network.memory.max",
@@ -94,7 +94,7 @@ def derive_taskmanager(configuration: Mapping[str, str]) -> TaskManagerMemory:
         MemoryConfigurationError: where Flink refuses to start, with the same cause.
 
     """
-    options = Options(configuration, PREFIX, _FALLBACKS)
+    options = Options(configuration, PREFIX, FALLBACKS)
     flink, process = options.size("flink.size"), options.size("process.size")
     fixed = _Fixed(
         options.sized("framework.heap.size", 128 * MIB),
