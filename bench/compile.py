@@ -72,7 +72,8 @@ def main() -> None:
     lines = [
         "# Benchmarks",
         "",
-        f"Measured by `make bench` on {os.cpu_count()} cores, Python {platform.python_version()}; best of {RUNS}, start-up included.",
+        f"Measured by `make bench` on {os.cpu_count()} cores, Python {platform.python_version()}:",
+        f"best of {RUNS}, start-up included.",
         "",
         "| job | seconds | peak MiB | ratio of sizes | ratio of seconds | ratio of memory |",
         "|---|---|---|---|---|---|",

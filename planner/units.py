@@ -100,6 +100,10 @@ def parse_size(text: str) -> int:
 
     """
     number, unit = _number_and_unit(text, _SIZE_HELP)
+    if unit.startswith("."):
+        raise ValueError(
+            f"{text.strip()!r} has decimals, which Flink does not read; write it in a smaller unit"
+        )
     if unit not in _SIZE_UNITS:
         raise ValueError(f"{text.strip()!r} has no unit that Flink knows; {_SIZE_HELP}")
     size = number * _SIZE_UNITS[unit]
@@ -125,6 +129,11 @@ def format_size_human(size: int) -> str:
         return f"{size} bytes"
     factor, unit = max((f, u) for f, u in ((KIB, "kb"), (MIB, "mb"), (GIB, "gb"), (TIB, "tb")) if f < size)
     return f"{size / factor:.3f}{unit} ({size} bytes)"
+
+
+def rounded_size(size: int) -> str:
+    """Spell ``size`` bytes for people in mb, rounded to a tenth where it does not divide."""
+    return f"{size // MIB} mb" if size % MIB == 0 else f"{size / MIB:.1f} mb"
 
 
 def parse_quantity(text: str) -> Decimal:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from planner.cli.common import STDIN, Exit, Inputs, OutputOption, automatic_format, emit, fail, say, wants_color
+from planner.cli.common import (
+    STDIN,
+    Exit,
+    Inputs,
+    OutputOption,
+    automatic_format,
+    emit,
+    fail,
+    say,
+    wants_color,
+)
 from planner.cli.place import Format, FormatOption
 
 if TYPE_CHECKING:
@@ -27,14 +37,28 @@ class Process(StrEnum):
 
 
 def memory(
-    process: Annotated[Process, typer.Option("--process", help="Which process to compute.")] = Process.TASKMANAGER,
-    config: Annotated[str | None, typer.Option("--config", metavar="FILE", help="Flink's config.yaml; - reads stdin.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A Flink option, over the file; repeatable.")] = None,
-    needs: Annotated[list[str] | None, typer.Option("--need", metavar="PART=SIZE", help="Backwards: taskHeap, taskOffHeap, managed or network that a TaskManager has to have; repeatable.")] = None,
+    process: Annotated[
+        Process, typer.Option("--process", help="Which process to compute.")
+    ] = Process.TASKMANAGER,
+    config: Annotated[
+        str | None, typer.Option("--config", metavar="FILE", help="Flink's config.yaml; - reads stdin.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A Flink option, over the file; repeatable."),
+    ] = None,
+    needs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--need",
+            metavar="PART=SIZE",
+            help="Backwards: taskHeap, taskOffHeap, managed or network that a TaskManager has to have; repeatable.",
+        ),
+    ] = None,
     output_format: FormatOption = Format.AUTO,
     output: OutputOption = None,
 ) -> None:
-    """Compute the memory of a process as Flink does, to the byte.
+    r"""Compute the memory of a process as Flink does, to the byte.
 
     \b
     Examples:
@@ -51,13 +75,19 @@ def memory(
     try:
         if needs:
             configuration = _backwards(needs, configuration)
-        text = _json(process, configuration) if automatic_format(output_format) == "json" else _text(process, configuration, output is None)
+        text = (
+            _json(process, configuration)
+            if automatic_format(output_format) == "json"
+            else _text(process, configuration, output is None)
+        )
     except MemoryConfigurationError as error:
         _refuse(error, source, configuration, inputs)
     emit(text, output)
 
 
-def _configuration(inputs: Inputs, config: str | None, settings: list[str]) -> tuple[Source | None, dict[str, str]]:
+def _configuration(
+    inputs: Inputs, config: str | None, settings: list[str]
+) -> tuple[Source | None, dict[str, str]]:
     """Return the options of the file and those of the command line over them."""
     source: Source | None = None
     options: dict[str, str] = {}
@@ -89,7 +119,17 @@ def _read(inputs: Inputs, name: str) -> tuple[Source, dict[str, str]]:
         inputs.stop_on(error.findings)
         raise
     if not isinstance(source.data, dict):
-        inputs.stop_on([Finding("DOC008", Severity.ERROR, "the file is not a mapping of Flink options", "write key: value lines", shown)])
+        inputs.stop_on(
+            [
+                Finding(
+                    "DOC008",
+                    Severity.ERROR,
+                    "the file is not a mapping of Flink options",
+                    "write key: value lines",
+                    shown,
+                )
+            ]
+        )
     options: dict[str, str] = flatten_configuration(source.data)
     return source, options
 
@@ -98,7 +138,12 @@ def _backwards(needs: list[str], configuration: Mapping[str, str]) -> dict[str, 
     from planner.memory.backwards import exact_options, size_taskmanager
     from planner.units import parse_size_lenient
 
-    names = {"taskHeap": "task_heap", "taskOffHeap": "task_off_heap", "managed": "managed", "network": "network"}
+    names = {
+        "taskHeap": "task_heap",
+        "taskOffHeap": "task_off_heap",
+        "managed": "managed",
+        "network": "network",
+    }
     sizes: dict[str, int] = {}
     for need in needs:
         name, _, size = need.partition("=")
@@ -118,7 +163,11 @@ def _json(process: Process, configuration: Mapping[str, str]) -> str:
     launch = (launch_taskmanager if process is Process.TASKMANAGER else launch_jobmanager)(configuration)
     parts = {part.name: part.size for part in _parts(process, configuration)}
     parts |= {"flink": launch.memory.flink, "process": launch.memory.process}
-    data = {"jvmArguments": launch.jvm_arguments, "dynamicOptions": dict(launch.dynamic_options), "parts": parts}
+    data = {
+        "jvmArguments": launch.jvm_arguments,
+        "dynamicOptions": dict(launch.dynamic_options),
+        "parts": parts,
+    }
     return to_json(data)
 
 
@@ -139,15 +188,21 @@ def _text(process: Process, configuration: Mapping[str, str], to_terminal: bool)
     return memory_tree(process.value, _parts(process, configuration), launch.jvm_arguments, color=color)
 
 
-def _refuse(error: MemoryConfigurationError, source: Source | None, configuration: Mapping[str, str], inputs: Inputs) -> None:
+def _refuse(
+    error: MemoryConfigurationError, source: Source | None, configuration: Mapping[str, str], inputs: Inputs
+) -> None:
     """Report a configuration that Flink refuses, at the option in the file that has to do with it."""
     from planner.documents.finding import Finding, Severity
     from planner.report.findings import text
 
     found = Finding(error.code, Severity.ERROR, str(error), "planner explain " + error.code, COMMAND_LINE)
     if source is not None:
-        path = next((p for key in error.keys if key in configuration for p in [_path(source.data, key)] if p), ())
-        found = Finding(error.code, Severity.ERROR, str(error), found.hint, source.name, source.position(path), path)
+        path = next(
+            (p for key in error.keys if key in configuration for p in [_path(source.data, key)] if p), ()
+        )
+        found = Finding(
+            error.code, Severity.ERROR, str(error), found.hint, source.name, source.position(path), path
+        )
     say(text([found], inputs.texts))
     raise typer.Exit(Exit.FINDINGS)
 

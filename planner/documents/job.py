@@ -71,6 +71,9 @@ Configuration = Annotated[
 ]
 
 
+FlinkVersion = Annotated[Text, Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}(\.[0-9]{1,4})?$")]
+
+
 class Resources(Model):
     """What one slot of a group, or one subtask of an operator, is given."""
 
@@ -113,7 +116,11 @@ class Input(Model):
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, value: Any) -> Any:
-        return {"from": value} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {"from": value}
+        if not isinstance(value, dict):
+            raise ValueError("name the operator it comes from, or write {from: ..., ship: ...}")
+        return value
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -168,7 +175,7 @@ class JobSpec(Model):
     """The job itself."""
 
     type: JobTypeField = JobType.STREAMING
-    flink_version: Annotated[Text, Field(pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")] = "2.2"
+    flink_version: FlinkVersion = "2.2"
     parallelism: Parallelism | None = None
     max_parallelism: Parallelism | None = None
     flink_configuration: Configuration = {}

@@ -136,60 +136,47 @@ def _placed(finding: Finding, source: Source, *, key: bool = False) -> Finding:
 def _translate(model: type[BaseModel], detail: Any) -> Finding:
     """Turn one of pydantic's errors into the user's words."""
     path = _clean_path(detail["loc"])
-    where, value, context = describe_path(path), detail["input"], detail.get("ctx", {})
-    kind = detail["type"]
-    if kind == "extra_forbidden":
+    if detail["type"] == "extra_forbidden":
         return _unknown_field(path, list(_field_names(model, path[:-1])))
-    if kind == "missing":
-        return Finding(
-            "DOC102",
-            Severity.ERROR,
-            f"{describe_path(path[:-1])} has no field {str(path[-1])!r}",
-            f"add {path[-1]}:",
-            path=path,
-        )
-    if kind == "value_error":
-        return Finding("DOC104", Severity.ERROR, f"{where}: {context.get('error', detail['msg'])}", path=path)
-    wanted = _WANTED.get(kind)
+    if detail["type"] == "missing":
+        message = f"{describe_path(path[:-1])} has no field {str(path[-1])!r}"
+        return Finding("DOC102", Severity.ERROR, message, f"add {path[-1]}:", path=path)
+    wanted = _WANTED.get(detail["type"])
     if wanted:
-        return Finding(
-            "DOC103",
-            Severity.ERROR,
-            f"{where}: expected {wanted}, found {_describe(value)}",
-            path=path,
+        message = f"{describe_path(path)}: expected {wanted}, found {_describe(detail['input'])}"
+        hint = (
+            f"write it as a list: [{detail['input']}]"
+            if wanted == "a list" and isinstance(detail["input"], str)
+            else f"write {wanted}"
         )
-    if kind in ("literal_error", "enum"):
-        return Finding(
-            "DOC104",
-            Severity.ERROR,
-            f"{where}: {_describe(value)} is not {context.get('expected', 'allowed')}",
-            path=path,
-        )
-    if kind in ("greater_than_equal", "less_than_equal", "greater_than", "less_than"):
-        word, limit = (
-            _LIMITS[kind],
-            next(v for k, v in context.items() if k in ("ge", "le", "gt", "lt")),
-        )
-        return Finding(
-            "DOC104",
-            Severity.ERROR,
-            f"{where}: {_describe(value)} has to be {word} {limit}",
-            path=path,
-        )
-    if kind == "string_pattern_mismatch":
-        return Finding(
-            "DOC104",
-            Severity.ERROR,
-            f"{where}: {_describe(value)} is not of the form that is needed here",
-            "for example 2.2",
-            path=path,
-        )
+        return Finding("DOC103", Severity.ERROR, message, hint, path=path)
+    message = f"{describe_path(path)}: {_wrong_value(detail)}"
     return Finding(
         "DOC104",
         Severity.ERROR,
-        f"{where}: {detail['msg'][0].lower()}{detail['msg'][1:]}",
+        message,
+        f"planner schema {model.__name__.lower()} says what is allowed",
         path=path,
     )
+
+
+def _wrong_value(detail: Any) -> str:
+    """Say what is wrong with a value of the right type."""
+    value, context = _describe(detail["input"]), detail.get("ctx", {})
+    match detail["type"]:
+        case "value_error":
+            return str(context.get("error", detail["msg"]))
+        case "literal_error" | "enum":
+            return f"{value} is not {context.get('expected', 'allowed')}"
+        case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than" as kind:
+            limit = next(v for k, v in context.items() if k in ("ge", "le", "gt", "lt"))
+            return f"{value} has to be {_LIMITS[kind]} {limit}"
+        case "string_pattern_mismatch":
+            return f"{value} is not of the form that is needed here, such as 2.2"
+        case "too_short":
+            return f"has to have at least {context.get('min_length', 1)} entry"
+        case _:
+            return f"{detail['msg'][0].lower()}{detail['msg'][1:]}"
 
 
 def _unknown_field(path: Path, known: list[str]) -> Finding:

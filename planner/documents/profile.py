@@ -22,7 +22,7 @@ from planner.documents.base import (
     Size,
     Text,
 )
-from planner.documents.job import Configuration, Load, Resources, State
+from planner.documents.job import Configuration, FlinkVersion, Load, Resources, State
 from planner.documents.vocabulary import (
     ChainingField,
     ExchangeField,
@@ -153,7 +153,7 @@ class PlannerFields(Model):
     """What the official document has no place for."""
 
     type: JobTypeField = JobType.STREAMING
-    flink_version: Text = "2.2"
+    flink_version: FlinkVersion = "2.2"
     flink_configuration: Configuration = {}
     groups: dict[str, SlotFields] = {}
     vertices: list[VertexFields] = []

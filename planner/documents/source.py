@@ -235,14 +235,9 @@ def _read_yaml(name: str, text: str) -> Iterator[tuple[Any, dict[Path, tuple[Pos
                 "start from a sample: planner schema job, or the samples folder",
             )
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        at = Position(mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2) if mark else Position()
+        at = _mark_position(error.problem_mark or error.context_mark, text)
         problem = error.problem or error.context or "cannot be read"
-        tab = (
-            mark is not None
-            and text.splitlines()[mark.line : mark.line + 1]
-            and "\t" in text.splitlines()[mark.line]
-        )
+        tab = "\t" in text.splitlines()[at.line - 1]
         hint = (
             "indent YAML with blanks, not tabs"
             if tab
@@ -259,6 +254,15 @@ def _read_yaml(name: str, text: str) -> Iterator[tuple[Any, dict[Path, tuple[Pos
         ) from None
     finally:
         loader.dispose()
+
+
+def _mark_position(mark: Any, text: str) -> Position:
+    """Return where an error is; one behind the end of the text is at its end."""
+    if mark is None:
+        return START
+    lines = text.splitlines() or [""]
+    line, column = (mark.line, mark.column) if mark.line < len(lines) else (len(lines) - 1, len(lines[-1]))
+    return Position(line + 1, column + 1, line + 1, column + 2)
 
 
 class _YamlReader:
@@ -402,5 +406,8 @@ class _YamlReader:
 
 
 def _span(event: Any) -> Position:
+    """Return where an event stands; what has no text of its own is one character wide."""
     start, end = event.start_mark, event.end_mark
+    if (start.line, start.column) == (end.line, end.column):
+        return Position(start.line + 1, start.column + 1, start.line + 1, start.column + 2)
     return Position(start.line + 1, start.column + 1, end.line + 1, end.column + 1)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from planner.memory.process import Options
 from planner.memory.taskmanager import PREFIX, TaskManagerMemory
 from planner.units import MIB
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 NEEDS = ("task_heap", "task_off_heap", "managed", "network")
 
 
-def size_taskmanager(needs: Mapping[str, int], configuration: Mapping[str, str] | None = None) -> TaskManagerMemory:
+def size_taskmanager(
+    needs: Mapping[str, int], configuration: Mapping[str, str] | None = None
+) -> TaskManagerMemory:
     """Return the smallest TaskManager that has exactly the needed parts, in bytes.
 
     Args:
@@ -25,6 +30,7 @@ def size_taskmanager(needs: Mapping[str, int], configuration: Mapping[str, str] 
 
     Raises:
         MemoryConfigurationError: when ``configuration`` is not consistent.
+
     """
     options = Options(configuration or {}, PREFIX, {})
     segment = options.sized("segment-size", 32 * 1024)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from planner.memory.jobmanager import derive_jobmanager
 from planner.memory.jobmanager import PREFIX as JM
+from planner.memory.jobmanager import derive_jobmanager
 from planner.memory.process import Options
 from planner.memory.taskmanager import FALLBACKS, TaskManagerMemory, derive_taskmanager
 from planner.memory.taskmanager import PREFIX as TM
 from planner.units import MIB, format_size, format_size_human
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ def taskmanager_parts(configuration: Mapping[str, str]) -> list[Part]:
 
     Raises:
         MemoryConfigurationError: where Flink refuses to start.
+
     """
     memory = derive_taskmanager(configuration)
     options = Options(configuration, TM, FALLBACKS)
@@ -39,11 +43,21 @@ def taskmanager_parts(configuration: Mapping[str, str]) -> list[Part]:
     return [
         Part("frameworkHeap", memory.framework_heap, _set(options, "framework.heap.size", 128 * MIB), HEAP),
         Part("taskHeap", memory.task_heap, _task_heap(options), HEAP),
-        Part("frameworkOffHeap", memory.framework_off_heap, _set(options, "framework.off-heap.size", 128 * MIB), DIRECT),
+        Part(
+            "frameworkOffHeap",
+            memory.framework_off_heap,
+            _set(options, "framework.off-heap.size", 128 * MIB),
+            DIRECT,
+        ),
         Part("taskOffHeap", memory.task_off_heap, _set(options, "task.off-heap.size", 0), DIRECT),
         Part("network", memory.network, _network(options, fine, totals), DIRECT),
         Part("managed", memory.managed, _managed(options, memory), NATIVE),
-        Part("jvmMetaspace", memory.jvm_metaspace, _set(options, "jvm-metaspace.size", 256 * MIB), "JVM metaspace"),
+        Part(
+            "jvmMetaspace",
+            memory.jvm_metaspace,
+            _set(options, "jvm-metaspace.size", 256 * MIB),
+            "JVM metaspace",
+        ),
         Part("jvmOverhead", memory.jvm_overhead, _overhead(options, fine), NATIVE),
     ]
 
@@ -53,6 +67,7 @@ def jobmanager_parts(configuration: Mapping[str, str]) -> list[Part]:
 
     Raises:
         MemoryConfigurationError: where Flink refuses to start.
+
     """
     memory = derive_jobmanager(configuration)
     options = Options(configuration, JM, {})
@@ -64,7 +79,12 @@ def jobmanager_parts(configuration: Mapping[str, str]) -> list[Part]:
     return [
         Part("heap", memory.heap, heap_how, HEAP),
         Part("offHeap", memory.off_heap, off_heap, direct),
-        Part("jvmMetaspace", memory.jvm_metaspace, _set(options, "jvm-metaspace.size", 256 * MIB), "JVM metaspace"),
+        Part(
+            "jvmMetaspace",
+            memory.jvm_metaspace,
+            _set(options, "jvm-metaspace.size", 256 * MIB),
+            "JVM metaspace",
+        ),
         Part("jvmOverhead", memory.jvm_overhead, _overhead(options, heap is not None), NATIVE),
     ]
 

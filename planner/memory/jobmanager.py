@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from planner.memory.process import MemoryConfigurationError, Options
 from planner.units import MIB, format_size_human
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PREFIX = "jobmanager.memory."
 
@@ -32,7 +35,7 @@ class JobManagerMemory:
         return self.flink + self.jvm_metaspace + self.jvm_overhead
 
     def jvm_arguments(self) -> list[str]:
-        """Return the JVM arguments of Flink's start script; direct memory has a limit only where asked for."""
+        """Return the JVM arguments of Flink's start script; direct memory has a limit only if asked for."""
         direct = [f"-XX:MaxDirectMemorySize={self.off_heap}"] if self.direct_limit else []
         return [f"-Xmx{self.heap}", f"-Xms{self.heap}", *direct, f"-XX:MaxMetaspaceSize={self.jvm_metaspace}"]
 
@@ -53,16 +56,17 @@ def derive_jobmanager(configuration: Mapping[str, str]) -> JobManagerMemory:
 
     Raises:
         MemoryConfigurationError: where Flink refuses to start, with the same cause.
+
     """
     options = Options(configuration, PREFIX, {})
-    heap, flink, process = (options.size(f"{name}.size") for name in ("heap", "flink", "process"))
     overhead: int | None = None
-    if heap is not None:
-        off_heap = _off_heap_beside(options, heap, flink)
-    elif flink is not None:
-        heap, off_heap = _split(options, flink)
-    elif process is not None:
-        flink, overhead = options.flink_from_process(process)
+    if options.raw("heap.size") is not None:
+        heap = options.sized("heap.size", 0)
+        off_heap = _off_heap_beside(options, heap, options.size("flink.size"))
+    elif options.raw("flink.size") is not None:
+        heap, off_heap = _split(options, options.sized("flink.size", 0))
+    elif options.raw("process.size") is not None:
+        flink, overhead = options.flink_from_process(options.sized("process.size", 0))
         heap, off_heap = _split(options, flink)
     else:
         raise MemoryConfigurationError(
@@ -74,7 +78,9 @@ def derive_jobmanager(configuration: Mapping[str, str]) -> JobManagerMemory:
     metaspace = options.metaspace()
     if overhead is None:
         overhead = options.overhead_beside(heap + off_heap)
-    return JobManagerMemory(heap, off_heap, metaspace, overhead, options.flag("enable-jvm-direct-memory-limit"))
+    return JobManagerMemory(
+        heap, off_heap, metaspace, overhead, options.flag("enable-jvm-direct-memory-limit")
+    )
 
 
 def _off_heap_beside(options: Options, heap: int, flink: int | None) -> int:

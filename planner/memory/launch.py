@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from planner.memory.jobmanager import JobManagerMemory, derive_jobmanager
 from planner.memory.process import MemoryConfigurationError
 from planner.memory.taskmanager import TaskManagerMemory, derive_taskmanager
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ def launch_jobmanager(configuration: Mapping[str, str]) -> Launch:
 
     Raises:
         MemoryConfigurationError: where Flink refuses.
+
     """
     memory = derive_jobmanager(configuration)
     return Launch(memory, memory.dynamic_options())
@@ -38,6 +42,7 @@ def launch_taskmanager(configuration: Mapping[str, str]) -> Launch:
 
     Raises:
         MemoryConfigurationError: where Flink refuses.
+
     """
     memory = derive_taskmanager(configuration)
     slots = _slots(configuration)
@@ -85,7 +90,11 @@ def java_double(value: float) -> str:
 
 def _scientific(value: float) -> tuple[str, str]:
     digits = repr(value).replace(".", "").strip("0")
-    exponent = len(repr(value).split(".")[0]) - 1 if value >= 1 else repr(value).split(".")[1].index(digits[0]) * -1 - 1
+    exponent = (
+        len(repr(value).split(".")[0]) - 1
+        if value >= 1
+        else repr(value).split(".")[1].index(digits[0]) * -1 - 1
+    )
     return f"{digits[0]}.{digits[1:] or '0'}", str(exponent)
 
 

@@ -124,6 +124,7 @@ class Options:
 
         Raises:
             MemoryConfigurationError: when it is neither true nor false.
+
         """
         text = (self.raw(name) or "false").strip().lower()
         if text not in ("true", "false"):
@@ -175,10 +176,9 @@ class Options:
 
         """
         metaspace = self.metaspace()
-        overhead = self.overhead_range()
         process = self.size("process.size")
         if process is None:
-            return overhead.on_top_of(flink + metaspace)
+            return self.overhead_range().on_top_of(flink + metaspace)
         rest = process - flink - metaspace
         if rest < 0:
             raise MemoryConfigurationError(
@@ -189,6 +189,7 @@ class Options:
                 self.key("flink.size"),
                 self.key("jvm-metaspace.size"),
             )
+        overhead = self.overhead_range()
         if not overhead.min <= rest <= overhead.max:
             raise MemoryConfigurationError(
                 "MEM404",

@@ -95,22 +95,17 @@ def derive_taskmanager(configuration: Mapping[str, str]) -> TaskManagerMemory:
 
     """
     options = Options(configuration, PREFIX, FALLBACKS)
-    flink, process = options.size("flink.size"), options.size("process.size")
-    fixed = _Fixed(
-        options.sized("framework.heap.size", 128 * MIB),
-        options.sized("framework.off-heap.size", 128 * MIB),
-        options.size("task.heap.size"),
-        options.sized("task.off-heap.size", 0),
-        options.size("managed.size"),
-    )
+    given = {
+        name: options.raw(f"{name}.size") is not None for name in ("task.heap", "managed", "flink", "process")
+    }
     overhead: int | None = None
-    if fixed.task_heap is not None and fixed.managed is not None:
-        heap, network, managed = _from_parts(options, fixed, fixed.task_heap, fixed.managed, flink)
-    elif flink is not None:
-        heap, network, managed = _split(options, fixed, flink)
-    elif process is not None:
-        total, overhead = options.flink_from_process(process)
-        heap, network, managed = _split(options, fixed, total)
+    if given["task.heap"] and given["managed"]:
+        fixed, (heap, network, managed) = _from_parts(options)
+    elif given["flink"]:
+        fixed, (heap, network, managed) = _split(options, options.sized("flink.size", 0))
+    elif given["process"]:
+        flink, overhead = options.flink_from_process(options.sized("process.size", 0))
+        fixed, (heap, network, managed) = _split(options, flink)
     else:
         raise MemoryConfigurationError(
             "MEM401",
@@ -118,48 +113,57 @@ def derive_taskmanager(configuration: Mapping[str, str]) -> TaskManagerMemory:
             " or both taskmanager.memory.task.heap.size and taskmanager.memory.managed.size",
             options.key("process.size"),
         )
-    parts = TaskManagerMemory(
-        fixed.framework_heap,
-        fixed.framework_off_heap,
-        heap,
-        fixed.task_off_heap,
-        network,
-        managed,
-        options.metaspace(),
-        overhead or 0,
-    )
-    if overhead is not None:
-        return parts
+    if overhead is None:
+        total = (
+            fixed.framework_heap + fixed.framework_off_heap + heap + fixed.task_off_heap + network + managed
+        )
+        overhead = options.overhead_beside(total)
     return TaskManagerMemory(
-        parts.framework_heap,
-        parts.framework_off_heap,
-        heap,
-        parts.task_off_heap,
-        network,
-        managed,
-        parts.jvm_metaspace,
-        options.overhead_beside(parts.flink),
+        framework_heap=fixed.framework_heap,
+        framework_off_heap=fixed.framework_off_heap,
+        task_heap=heap,
+        task_off_heap=fixed.task_off_heap,
+        network=network,
+        managed=managed,
+        jvm_metaspace=options.metaspace(),
+        jvm_overhead=overhead,
     )
 
 
-def _from_parts(
-    options: Options, fixed: _Fixed, heap: int, managed: int, flink: int | None
-) -> tuple[int, int, int]:
+def _fixed(options: Options) -> _Fixed:
+    return _Fixed(
+        options.sized("framework.heap.size", 128 * MIB),
+        options.sized("framework.off-heap.size", 128 * MIB),
+        options.size("task.heap.size"),
+        options.sized("task.off-heap.size", 0),
+        options.size("managed.size"),
+    )
+
+
+Split = tuple[_Fixed, tuple[int, int, int]]
+"""What is configured, and the task heap, network and managed memory that follow."""
+
+
+def _from_parts(options: Options) -> Split:
+    fixed = _fixed(options)
+    heap, managed = fixed.task_heap or 0, fixed.managed or 0
     base = fixed.framework_heap + fixed.framework_off_heap + heap + fixed.task_off_heap + managed
+    flink = options.size("flink.size")
     if flink is None:
-        return heap, _network_range(options).on_top_of(base), managed
-    return heap, _rest_for_network(options, flink, base), managed
+        return fixed, (heap, _network_range(options).on_top_of(base), managed)
+    return fixed, (heap, _rest_for_network(options, flink, base), managed)
 
 
-def _split(options: Options, fixed: _Fixed, flink: int) -> tuple[int, int, int]:
+def _split(options: Options, flink: int) -> Split:
     """Split total Flink memory into task heap, network and managed memory."""
+    fixed = _fixed(options)
     managed = fixed.managed
     if managed is None:
         fraction = options.fraction("managed.fraction", 0.4)
         managed = options.checked("managed memory", "managed", 0, LONG_MAX, fraction).of(flink)
     base = fixed.framework_heap + fixed.framework_off_heap + fixed.task_off_heap + managed
     if fixed.task_heap is not None:
-        return fixed.task_heap, _rest_for_network(options, flink, base + fixed.task_heap), managed
+        return fixed, (fixed.task_heap, _rest_for_network(options, flink, base + fixed.task_heap), managed)
     network = _network_range(options).of(flink)
     if base + network > flink:
         raise MemoryConfigurationError(
@@ -170,7 +174,7 @@ def _split(options: Options, fixed: _Fixed, flink: int) -> tuple[int, int, int]:
             options.key("flink.size"),
             options.key("process.size"),
         )
-    return flink - base - network, network, managed
+    return fixed, (flink - base - network, network, managed)
 
 
 def _network_range(options: Options) -> Range:
@@ -188,7 +192,15 @@ def _rest_for_network(options: Options, flink: int, base: int) -> int:
             options.key("task.heap.size"),
             options.key("managed.size"),
         )
-    network, allowed = flink - base, _network_range(options)
+    network = flink - base
+    try:
+        allowed = _network_range(options)
+    except MemoryConfigurationError as error:
+        if error.code != "MEM406":
+            raise
+        raise MemoryConfigurationError(
+            "MEM403", f"network memory is what remains, but {error}", *error.keys
+        ) from None
     if not allowed.min <= network <= allowed.max:
         raise MemoryConfigurationError(
             "MEM403",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from planner.memory.process import MemoryConfigurationError, Options
 from planner.memory.taskmanager import PREFIX, TaskManagerMemory, derive_taskmanager
-from planner.units import MIB, format_size
+from planner.units import MIB, rounded_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,27 +73,40 @@ def hosts(cluster: Cluster) -> list[Host]:
         ClusterError: when a class is unknown or a memory configuration does not work out.
 
     """
-    return list(_hosts(cluster))
+    found: list[Host] = []
+    for entry in _entries(cluster):
+        if isinstance(entry, ClusterError):
+            raise entry
+        found += entry
+    return found
 
 
-def _hosts(cluster: Cluster) -> Iterator[Host]:
+def cluster_errors(cluster: Cluster) -> list[ClusterError]:
+    """Return what is wrong with the figures of the TaskManagers of ``cluster``."""
+    return [entry for entry in _entries(cluster) if isinstance(entry, ClusterError)]
+
+
+def _entries(cluster: Cluster) -> Iterator[list[Host] | ClusterError]:
     spec = cluster.spec
     classes = {entry.name: entry for entry in spec.task_manager_classes}
-    capacities: dict[str, Capacity] = {}
     for index, entry in enumerate(spec.task_manager_classes):
-        path = ("spec", "taskManagerClasses", index)
-        capacities[entry.name] = _capacity(
-            entry.cpu, entry.memory, entry.slots, entry.external, entry.flink_configuration, path
-        )
-        for number in range(class_count(entry)):
-            yield Host(
-                f"{entry.name}-{number}",
-                entry.name,
-                capacities[entry.name],
-                tuple(sorted(entry.labels.items())),
-            )
+        try:
+            yield _class_hosts(entry, ("spec", "taskManagerClasses", index))
+        except ClusterError as error:
+            yield error
     for index, one in enumerate(spec.task_managers):
-        yield _named_host(one, classes, ("spec", "taskManagers", index))
+        try:
+            yield [_named_host(one, classes, ("spec", "taskManagers", index))]
+        except ClusterError as error:
+            yield error
+
+
+def _class_hosts(entry: TaskManagerClass, path: tuple[str | int, ...]) -> list[Host]:
+    capacity = _capacity(
+        entry.cpu, entry.memory, entry.slots, entry.external, entry.flink_configuration, path
+    )
+    labels = tuple(sorted(entry.labels.items()))
+    return [Host(f"{entry.name}-{n}", entry.name, capacity, labels) for n in range(class_count(entry))]
 
 
 def class_count(entry: TaskManagerClass) -> int:
@@ -157,7 +170,7 @@ def _capacity(
     if sum(size or 0 for size in parts) > budget:
         raise ClusterError(
             (*path, "memory"),
-            f"its parts are larger together than the {format_size(budget)} that slots may use",
+            f"its parts are larger together than the {rounded_size(budget)} that slots may use",
         )
     return Capacity(cpu, budget, parts, slots, tuple(sorted(external.items())), fixed)
 
@@ -177,7 +190,9 @@ def _budget(memory: Memory, configured: Mapping[str, str]) -> tuple[TaskManagerM
         flink, overhead = options.flink_from_process(memory.process or 0)
     if flink < outside:
         raise MemoryConfigurationError(
-            "MEM402", f"framework memory alone is more than total Flink memory {format_size(flink)}"
+            "MEM402",
+            f"framework memory, {rounded_size(outside)}, is more than the {rounded_size(flink)} of total"
+            " Flink memory that JVM metaspace and overhead leave",
         )
     blank = TaskManagerMemory(
         options.sized("framework.heap.size", 128 * MIB),

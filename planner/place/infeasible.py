@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from planner.place.bounds import fits_alone
-from planner.units import CORE, format_cpu, format_size
+from planner.units import CORE, format_cpu, rounded_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ def spell(resource: str, amount: int) -> str:
     if resource == "cpu":
         return f"{format_cpu(amount)} cores"
     if resource in ("memory", "heap", "offHeap", "managed", "network"):
-        return format_size(amount) if amount % 2**20 == 0 else f"{amount / 2**20:.1f} mb"
+        return rounded_size(amount)
     return str(amount) if resource == "slots" else f"{amount / CORE:g}"
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from io import StringIO
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from planner.memory.breakdown import Part
 from planner.report.text import WIDTH
 from planner.units import format_size_human
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from planner.memory.breakdown import Part
 
 _OUTSIDE = ("jvmMetaspace", "jvmOverhead")
 _LETTERS = {
@@ -20,7 +24,9 @@ _LETTERS = {
 }  # fmt: skip
 
 
-def memory_tree(process: str, parts: Sequence[Part], jvm_arguments: Sequence[str], *, color: bool = False) -> str:
+def memory_tree(
+    process: str, parts: Sequence[Part], jvm_arguments: Sequence[str], *, color: bool = False
+) -> str:
     """Return the tree of a process's memory, its bar and its JVM arguments."""
     total, flink = sum(p.size for p in parts), sum(p.size for p in parts if p.name not in _OUTSIDE)
     tree = Tree(Text(f"{process} process {format_size_human(total)}"))

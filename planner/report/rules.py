@@ -42,10 +42,24 @@ _READING = (
 )  # fmt: skip
 
 
+_MODEL = "Flink's ProcessMemoryUtils, TaskExecutorFlinkMemoryUtils and JobManagerFlinkMemoryUtils"
+MEMORY = (
+    Page("MEM401", "no-memory", Severity.ERROR, "No memory is configured for a process.", "Flink refuses to start: it derives everything from a total, or from the fine-grained parts.", "set the process size, the Flink size, or task heap and managed memory (JobManager: heap)", _MODEL),
+    Page("MEM402", "parts-over-total", Severity.ERROR, "Parts of memory do not fit in total Flink memory.", "Flink refuses to start; in small processes framework memory, 128 mb twice, is most of it.", "raise the total, or lower a part", _MODEL),
+    Page("MEM403", "network-range", Severity.ERROR, "Network memory is what remains, and that is outside its min and max.", "With task heap and a total given, everything else is network memory.", "leave one of them out, or widen network.min and network.max", _MODEL),
+    Page("MEM404", "overhead-range", Severity.ERROR, "JVM overhead is what remains of the process, and that is outside its min and max.", "With both totals given, the difference less metaspace is the overhead.", "leave one total out, or widen jvm-overhead.min and jvm-overhead.max", _MODEL),
+    Page("MEM405", "process-too-small", Severity.ERROR, "Total process memory is less than what has to be in it.", "Metaspace, overhead and Flink memory together are the process.", "raise the process size, or lower a part", _MODEL),
+    Page("MEM406", "inconsistent-range", Severity.ERROR, "A range of memory has min over max, or a fraction outside of 0 to 1.", "Flink refuses to start.", "correct min, max or fraction", _MODEL),
+    Page("MEM407", "unreadable-value", Severity.ERROR, "Flink cannot read a memory option.", "Sizes are whole numbers with b, kb, mb, gb or tb; fractions are plain decimals.", "correct the value", _MODEL),
+    Page("MEM408", "no-cpu", Severity.ERROR, "A TaskManager has no CPU cores.", "Without taskmanager.cpu.cores Flink takes the number of slots; both have to be more than 0.", "set taskmanager.cpu.cores or taskmanager.numberOfTaskSlots", _MODEL),
+)  # fmt: skip
+"""Causes for which Flink refuses a memory configuration; ``planner memory`` reports them."""
+
+
 def pages() -> list[Page]:
     """Return all pages by code."""
     rules = [Page(r.code, r.name, r.severity, r.summary, r.why, r.hint, r.source) for r in RULES]
-    return [*_READING, *sorted(rules, key=lambda page: page.code)]
+    return [*_READING, *sorted([*rules, *MEMORY], key=lambda page: page.code)]
 
 
 def page(code: str) -> str | None:

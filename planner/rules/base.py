@@ -86,17 +86,31 @@ class OperatorView:
 
 @dataclass(frozen=True)
 class GroupView:
-    """A declared slot sharing group."""
+    """A declared slot sharing group; its resources may stand in a mapping of their own."""
 
     name: str
     path: Path
+    resources_path: Path
     given: frozenset[str]
     managed: int | None
     off_heap: int | None
 
     def at(self, name: str) -> Path:
         """Return the path of the group's name or of one of its resources."""
-        return (*self.path, name)
+        return (*(self.path if name == "name" else self.resources_path), name)
+
+
+@dataclass(frozen=True)
+class OptionsView:
+    """Flink options as they stand in a document, with the table of the version they are for."""
+
+    configuration: Mapping[str, str]
+    paths: Mapping[str, Path]
+    table: OptionTable
+
+    def path(self, key: str) -> Path:
+        """Return where an option is set."""
+        return self.paths.get(key, ())
 
 
 @dataclass(frozen=True)
@@ -110,11 +124,8 @@ class Subject:
     type: JobType
     operators: Sequence[OperatorView]
     groups: Sequence[GroupView]
-    configuration: Mapping[str, str]
-    configuration_path: Path
-    structured: Mapping[str, Path]
-    options: OptionTable
-    foreign: bool = False
+    options: OptionsView
+    written_options: Mapping[str, Path] = field(default_factory=dict)
     node_of: Mapping[str, int] = field(default_factory=dict)
     resources: Mapping[str, SlotResources] = field(default_factory=dict)
     graph: StreamGraph | None = None
@@ -126,9 +137,14 @@ class Subject:
         """Return the operator of a stream node."""
         return next(op for op in self.operators if self.node_of[op.id] == node)
 
+    @property
+    def configuration(self) -> Mapping[str, str]:
+        """The job's Flink options."""
+        return self.options.configuration
+
     def option_path(self, key: str) -> Path:
         """Return where a Flink option is set."""
-        return self.structured.get(key, (*self.configuration_path, key))
+        return self.options.path(key)
 
 
 @dataclass(frozen=True)
@@ -137,7 +153,8 @@ class ClusterSubject:
 
     cluster: Cluster
     hosts: Sequence[Host]
-    error: tuple[Path, str] | None = None
+    errors: Sequence[tuple[Path, str]] = ()
+    options: Sequence[OptionsView] = ()
 
 
 @dataclass(frozen=True)
@@ -169,6 +186,14 @@ class JobRule(Rule):
     """Whether the stream graph cannot be built while this rule finds something."""
 
     def check(self, subject: Subject) -> Iterable[Match]:
+        """Return what the rule finds."""
+        raise NotImplementedError
+
+
+class OptionRule(Rule):
+    """A rule over Flink options, of a job or of the TaskManagers of a cluster."""
+
+    def check(self, options: OptionsView) -> Iterable[Match]:
         """Return what the rule finds."""
         raise NotImplementedError
 

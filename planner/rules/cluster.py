@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from planner.documents.finding import Severity
+from planner.documents.finding import Path, Severity
 from planner.memory.slots import slot_counts
 from planner.place.problem import PARTS
 from planner.rules.base import ClusterRule, ClusterSubject, FitRule, Match, Subject
-from planner.units import format_cpu, format_size
+from planner.units import format_cpu, rounded_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,12 +46,14 @@ class BrokenTaskManager(ClusterRule):
     code, name, severity = "CLU702", "broken-taskmanager", Severity.ERROR
     summary = "The figures of a TaskManager do not work out."
     why = "Flink would refuse to start a process with this memory, or the class it names is not there."
-    hint = "correct the figures; planner explain CLU702 names the rules"
+    hint = (
+        "correct the figures; planner memory --set taskmanager.memory.process.size=... shows how they add up"
+    )
     source = "Flink's TaskExecutorProcessUtils"
 
     def check(self, subject: ClusterSubject) -> Iterator[Match]:
-        if subject.error is not None:
-            yield Match(*subject.error)
+        for path, message in subject.errors:
+            yield Match(path, message)
 
 
 class NoTaskManagers(ClusterRule):
@@ -62,7 +64,7 @@ class NoTaskManagers(ClusterRule):
     source = "planner's document format"
 
     def check(self, subject: ClusterSubject) -> Iterator[Match]:
-        if not subject.hosts and subject.error is None:
+        if not subject.hosts and not subject.errors:
             yield Match(("spec",), "the cluster has no TaskManagers", key=True)
 
 
@@ -109,10 +111,19 @@ class GroupTooBig(FitRule):
         for group, slot in subject.resources.items():
             reasons = [_too_big(slot, host) for host in cluster.hosts]
             if reasons and all(reasons):
-                declared = next((g for g in subject.groups if g.name == group), None)
-                path = declared.at("name") if declared else ()
+                path = _group_path(subject, group)
                 closest = min(filter(None, reasons), key=lambda reason: reason[0])
                 yield Match(path, f"a slot of group {group!r} {closest[1]}")
+
+
+def _group_path(subject: Subject, group: str) -> Path:
+    """Return where a group is declared, or its first operator where it is not."""
+    declared = next((entry for entry in subject.groups if entry.name == group), None)
+    if declared:
+        return declared.at("name")
+    nodes = subject.graph.by_id if subject.graph else {}
+    first = next((o for o in subject.operators if nodes[subject.node_of[o.id]].group == group), None)
+    return first.at("id") if first else ()
 
 
 def _too_big(slot: SlotResources, host: Host) -> tuple[float, str] | None:
@@ -135,7 +146,7 @@ def _too_big(slot: SlotResources, host: Host) -> tuple[float, str] | None:
             )
     for name, need, limit, is_cpu in checks:
         if limit is not None and need > limit:
-            spell = format_cpu if is_cpu else format_size
+            spell = format_cpu if is_cpu else rounded_size
             return (
                 need / max(limit, 1),
                 f"needs {spell(need)} {name}; the closest, {host.id!r}, has {spell(limit)}",
@@ -172,7 +183,7 @@ class TotalTooBig(FitRule):
         if memory > has_memory:
             yield Match(
                 path,
-                f"the job's slots need {format_size(memory)}, the cluster has {format_size(has_memory)} for slots",
+                f"the job's slots need {rounded_size(memory)}, the cluster has {rounded_size(has_memory)} for slots",
                 key=True,
             )
         if all(host.capacity.slots is not None for host in used):

@@ -3,42 +3,40 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from planner.documents.finding import Severity
 from planner.documents.job import Job
-from planner.documents.vocabulary import JobType, strategy_name
+from planner.documents.vocabulary import Backend, JobType, strategy_name
 from planner.graph.declare import checkpointing_options, restart_options, unused_restart_fields
-from planner.rules.base import JobRule, Match, Option, Subject
+from planner.rules.base import JobRule, Match, Option, OptionRule, OptionsView, Subject
 from planner.units import parse_duration, parse_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
-class UnknownOption(JobRule):
+class UnknownOption(OptionRule):
     code, name, severity = "CFG401", "unknown-option", Severity.ERROR
     summary = "Flink does not know a configuration key."
     why = "Flink ignores keys that it does not know without a word, so a misspelled one simply has no effect."
     hint = "correct the key; if something else reads it, say so: # planner: ignore[CFG401]"
     source = "the options in Flink's own classes, one table for each version"
 
-    def check(self, subject: Subject) -> Iterator[Match]:
-        for key in subject.configuration:
-            known = (
-                subject.options.find(key)
-                or subject.options.passes_on(key)
-                or key in subject.options.fallbacks
-            )
-            if known or subject.options.find_removed(key):
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        table = options.table
+        for key in options.configuration:
+            if table.find(key) or table.passes_on(key) or table.find_removed(key):
                 continue
-            close = subject.options.suggest(key)
+            close = table.suggest(key)
             also = f", did you mean {close!r}?" if close else ""
-            version = subject.options.flink_version
-            yield Match(subject.option_path(key), f"Flink {version} knows no option {key!r}{also}", key=True)
+            yield Match(
+                options.path(key), f"Flink {table.flink_version} knows no option {key[:80]!r}{also}", key=True
+            )
 
 
-class RenamedOption(JobRule):
+class RenamedOption(OptionRule):
     code, name, severity = "CFG402", "renamed-option", Severity.WARNING
     summary = "A configuration key has a new name."
     why = (
@@ -47,54 +45,46 @@ class RenamedOption(JobRule):
     hint = "use the new key"
     source = "the fallback keys in Flink's own classes"
 
-    def check(self, subject: Subject) -> Iterator[Match]:
-        for key in subject.configuration:
-            current = subject.options.fallbacks.get(key)
-            if current and not subject.options.find(key):
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        for key in options.configuration:
+            current = options.table.fallbacks.get(key)
+            if current:
                 yield Match(
-                    subject.option_path(key),
-                    f"{key!r} is now called {current!r}",
-                    f"write {current}",
-                    key=True,
+                    options.path(key), f"{key!r} is now called {current!r}", f"write {current}", key=True
                 )
 
 
-class RemovedOptionUsed(JobRule):
+class RemovedOptionUsed(OptionRule):
     code, name, severity = "CFG403", "removed-option", Severity.ERROR
     summary = "A configuration key was removed from the chosen Flink version."
     why = "Flink ignores it, so what it was meant for does not happen."
     hint = "remove it, or use its replacement"
     source = "the difference between the option tables of Flink's versions"
 
-    def check(self, subject: Subject) -> Iterator[Match]:
-        for key in subject.configuration:
-            removed = subject.options.find_removed(key)
-            if removed is None or subject.options.find(key):
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        for key in options.configuration:
+            removed = options.table.find_removed(key)
+            if removed is None or options.table.find(key):
                 continue
             hint = f"use {removed.replacement}" if removed.replacement else removed.note or "remove it"
-            yield Match(
-                subject.option_path(key),
-                f"{key!r} is gone since Flink {removed.since}",
-                hint,
-                key=True,
-            )
+            yield Match(options.path(key), f"{key!r} is gone since Flink {removed.since}", hint, key=True)
 
 
-class WrongValue(JobRule):
+class WrongValue(OptionRule):
     code, name, severity = "CFG404", "wrong-value", Severity.ERROR
     summary = "Flink cannot read the value of an option."
     why = "The job or the cluster fails when it starts, or when the option is first used."
     hint = "write a value of the option's type"
     source = "Flink's ConfigurationUtils, MemorySize and TimeUtils"
 
-    def check(self, subject: Subject) -> Iterator[Match]:
-        for key, value in subject.configuration.items():
-            current = subject.options.find(key) or subject.options.find(
-                subject.options.fallbacks.get(key, "")
-            )
-            problem = current and unreadable(current, value)
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        for key, value in options.configuration.items():
+            current = options.table.find(key)
+            if current is None or (current.type == "Map" and current.key != key):
+                continue  # a key below a map holds anything
+            problem = unreadable(current, value)
             if problem:
-                yield Match(subject.option_path(key), f"{key}: {problem}")
+                yield Match(options.path(key), f"{key}: {problem}")
 
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
@@ -104,8 +94,17 @@ _RANGES = {"Integer": 2**31, "Long": 2**63}
 
 def unreadable(option: Option, value: str) -> str | None:
     """Return why Flink cannot read ``value`` as the option's type, or None if it can."""
-    if option.is_list or option.type == "Map":
-        return None
+    if option.type == "Map":
+        pairs = (pair for pair in re.split(r"[,;\n]", value) if pair.strip())
+        wrong = next((pair for pair in pairs if ":" not in pair), None)
+        return f"{wrong.strip()[:40]!r} is no pair of key:value" if wrong is not None else None
+    if option.is_list:
+        items = (item for item in value.split(";") if item.strip())
+        return next((problem for item in items if (problem := _unreadable(option, item))), None)
+    return _unreadable(option, value)
+
+
+def _unreadable(option: Option, value: str) -> str | None:
     text = value.strip()
     try:
         match option.type:
@@ -113,25 +112,39 @@ def unreadable(option: Option, value: str) -> str | None:
                 parse_size(value)
             case "Duration":
                 parse_duration(value)
-            case "Boolean":
-                if text.lower() not in ("true", "false"):
-                    return f"{value[:40]!r} is neither true nor false"
-            case "Integer" | "Long":
-                if (
-                    not _INTEGER.fullmatch(text)
-                    or len(text) > 40
-                    or not -_RANGES[option.type] <= int(text) < _RANGES[option.type]
-                ):
-                    return f"{value[:40]!r} is no whole number of type {option.type}"
-            case "Double" | "Float":
-                if not _DECIMAL.fullmatch(text):
-                    return f"{value[:40]!r} is no number"
+            case "Boolean" if text.lower() not in ("true", "false"):
+                return f"{value[:40]!r} is neither true nor false"
+            case "Integer" | "Long" if not _is_integer(text, _RANGES[option.type]):
+                return f"{value[:40]!r} is no whole number of type {option.type}"
+            case "Double" | "Float" if not _DECIMAL.fullmatch(text):
+                return f"{value[:40]!r} is no number"
+            case _:
+                pass
     except ValueError as error:
         return str(error)
-    choices = {choice.lower().replace("-", "_") for choice in option.enum}
-    if choices and text.lower().replace("-", "_") not in choices:
+    if option.enum and text.upper() not in {choice.upper() for choice in option.enum}:
         return f"{value[:40]!r} is none of {', '.join(option.enum)}"
     return None
+
+
+def _is_integer(text: str, limit: int) -> bool:
+    return bool(_INTEGER.fullmatch(text)) and len(text) <= 40 and -limit <= int(text) < limit
+
+
+def same_value(option: Option | None, left: str, right: str) -> bool:
+    """Tell whether two spellings mean the same to Flink."""
+    if left.strip().lower() == right.strip().lower():
+        return True
+    parsers: dict[str, Callable[[str], int]] = {
+        "MemorySize": parse_size,
+        "Duration": parse_duration,
+        "Integer": int,
+    }
+    parse = parsers.get(option.type) if option else None
+    try:
+        return parse is not None and parse(left) == parse(right)
+    except ValueError:
+        return False
 
 
 class ContradictingOption(JobRule):
@@ -157,11 +170,11 @@ class ContradictingOption(JobRule):
         own["execution.runtime-mode"] = spec.type.upper()
         for key, value in own.items():
             other = spec.flink_configuration.get(key)
-            if other is None or other.strip().lower() == value.lower():
+            if other is None or same_value(subject.options.table.find(key), other, value):
                 continue
             if key == "execution.runtime-mode" and other.strip().upper() == "AUTOMATIC":
                 continue
-            path = ("spec", "flinkConfiguration", key)
+            path = subject.written_options.get(key, ("spec", "flinkConfiguration"))
             yield Match(path, f"{key} is {other!r} here and {value!r} in the job's own fields", key=True)
 
 
@@ -232,3 +245,20 @@ class UnknownRestartStrategy(JobRule):
             value = subject.configuration.get(key)
             if value is not None and strategy_name(value) is None:
                 yield Match(subject.option_path(key), f"{value!r} is no restart strategy of Flink")
+
+
+class UnknownBackend(JobRule):
+    code, name, severity = "CFG410", "unknown-backend", Severity.ERROR
+    summary = "The state backend is none of Flink's."
+    why = "Flink takes the value for the class of a factory, which it does not find."
+    hint = "use hashmap, rocksdb or forst, or the full name of a factory class"
+    source = "Flink's StateBackendLoader"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        known = [*Backend, "filesystem", "jobmanager"]
+        for key in ("state.backend.type", "state.backend"):
+            value = subject.configuration.get(key)
+            if value is not None and value.strip().lower() not in known and "." not in value:
+                close = get_close_matches(value.lower()[:40], known, 1)
+                also = f", did you mean {close[0]!r}?" if close else ""
+                yield Match(subject.option_path(key), f"{value[:40]!r} is no state backend of Flink{also}")

@@ -50,24 +50,18 @@ class ManagedWaste(JobRule):
     code, name, severity = "MEM502", "managed-waste", Severity.WARNING
     summary = "A group has managed memory that nothing in it uses."
     why = "State on the heap does not use managed memory, so it is reserved for nothing."
-    hint = "give the memory to heap, or set state.backend.type: rocksdb"
+    hint = "give the memory to heap, or keep the state in RocksDB: state.backend.type: rocksdb"
     source = "Flink's memory tuning guide"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         for group in subject.groups:
             if not group.managed or subject.graph is None:
                 continue
-            kinds = [(find_kind(o.kind), o.backend) for o in _members(subject, group)]
-            used = any(
-                kind and (kind.python or (kind.keyed and backend in _NATIVE)) for kind, backend in kinds
-            )
-            nodes = [n for n in subject.graph.nodes if n.group == group.name]
-            if (
-                kinds
-                and not used
-                and not any(node.managed_weights for node in nodes)
-                and not any(o.stateful for o in _members(subject, group))
-            ):
+            members = list(_members(subject, group))
+            native = any(operator.stateful and operator.backend in _NATIVE for operator in members)
+            python = any(kind and kind.python for kind in (find_kind(operator.kind) for operator in members))
+            weighted = any(node.managed_weights for node in subject.graph.nodes if node.group == group.name)
+            if members and not (native or python or weighted):
                 yield Match(
                     group.at("managed"),
                     f"nothing in group {group.name!r} uses its {format_size(group.managed)} of managed memory",

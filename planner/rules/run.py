@@ -18,6 +18,7 @@ from planner.rules.base import (
     FitRule,
     JobRule,
     Match,
+    OptionRule,
     OptionTable,
     Rule,
     Subject,
@@ -36,6 +37,8 @@ RULES: tuple[Rule, ...] = tuple(
     if isinstance(rule, type) and issubclass(rule, Rule) and "code" in vars(rule)
 )
 BY_CODE = {rule.code: rule for rule in RULES}
+CLUSTER_VERSION = "2.2"
+"""The Flink version whose options TaskManagers of a cluster are checked against."""
 _IGNORE = re.compile(r"#\s*planner:\s*ignore\[([A-Za-z0-9, ]*)\]")
 
 Options = Callable[[str], OptionTable]
@@ -70,18 +73,21 @@ def _check(loaded: Loaded, options: Options) -> _Checked:
     findings = list(loaded.findings)
     document = loaded.document
     if isinstance(document, Cluster):
-        shown = of_cluster(document)
+        shown = of_cluster(document, loaded.source.data, options(CLUSTER_VERSION))
         for rule in RULES:
             if isinstance(rule, ClusterRule):
                 findings += _findings(rule, rule.check(shown), loaded.source)
+            elif isinstance(rule, OptionRule):
+                found = (match for view in shown.options for match in rule.check(view))
+                findings += _findings(rule, found, loaded.source)
         return _Checked(loaded, shown, findings)
     if not isinstance(document, (Job, ResourceProfile)):
         return _Checked(loaded, None, findings)
     if isinstance(document, Job):
-        subject = of_job(document, options(document.spec.flink_version))
+        subject = of_job(document, loaded.source.data, options(document.spec.flink_version))
     else:
         fields = document.planner or PlannerFields()
-        subject = of_profile(document, options(fields.flink_version))
+        subject = of_profile(document, loaded.source.data, options(fields.flink_version))
     structural = [rule for rule in RULES if isinstance(rule, JobRule) and rule.structural]
     broken = [f for rule in structural for f in _findings(rule, rule.check(subject), loaded.source)]
     findings += broken
@@ -91,6 +97,8 @@ def _check(loaded: Loaded, options: Options) -> _Checked:
     for rule in RULES:
         if isinstance(rule, JobRule) and not rule.structural:
             findings += _findings(rule, rule.check(subject), loaded.source)
+        elif isinstance(rule, OptionRule):
+            findings += _findings(rule, rule.check(subject.options), loaded.source)
     return _Checked(loaded, subject, findings)
 
 

@@ -87,19 +87,19 @@ class Cycle(JobRule):
                     ready.append(name)
         if waiting:
             circle = _walk_circle(waiting)
-            yield Match(
-                by_id[circle[0]].path,
-                f"operators form a cycle: {' <- '.join([*circle, circle[0]])}",
-            )
+            shown = circle if len(circle) <= 8 else [*circle[:7], f"... {len(circle) - 7} more ..."]
+            yield Match(by_id[circle[0]].path, f"operators form a cycle: {' <- '.join([*shown, circle[0]])}")
 
 
 def _walk_circle(waiting: dict[str, set[str]]) -> list[str]:
     """Return one cycle: follow producers that are themselves waiting until one comes again."""
     path = [next(iter(waiting))]
+    place = {path[0]: 0}
     while True:
         following = min(producer for producer in waiting[path[-1]] if producer in waiting)
-        if following in path:
-            return path[path.index(following) :]
+        if following in place:
+            return path[place[following] :]
+        place[following] = len(path)
         path.append(following)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from planner.documents.job import Job, Operator, Resources
+from planner.documents.job import Checkpointing, Job, Operator, Resources, Restart
 from planner.documents.profile import Node, ResourceProfile, SsgProfile
 from planner.graph.chaining import Chainer
 from planner.graph.declare import (
@@ -19,13 +19,14 @@ from planner.graph.job import build_job_graph
 from planner.graph.kinds import find_kind, kind_of_exec_node
 from planner.graph.restore import operator_id, planner_fields, stream_graph
 from planner.memory.profile import complete_profile
-from planner.place.capacity import ClusterError, hosts
+from planner.place.capacity import cluster_errors, hosts
 from planner.place.slots import slot_resources
 from planner.rules.base import (
     ClusterSubject,
     GroupView,
     InputView,
     OperatorView,
+    OptionsView,
     OptionTable,
     Subject,
 )
@@ -55,9 +56,30 @@ def _default_backend(configuration: dict[str, str]) -> str:
     )
 
 
-def of_job(job: Job, options: OptionTable) -> Subject:
-    """Return a Job as rules see it, still without its graph."""
+def option_paths(data: Any, path: Path) -> dict[str, Path]:
+    """Return where each Flink option stands in the raw ``data`` of a document, nested or flat."""
+    found: dict[str, Path] = {}
+    try:
+        for part in path:
+            data = data[part]
+    except (KeyError, IndexError, TypeError):
+        return found
+
+    def visit(prefix: str, item: object, here: Path) -> None:
+        if isinstance(item, dict) and item:
+            for key, child in item.items():
+                visit(f"{prefix}.{key}" if prefix else str(key), child, (*here, key))
+        else:
+            found[prefix] = here
+
+    visit("", data, path)
+    return found
+
+
+def of_job(job: Job, data: object, table: OptionTable) -> Subject:
+    """Return a Job, whose raw ``data`` is given too, as rules see it, still without its graph."""
     configuration = effective_configuration(job.spec)
+    written = option_paths(data, ("spec", "flinkConfiguration"))
     backend = _default_backend(configuration)
     return Subject(
         kind="Job",
@@ -69,23 +91,28 @@ def of_job(job: Job, options: OptionTable) -> Subject:
             _group(group.name, ("spec", "slotSharingGroups", n), group.resources)
             for n, group in enumerate(job.spec.slot_sharing_groups)
         ],
-        configuration=configuration,
-        configuration_path=("spec", "flinkConfiguration"),
-        structured=_structured(job),
-        options=options,
+        options=OptionsView(configuration, written | _structured(job), table),
+        written_options=written,
         node_of={operator.id: number for number, operator in enumerate(job.spec.operators, 1)},
         document=job,
     )
 
 
 def _structured(job: Job) -> dict[str, Path]:
-    """Return which options come from the job's own fields rather than from flinkConfiguration."""
+    """Return the options that come from the job's own fields, with the fields they come from."""
     found: dict[str, Path] = {}
-    if job.spec.checkpointing:
-        found |= dict.fromkeys(checkpointing_options(job.spec.checkpointing), ("spec", "checkpointing"))
-    if job.spec.restart:
-        found |= dict.fromkeys(restart_options(job.spec.restart), ("spec", "restart"))
-    return {key: path for key, path in found.items() if key not in job.spec.flink_configuration}
+    if (checkpointing := job.spec.checkpointing) is not None:
+        for name in checkpointing.model_fields_set:
+            one = Checkpointing.model_construct(**{name: getattr(checkpointing, name)})
+            path = ("spec", "checkpointing", Checkpointing.model_fields[name].alias or name)
+            found |= dict.fromkeys(checkpointing_options(one), path)
+    if (restart := job.spec.restart) is not None:
+        for name in sorted(restart.model_fields_set - {"strategy"}):
+            one_field = {"strategy": restart.strategy, name: getattr(restart, name)}
+            path = ("spec", "restart", Restart.model_fields[name].alias or name)
+            found |= dict.fromkeys(restart_options(Restart.model_construct(**one_field)), path)
+        found["restart-strategy.type"] = ("spec", "restart", "strategy")
+    return found
 
 
 def _job_operator(operator: Operator, path: Path, backend: str) -> OperatorView:
@@ -110,17 +137,17 @@ def _job_operator(operator: Operator, path: Path, backend: str) -> OperatorView:
 
 def _group(name: str, path: Path, resources: Resources | None) -> GroupView:
     if resources is None:
-        return GroupView(name, path, frozenset(), None, None)
+        return GroupView(name, path, path, frozenset(), None, None)
     given = {name for name, value in (("cpu", resources.cpu), ("heap", resources.heap)) if value is not None}
     given |= {"offHeap"} if resources.off_heap is not None else set()
     given |= {"managed"} if resources.managed else set()
     given |= {"external"} if resources.external else set()
     managed = None if resources.managed is None else sum(resources.managed.values())
-    return GroupView(name, path, frozenset(given), managed, resources.off_heap)
+    return GroupView(name, path, (*path, "resources"), frozenset(given), managed, resources.off_heap)
 
 
-def of_profile(profile: ResourceProfile, options: OptionTable) -> Subject:
-    """Return a ResourceProfile as rules see it, still without its graph."""
+def of_profile(profile: ResourceProfile, data: object, table: OptionTable) -> Subject:
+    """Return a ResourceProfile, whose raw ``data`` is given too, as rules see it, still without its graph."""
     fields = planner_fields(profile)
     inputs: dict[int, list[InputView]] = defaultdict(list)
     names = {node.id: operator_id(node) for node in profile.nodes}
@@ -136,11 +163,9 @@ def of_profile(profile: ResourceProfile, options: OptionTable) -> Subject:
             for n, node in enumerate(profile.nodes)
         ],
         groups=[_ssg(group, ("ssgProfiles", n)) for n, group in enumerate(profile.ssg_profiles)],
-        configuration=fields.flink_configuration,
-        configuration_path=("planner", "flinkConfiguration"),
-        structured={},
-        options=options,
-        foreign=profile.api_version is None,
+        options=OptionsView(
+            fields.flink_configuration, option_paths(data, ("planner", "flinkConfiguration")), table
+        ),
         node_of={operator_id(node): node.id for node in profile.nodes},
         document=profile,
     )
@@ -178,7 +203,7 @@ def _ssg(group: SsgProfile, path: Path) -> GroupView:
     given = {name for name, value in names.items() if value is not None}
     given |= {"managed"} if group.managed else set()
     managed = sum(group.managed.values()) if "managed" in group.model_fields_set else None
-    return GroupView(group.name, path, frozenset(given), managed, group.off_heap)
+    return GroupView(group.name, path, path, frozenset(given), managed, group.off_heap)
 
 
 def with_graph(subject: Subject) -> Subject:
@@ -197,9 +222,11 @@ def with_graph(subject: Subject) -> Subject:
     return replace(subject, resources=slot_resources(full))
 
 
-def of_cluster(cluster: Cluster) -> ClusterSubject:
-    """Return a Cluster as rules see it."""
-    try:
-        return ClusterSubject(cluster, hosts(cluster))
-    except ClusterError as error:
-        return ClusterSubject(cluster, (), (error.path, str(error)))
+def of_cluster(cluster: Cluster, data: object, table: OptionTable) -> ClusterSubject:
+    """Return a Cluster, whose raw ``data`` is given too, as rules see it."""
+    views = []
+    for index, entry in enumerate(cluster.spec.task_manager_classes):
+        paths = option_paths(data, ("spec", "taskManagerClasses", index, "flinkConfiguration"))
+        views.append(OptionsView(entry.flink_configuration, paths, table))
+    errors = [(error.path, str(error)) for error in cluster_errors(cluster)]
+    return ClusterSubject(cluster, () if errors else hosts(cluster), errors, views)

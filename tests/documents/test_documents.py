@@ -55,7 +55,7 @@ def test_unknown_fields_are_errors_with_a_suggestion() -> None:
         ("parallelism: 2", "parallelism: 2.0", "DOC103", "whole number"),
         ("parallelism: 2", "load: {cpu: -1}", "DOC104", "cores"),
         ("parallelism: 2", "chaining: sometimes", "DOC104", "ALWAYS, HEAD, NEVER"),
-        ("parallelism: 2", "resources: {heap: 1.5g}", "DOC104", "units are"),
+        ("parallelism: 2", "resources: {heap: 1.5g}", "DOC104", "has decimals"),
         ("kind: Job", "kind: Jbo", "DOC009", "did you mean 'Job'"),
         ("planner/v1", "planner/v9", "DOC010", "unknown apiVersion"),
         ("kind: source", "kind: yes", "DOC104", "x"),

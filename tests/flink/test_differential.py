@@ -43,3 +43,15 @@ def test_topologies(jvm: Jvm) -> None:
     cases = generate(jvm, COUNT, SEED)
     assert len(cases) == COUNT
     assert not [n for n, case in enumerate(cases) if topology_answers(case) != case["expected"]]
+
+
+def test_memory(jvm: Jvm) -> None:
+    from memory.test_process import answer, expected
+    from oracles.make_memory import generate
+
+    wrong = []
+    for case in generate(jvm, 25 * COUNT, SEED):
+        got = answer(case)
+        if got != expected(case, got):
+            wrong.append((case, got))
+    assert not wrong

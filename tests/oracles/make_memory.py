@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JJavaError
 
 from planner.flink.jvm import Jvm, start_jvm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TM, JM = "taskmanager.memory.", "jobmanager.memory."
 
@@ -19,18 +21,50 @@ TM, JM = "taskmanager.memory.", "jobmanager.memory."
 def _size(rng: random.Random, low: int, high: int) -> str:
     """Spell a random size in MiB, sometimes with odd bytes or another unit."""
     mebi = rng.randint(low, high)
-    return rng.choice([f"{mebi}m", f"{mebi} mb", f"{mebi}m", f"{mebi * 1024}k", str(mebi * 2**20 + rng.randint(0, 999)), f"{mebi}MB"])
+    return rng.choice(
+        [
+            f"{mebi}m",
+            f"{mebi} mb",
+            f"{mebi}m",
+            f"{mebi * 1024}k",
+            str(mebi * 2**20 + rng.randint(0, 999)),
+            f"{mebi}MB",
+        ]
+    )
 
 
 def _fraction(rng: random.Random) -> str:
-    return rng.choice([f"{rng.random():.{rng.randint(1, 9)}f}", f"{rng.random() / 4:.3f}", "0", "0.0", "1.0", "0.999", "1e-2", ".25"])
+    return rng.choice(
+        [
+            f"{rng.random():.{rng.randint(1, 9)}f}",
+            f"{rng.random() / 4:.3f}",
+            "0",
+            "0.0",
+            "1.0",
+            "0.999",
+            "1e-2",
+            ".25",
+        ]
+    )
 
 
 def taskmanager(rng: random.Random) -> dict[str, str]:
     """Return a random TaskManager configuration; about a third is refused."""
     conf: dict[str, str] = {}
     total = rng.choice([512, 900, 1024, 1728, 2048, 4096, 8192, 16384, 65536])
-    for path in rng.choice([("process",), ("process",), ("flink",), ("flink",), ("parts",), ("process", "parts"), ("flink", "parts"), ("process", "flink"), ()]):
+    for path in rng.choice(
+        [
+            ("process",),
+            ("process",),
+            ("flink",),
+            ("flink",),
+            ("parts",),
+            ("process", "parts"),
+            ("flink", "parts"),
+            ("process", "flink"),
+            (),
+        ]
+    ):
         if path == "parts":
             conf[TM + "task.heap.size"] = _size(rng, 0, total // 2)
             conf[rng.choice([TM + "managed.size", "taskmanager.memory.size"])] = _size(rng, 0, total // 2)
@@ -51,7 +85,9 @@ def taskmanager(rng: random.Random) -> dict[str, str]:
         "jvm-overhead.max": lambda: _size(rng, 128, 2048),
         "jvm-overhead.fraction": lambda: _fraction(rng),
     }
-    conf |= {TM + key: make() for key, make in optional.items() if TM + key not in conf and rng.random() < 0.1}
+    conf |= {
+        TM + key: make() for key, make in optional.items() if TM + key not in conf and rng.random() < 0.1
+    }
     if rng.random() < 0.1:
         old, value = rng.choice([("min", "48m"), ("max", "1g"), ("fraction", "0.2")])
         conf["taskmanager.network.memory." + old] = value
@@ -62,7 +98,11 @@ def taskmanager(rng: random.Random) -> dict[str, str]:
     if rng.random() < 0.2:
         names = rng.sample(["gpu", "fpga", "slot-a", "slot-b", "x", "license"], rng.randint(1, 4))
         conf["external-resources"] = ";".join(names)
-        conf |= {f"external-resource.{name}.amount": str(rng.choice([0, 1, 2, 5])) for name in names if rng.random() < 0.9}
+        conf |= {
+            f"external-resource.{name}.amount": str(rng.choice([0, 1, 2, 5]))
+            for name in names
+            if rng.random() < 0.9
+        }
     if rng.random() < 0.03:
         conf[TM + "process.size"] = rng.choice(["4gib", "-1", "x", "9223372036854775808"])
     return conf
@@ -72,7 +112,18 @@ def jobmanager(rng: random.Random) -> dict[str, str]:
     """Return a random JobManager configuration; about a third is refused."""
     conf: dict[str, str] = {}
     total = rng.choice([256, 600, 1024, 1600, 4096, 20480])
-    for path in rng.choice([("process",), ("process",), ("flink",), ("heap",), ("heap", "flink"), ("heap", "process"), ("flink", "process"), ()]):
+    for path in rng.choice(
+        [
+            ("process",),
+            ("process",),
+            ("flink",),
+            ("heap",),
+            ("heap", "flink"),
+            ("heap", "process"),
+            ("flink", "process"),
+            (),
+        ]
+    ):
         conf[f"{JM}{path}.size"] = _size(rng, total // 2, total)
     optional = {
         "off-heap.size": lambda: _size(rng, 0, total // 2),
@@ -101,11 +152,17 @@ class Oracle:
         java = self._configuration.fromMap(conf)
         case: dict[str, Any] = {"process": process, "config": conf}
         try:
-            arguments, options = self._taskmanager(java) if process == "taskmanager" else self._jobmanager(java)
+            arguments, options = (
+                self._taskmanager(java) if process == "taskmanager" else self._jobmanager(java)
+            )
         except Py4JJavaError as error:
             return {**case, "error": str(error.java_exception.getMessage())}
         pairs = (part.split("=", 1) for part in options.replace(" -D ", "\n").removeprefix("-D ").split("\n"))
-        return {**case, "jvmArguments": arguments.split(), "dynamicOptions": {k.strip(): v.strip() for k, v in pairs}}
+        return {
+            **case,
+            "jvmArguments": arguments.split(),
+            "dynamicOptions": {k.strip(): v.strip() for k, v in pairs},
+        }
 
     def _taskmanager(self, java: Any) -> tuple[str, str]:
         spec = self._tm.processSpecFromConfig(java)

@@ -17,11 +17,11 @@ from planner.documents.finding import Finding, Severity
 from planner.documents.load import DocumentError, load
 from planner.documents.source import MAX_BYTES, MAX_YAML_BYTES
 from planner.report.findings import FORMATS
-from planner.report.rules import pages
+from planner.report.rules import MEMORY, pages
 
 FOLDER = Path(__file__).parents[2] / "samples" / "broken"
 SAMPLES = sorted(FOLDER.iterdir())
-AT_RUN_TIME = {"DOC000", "DOC001", "DOC002"}
+AT_RUN_TIME = {"DOC000", "DOC001", "DOC002", *(page.code for page in MEMORY)}
 MARK = "# <- here"
 JSON_PLACES = {"DOC007": '"cpu": NaN'}
 """JSON has no comments: what stands in the faulty line instead of the mark."""
@@ -50,12 +50,6 @@ def marked_lines(path: Path) -> set[int]:
     return {number for number, line in enumerate(path.read_text().splitlines(), 1) if mark in line}
 
 
-def samples(**known: str) -> list[Any]:
-    """Return all samples; ``known`` holds what is known to be wrong with the rule of a code."""
-    marks = {code: [pytest.mark.xfail(strict=True, reason=reason)] for code, reason in known.items()}
-    return [pytest.param(path, id=path.stem, marks=marks.get(path.stem, [])) for path in SAMPLES]
-
-
 def test_every_code_has_a_sample() -> None:
     codes = [path.stem for path in SAMPLES]
     assert len(codes) == len(set(codes))
@@ -63,7 +57,7 @@ def test_every_code_has_a_sample() -> None:
     assert not set(codes) & AT_RUN_TIME
 
 
-@pytest.mark.parametrize("path", samples())
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_a_sample_says_what_is_wrong_with_it(path: Path) -> None:
     text = path.read_text()
     assert marked_lines(path)
@@ -72,7 +66,7 @@ def test_a_sample_says_what_is_wrong_with_it(path: Path) -> None:
     assert len(text.splitlines()) <= 35
 
 
-@pytest.mark.parametrize("path", samples(CFG402="never fires: find() resolves old keys too"))
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_the_fault_is_found_at_its_place(path: Path) -> None:
     found = rows(path)
     mine = [row for row in found if row["code"] == path.stem]
@@ -87,25 +81,20 @@ def test_the_fault_is_found_at_its_place(path: Path) -> None:
         assert row["documentation"] == f"docs/rules/{path.stem}.md"
 
 
-@pytest.mark.parametrize("path", samples())
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_nothing_else_is_wrong(path: Path) -> None:
     others = {(row["code"], row["severity"]) for row in rows(path) if row["code"] != path.stem}
     allowed = {"GRA301": {("GRA309", "info")}}  # unequal parallelism is what makes it fail
     assert others == allowed.get(path.stem, set())
 
 
-@pytest.mark.parametrize("path", samples(DOC103="has no hint", DOC104="has no hint"))
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_every_finding_has_a_hint(path: Path) -> None:
     assert all(finding.hint.strip() for finding in findings_of(path))
 
 
 @pytest.mark.parametrize(
-    "path",
-    [
-        sample
-        for sample in samples(**dict.fromkeys(("MEM501", "MEM502", "MEM503"), "leaves out 'resources'"))
-        if not sample.id.startswith(("DOC", "FIT"))
-    ],
+    "path", [path for path in SAMPLES if not path.stem.startswith(("DOC", "FIT"))], ids=lambda path: path.stem
 )
 def test_a_pointer_leads_to_something(path: Path) -> None:
     """A pointer may name a field that is missing, but never a way that does not exist."""

@@ -1,0 +1,423 @@
+"""Bad input never crashes planner, never hangs it, and never touches an output file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cli import hostile
+from cli.hostile import CLUSTER, DATA, JOB, OUT, SENTINEL, Hostile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from planner.cli.app import app
+from planner.documents.load import DocumentError, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SECONDS = 2.0
+MEGABYTES = 500
+HANG = 8.0
+"""In-process runs are only guarded: other tests may be running."""
+EVERY = 13
+"""Which share of the generated mutations runs; prime, so that every verb has its turn."""
+BULK = re.compile(
+    r"(token|json|name|(profile-|cluster-)?option|null|list|mapping|text|number|decimal|bool|minus"
+    r"|empty-(text|list|mapping)|deleted|renamed|cut)-"
+)
+ALONE = re.compile(r"graph-(dangling-10000|options-10000|groups-100|batch-32768) ")
+"""Cases that run as processes of their own below."""
+WANTED = re.compile(
+    r"json-1e9999999-(job|cluster)-.*(\.cpu|\.gpu) "
+    r"|name-lone-high-(metadata|operator|uid|group|operator-name) "
+    r"|name-(markup-close|markup)-(metadata|group|operator) "
+    r"|name-(escape|c1)-(external|quota|group|kind) |name-10000-kind "
+    r"|(text|empty-text)-profile-planner.flinkVersion |deleted-placement-taskManagers.0.class "
+)
+"""Mutations that have found something before."""
+
+FINDING = re.compile(r"^(.+?):([1-9]\d*):([1-9]\d*): (error|warning|info) ([A-Z]{3}\d{3}): \S", re.MULTILINE)
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+LINE = 1000
+
+KNOWN: list[tuple[str, str]] = []
+"""Violations that are known: a pattern of case names, and what is wrong."""
+
+
+def known(name: str) -> list[Any]:
+    return [
+        pytest.mark.xfail(strict=True, reason=reason)
+        for pattern, reason in KNOWN
+        if re.fullmatch(pattern, name)
+    ][:1]
+
+
+def chosen() -> list[Hostile]:
+    found = []
+    for number, case in enumerate(hostile.cases()):
+        if BULK.match(case.name) and number % EVERY and not WANTED.match(case.name):
+            continue
+        if not ALONE.match(case.name):
+            found.append(case)
+    return found
+
+
+@contextlib.contextmanager
+def guard(seconds: float) -> Iterator[None]:
+    def stop(*_: object) -> None:
+        pytest.fail(f"still running after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def check_report(case: Hostile, code: int, report: str) -> None:
+    assert "Traceback" not in report
+    assert code in case.exits, report[:2000]
+    assert not (found := CONTROL.search(report)), f"control character {found[0]!r} in the report"
+    assert max(map(len, report.split("\n"))) <= LINE, "a line of the report is endless"
+    if code == 3:
+        assert "proven infeasible" in report or "cannot be placed" in report
+    elif code:
+        assert FINDING.search(report) or "planner: " in report or report.startswith("Usage:"), report
+        if case.args[1:2] == ("{doc}",) and case.verb == "validate" and "no file matches" not in report:
+            assert FINDING.search(report), report
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c.name[:120], marks=known(c.name)) for c in chosen()])
+def test_case(case: Hostile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = case.prepare(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    before = files(tmp_path)
+    with guard(HANG):
+        result = CliRunner().invoke(app, arguments)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    report = result.stderr + (result.stdout if case.verb == "validate" else "")
+    check_report(case, result.exit_code, report)
+    after = files(tmp_path)
+    if result.exit_code and case.verb != "validate":
+        assert {name: after.get(name) for name in before} == before, "a file was changed"
+    assert not [name for name in after if name.startswith(".")], "a temporary file was left"
+    if result.exit_code == 0 and case.verb in ("compile", "place", "export", "recover") and OUT in arguments:
+        if "--format" not in arguments:
+            assert json.loads(after[OUT])
+        assert after[OUT] != SENTINEL
+
+
+def test_there_are_many_cases() -> None:
+    assert len(chosen()) > 1000
+
+
+# --- processes ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Run:
+    code: int
+    seconds: float
+    megabytes: float
+    report: str
+
+
+def run_planner(folder: Path, *arguments: str | bytes, script: str = "", **environment: str) -> Run:
+    """Run planner as a process and measure it; it is killed after some seconds of CPU time."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (3, 3))
+        resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
+
+    command: list[str | bytes] = [sys.executable, "-m", "planner", *arguments]
+    if script:
+        command = ["sh", "-c", script.replace("planner", f"exec {sys.executable} -m planner", 1)]
+    root = str(Path(__file__).parents[2])
+    started = time.monotonic()
+    with open(folder / ".report", "wb") as report:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=report,
+            stderr=report,
+            preexec_fn=limit,
+            env={**os.environ, "PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1", **environment},
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - started
+    text = (folder / ".report").read_bytes().decode("utf-8", "replace")
+    return Run(process.returncode, seconds, usage.ru_maxrss / 1024, text)
+
+
+def document(prefix: str) -> bytes:
+    content = next(d.content for d in hostile.documents() if d.name == prefix)
+    assert isinstance(content, bytes)
+    return content
+
+
+def cluster_of(*counts: int) -> bytes:
+    classes = [
+        {"name": f"c{n}", "cpu": 64, "memory": {"process": "256 gb"}, "count": count}
+        for n, count in enumerate(counts)
+    ]
+    data = {**DATA["cluster"], "spec": {"taskManagerClasses": classes}}
+    return json.dumps(data).encode()
+
+
+def bad_operators(count: int) -> bytes:
+    return json.dumps(hostile.job_of([{"id": f"o{n}", "kin": 1} for n in range(count)])).encode()
+
+
+VALIDATE = ("validate", "{doc}")
+PLACE = ("place", "{doc}", "-c", "cluster.yaml", "-o", OUT, "--time-limit", "1")
+PLACE_ON = ("place", "job.yaml", "-c", "{doc}", "-o", OUT, "--time-limit", "1")
+COMPILE = ("compile", "{doc}", "-o", OUT)
+
+NASTY: dict[str, tuple[Callable[[], bytes], tuple[str, ...], set[int]]] = {
+    "elf": (lambda: document("binary-elf"), VALIDATE, {2}),
+    "utf-16": (lambda: document("binary-utf-16-le"), VALIDATE, {2}),
+    "deep-flow": (lambda: document("depth-100000-flow"), VALIDATE, {2}),
+    "deep-block": (lambda: document("depth-1000-block"), VALIDATE, {2}),
+    "deep-json": (lambda: document("depth-100000-json-mapping"), COMPILE, {2}),
+    "billion-laughs": (lambda: document("bomb-billion-laughs"), VALIDATE, {2}),
+    "quadratic-blowup": (lambda: document("bomb-quadratic"), VALIDATE, {1}),
+    "doubling": (lambda: document("bomb-doubling"), COMPILE, {2}),
+    "chain-3000": (lambda: document("graph-chain-3000"), COMPILE, {0}),
+    "ring-3000": (lambda: document("graph-ring-3000"), COMPILE, {1}),
+    "fan-in-1000": (lambda: document("graph-fan-in-1000"), COMPILE, {0}),
+    "all-to-all-32768": (lambda: document("graph-parallel-32768-all-to-all"), PLACE, {3}),
+    "batch-32768-compiled": (lambda: document("graph-batch-32768"), COMPILE, {0}),
+    "endless-device": (lambda: b"", ("validate", "/dev/zero"), {2}),
+    "unknown-kinds": (lambda: document("graph-unknown-kinds-3000"), VALIDATE, {1}),
+    "dangling-10000": (lambda: document("graph-dangling-10000"), VALIDATE, {1}),
+    "options-10000": (lambda: document("graph-options-10000"), VALIDATE, {0, 1}),
+    "groups-100": (lambda: document("graph-groups-100"), PLACE, {0, 3, 4}),
+    "large-json-of-lists": (lambda: b"[" + b"[]," * 20_000_000 + b"[]]", VALIDATE, {1, 2}),
+    "large-json-with-errors": (lambda: bad_operators(180_000), VALIDATE, {1, 2}),
+    "large-json-duplicates": (
+        lambda: b'{"kind": 1, "kind": 2, "x": [' + b"1," * 5_000_000 + b"1]}",
+        VALIDATE,
+        {2},
+    ),
+    "large-yaml-list": (lambda: b"[" + b"a," * 2_000_000 + b"]", VALIDATE, {1, 2}),
+    "large-yaml-documents": (lambda: b"---\na\n" * 600_000, VALIDATE, {1, 2}),
+    "cluster-1000000": (lambda: cluster_of(1_000_000), PLACE_ON, {0, 1, 2, 4}),
+    "cluster-20000000": (lambda: cluster_of(*[1_000_000] * 20), VALIDATE, {0, 1, 2}),
+    "batch-1000-all-to-all": (
+        lambda: json.dumps(
+            hostile.job_of(
+                [{"id": "a", "kind": "source"},
+                 {"id": "b", "kind": "process", "inputs": [{"from": "a", "ship": "HASH"}]}],
+                type="batch", parallelism=1000,
+            )
+        ).encode(),
+        ("recover", "{doc}", "-c", "large.json", "-o", OUT),
+        {0},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=known(f"nasty {name}")) for name in NASTY])
+def test_process(name: str, tmp_path: Path) -> None:
+    prepare, arguments, exits = NASTY[name]
+    case = Hostile(name, prepare(), arguments, frozenset(exits), "doc.json" if "json" in name else "doc.yaml")
+    line = case.prepare(tmp_path)
+    (tmp_path / "large.json").write_bytes(cluster_of(100))
+    run = run_planner(tmp_path, *line)
+    check_report(case, run.code, run.report)
+    assert run.seconds < SECONDS
+    assert run.megabytes < MEGABYTES
+    if run.code:
+        assert (tmp_path / OUT).read_bytes() == SENTINEL
+
+
+SHELL = {
+    "stdin-closed": ("planner validate - <&-", {2}),
+    "stdout-closed": ("planner compile job.yaml >&-", {0, 1, 2}),
+    "stdout-full": ("planner compile job.yaml >/dev/full", {1, 2}),
+    "stdin-empty": ("planner validate - </dev/null", {2}),
+    "name-too-long": (f"planner validate {'a' * 300}", {2}),
+    "output-ascii": ("PYTHONIOENCODING=ascii planner show job.yaml", {0}),
+    "both-from-stdin": ("planner recover - -p - <job.yaml", {2}),
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=known(f"shell {name}")) for name in SHELL])
+def test_shell(name: str, tmp_path: Path) -> None:
+    script, exits = SHELL[name]
+    (tmp_path / "job.yaml").write_text(JOB)
+    environment = {"PYTHONIOENCODING": "ascii"} if "ascii" in name else {}
+    run = run_planner(tmp_path, script=script.removeprefix("PYTHONIOENCODING=ascii "), **environment)
+    assert "Traceback" not in run.report
+    assert run.code in exits
+    assert run.seconds < SECONDS
+
+
+# --- single promises ---------------------------------------------------------------------------------
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.mark.parametrize("place", ["null", "list", "text"])
+@pytest.mark.parametrize("field", ["metadata.name", "spec.operators", "spec.operators.0.parallelism"])
+def test_every_error_has_a_hint(
+    field: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tuple(int(part) if part.isdigit() else part for part in field.split("."))
+    value = {"null": None, "list": [1], "text": ""}[place]
+    (tmp_path / "doc.json").write_text(json.dumps(hostile.put(DATA["job"], path, value)))
+    findings = json.loads(invoke("validate", "doc.json", "--format", "json").stdout)
+    errors = [finding for finding in findings if finding["severity"] == "error"]
+    assert errors or (place, field) == ("null", "spec.operators.0.parallelism")
+    assert [finding for finding in errors if not finding["hint"]] == []
+
+
+WHERE = {
+    "escaped-emoji": '"\\ud83d\\ude00"',
+    "delete": '"a\x7fb"',
+    "line-separator": '"a\u2028b"',
+    "next-line": '"a\x85b"',
+    "long-key": f'"a", "labels": {{"{"k" * 1100}": "v"}}',
+    "deep": f'"a", "labels": {"[" * 70 + "]" * 70}',
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=known(f"where {name}")) for name in WHERE])
+def test_json_findings_know_their_place(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (
+        '{\n "apiVersion": "planner/v1",\n "kind": "Job",\n'
+        f' "metadata": {{"name": {WHERE[name]}}},\n "spec": {{"operators": [{{"id": "a", "kin": 1}}]}}\n}}'
+    )
+    (tmp_path / "doc.json").write_text(text)
+    result = invoke("validate", "doc.json", "--format", "concise")
+    if name == "deep":
+        assert result.exit_code == 2
+    else:
+        assert "doc.json:5:37: DOC101" in result.stdout
+
+
+def test_duplicate_key_beside_an_escaped_emoji(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "doc.json").write_text('{\n "x": "\\ud83d\\ude00",\n "a": 1,\n "a": 2}')
+    assert "DOC006" in invoke("validate", "doc.json", "--format", "concise").stdout
+
+
+def test_a_plan_of_planner_can_be_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "job.yaml").write_text(JOB)
+    (tmp_path / "cluster.yaml").write_text(CLUSTER)  # one TaskManager has no class
+    assert invoke("place", "job.yaml", "-c", "cluster.yaml", "-o", "plan.json").exit_code == 0
+    result = invoke("recover", "job.yaml", "-p", "plan.json", "--format", "json")
+    assert result.exit_code == 0, result.stderr
+
+
+def test_recover_says_infeasible_with_its_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "job.yaml").write_text(JOB)
+    small = {"taskManagers": [{"id": "a", "cpu": 0.1, "memory": {"process": "2 gb"}}]}
+    (tmp_path / "small.json").write_text(json.dumps({**DATA["cluster"], "spec": small}))
+    assert invoke("recover", "job.yaml", "-c", "small.json").exit_code == 3
+
+
+def test_quotas_of_similar_group_names_stay_apart() -> None:
+    from planner.place.plan import quota_name
+
+    assert quota_name("team one/a") != quota_name("team one a")
+
+
+def test_a_link_stays_and_its_target_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "job.yaml").write_text(JOB)
+    (tmp_path / "target.json").write_bytes(SENTINEL)
+    (tmp_path / "link.json").symlink_to("target.json")
+    assert invoke("compile", "job.yaml", "-o", "link.json").exit_code == 0
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads((tmp_path / "target.json").read_text())["kind"] == "ResourceProfile"
+
+
+# --- properties --------------------------------------------------------------------------------------
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from([*hostile.TOKENS.values(), "Job", "Cluster", "planner/v1", "512 mb", "0.5", "source"]),
+)
+KEYS = st.one_of(
+    st.text(max_size=6),
+    st.sampled_from(sorted({str(path[-1]) for data in DATA.values() for path, _ in hostile.walk(data)})),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(KEYS, inner, max_size=5)),
+    max_leaves=20,
+)
+SNIPPETS = st.sampled_from(
+    ["- ", ": ", "\n", "\n  ", "\t", "&a ", "*a", "[", "]", "{", "}", ",", "'", '"', "|\n", ">-\n", "# ", "---\n",
+     "...\n", "? ", "!!str ", "!x ", "<<: ", "%YAML 1.2\n", "kind: ", "Job", "apiVersion: planner/v1\n", "a", "0",
+     "~", "\r", "\ufeff", "\u2028", "\\", "null", ".nan", "1e9999999", "spec:\n  operators:\n  - id: "]
+)  # fmt: skip
+
+
+def never_crashes(raw: bytes) -> None:
+    try:
+        loaded = load(raw, "doc.yaml")
+    except DocumentError as error:
+        assert error.findings
+        return
+    assert loaded
+    for entry in loaded:
+        assert entry.document is not None or entry.findings
+
+
+@settings(derandomize=True, deadline=None, max_examples=150, database=None)
+@given(st.lists(st.one_of(SNIPPETS, st.text(max_size=3)), max_size=25))
+def test_text_like_yaml_never_crashes(parts: list[str]) -> None:
+    never_crashes("".join(parts).encode("utf-8", "surrogatepass"))
+
+
+@settings(derandomize=True, deadline=None, max_examples=100, database=None)
+@given(VALUES)
+def test_json_never_crashes(value: Any) -> None:
+    never_crashes(json.dumps(value).encode())
+
+
+@settings(derandomize=True, deadline=None, max_examples=150, database=None)
+@given(st.sampled_from(sorted(DATA)), st.randoms(use_true_random=False), VALUES)
+def test_grafted_documents_never_crash(kind: str, random: Any, value: Any) -> None:
+    path, _ = random.choice(list(hostile.walk(DATA[kind])))
+    never_crashes(json.dumps(hostile.put(DATA[kind], path, value)).encode())
+
+
+@settings(derandomize=True, deadline=None, max_examples=50, database=None)
+@given(st.binary(max_size=200))
+def test_bytes_never_crash(raw: bytes) -> None:
+    never_crashes(raw)
