@@ -13,6 +13,7 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -540,6 +541,11 @@ def put(data: Any, path: Path_, value: Any) -> Any:
     return changed(data, path, lambda parent, key: parent.__setitem__(key, value))
 
 
+def dump(data: Any) -> str:
+    """Return YAML in the order of ``data``."""
+    return yaml.dump(data, Dumper=yaml.CSafeDumper, sort_keys=False, width=10_000)
+
+
 def spelled(path: Path_) -> str:
     return ".".join(map(str, path))
 
@@ -576,7 +582,7 @@ def _mutations() -> Iterator[Document]:
         nonlocal number
         number += 1
         as_json = number % 2 == 0
-        text = json.dumps(data, indent=1) if as_json else yaml.safe_dump(data, sort_keys=False)
+        text = json.dumps(data, indent=1) if as_json else dump(data)
         return Document(
             f"{label}-{kind}-{spelled(path)}",
             text.encode(),
@@ -664,7 +670,7 @@ def _tokens() -> Iterator[Document]:
         for path, value in walk(data):
             if isinstance(value, (dict, list)):
                 continue
-            text = yaml.safe_dump(put(data, path, "QQQ"), sort_keys=False, width=10_000)
+            text = dump(put(data, path, "QQQ"))
             for name, token in TOKENS.items():
                 content = text.replace("QQQ", token, 1).encode()
                 yield Document(f"token-{name}-{kind}-{spelled(path)}", content, ANY, kind, path=path)
@@ -1272,11 +1278,12 @@ def _arguments() -> Iterator[Hostile]:
     yield Hostile("arguments-ignore-empty", b"kind: Nope", ("validate", "{doc}", "--ignore", ""), BROKEN)
 
 
-def documents() -> list[Document]:
+@cache
+def documents() -> tuple[Document, ...]:
     """Return every hostile document."""
     parts = (_texts, _duplicates, _depths, _bombs, _mutations, _tokens, _names, _options, _graphs,
              _clusters, _cut, _files)  # fmt: skip
-    return [document for part in parts for document in part()]
+    return tuple(document for part in parts for document in part())
 
 
 def _case(document: Document, args: tuple[str, ...]) -> Hostile:

@@ -57,7 +57,9 @@ def test_memory_is_flinks(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", [c for c in ORACLE if "error" not in c], ids=lambda c: c["process"])
 def test_parts_with_reasons_are_the_whole_process(case: dict[str, Any]) -> None:
-    parts = {"taskmanager": taskmanager_parts, "jobmanager": jobmanager_parts}[case["process"]](case["config"])
+    parts = {"taskmanager": taskmanager_parts, "jobmanager": jobmanager_parts}[case["process"]](
+        case["config"]
+    )
     assert sum(part.size for part in parts) == LAUNCH[case["process"]](case["config"]).memory.process
     assert all(part.how for part in parts)
 
@@ -89,7 +91,14 @@ def test_backwards_keeps_what_is_configured_outside_of_slots() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1.0, "1.0"), (0.5, "0.5"), (1e-4, "1.0E-4"), (12345678.0, "1.2345678E7"), (2.25, "2.25"), (1e7, "1.0E7")],
+    [
+        (1.0, "1.0"),
+        (0.5, "0.5"),
+        (1e-4, "1.0E-4"),
+        (12345678.0, "1.2345678E7"),
+        (2.25, "2.25"),
+        (1e7, "1.0E7"),
+    ],
 )
 def test_doubles_are_spelled_as_java_does(value: float, text: str) -> None:
     assert java_double(value) == text

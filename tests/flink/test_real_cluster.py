@@ -1,0 +1,140 @@
+"""Derived memory on a real cluster: processes start with it, REST says the same, jobs live and die by it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from planner.api import compile_job
+from planner.documents.job import Job
+from planner.documents.load import load
+from planner.flink.local import Cluster, local_cluster
+from planner.graph.job import JobGraph
+from planner.memory.backwards import size_taskmanager
+from planner.memory.launch import launch_jobmanager, launch_taskmanager
+from planner.memory.network import NetworkOptions, runtime_minimum
+from planner.memory.taskmanager import TaskManagerMemory
+from planner.units import KIB, MIB
+
+pytestmark = pytest.mark.flink
+JAR = Path(__file__).parent / "jobs/test-job.jar"
+SEGMENT = 32 * KIB
+NAMES = {
+    "frameworkHeap": "framework_heap", "taskHeap": "task_heap", "frameworkOffHeap": "framework_off_heap",
+    "taskOffHeap": "task_off_heap", "networkMemory": "network", "managedMemory": "managed",
+    "jvmMetaspace": "jvm_metaspace", "jvmOverhead": "jvm_overhead", "totalFlinkMemory": "flink",
+    "totalProcessMemory": "process",
+}  # fmt: skip
+
+
+def exchange_job(ship: str, producers: int, consumers: int) -> JobGraph:
+    """Return the job graph of TestJob's exchange, as planner compiles it."""
+    text = f"""
+apiVersion: planner/v1
+kind: Job
+metadata: {{name: exchange}}
+spec:
+  operators:
+    - {{id: numbers, kind: source, parallelism: {producers}}}
+    - {{id: slow, kind: map, parallelism: {producers}, inputs: [numbers]}}
+    - {{id: shipped, kind: map, parallelism: {consumers}, inputs: [{{from: slow, ship: {ship}}}]}}
+    - {{id: out, kind: sink, parallelism: {consumers}, inputs: [shipped]}}
+"""
+    (loaded,) = load(text.encode(), "exchange.yaml")
+    assert isinstance(loaded.document, Job)
+    return compile_job(loaded.document)[1]
+
+
+def run(
+    folder: Path, managers: Mapping[str, TaskManagerMemory], slots: int, arguments: list[str]
+) -> tuple[str, str]:
+    """Run TestJob on TaskManagers of the given memory; return its state and its failure, if any."""
+    cpu = {"taskmanager.numberOfTaskSlots": str(slots), "taskmanager.cpu.cores": str(float(slots))}
+    processes = {name: (m.jvm_arguments(), {**m.dynamic_options(), **cpu}) for name, m in managers.items()}
+    with local_cluster(folder, processes) as cluster:
+        return outcome(cluster, cluster.run_jar(JAR, arguments))
+
+
+def outcome(cluster: Cluster, job: str, seconds: float = 40) -> tuple[str, str]:
+    """Wait until all tasks run or the job failed."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        state = cluster.get(f"/jobs/{job}")
+        if state["state"] in ("FAILED", "FINISHED"):
+            history = cluster.get(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"]
+            return state["state"], history[0]["stacktrace"] if history else ""
+        if state["state"] == "RUNNING" and all(v["status"] == "RUNNING" for v in state["vertices"]):
+            return "RUNNING", ""
+        time.sleep(0.2)
+    return "TIMEOUT", ""
+
+
+@pytest.mark.parametrize(
+    ("ship", "producers", "consumers", "managers"),
+    [("rebalance", 3, 5, 1), ("rescale", 2, 5, 1), ("rescale", 5, 2, 1), ("rebalance", 4, 4, 2)],
+)
+def test_a_job_starts_with_the_network_minimum_and_not_with_one_segment_less(
+    tmp_path: Path, ship: str, producers: int, consumers: int, managers: int
+) -> None:
+    job = exchange_job(ship, producers, consumers)
+    subtasks = [(v.index, i) for v in job.vertices for i in range(v.parallelism)]
+    names = [f"tm-{n}" for n in range(managers)]
+    # with several TaskManagers every one gets as many subtasks of each task, whichever they are
+    placed = {name: [s for s in subtasks if s[1] % managers == n] for n, name in enumerate(names)}
+    needed = runtime_minimum(job, placed, NetworkOptions())
+    assert len(set(needed.values())) == 1
+    slots = max(producers, consumers) // managers
+    arguments = ["exchange", ship, str(producers), str(consumers)]
+
+    def memory(buffers: int) -> dict[str, TaskManagerMemory]:
+        size = size_taskmanager({"task_heap": 128 * MIB, "network": buffers * SEGMENT})
+        return dict.fromkeys(names, size)
+
+    buffers = needed["tm-0"]
+    assert run(tmp_path / "enough", memory(buffers), slots, arguments) == ("RUNNING", "")
+    state, reason = run(tmp_path / "short", memory(buffers - 1), slots, arguments)
+    assert state == "FAILED"
+    assert "Insufficient number of network buffers" in reason
+
+
+def test_processes_run_with_what_planner_derived(tmp_path: Path) -> None:
+    manager = launch_taskmanager(
+        {
+            "taskmanager.memory.process.size": "1200m",
+            "taskmanager.numberOfTaskSlots": "3",
+            "taskmanager.cpu.cores": "1.5",
+        }
+    )
+    master = launch_jobmanager({"jobmanager.memory.process.size": "900m"})
+    options = dict(manager.dynamic_options)
+    del options["external-resources"]  # what Flink's script quotes for the shell
+    started = (manager.jvm_arguments, options)
+    with local_cluster(tmp_path, {"tm": started}, (master.jvm_arguments, master.dynamic_options)) as cluster:
+        told = cluster.get("/taskmanagers/tm")
+        assert told["memoryConfiguration"] == {k: getattr(manager.memory, v) for k, v in NAMES.items()}
+        assert told["totalResource"]["cpuCores"] == 1.5
+        assert told["metrics"]["heapMax"] <= int(manager.jvm_arguments[0].removeprefix("-Xmx"))
+        for name, launch in (("tm", manager), ("jobmanager", master)):
+            line = cluster.command(name)
+            assert [part for part in line if part.startswith("-X")] == launch.jvm_arguments
+
+
+def test_declared_direct_memory_is_there_and_without_it_the_job_dies(tmp_path: Path) -> None:
+    declared = 96 * MIB
+    with_it = size_taskmanager({"task_heap": 128 * MIB, "task_off_heap": declared, "network": 16 * MIB})
+    without = size_taskmanager({"task_heap": 128 * MIB, "network": 16 * MIB})
+    small = {"taskmanager.memory.framework.off-heap.size": "64m"}  # less to borrow from
+    with_it, without = (
+        size_taskmanager(
+            {"task_heap": m.task_heap, "task_off_heap": m.task_off_heap, "network": m.network}, small
+        )
+        for m in (with_it, without)
+    )
+    arguments = ["direct", str(declared), "1"]
+    assert run(tmp_path / "with", {"tm": with_it}, 1, arguments) == ("RUNNING", "")
+    state, reason = run(tmp_path / "without", {"tm": without}, 1, arguments)
+    assert state == "FAILED"
+    assert "Direct buffer memory" in reason or "direct out-of-memory error" in reason
