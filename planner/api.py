@@ -24,7 +24,7 @@ from planner.place.problem import build_problem
 from planner.place.slots import job_slots, slot_resources
 from planner.place.solve import Progress, Status, Stop, solve
 from planner.place.stock import Mode, predict
-from planner.recover.plan import PlacementMismatchError, recovery_plan
+from planner.recover.errors import PlacementMismatchError
 from planner.rules import run
 
 if TYPE_CHECKING:
@@ -95,12 +95,16 @@ def place(
     profile, job = compile_job(document)
     slots, resources = job_slots(profile, job), slot_resources(profile)
     problem = build_problem(slots, resources, hosts(cluster), cluster.spec.reserve.task_managers)
-    conflict = explain(problem, quick=True)
+    conflict = explain(problem, quick=True, seconds=stop.seconds / 2)
     if conflict is not None:
         return PlacementResult(Status.INFEASIBLE, None, conflict)
     result = solve(problem, stop, progress)
     if result.solution is None:
-        found = explain(problem, quick=False) if result.status is Status.INFEASIBLE else None
+        found = (
+            explain(problem, quick=False, seconds=stop.seconds / 2)
+            if result.status is Status.INFEASIBLE
+            else None
+        )
         return PlacementResult(result.status, None, found)
     stock = {mode.value: predict(problem, slots, mode, stop.seed) for mode in Mode}
     inputs = Inputs(profile=digest(profile), cluster=digest(cluster))
@@ -118,6 +122,8 @@ def recover(document: Job | ResourceProfile, placement: Placement) -> RecoveryPl
         PlacementMismatchError: when the placement is of another job.
 
     """
+    from planner.recover.plan import recovery_plan  # numpy loads only where it is needed
+
     profile, job = compile_job(document)
     inputs = RecoveryInputs(
         profile=digest(profile), placement=digest(placement.model_copy(update={"meta": None}))

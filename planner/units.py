@@ -9,7 +9,7 @@ a function of its own and a caller has to say which one it means.
 from __future__ import annotations
 
 import re
-from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal
 
 KIB = 1024
 MIB = 1024**2
@@ -76,6 +76,12 @@ _MAX_DIGITS = 1000
 _JAVA_BLANKS = "".join(map(chr, range(0x21)))
 
 
+def _shown(text: str) -> str:
+    """Quote ``text`` for a message, cut to a length that people read."""
+    text = text.strip()
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
 def _number_and_unit(text: str, help_text: str) -> tuple[int, str]:
     """Split ``text`` into Flink's leading ASCII digits and the lower-cased unit after them."""
     trimmed = text.strip(_JAVA_BLANKS)
@@ -84,9 +90,9 @@ def _number_and_unit(text: str, help_text: str) -> tuple[int, str]:
     digits = re.match(r"[0-9]*", trimmed)
     number = digits.group() if digits else ""
     if not number:
-        raise ValueError(f"{trimmed!r} does not start with a number; {help_text}")
+        raise ValueError(f"{_shown(trimmed)} does not start with a number; {help_text}")
     if len(number) > _MAX_DIGITS:
-        raise ValueError(f"{trimmed[:40]!r} is more than 64 bits can hold")
+        raise ValueError(f"{_shown(trimmed)} is more than 64 bits can hold")
     return int(number), trimmed[len(number) :].strip(_JAVA_BLANKS).lower()
 
 
@@ -102,13 +108,13 @@ def parse_size(text: str) -> int:
     number, unit = _number_and_unit(text, _SIZE_HELP)
     if unit.startswith("."):
         raise ValueError(
-            f"{text.strip()!r} has decimals, which Flink does not read; write it in a smaller unit"
+            f"{_shown(text)} has decimals, which Flink does not read; write it in a smaller unit"
         )
     if unit not in _SIZE_UNITS:
-        raise ValueError(f"{text.strip()!r} has no unit that Flink knows; {_SIZE_HELP}")
+        raise ValueError(f"{_shown(text)} has no unit that Flink knows; {_SIZE_HELP}")
     size = number * _SIZE_UNITS[unit]
     if size > LONG_MAX:
-        raise ValueError(f"{text.strip()!r} is more than 64 bits can hold")
+        raise ValueError(f"{_shown(text)} is more than 64 bits can hold")
     return size
 
 
@@ -145,7 +151,7 @@ def parse_quantity(text: str) -> Decimal:
     """
     match = _KUBERNETES_QUANTITY.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no Kubernetes quantity")
+        raise ValueError(f"{_shown(text)} is no Kubernetes quantity")
     number, suffix = Decimal(match[1]), match[2]
     if suffix in _KUBERNETES_BINARY:
         return number * Decimal(KIB) ** _KUBERNETES_BINARY[suffix]
@@ -153,7 +159,7 @@ def parse_quantity(text: str) -> Decimal:
         return number.scaleb(_KUBERNETES_DECIMAL[suffix])
     if suffix[0] in "eE" and len(suffix) > 1:
         return number.scaleb(int(suffix[1:]))
-    raise ValueError(f"{text!r} is no Kubernetes quantity")
+    raise ValueError(f"{_shown(text)} is no Kubernetes quantity")
 
 
 def parse_size_lenient(text: str) -> int:
@@ -170,7 +176,7 @@ def parse_size_lenient(text: str) -> int:
     if stripped[-2:] in _KUBERNETES_BINARY:
         size = parse_quantity(stripped)
         if size < 0 or size != size.to_integral_value() or size > LONG_MAX:
-            raise ValueError(f"{stripped!r} is not a whole number of bytes below 2^63")
+            raise ValueError(f"{_shown(stripped)} is not a whole number of bytes below 2^63")
         return int(size)
     return parse_size(text)
 
@@ -189,17 +195,17 @@ def parse_duration(text: str) -> int:
         return _parse_iso_duration(trimmed)
     number, unit = _number_and_unit(text, _DURATION_HELP)
     if unit not in _DURATION_UNITS:
-        raise ValueError(f"{trimmed!r} has no time unit that Flink knows; {_DURATION_HELP}")
+        raise ValueError(f"{_shown(trimmed)} has no time unit that Flink knows; {_DURATION_HELP}")
     nanos = number * _DURATION_UNITS[unit]
     if nanos // _SECOND > LONG_MAX:
-        raise ValueError(f"{trimmed[:40]!r} is more than 64 bits can hold")
+        raise ValueError(f"{_shown(trimmed)} is more than 64 bits can hold")
     return nanos
 
 
 def _parse_iso_duration(text: str) -> int:
     match = _ISO_DURATION.fullmatch(text)
     if match is None or not any(match.group(2, 4, 5, 6)) or (match[3] and len(match[3]) == 1):
-        raise ValueError(f"{text[:40]!r} is no duration; {_DURATION_HELP}")
+        raise ValueError(f"{_shown(text)} is no duration; {_DURATION_HELP}")
     negate, days, _, hours, minutes, seconds, fraction = match.groups()
     nanos = int(days or 0) * _DAY + int(hours or 0) * _HOUR + int(minutes or 0) * _MINUTE
     fraction_nanos = int((fraction or "0").ljust(9, "0"))
@@ -208,9 +214,9 @@ def _parse_iso_duration(text: str) -> int:
     )
     nanos = -nanos if negate == "-" else nanos
     if nanos < 0:
-        raise ValueError(f"{text[:40]!r} is negative")
+        raise ValueError(f"{_shown(text)} is negative")
     if nanos // _SECOND > LONG_MAX:
-        raise ValueError(f"{text[:40]!r} is more than 64 bits can hold")
+        raise ValueError(f"{_shown(text)} is more than 64 bits can hold")
     return nanos
 
 
@@ -235,10 +241,10 @@ def parse_cpu(value: str | int | float | Decimal) -> int:
     try:
         cores = Decimal(text[:-1]).scaleb(-3) if text.endswith("m") else Decimal(text)
         units = (cores * CORE).to_integral_value(rounding=ROUND_DOWN)
-    except InvalidOperation:
-        raise ValueError(f"{text[:40]!r} is no number of cores; write 0.5, 2 or 500m") from None
+    except ArithmeticError:
+        raise ValueError(f"{_shown(text)} is no number of cores; write 0.5, 2 or 500m") from None
     if not cores.is_finite() or not 0 <= units <= LONG_MAX // 2**20:
-        raise ValueError(f"{text[:40]!r} is no sensible number of cores; write 0.5, 2 or 500m")
+        raise ValueError(f"{_shown(text)} is no sensible number of cores; write 0.5, 2 or 500m")
     return int(units)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -49,25 +50,33 @@ OutputOption = Annotated[
 
 def say(text: str) -> None:
     """Print a summary or a problem for people, to stderr."""
+    if sys.stderr is None:
+        return
     sys.stderr.write(text if text.endswith("\n") else text + "\n")
 
 
 def fail(message: str, code: Exit = Exit.USAGE) -> NoReturn:
     """Say what is wrong and end."""
-    say(f"planner: {message}")
+    say("planner: " + "".join(char if char.isprintable() else "?" for char in message)[:2000])
     raise typer.Exit(code)
 
 
 def emit(text: str, output: Path | None = None) -> None:
     """Write a result to ``output``, or to stdout."""
-    if output is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        return
     try:
-        write_whole(output, text)
+        if output is not None:
+            write_whole(output, text)
+        elif sys.stdout is None:
+            fail("stdout is closed; name a file with -o")
+        else:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        fail(f"cannot write {output}: {error.strerror or error}")
+        if output is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush
+        fail(f"cannot write {output or 'to stdout'}: {error.strerror or error}")
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -77,11 +86,13 @@ def write_whole(path: Path, text: str) -> None:
         OSError: when the folder does not allow it; the old file is then untouched.
 
     """
-    if path.exists() and not path.is_file():  # a device or a pipe cannot be replaced
+    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe cannot be replaced
         path.write_text(text, encoding="utf-8")
         return
-    target = path.resolve()
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    handle, name = tempfile.mkstemp(prefix=".planner-", dir=target.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
@@ -122,6 +133,8 @@ def read_bytes(name: str) -> bytes:
     from planner.documents.source import MAX_BYTES
 
     if name == STDIN:
+        if sys.stdin is None:
+            raise OSError("stdin is closed")
         return sys.stdin.buffer.read(MAX_BYTES + 1)
     with open(name, "rb") as file:
         return file.read(MAX_BYTES + 1)
@@ -141,7 +154,7 @@ class Inputs:
         from planner.documents.finding import Finding, Severity
         from planner.documents.load import DocumentError, load
 
-        shown = shown or ("<stdin>" if name == STDIN else name)
+        shown = shown or ("<stdin>" if name == STDIN else name) or "<no name>"
         self.texts.setdefault(shown, "")
         try:
             raw = read_bytes(name)

@@ -36,7 +36,7 @@ def compile_(
       planner compile edited.profile.json -o edited.profile.json
     """
     inputs = Inputs()
-    document = pick_job(inputs, job or default_job())
+    document = pick_job(inputs, default_job() if job is None else job)
     from planner import api
     from planner.documents.write import to_data
 

@@ -30,7 +30,7 @@ def export(
     """
     del target
     inputs = Inputs()
-    document = pick_job(inputs, job or default_job())
+    document = pick_job(inputs, default_job() if job is None else job)
     from planner import api
     from planner.documents.profile import ResourceProfile
     from planner.targets.expert_mode import expert_mode

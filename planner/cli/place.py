@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -86,8 +86,8 @@ def place(
     inputs = Inputs()
     if job == STDIN and cluster == STDIN:
         fail("only one of the job and the cluster can come from stdin")
-    document = pick_job(inputs, job or default_job())
-    places = pick_cluster(inputs, cluster or default_cluster())
+    document = pick_job(inputs, default_job() if job is None else job)
+    places = pick_cluster(inputs, default_cluster() if cluster is None else cluster)
     from planner import api
 
     inputs.stop_on([finding for finding in api.validate(inputs.loaded) if not finding.code.startswith("FIT")])
@@ -100,11 +100,12 @@ def place(
 
         result = api.place(document, places, stop, report)
     if result.placement is None:
-        _no_placement(result, time_limit)
+        no_placement(result, time_limit)
     _print(document, result, output_format, meta, output)
 
 
-def _no_placement(result: PlacementResult, time_limit: float) -> None:
+def no_placement(result: PlacementResult, time_limit: float) -> NoReturn:
+    """Say why there is no placement, and end."""
     from planner.api import Status
 
     if result.status is not Status.INFEASIBLE:
@@ -118,7 +119,8 @@ def _no_placement(result: PlacementResult, time_limit: float) -> None:
         managers = ", ".join(conflict.task_managers[:6]) + (" ..." if len(conflict.task_managers) > 6 else "")
         say(f"  why:           {conflict.message}")
         say(f"  resource:      {conflict.resource}")
-        say(f"  groups:        {', '.join(conflict.groups)}")
+        groups = ", ".join(conflict.groups[:6]) + (" ..." if len(conflict.groups) > 6 else "")
+        say(f"  groups:        {groups}")
         say(f"  TaskManagers:  {managers}")
         say(f"  what helps:    {conflict.change}")
     raise typer.Exit(Exit.INFEASIBLE)

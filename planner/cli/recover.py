@@ -21,7 +21,7 @@ from planner.cli.common import (
     say,
     wants_color,
 )
-from planner.cli.place import Format, FormatOption
+from planner.cli.place import Format, FormatOption, no_placement
 
 
 def recover(
@@ -55,7 +55,7 @@ def recover(
       planner recover job.yaml --cluster cluster.yaml --format json
     """
     inputs = Inputs()
-    document = pick_job(inputs, job or default_job())
+    document = pick_job(inputs, default_job() if job is None else job)
     from planner import api
     from planner.documents.placement import Placement
     from planner.documents.write import digest, to_data
@@ -73,13 +73,13 @@ def recover(
                 f"planner: {placement} was made from another version of this job; planner place makes a new one"
             )
     else:
-        places = pick_cluster(inputs, cluster or default_cluster())
+        places = pick_cluster(inputs, default_cluster() if cluster is None else cluster)
         inputs.stop_on(
             [finding for finding in api.validate(inputs.loaded) if not finding.code.startswith("FIT")]
         )
         result = api.place(document, places, api.Stop())
         if result.placement is None:
-            fail("the job cannot be placed on this cluster; planner place says why")
+            no_placement(result, api.Stop().seconds)
         plan = result.placement
     try:
         recovery = api.recover(document, plan)

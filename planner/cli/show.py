@@ -32,7 +32,7 @@ def show(
       planner show job.yaml --format mermaid >> README.md
     """
     inputs = Inputs()
-    document = pick_job(inputs, job or default_job())
+    document = pick_job(inputs, default_job() if job is None else job)
     from planner import api
 
     inputs.stop_on(api.validate(inputs.loaded))

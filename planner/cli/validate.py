@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -97,7 +98,7 @@ def _expand(files: list[str]) -> list[str]:
     """Expand globs that the shell left alone; a name without a match stays, to be reported as missing."""
     names: list[str] = []
     for entry in files:
-        if entry != STDIN and not Path(entry).exists() and glob.has_magic(entry):
+        if entry != STDIN and not os.path.exists(entry) and glob.has_magic(entry):
             matches = sorted(name for name in glob.glob(entry, recursive=True) if Path(name).is_file())
             if not matches:
                 fail(f"no file matches {entry}")

@@ -83,7 +83,7 @@ def _duration(value: Any) -> int:
 def _text(value: Any) -> Any:
     if isinstance(value, (bool, int, float)):
         raise ValueError(
-            f"write this text in quotes; unquoted, YAML reads {scalar_text(value)!r} as another type"
+            f"write this text in quotes; unquoted, YAML reads {scalar_text(value)[:40]!r} as another type"
         )
     return value
 
@@ -155,6 +155,10 @@ Duration = Annotated[
         }
     ),
 ]
+ExternalName = Annotated[
+    str, BeforeValidator(_text), Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=200)
+]
+"""Name of an external resource; Flink joins the names with semicolons."""
 Text = Annotated[str, BeforeValidator(_text)]
 Name = Annotated[str, BeforeValidator(_text), AfterValidator(_name), Field(min_length=1, max_length=4096)]
 Parallelism = Annotated[int, Field(ge=1, le=MAX_PARALLELISM)]

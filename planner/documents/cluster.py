@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from planner.documents.base import (
     Amount,
     Envelope,
+    ExternalName,
     Metadata,
     Model,
     Name,
@@ -47,7 +48,7 @@ class TaskManagerShape(Model):
     cpu: PositiveCpu
     memory: Memory
     slots: Slots | None = None
-    external: dict[Name, Amount] = {}
+    external: dict[ExternalName, Amount] = {}
     labels: dict[str, Text] = {}
     flink_configuration: Configuration = {}
 
@@ -70,7 +71,7 @@ class TaskManager(Model):
     cpu: PositiveCpu | None = None
     memory: Memory | None = None
     slots: Slots | None = None
-    external: dict[Name, Amount] | None = None
+    external: dict[ExternalName, Amount] | None = None
     labels: dict[str, Text] = {}
 
     @model_validator(mode="before")

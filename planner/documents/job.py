@@ -11,6 +11,7 @@ from planner.documents.base import (
     Cpu,
     Duration,
     Envelope,
+    ExternalName,
     Metadata,
     Model,
     Name,
@@ -81,7 +82,7 @@ class Resources(Model):
     heap: PositiveSize | None = None
     off_heap: Size | None = None
     managed: dict[UseCaseField, Size] | None = None
-    external: dict[Name, Amount] = {}
+    external: dict[ExternalName, Amount] = {}
 
 
 class SlotSharingGroup(Model):
@@ -182,7 +183,7 @@ class JobSpec(Model):
     checkpointing: Checkpointing | None = None
     restart: Restart | None = None
     slot_sharing_groups: list[SlotSharingGroup] = []
-    operators: Annotated[list[Operator], Field(min_length=1)]
+    operators: Annotated[list[Operator], Field(min_length=1, max_length=20_000)]
 
 
 class Job(Envelope):

@@ -172,7 +172,9 @@ def _wrong_value(detail: Any) -> str:
             limit = next(v for k, v in context.items() if k in ("ge", "le", "gt", "lt"))
             return f"{value} has to be {_LIMITS[kind]} {limit}"
         case "string_pattern_mismatch":
-            return f"{value} is not of the form that is needed here, such as 2.2"
+            form = context.get("pattern", "")
+            example = "letters, digits, dots and dashes" if "A-Za" in form else "such as 2.2"
+            return f"{value} is not of the form that is needed here: {example}"
         case "too_short":
             return f"has to have at least {context.get('min_length', 1)} entry"
         case _:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from planner.documents.base import Amount, Cpu, Envelope, Metadata, Model, Name, Size, Text
+from planner.documents.base import Amount, Cpu, Envelope, ExternalName, Metadata, Model, Name, Size, Text
 
 
 class Inputs(Model):
@@ -54,7 +54,7 @@ class PlacedLoad(Model):
     off_heap: Size
     managed: Size
     network: Size
-    external: dict[Name, Amount] = {}
+    external: dict[ExternalName, Amount] = {}
 
 
 class PlacedMemory(Model):

@@ -14,6 +14,7 @@ from pydantic import Field
 from planner.documents.base import (
     Amount,
     Cpu,
+    ExternalName,
     Foreign,
     Metadata,
     Model,
@@ -62,7 +63,7 @@ class SsgProfile(Foreign):
     heap: Size | None = None
     off_heap: Size | None = None
     managed: dict[UseCaseField, Size] = {}
-    extended: dict[Name, Amount] = {}
+    extended: dict[ExternalName, Amount] = {}
 
 
 class NodeProfile(Foreign):
@@ -166,7 +167,7 @@ class ResourceProfile(Foreign):
     kind: Literal["ResourceProfile"] | None = None
     metadata: Metadata | None = None
     ssg_profiles: list[SsgProfile] = []
-    nodes: Annotated[list[Node], Field(min_length=1)]
+    nodes: Annotated[list[Node], Field(min_length=1, max_length=20_000)]
     edges: list[Edge] = []
     vertices: dict[str, list[int]] = {}
     planner: PlannerFields | None = None

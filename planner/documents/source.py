@@ -21,8 +21,12 @@ from planner.documents.finding import Finding, Path, Position, Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MAX_BYTES = 64 * 2**20
-MAX_YAML_BYTES = 4 * 2**20
+MAX_BYTES = 32 * 2**20
+MAX_JSON_VALUES = 3_000_000
+MAX_YAML_VALUES = 250_000
+MAX_DOCUMENTS = 100
+MAX_INDEXED = 4 * 2**20
+"""Up to how many characters of JSON the place of a finding is looked up."""
 MAX_DEPTH = 64
 MAX_ALIASED = 100_000
 MAX_DIGITS = 400
@@ -63,10 +67,7 @@ class Source:
     def _positions(self) -> dict[Path, tuple[Position, Position]]:
         if self.index is not None:
             return self.index
-        try:  # JSON is YAML once its tabs are blanks, which moves nothing
-            return next(_read_yaml(self.name, self.text.replace("\t", " ")))[1]
-        except (DocumentError, StopIteration):
-            return {}
+        return json_index(self.text)[0] if len(self.text) <= MAX_INDEXED else {}
 
     def position(self, path: Path, *, key: bool = False) -> Position:
         """Return where the value at ``path`` stands (its key with ``key``), or its nearest parent."""
@@ -93,14 +94,12 @@ def read_sources(raw: bytes, name: str) -> list[Source]:
             if name.endswith(".json") or re.match(r'\s*[\[{]\s*"', text):
                 raise
             json_error = error
-    if len(raw) > MAX_YAML_BYTES:
-        if json_error:
-            raise json_error
-        raise _error(
+    if _values(text, ",:\n[{") > MAX_YAML_VALUES:
+        raise json_error or _error(
             name,
             "DOC002",
-            f"is a YAML text of {len(raw) >> 20} MiB; planner reads up to {MAX_YAML_BYTES >> 20} MiB",
-            "write a document of this size as JSON, which is read much faster",
+            f"is YAML of more than {MAX_YAML_VALUES:,} values, which takes too long to read",
+            "write a document of this size as JSON",
         )
     return [Source(name, text, data, index) for data, index in _read_yaml(name, text)]
 
@@ -149,6 +148,11 @@ def _decode(raw: bytes, name: str) -> str:
     return text
 
 
+def _values(text: str, separators: str) -> int:
+    """Return about how many values a text holds, without reading it."""
+    return sum(map(text.count, separators))
+
+
 class _DuplicateKeyError(ValueError):
     pass
 
@@ -171,14 +175,25 @@ def _json_int(text: str) -> int:
 
 
 def _read_json(name: str, text: str) -> Any:
+    if _values(text, ",[{") > MAX_JSON_VALUES:
+        raise _error(
+            name,
+            "DOC002",
+            f"holds more than {MAX_JSON_VALUES:,} values; no document of planner does",
+            "is this the right file?",
+        )
+    if len(text) <= MAX_INDEXED:
+        _refuse_depth(name, text)
     try:
-        return json.loads(
+        data = json.loads(
             text,
             object_pairs_hook=_unique,
             parse_constant=_reject_constant,
             parse_float=Number,
             parse_int=_json_int,
         )
+        _refuse_half_characters(name, text, data)
+        return data
     except json.JSONDecodeError as error:
         at = Position(error.lineno, error.colno, error.lineno, error.colno + 1)
         raise _error(
@@ -196,7 +211,8 @@ def _read_json(name: str, text: str) -> Any:
             "no document of planner is; is this the right file?",
         ) from None
     except _DuplicateKeyError:
-        next(_read_yaml(name, text.replace("\t", " ")))  # raises with the places
+        if len(text) <= MAX_INDEXED:
+            raise DocumentError([_twice(name, *found) for found in json_index(text)[1]]) from None
         raise _error(name, "DOC006", "has a key twice", "keep one of them") from None
     except ValueError as error:
         literal = str(error)
@@ -211,12 +227,106 @@ def _read_json(name: str, text: str) -> Any:
         ) from None
 
 
+_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+
+
+def _refuse_depth(name: str, text: str) -> None:
+    depth = 0
+    for found in _BRACKET.finditer(text):
+        word = found.group()
+        depth += (word in "[{") - (word in "]}")
+        if depth > MAX_DEPTH:
+            raise _error(
+                name,
+                "DOC005",
+                f"is nested more than {MAX_DEPTH} levels deep",
+                "no document of planner is; is this the right file?",
+                _at_offset(text, found.start()),
+            )
+
+
+def _refuse_half_characters(name: str, text: str, data: Any) -> None:
+    """Refuse the escape of half a surrogate pair, which is no character and cannot be written anywhere."""
+    if re.search(r"\\u[dD][89a-fA-F]", text) is None:
+        return
+    try:
+        json.dumps(data, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        found = re.search(r"\\u[dD][89a-fA-F]", text)
+        at = _at_offset(text, found.start() if found else 0)
+        raise _error(
+            name, "DOC007", "has one half of a surrogate pair", "write the whole character", at
+        ) from None
+
+
+def _at_offset(text: str, offset: int) -> Position:
+    line, column = text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+    return Position(line, column, line, column + 1)
+
+
+def _twice(name: str, path: Path, at: Position, first: Position) -> Finding:
+    message = f"key {str(path[-1])[:60]!r} stands twice, first in line {first.line}"
+    return Finding("DOC006", Severity.ERROR, message, "keep one of them", name, at, path)
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+Duplicate = tuple[Path, Position, Position]
+"""The path of a key that stands twice, where it does so, and where it stood first."""
+
+
+def json_index(text: str) -> tuple[dict[Path, tuple[Position, Position]], list[Duplicate]]:
+    """Return the span of every key and value of a valid JSON text, and the keys that stand twice."""
+    index: dict[Path, tuple[Position, Position]] = {}
+    duplicates: list[Duplicate] = []
+    lines = [0, *(found.end() for found in re.finditer("\n", text))]
+    line = 0
+    stack: list[tuple[Path, bool]] = []
+    path: Path = ()
+    key: Position | None = None
+    wants_key = False
+    for token in _TOKEN.finditer(text):
+        start, word = token.start(), token.group()
+        while line + 1 < len(lines) and lines[line + 1] <= start:
+            line += 1
+        column = start - lines[line] + 1
+        at = Position(line + 1, column, line + 1, column + len(word))
+        if word == ":":
+            continue
+        if word in ("}", "]"):
+            path, _ = stack.pop()
+        elif word == ",":
+            is_object = stack[-1][1]
+            path = (*stack[-1][0],) if is_object else (*path[:-1], int(path[-1]) + 1)
+            wants_key = is_object
+            continue
+        elif wants_key:
+            path = (*stack[-1][0], json.loads(word))
+            if path in index:
+                duplicates.append((path, at, index[path][0]))
+            key, wants_key = at, False
+            continue
+        else:
+            index.setdefault(path, (key or at, at))
+            key = None
+            if word in ("{", "["):
+                stack.append((path, word == "{"))
+                wants_key = word == "{"
+                path = path if word == "{" else (*path, 0)
+            continue
+        wants_key = False
+    return index, duplicates
+
+
 def _read_yaml(name: str, text: str) -> Iterator[tuple[Any, dict[Path, tuple[Position, Position]]]]:
     loader = yaml.CSafeLoader(text)
     try:
-        found = False
+        found, count = False, 0
         while not loader.check_event(yaml.StreamEndEvent):
             if loader.check_event(yaml.DocumentStartEvent):
+                count += 1
+                if count > MAX_DOCUMENTS:
+                    hint = "split the file"
+                    raise _error(name, "DOC002", f"holds more than {MAX_DOCUMENTS} documents", hint)
                 loader.get_event()
                 reader = _YamlReader(name, loader.get_event)
                 data = reader.value(loader.get_event(), (), None, 0)
@@ -325,18 +435,7 @@ class _YamlReader:
                 )
             name = event.value
             if name in mapping:
-                first = self.index[(*path, name)][0]
-                self.duplicates.append(
-                    Finding(
-                        "DOC006",
-                        Severity.ERROR,
-                        f"key {name!r} stands twice, first in line {first.line}",
-                        "keep one of them",
-                        self._name,
-                        at,
-                        (*path, name),
-                    )
-                )
+                self.duplicates.append(_twice(self._name, (*path, name), at, self.index[(*path, name)][0]))
                 self.value(self._next(), path, at, depth + 1)
                 continue
             mapping[name] = self.value(self._next(), (*path, name), at, depth + 1)

@@ -86,8 +86,18 @@ def cluster_errors(cluster: Cluster) -> list[ClusterError]:
     return [entry for entry in _entries(cluster) if isinstance(entry, ClusterError)]
 
 
+MAX_HOSTS = 100_000
+"""Largest number of TaskManagers of a cluster."""
+
+
 def _entries(cluster: Cluster) -> Iterator[list[Host] | ClusterError]:
     spec = cluster.spec
+    total = sum(map(class_count, spec.task_manager_classes)) + len(spec.task_managers)
+    if total > MAX_HOSTS:
+        yield ClusterError(
+            ("spec",), f"the cluster has {total:,} TaskManagers; planner takes up to {MAX_HOSTS:,}"
+        )
+        return
     classes = {entry.name: entry for entry in spec.task_manager_classes}
     for index, entry in enumerate(spec.task_manager_classes):
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ class Conflict:
     change: str
 
 
-def explain(problem: Problem, *, quick: bool) -> Conflict | None:
+def explain(problem: Problem, *, quick: bool, seconds: float = 5.0) -> Conflict | None:
     """Return why ``problem`` has no solution: by counting alone with ``quick``, else also by trying.
 
     Without ``quick`` the caller has a proof already that there is none.
@@ -44,13 +45,14 @@ def explain(problem: Problem, *, quick: bool) -> Conflict | None:
             "there is no TaskManager to place slots on",
             "add TaskManagers or lower reserve",
         )
-    found = _too_big(problem) or _too_much(problem)
+    end = time.monotonic() + seconds
+    found = _too_big(problem) or _too_much(problem, end)
     if found is not None or quick:
         return found
     return Conflict(
         "combination", _groups(problem), _names(problem),
         "every resource is enough in total, but slots and TaskManagers do not divide so that all of them fit",
-        _more_task_managers(problem) or "add TaskManagers, or lower what a slot needs",
+        _more_task_managers(problem, end) or "add TaskManagers, or lower what a slot needs",
     )  # fmt: skip
 
 
@@ -101,7 +103,7 @@ def _shortage(slot: SlotType, entry: TaskManagerClass) -> tuple[float, int]:
     return max(over)
 
 
-def _too_much(problem: Problem) -> Conflict | None:
+def _too_much(problem: Problem, end: float) -> Conflict | None:
     """Find a resource that is short in total, or for the slots that only some TaskManagers can hold."""
     for index, name in enumerate(problem.resources):
         total = sum(slot.demand[index] * slot.count for slot in problem.types)
@@ -114,12 +116,12 @@ def _too_much(problem: Problem) -> Conflict | None:
             return Conflict(
                 name, groups, _names(problem),
                 f"all slots together need {spell(name, total)} of {name}, the TaskManagers have {spell(name, offered)}",
-                _more_task_managers(problem) or f"{spell(name, total - offered)} more {name} is missing",
+                _more_task_managers(problem, end) or f"{spell(name, total - offered)} more {name} is missing",
             )  # fmt: skip
-    return _too_many_of_a_kind(problem)
+    return _too_many_of_a_kind(problem, end)
 
 
-def _too_many_of_a_kind(problem: Problem) -> Conflict | None:
+def _too_many_of_a_kind(problem: Problem, end: float) -> Conflict | None:
     for slot in problem.types:
         room = sum(_copies(slot, entry) * len(entry.members) for entry in problem.classes)
         if room < slot.count:
@@ -133,7 +135,7 @@ def _too_many_of_a_kind(problem: Problem) -> Conflict | None:
             return Conflict(
                 name, (slot.group,), _names(problem),
                 f"group {slot.group!r} has {slot.count} slots, and even empty TaskManagers hold only {room} of them, for lack of {name}",
-                _more_task_managers(problem) or f"lower {name} of group {slot.group!r}",
+                _more_task_managers(problem, end) or f"lower {name} of group {slot.group!r}",
             )  # fmt: skip
     return None
 
@@ -146,14 +148,14 @@ def _copies(slot: SlotType, entry: TaskManagerClass) -> int:
     )
 
 
-def _more_task_managers(problem: Problem) -> str | None:
+def _more_task_managers(problem: Problem, end: float) -> str | None:
     """Return the smallest number of additional TaskManagers of one class with which everything fits."""
     answers: list[tuple[int, str]] = []
     for index, entry in enumerate(problem.classes):
         for count in MORE:
-            if answers and count >= min(answers)[0]:
+            if (answers and count >= min(answers)[0]) or time.monotonic() > end:
                 break
-            if _solvable(_enlarged(problem, index, count)):
+            if _solvable(_enlarged(problem, index, count), end):
                 answers.append((count, entry.name))
                 break
     if not answers:
@@ -172,7 +174,7 @@ def _enlarged(problem: Problem, index: int, count: int) -> Problem:
     return replace(problem, classes=classes, hosts=(*problem.hosts, *added))
 
 
-def _solvable(problem: Problem) -> bool:
+def _solvable(problem: Problem, end: float) -> bool:
     """Tell whether a placement is found quickly; no answer counts as no."""
     if _total_short(problem):
         return False
@@ -182,7 +184,10 @@ def _solvable(problem: Problem) -> bool:
         return True
     from planner.place import exact
 
-    return exact.feasible(problem, exact.Limits(PROOF_SECONDS, 1, 1)) is True
+    return (
+        exact.feasible(problem, exact.Limits(max(0.1, min(PROOF_SECONDS, end - time.monotonic())), 1, 1))
+        is True
+    )
 
 
 def _total_short(problem: Problem) -> bool:

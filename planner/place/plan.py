@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter, defaultdict
 from decimal import Decimal
@@ -173,7 +174,7 @@ def quota_options(quotas: Mapping[str, int], external: Sequence[tuple[str, objec
 def quota_name(group: str) -> str:
     """Return the external resource that stands for a slot of ``group``: letters, digits and dashes."""
     safe = "".join(char if char.isascii() and char.isalnum() else "-" for char in group)
-    suffix = "" if safe == group else "-" + group.encode().hex()[:8]
+    suffix = "" if safe == group else "-" + hashlib.sha256(group.encode()).hexdigest()[:8]
     return f"slot-{safe}{suffix}"
 
 

@@ -1,73 +1,80 @@
-"""Restart sets: `RestartPipelinedRegionFailoverStrategy`."""
+"""Restart sets: `RestartPipelinedRegionFailoverStrategy`, over all subtasks of an edge at once."""
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from planner.graph.exchange import partition_groups
+import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+from planner.graph.job import JobEdge, JobGraph
+from planner.graph.regions import Regions
 
-    from planner.graph.job import JobEdge, JobGraph
-    from planner.graph.regions import Regions
+Mask = NDArray[np.bool_]
+"""One entry for every subtask of the job (numbered as in :class:`Regions`) or of a vertex."""
 
 
-@dataclass(frozen=True)
-class RegionGraph:
-    """How regions depend on each other.
+def subtask_mask(regions: Regions, numbers: list[int]) -> Mask:
+    """Return a mask over all subtasks with the given ones set."""
+    mask = np.zeros(len(regions.region_of), dtype=np.bool_)
+    mask[numbers] = True
+    return mask
 
-    ``consumers[r]`` are the regions that read anything region r produces, ``consumed[r]`` the edges
-    and partitions it reads from other regions, one entry for every (edge, producer subtasks).
+
+def restarted_subtasks(
+    job: JobGraph, regions: Regions, failed: Mask, unavailable: Callable[[JobEdge], Mask | bool]
+) -> Mask:
+    """Return the subtasks that restart when those in ``failed`` fail.
+
+    A region restarts as a whole. It restarts everything that reads from it, and the producers of what
+    it reads and is not available any more: ``unavailable`` tells for an edge, as a mask over the
+    producer's subtasks or one answer for all, whose results are gone.
     """
-
-    regions: Regions
-    consumers: tuple[frozenset[int], ...]
-    consumed: tuple[tuple[tuple[JobEdge, range], ...], ...]
-
-
-def region_graph(job: JobGraph, regions: Regions) -> RegionGraph:
-    """Return the dependencies of the regions of ``job`` over results that separate regions."""
-    consumers: list[set[int]] = [set() for _ in regions.members]
-    consumed: dict[int, dict[tuple[int, range], tuple[JobEdge, range]]] = defaultdict(dict)
-    for edge in job.edges:
-        if edge.type.must_be_pipelined:
-            continue
-        producers, readers = (
-            job.vertices[edge.source].parallelism,
-            job.vertices[edge.target].parallelism,
-        )
-        for group in partition_groups(edge.pointwise, producers, readers):
-            reading = {regions.of(edge.target, consumer) for consumer in group.consumers}
-            for region in {regions.of(edge.source, producer) for producer in group.producers}:
-                consumers[region] |= reading
-            for region in reading:
-                consumed[region][edge.index, group.producers] = (edge, group.producers)
-    return RegionGraph(
-        regions,
-        tuple(frozenset(found) for found in consumers),
-        tuple(tuple(consumed[region].values()) for region in range(len(regions.members))),
-    )
+    region_of = np.array(regions.region_of, dtype=np.int64)
+    mask = failed.copy()
+    count = -1
+    while (found := int(mask.sum())) != count:
+        count = found
+        whole = np.zeros(len(regions.members), dtype=np.bool_)
+        whole[region_of[mask]] = True
+        mask = whole[region_of]
+        for edge in job.edges:
+            producers = _of(job, regions, mask, edge.source)
+            consumers = _of(job, regions, mask, edge.target)
+            consumers |= _readers(edge, producers, len(consumers))
+            producers |= _read(edge, consumers, len(producers)) & unavailable(edge)
+    return mask
 
 
-def restarted_regions(
-    graph: RegionGraph, failed: Iterable[int], available: Callable[[JobEdge, int], bool]
-) -> set[int]:
-    """Return the regions that restart when the regions ``failed`` fail.
+def _of(job: JobGraph, regions: Regions, mask: Mask, vertex: int) -> Mask:
+    first = regions.offsets[vertex]
+    return mask[first : first + job.vertices[vertex].parallelism]
 
-    A restarted region restarts everything that reads from it, and the producers of what it reads
-    and is not ``available`` (edge, producer subtask) any more.
-    """
-    restarted = set(failed)
-    queue = deque(restarted)
-    while queue:
-        region = queue.popleft()
-        following = set(graph.consumers[region])
-        for edge, producers in graph.consumed[region]:
-            following |= {graph.regions.of(edge.source, p) for p in producers if not available(edge, p)}
-        new = following - restarted
-        restarted |= new
-        queue.extend(new)
-    return restarted
+
+def _starts(many: int, few: int) -> NDArray[np.int64]:
+    """Return where the share of each of the ``few`` begins among the ``many`` of a POINTWISE edge."""
+    return np.arange(few, dtype=np.int64) * many // few
+
+
+def _ceiling_starts(many: int, few: int) -> NDArray[np.int64]:
+    return -(-np.arange(few, dtype=np.int64) * many // few)
+
+
+def _readers(edge: JobEdge, producers: Mask, consumers: int) -> Mask | np.bool_:
+    """Return which consumers read from a producer in the mask (see `graph/exchange.py`)."""
+    if not edge.pointwise:
+        return producers.any()
+    if len(producers) >= consumers:
+        return np.logical_or.reduceat(producers, _starts(len(producers), consumers))
+    starts = _ceiling_starts(consumers, len(producers))
+    return np.repeat(producers, np.diff(starts, append=consumers))
+
+
+def _read(edge: JobEdge, consumers: Mask, producers: int) -> Mask | np.bool_:
+    """Return which producers are read by a consumer in the mask."""
+    if not edge.pointwise:
+        return consumers.any()
+    if producers >= len(consumers):
+        starts = _starts(producers, len(consumers))
+        return np.repeat(consumers, np.diff(starts, append=producers))
+    return np.logical_or.reduceat(consumers, _ceiling_starts(len(consumers), producers))

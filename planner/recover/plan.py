@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,8 @@ from planner.documents.recovery import (
 )
 from planner.graph.regions import Regions, Subtask, pipelined_regions
 from planner.graph.restore import operator_id, planner_fields
-from planner.recover.failover import RegionGraph, region_graph, restarted_regions
+from planner.recover.errors import PlacementMismatchError
+from planner.recover.failover import Mask, restarted_subtasks, subtask_mask
 from planner.recover.restart import restart_strategy
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from planner.graph.job import JobEdge, JobGraph, JobVertex
 
 
-class PlacementMismatchError(ValueError):
-    """A placement that is not of this job."""
+FEW_REGIONS = 500
+"""Up to how many regions the size of each one's restart set is computed for the worst case."""
 
 
 def recovery_plan(
@@ -45,7 +46,6 @@ def recovery_plan(
     options = planner_fields(profile).flink_configuration
     full = options.get("jobmanager.execution.failover-strategy", "region").strip().lower() == "full"
     regions = pipelined_regions(job)
-    graph = region_graph(job, regions)
     total = sum(vertex.parallelism for vertex in job.vertices)
     placed = _subtasks_by_task_manager(profile, job, placement)
     return RecoveryPlan(
@@ -57,7 +57,7 @@ def recovery_plan(
         restart_strategy=restart_strategy(options),
         subtasks=total,
         regions=[_region(job, regions, number) for number in range(len(regions.members))],
-        failures=_failures(job, graph, placement.task_managers, placed, total, full),
+        failures=_failures(job, regions, placement.task_managers, placed, total, full),
     )
 
 
@@ -105,6 +105,7 @@ def _subtasks(tm: PlacedTaskManager, vertex_of: dict[str, JobVertex], inner: set
                 vertex is not None
                 and number.isascii()
                 and number.isdigit()
+                and len(number) < 6
                 and int(number) < vertex.parallelism
             ):
                 yield vertex.index, int(number)
@@ -116,42 +117,43 @@ def _subtasks(tm: PlacedTaskManager, vertex_of: dict[str, JobVertex], inner: set
 
 def _failures(
     job: JobGraph,
-    graph: RegionGraph,
+    regions: Regions,
     managers: Sequence[PlacedTaskManager],
     placed: dict[str, list[Subtask]],
     total: int,
     full: bool,
 ) -> list[Failure]:
-    regions = graph.regions
-
-    def restarted(failed: frozenset[int], lost: frozenset[Subtask]) -> int:
-        """Count the subtasks that restart; results on the lost TaskManager are gone."""
+    def restarted(lost: Mask) -> int:
+        """Count the subtasks that restart; results of lost subtasks are gone."""
         if full:
-            return total if failed else 0
+            return total if lost.any() else 0
 
-        def available(edge: JobEdge, producer: int) -> bool:
-            return edge.type.reconsumable and (edge.source, producer) not in lost
+        def unavailable(edge: JobEdge) -> Mask | bool:
+            first = regions.offsets[edge.source]
+            gone = lost[first : first + job.vertices[edge.source].parallelism]
+            return gone if edge.type.reconsumable else True
 
-        return sum(len(regions.members[r]) for r in restarted_regions(graph, failed, available))
+        return int(restarted_subtasks(job, regions, lost, unavailable).sum())
+
+    sizes = _restart_sizes(job, regions) if len(regions.members) <= FEW_REGIONS else None
 
     @cache
     def worst_of(quotas: tuple[tuple[str, int], ...]) -> int:
-        return _worst(job, graph, dict(quotas), total, full)
+        return _worst(job, regions, dict(quotas), sizes, total, full)
 
     found = []
     for manager in managers:
-        lost = frozenset(placed[manager.id])
-        failed = frozenset(regions.of(vertex, subtask) for vertex, subtask in lost)
-        count = restarted(failed, lost)
+        numbers = [regions.offsets[vertex] + subtask for vertex, subtask in placed[manager.id]]
+        count = restarted(subtask_mask(regions, numbers))
         worst = max(count, worst_of(tuple(sorted(manager.quotas.items()))))
         found.append(
             Failure(
                 task_manager=manager.id,
-                lost=len(lost),
-                regions=sorted(failed),
+                lost=len(numbers),
+                regions=sorted({regions.region_of[number] for number in numbers}),
                 restarted=_share(count, total),
                 worst=_share(worst, total),
-                full_restart=_share(total if lost else 0, total),
+                full_restart=_share(total if numbers else 0, total),
             )
         )
     return found
@@ -161,32 +163,39 @@ def _share(count: int, total: int) -> Restarted:
     return Restarted(subtasks=count, share=round(count / total, 6) if total else 0.0)
 
 
-def _worst(job: JobGraph, graph: RegionGraph, quotas: dict[str, int], total: int, full: bool) -> int:
+def _worst(
+    job: JobGraph,
+    regions: Regions,
+    quotas: dict[str, int],
+    sizes: list[int] | None,
+    total: int,
+    full: bool,
+) -> int:
     """Return an upper bound of what restarts, whichever of a group's slots stand on the TaskManager.
 
-    Every slot of a group that may be lost touches the regions of one subtask of each of its tasks.
-    The bound takes for each task the largest restart sets, as many as the quota has slots.
+    A lost slot touches the region of one subtask of each of its tasks. The bound takes for each task the
+    largest restart sets, as many as the quota has slots; where there are too many regions to know
+    their ``sizes`` it is the whole job.
     """
     if not quotas:
         return 0
-    if full:
+    if full or sizes is None:
         return total
-    groups: dict[str, list[JobVertex]] = defaultdict(list)
-    for vertex in job.vertices:
-        groups[vertex.group].append(vertex)
-    sizes = _lost_sizes(graph)
     bound = 0
-    for group, quota in quotas.items():
-        for vertex in groups[group]:
-            touched = Counter(graph.regions.of(vertex.index, i) for i in range(vertex.parallelism))
+    for vertex in job.vertices:
+        if quota := quotas.get(vertex.group):
+            touched = {regions.of(vertex.index, i) for i in range(vertex.parallelism)}
             bound += sum(sorted((sizes[r] for r in touched), reverse=True)[:quota])
     return min(bound, total)
 
 
-def _lost_sizes(graph: RegionGraph) -> list[int]:
-    """Return for every region how many subtasks restart when it fails and its inputs are gone too."""
-    sizes = []
-    for region in range(len(graph.regions.members)):
-        found = restarted_regions(graph, [region], lambda edge, _: edge.type.reconsumable)
-        sizes.append(sum(len(graph.regions.members[r]) for r in found))
-    return sizes
+def _restart_sizes(job: JobGraph, regions: Regions) -> list[int]:
+    """Return for every region how many subtasks restart when it fails."""
+    return [
+        int(
+            restarted_subtasks(
+                job, regions, subtask_mask(regions, list(members)), lambda edge: not edge.type.reconsumable
+            ).sum()
+        )
+        for members in regions.members
+    ]

@@ -18,9 +18,24 @@ Texts = Mapping[str, str]
 """The text of every file that findings may be about, by its name."""
 
 
+LONGEST = 400
+LONGEST_NAME = 150
+
+
+def plain(text: str) -> str:
+    """Return ``text`` in one line without control characters, cut to a length that people read."""
+    shown = "".join(char if char.isprintable() else "?" for char in text)
+    return shown if len(shown) <= LONGEST else shown[: LONGEST - 3] + "..."
+
+
+def _place(finding: Finding) -> str:
+    name = finding.file if len(finding.file) <= LONGEST_NAME else "..." + finding.file[-LONGEST_NAME:]
+    return f"{name}:{finding.position.line}:{finding.position.column}"
+
+
 def _headline(finding: Finding) -> str:
-    at = f"{finding.file}:{finding.position.line}:{finding.position.column}"
-    return f"{at}: {finding.code} {finding.message}"
+    at = _place(finding)
+    return plain(f"{at}: {finding.code} {finding.message}")
 
 
 def concise(findings: Sequence[Finding], texts: Texts) -> str:
@@ -36,11 +51,11 @@ def text(findings: Sequence[Finding], texts: Texts) -> str:
     for finding in findings:
         if finding.file not in lines_of:
             lines_of[finding.file] = texts.get(finding.file, "").splitlines()
-        at = f"{finding.file}:{finding.position.line}:{finding.position.column}"
-        parts.append(f"{at}: {finding.severity} {finding.code}: {finding.message}")
+        at = _place(finding)
+        parts.append(plain(f"{at}: {finding.severity} {finding.code}: {finding.message}"))
         parts += _excerpt(finding, lines_of[finding.file])
         if finding.hint:
-            parts.append(f"  = help: {finding.hint}")
+            parts.append(f"  = help: {plain(finding.hint)}")
         parts.append("")
     return "\n".join(parts) + "\n" if parts else ""
 
@@ -55,7 +70,7 @@ def _excerpt(finding: Finding, lines: list[str]) -> list[str]:
     margin = f"{position.line:>5} | "
     room = WIDTH - len(margin)
     offset = max(0, min(start - room // 3, len(line) - room)) if len(line) > room else 0
-    shown = line[offset : offset + room]
+    shown = plain(line[offset : offset + room])
     width = max(1, min(end, offset + room) - start)
     return [margin + shown, f"{'':>5} | {' ' * (start - offset)}{'^' * width}"]
 
@@ -105,7 +120,7 @@ def github(findings: Sequence[Finding], texts: Texts) -> str:
         place = f"file={attribute(finding.file)},line={p.line},col={p.column},endLine={p.end_line},endColumn={p.end_column}"
         help_text = f" ({finding.hint})" if finding.hint else ""
         rows.append(
-            f"::{_LEVELS[finding.severity]} {place},title={finding.code}::{value(finding.message + help_text)}\n"
+            f"::{_LEVELS[finding.severity]} {place},title={finding.code}::{value(plain(finding.message + help_text))}\n"
         )
     return "".join(rows)
 

@@ -38,7 +38,9 @@ def render(*parts: Table | str, color: bool = False) -> str:
 
 def _table(title: str, *columns: str, right: Sequence[str] = (), wrap: str = "") -> Table:
     """Return an empty table; ``wrap`` is the column that gives way where the line is too narrow."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     for column in columns:
         table.add_column(
             column, justify="right" if column in right else "left", overflow="fold", no_wrap=column != wrap

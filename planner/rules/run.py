@@ -37,6 +37,8 @@ RULES: tuple[Rule, ...] = tuple(
     if isinstance(rule, type) and issubclass(rule, Rule) and "code" in vars(rule)
 )
 BY_CODE = {rule.code: rule for rule in RULES}
+MAX_FINDINGS = 100
+"""How many findings of one rule are shown for one document."""
 CLUSTER_VERSION = "2.2"
 """The Flink version whose options TaskManagers of a cluster are checked against."""
 _IGNORE = re.compile(r"#\s*planner:\s*ignore\[([A-Za-z0-9, ]*)\]")
@@ -120,7 +122,12 @@ def _run_fit(subject: Subject, cluster_subject: ClusterSubject, source: Source) 
 
 
 def _findings(rule: Rule, matches: Iterable[Match], source: Source) -> Iterator[Finding]:
-    for match in matches:
+    for number, match in enumerate(matches):
+        if number == MAX_FINDINGS:
+            hint = "mend these first"
+            message = f"{rule.code} has more findings, which are not shown"
+            yield Finding(rule.code, rule.severity, message, hint, source.name)
+            return
         hint = rule.hint if match.hint is None else match.hint
         position = source.position(match.path, key=match.key)
         yield Finding(rule.code, rule.severity, match.message, hint, source.name, position, match.path)

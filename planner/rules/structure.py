@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
+MANY = 500
+"""Above so many names no similar one is looked for, which would take too long."""
+
+
 def _similar(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name[:60], list(known), 1)
+    names = list(known)
+    close = get_close_matches(name[:60], names, 1) if len(names) <= MANY else []
     return f", did you mean {close[0]!r}?" if close else ""
 
 

@@ -437,7 +437,7 @@ def _texts() -> Iterator[Document]:
     yield Document("job-and-cluster", job + b"---\n" + CLUSTER.encode(), ANY)
     yield Document("good-then-bad", job + b"---\nkind: [\n", UNREADABLE)
     yield Document("bad-then-good", b"kind: Nope\n---\n" + job, ANY)
-    yield Document("many-documents", b"---\nkind: Nope\n" * 300, BROKEN)
+    yield Document("many-documents", b"---\nkind: Nope\n" * 300, UNREADABLE)
     yield Document("long-line", b"kind: " + b"x" * 1_000_000, BROKEN)
     yield Document("many-lines", b"# x\n" * 250_000, UNREADABLE)
 

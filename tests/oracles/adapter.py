@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from planner.documents.vocabulary import Chaining, Exchange, JobType, Ship, UseCase
 from planner.graph.exchange import partition_groups, subpartition_counts
@@ -12,7 +15,7 @@ from planner.graph.regions import pipelined_regions
 from planner.graph.sharing import Slots, local_input_preferred, task_balanced
 from planner.graph.stream import StreamEdge, StreamGraph, StreamNode
 from planner.memory.network import NetworkOptions, sharing_network
-from planner.recover.failover import region_graph, restarted_regions
+from planner.recover.failover import restarted_subtasks, subtask_mask
 
 Case = dict[str, Any]
 
@@ -186,16 +189,19 @@ def topology_answers(case: Case) -> Case:
     regions = pipelined_regions(job)
     names = [sorted(_name(*s) for s in regions.subtasks(r)) for r in range(len(regions.members))]
     network = sharing_network(job, NetworkOptions.of(case["config"]))
-    unavailable = set(case["unavailable_partitions"])
-    graph = region_graph(job, regions)
+    gone = set(case["unavailable_partitions"])
+    subtasks = [_name(*s) for s in _numbered(job)]
+
+    def unavailable(edge: JobEdge) -> np.ndarray | bool:
+        if not edge.type.reconsumable:
+            return True
+        producers = range(job.vertices[edge.source].parallelism)
+        return np.array([_name(edge.source, p) in gone for p in producers])
+
     restart = {}
-    for region, members in enumerate(names):
-        found = restarted_regions(
-            graph,
-            [region],
-            lambda edge, p: edge.type.reconsumable and _name(edge.source, p) not in unavailable,
-        )
-        restart[members[0]] = sorted(name for r in found for name in names[r])
+    for members, numbers in zip(names, regions.members, strict=True):
+        found = restarted_subtasks(job, regions, subtask_mask(regions, list(numbers)), unavailable)
+        restart[members[0]] = sorted(name for name, hit in zip(subtasks, found, strict=True) if hit)
     return {
         "topo": list(job.order),
         "consumed": _consumed(job),
@@ -214,6 +220,10 @@ def topology_answers(case: Case) -> Case:
         },
         "restart": restart,
     }
+
+
+def _numbered(job: JobGraph) -> Iterator[tuple[int, int]]:
+    return ((v.index, i) for v in job.vertices for i in range(v.parallelism))
 
 
 def _name(vertex: int, subtask: int) -> str:

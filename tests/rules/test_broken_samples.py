@@ -15,7 +15,7 @@ from planner.api import validate
 from planner.cli.app import app
 from planner.documents.finding import Finding, Severity
 from planner.documents.load import DocumentError, load
-from planner.documents.source import MAX_BYTES, MAX_YAML_BYTES
+from planner.documents.source import MAX_BYTES, MAX_YAML_VALUES
 from planner.report.findings import FORMATS
 from planner.report.rules import MEMORY, pages
 
@@ -138,13 +138,12 @@ class TestUnreadable:
 
     def test_too_large(self, tmp_path: Path) -> None:
         path = tmp_path / "large.yaml"
-        line = b"# " + b"x" * 1022 + b"\n"
-        path.write_bytes(b"kind: Job\n" + line * (MAX_YAML_BYTES // len(line) + 1))
+        path.write_bytes(b"kind: Job\nx: [" + b"1," * MAX_YAML_VALUES + b"]\n")
         result = run(path, "--format", "json")
         (row,) = json.loads(result.stdout)
         assert result.exit_code == 2
         assert row["code"] == "DOC002"
-        assert "4 MiB" in row["message"]
+        assert "250,000 values" in row["message"]
         assert "JSON" in row["hint"]
 
     def test_far_too_large(self, tmp_path: Path) -> None:
@@ -153,11 +152,11 @@ class TestUnreadable:
             file.truncate(MAX_BYTES + 1)
         (row,) = rows(path)
         assert row["code"] == "DOC002"
-        assert "64 MiB" in row["message"]
+        assert "32 MiB" in row["message"]
 
     def test_a_large_json_document_is_read(self, tmp_path: Path) -> None:
         path = tmp_path / "large.json"
-        labels = {"note": "x" * (MAX_YAML_BYTES + 1)}
+        labels = {"note": "x" * 5_000_000}
         document = {
             "apiVersion": "planner/v1",
             "kind": "Job",
