@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from planner import __version__
+from planner.documents.cluster import Cluster
 from planner.documents.finding import Finding
 from planner.documents.job import Job
 from planner.documents.load import Document, Loaded, load
 from planner.documents.placement import Inputs, Meta, Placement
+from planner.documents.profile import ResourceProfile
 from planner.documents.recovery import RecoveryInputs, RecoveryPlan
 from planner.documents.source import DocumentError
 from planner.documents.write import digest, to_json
 from planner.flink.option_tables import option_table
 from planner.graph.declare import declare
+from planner.graph.job import JobGraph
+from planner.memory.offheap import Catalogue, OffHeapUse
 from planner.memory.profile import complete_profile
 from planner.place.capacity import ClusterError, hosts
 from planner.place.infeasible import Conflict, explain
@@ -26,13 +30,6 @@ from planner.place.solve import Progress, Status, Stop, solve
 from planner.place.stock import Mode, predict
 from planner.recover.errors import PlacementMismatchError
 from planner.rules import run
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from planner.documents.cluster import Cluster
-    from planner.documents.profile import ResourceProfile
-    from planner.graph.job import JobGraph
 
 __all__ = [
     "ClusterError",
@@ -59,14 +56,24 @@ def validate(documents: Sequence[Loaded]) -> list[Finding]:
     return run.validate(documents, option_table)
 
 
-def compile_job(document: Job | ResourceProfile) -> tuple[ResourceProfile, JobGraph]:
+def compile_job(
+    document: Job | ResourceProfile, catalogue: Catalogue | None = None
+) -> tuple[ResourceProfile, JobGraph]:
     """Return the complete profile of a job, or of a profile that was edited, and its job graph.
+
+    ``catalogue`` goes before planner's own off-heap catalogue, and the job's goes before both.
 
     Raises:
         ValueError: when the job is not valid (see `validate`).
 
     """
-    return complete_profile(declare(document) if isinstance(document, Job) else document)
+    if isinstance(document, ResourceProfile):
+        return complete_profile(document, catalogue)
+    declared = {
+        kind: OffHeapUse(size, "as the job declares for this kind", "spec.offHeapCatalogue", "declared")
+        for kind, size in document.spec.off_heap_catalogue.items()
+    }
+    return complete_profile(declare(document), {**(catalogue or {}), **declared})
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from planner.cli.common import Inputs, JobArgument, OutputOption, default_job, emit, pick_job, say
+from planner.cli.common import Inputs, JobArgument, OutputOption, default_job, emit, fail, pick_job, say
+
+if TYPE_CHECKING:
+    from planner.memory.offheap import Catalogue
 
 
 class Format(StrEnum):
@@ -23,6 +26,14 @@ def compile_(
     output_format: Annotated[
         Format, typer.Option("--format", help="json, or tables for people.")
     ] = Format.JSON,
+    catalogue: Annotated[
+        str | None,
+        typer.Option(
+            "--catalogue",
+            metavar="FILE",
+            help="Off-heap memory by kind of operator, before planner's own: kafka-source: 96 mb",
+        ),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say on stderr where every derived value comes from.")
     ] = False,
@@ -41,7 +52,7 @@ def compile_(
     from planner.documents.write import to_data
 
     inputs.stop_on(api.validate(inputs.loaded))
-    profile, graph = api.compile_job(document)
+    profile, graph = api.compile_job(document, _catalogue(inputs, catalogue))
     if explain:
         from planner.report.explain import explanation
 
@@ -52,3 +63,33 @@ def compile_(
         emit(render(job_table(profile, graph), group_table(profile)), output)
     else:
         emit(api.to_json(to_data(profile)), output)
+
+
+def _catalogue(inputs: Inputs, name: str | None) -> Catalogue | None:
+    """Read a catalogue: a mapping from kinds of operators to sizes."""
+    if name is None:
+        return None
+    from planner.cli.common import read_bytes
+    from planner.documents.source import DocumentError, read_sources
+    from planner.memory.offheap import OffHeapUse
+    from planner.units import parse_size_lenient
+
+    try:
+        data = read_sources(read_bytes(name), name)[0].data
+    except OSError as error:
+        fail(f"cannot read {name}: {error.strerror or error}")
+    except DocumentError as error:
+        inputs.unreadable = True
+        inputs.stop_on(error.findings)
+        raise
+    if not isinstance(data, dict):
+        fail(f"{name} is no mapping from kinds to sizes, such as kafka-source: 96 mb")
+    found = {}
+    for kind, size in data.items():
+        try:
+            found[kind] = OffHeapUse(
+                parse_size_lenient(str(size)), f"as {name} says for {kind}", name, "declared"
+            )
+        except ValueError as error:
+            fail(f"{name}: {kind}: {error}")
+    return found

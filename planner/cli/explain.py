@@ -6,28 +6,75 @@ from typing import Annotated
 
 import typer
 
-from planner.cli.common import emit, fail
+from planner.cli.common import Inputs, emit, fail, wants_color
+
+MEMORY = "memory"
 
 
 def explain(
-    code: Annotated[
+    subject: Annotated[
         str | None,
-        typer.Argument(metavar="[CODE]", help="Code of a finding; without it all are listed."),
+        typer.Argument(
+            metavar="[CODE|memory]", help="Code of a finding, or memory; without it all codes are listed."
+        ),
+    ] = None,
+    placement: Annotated[
+        str | None, typer.Argument(metavar="[PLACEMENT]", help="With memory: the placement document.")
+    ] = None,
+    taskmanager: Annotated[
+        str | None,
+        typer.Option(
+            "--taskmanager",
+            "-t",
+            metavar="ID",
+            help="With memory: which TaskManager. Default: the first with slots.",
+        ),
     ] = None,
 ) -> None:
-    r"""Explain a finding: what it means, why it matters, what to do.
+    r"""Explain a finding, or the memory of a TaskManager of a placement.
 
     \b
     Examples:
       planner explain GRA301
+      planner explain memory job.placement.json --taskmanager large-0
       planner explain
     """
+    if subject == MEMORY:
+        _memory(placement, taskmanager)
+        return
+    if placement is not None or taskmanager is not None:
+        fail("a placement and --taskmanager go with: planner explain memory PLACEMENT")
     from planner.report.rules import listing, page
 
-    if code is None:
+    if subject is None:
         emit(listing())
         return
-    text = page(code.strip().upper())
+    text = page(subject.strip().upper())
     if text is None:
-        fail(f"there is no rule {code!r}; planner explain lists all of them")
+        fail(f"there is no rule {subject!r}; planner explain lists all of them")
     emit(text)
+
+
+def _memory(name: str | None, wanted: str | None) -> None:
+    import sys
+
+    if name is None:
+        fail("name a placement: planner explain memory job.placement.json --taskmanager ID")
+    inputs = Inputs()
+    loaded = inputs.read(name)
+    inputs.stop_on([*inputs.findings, *(finding for entry in loaded for finding in entry.findings)])
+    from planner.documents.placement import Placement
+    from planner.report.budget import budget
+
+    found = next((entry.document for entry in loaded if isinstance(entry.document, Placement)), None)
+    if found is None:
+        fail(f"{name} holds no Placement")
+    managers = {manager.id: manager for manager in found.task_managers}
+    chosen = wanted or next((manager.id for manager in found.task_managers if manager.slots), None)
+    if chosen not in managers:
+        known = ", ".join(list(managers)[:8]) + (" ..." if len(managers) > 8 else "")
+        fail(f"there is no TaskManager {chosen!r} in {name}; there are {known}")
+    try:
+        emit(budget(managers[chosen], color=wants_color(sys.stdout.isatty())))
+    except ValueError as error:
+        fail(str(error))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic_core import CoreSchema
 
 from planner.documents.base import (
     Amount,
@@ -33,9 +34,6 @@ from planner.documents.vocabulary import (
     UseCase,
     UseCaseField,
 )
-
-if TYPE_CHECKING:
-    from pydantic_core import CoreSchema
 
 DEFAULT_GROUP = "default"
 """The slot sharing group of everything that names none (`StreamGraphGenerator`)."""
@@ -182,6 +180,7 @@ class JobSpec(Model):
     flink_configuration: Configuration = {}
     checkpointing: Checkpointing | None = None
     restart: Restart | None = None
+    off_heap_catalogue: dict[Name, Size] = {}
     slot_sharing_groups: list[SlotSharingGroup] = []
     operators: Annotated[list[Operator], Field(min_length=1, max_length=20_000)]
 

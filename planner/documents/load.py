@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import types
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,9 +18,6 @@ from planner.documents.placement import Placement
 from planner.documents.profile import ResourceProfile, unknown_fields
 from planner.documents.recovery import RecoveryPlan
 from planner.documents.source import DocumentError, Source, read_sources
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 Document = Job | ResourceProfile | Cluster | Placement | RecoveryPlan
 KINDS: Mapping[str, type[Document]] = {

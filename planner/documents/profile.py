@@ -7,7 +7,8 @@ stand under ``planner``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -32,9 +33,6 @@ from planner.documents.vocabulary import (
     ShipField,
     UseCaseField,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 UnknownField = tuple[tuple[str | int, ...], list[str]]
 """The path of a field that planner does not know, and the names that it knows there."""
@@ -141,13 +139,23 @@ class VertexFields(Model):
     inputs: list[VertexInput] = []
 
 
+class Reason(Model):
+    """Why a derived figure of a slot is what it is, and how sure that is."""
+
+    figure: Text
+    value: Text
+    reason: Text
+    source: Text | None = None
+    confidence: Literal["exact", "documented", "estimate", "declared"]
+
+
 class SlotFields(Model):
     """Derived figures of a group: how many slots, and what one of them takes."""
 
     slots: int
     network: Size | None = None
     load: Cpu | None = None
-    explanation: list[Text] = []
+    explanation: list[Reason] = []
 
 
 class PlannerFields(Model):

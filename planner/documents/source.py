@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from planner.documents.base import Number
 from planner.documents.finding import Finding, Path, Position, Severity
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 MAX_BYTES = 32 * 2**20
 MAX_JSON_VALUES = 3_000_000

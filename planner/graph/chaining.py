@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from planner.documents.vocabulary import Chaining, Exchange, Ship
 from planner.graph.hashing import generated_hash, uid_hash
-
-if TYPE_CHECKING:
-    from planner.graph.stream import StreamEdge, StreamGraph, StreamNode
+from planner.graph.stream import StreamEdge, StreamGraph, StreamNode
 
 
 class Obstacle(StrEnum):

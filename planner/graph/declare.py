@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from planner.documents.base import API_VERSION
 from planner.documents.job import (
@@ -28,9 +29,6 @@ from planner.documents.vocabulary import Exchange, JobType
 from planner.graph.kinds import KINDS, find_kind
 from planner.graph.stream import default_max_parallelism, default_ship, inherited_group
 from planner.units import format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _CHECKPOINTING = {
     "interval": "execution.checkpointing.interval",

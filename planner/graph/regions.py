@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from planner.graph.components import components, strong_components
 from planner.graph.exchange import partition_groups
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from planner.graph.job import JobEdge, JobGraph
+from planner.graph.job import JobEdge, JobGraph
 
 Subtask = tuple[int, int]
 """A vertex index and a subtask number."""

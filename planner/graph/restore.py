@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from planner.documents.profile import Edge, Node, PlannerFields, ResourceProfile
 from planner.documents.vocabulary import Chaining, JobType, Ship, UseCase
@@ -15,9 +15,6 @@ from planner.graph.stream import (
     default_ship,
 )
 from planner.units import MIB, parse_size
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 SORTED_INPUTS_MEMORY = 128 * MIB
 """Default of ``execution.sorted-inputs.memory``."""

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from planner.graph.exchange import partition_groups
+from planner.graph.job import JobGraph
 from planner.graph.regions import Subtask
-
-if TYPE_CHECKING:
-    from planner.graph.job import JobGraph
 
 Slots = Mapping[str, Sequence[Sequence[Subtask]]]
 """Slots by sharing group, each with its subtasks in the order in which they were added."""

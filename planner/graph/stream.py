@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from planner.documents.vocabulary import Chaining, Exchange, JobType, Ship, UseCase
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 MAX_KEY_GROUPS = 2**15
 MIN_KEY_GROUPS = 2**7

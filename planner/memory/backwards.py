@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from planner.memory.process import Options
 from planner.memory.taskmanager import PREFIX, TaskManagerMemory
 from planner.units import MIB
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 NEEDS = ("task_heap", "task_off_heap", "managed", "network")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from planner.memory.jobmanager import PREFIX as JM
 from planner.memory.jobmanager import derive_jobmanager
@@ -11,9 +11,6 @@ from planner.memory.process import Options
 from planner.memory.taskmanager import FALLBACKS, TaskManagerMemory, derive_taskmanager
 from planner.memory.taskmanager import PREFIX as TM
 from planner.units import MIB, format_size, format_size_human
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)

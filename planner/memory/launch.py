@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from planner.memory.jobmanager import JobManagerMemory, derive_jobmanager
 from planner.memory.process import MemoryConfigurationError
 from planner.memory.taskmanager import TaskManagerMemory, derive_taskmanager
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True)

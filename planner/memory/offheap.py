@@ -1,37 +1,55 @@
-"""Catalogue of direct memory that operators use beside Flink's own network buffers.
+"""Catalogue of memory outside the heap that Flink's own model does not know of.
 
-Every amount is per subtask and an upper estimate from the named default of the library; nothing
-here was measured on the user's job, which is why each entry says what it rests on.
+Operators: direct memory of one subtask, by kind. Processes: native memory of one TaskManager beside
+the parts that Flink configures, which has to fit in the JVM overhead. Nothing here was measured on the
+user's job; each entry says what it rests on and how far that goes: ``documented`` is a default or a
+limit of the library named, ``estimate`` is planner's starting value.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from planner.units import MIB
+
+Confidence = Literal["documented", "estimate", "declared"]
 
 
 @dataclass(frozen=True, slots=True)
 class OffHeapUse:
-    """Direct memory of one subtask in bytes, why it is used, and what the figure rests on."""
+    """An amount in bytes, why it is used, what the figure rests on, and how sure that is."""
 
     size: int
     reason: str
     source: str
+    confidence: Confidence = "documented"
 
 
-_NONE = OffHeapUse(0, "no direct memory of its own", "plain operators work on heap and managed memory")
+Catalogue = Mapping[str, OffHeapUse]
+"""Direct memory of one subtask by kind of operator."""
+
+NONE = OffHeapUse(0, "no direct memory of its own", "plain operators work on heap and managed memory")
 _NETTY = OffHeapUse(
     16 * MIB,
     "pooled buffers of a Netty client, one chunk for each of four event loops",
     "Netty's default chunk of 4 MiB (io.netty.allocator.maxOrder 9); four event loops are assumed",
+    "estimate",
 )
 _CONNECTOR = OffHeapUse(
     8 * MIB,
     "socket buffers of a client that is not in the catalogue",
-    "planner's starting value, not measured; declare offHeap to replace it",
+    "planner's starting value; declare offHeap to replace it",
+    "estimate",
 )
-_BY_KIND = {
+_S3 = OffHeapUse(
+    16 * MIB,
+    "upload buffers of the object store client and codecs of the file format",
+    "planner's starting value for a file writer; parts themselves are buffered on disk or heap",
+    "estimate",
+)
+OPERATORS: dict[str, OffHeapUse] = {
     "kafka-source": OffHeapUse(
         50 * MIB,
         "the socket read buffer of the consumer, as large as one fetch",
@@ -42,19 +60,56 @@ _BY_KIND = {
         "the socket write buffer of the producer, as large as one request",
         "Kafka's default max.request.size (1048576)",
     ),
-    "async-io": _NETTY,
-    "async-lookup-join": _NETTY,
     "pulsar-source": _NETTY,
     "pulsar-sink": _NETTY,
     "elasticsearch-sink": _NETTY,
+    "async-io": _NETTY,
+    "async-lookup-join": _NETTY,
+    "file-sink": _S3,
+    "iceberg-sink": _S3,
+    "paimon-sink": _S3,
+    "hudi-sink": _S3,
+    "python": OffHeapUse(
+        16 * MIB,
+        "Arrow batches on their way to the Python worker",
+        "planner's starting value; the worker itself lives in managed memory",
+        "estimate",
+    ),
 }
+OPERATORS["keyed-python"] = OPERATORS["python"]
 _SILENT = {"source", "sink", "legacy-source", "legacy-sink", "datagen-source", "print-sink"}
 
 
-def off_heap_use(kind: str) -> OffHeapUse:
-    """Return what one subtask of an operator of ``kind`` uses."""
-    if kind in _BY_KIND:
-        return _BY_KIND[kind]
+def off_heap_use(kind: str, catalogue: Catalogue | None = None) -> OffHeapUse:
+    """Return what one subtask of an operator of ``kind`` uses; ``catalogue`` goes before planner's own."""
+    if catalogue and kind in catalogue:
+        return catalogue[kind]
+    if kind in OPERATORS:
+        return OPERATORS[kind]
     if kind not in _SILENT and kind.endswith(("-source", "-sink")):
         return _CONNECTOR
-    return _NONE
+    return NONE
+
+
+CODE_CACHE = OffHeapUse(
+    240 * MIB,
+    "compiled code, at most",
+    "the JVM's default ReservedCodeCacheSize with tiered compilation (240m)",
+)
+THREAD_STACK = OffHeapUse(
+    1 * MIB, "the stack of one thread, at most", "the JVM's default ThreadStackSize on 64-bit Linux (1024k)"
+)
+FRAMEWORK_THREADS = 64
+"""Threads of a TaskManager beside one for each task: a starting value, not measured."""
+
+
+def native_demand(tasks: int) -> list[OffHeapUse]:
+    """Return what a TaskManager with ``tasks`` tasks may use of the JVM overhead, at most."""
+    threads = FRAMEWORK_THREADS + tasks
+    stacks = OffHeapUse(
+        threads * THREAD_STACK.size,
+        f"stacks of {threads} threads, one for each of {tasks} tasks and {FRAMEWORK_THREADS} of Flink",
+        THREAD_STACK.source,
+        "estimate",
+    )
+    return [CODE_CACHE, stacks]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from planner.units import LONG_MAX, MIB, format_size_human, parse_size
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class MemoryConfigurationError(ValueError):

@@ -5,10 +5,13 @@ from __future__ import annotations
 from planner.documents.profile import ResourceProfile, VertexFields, VertexInput
 from planner.graph.job import JobGraph, build_job_graph
 from planner.graph.restore import planner_fields, stream_graph
+from planner.memory.offheap import Catalogue
 from planner.memory.slots import complete
 
 
-def complete_profile(profile: ResourceProfile) -> tuple[ResourceProfile, JobGraph]:
+def complete_profile(
+    profile: ResourceProfile, catalogue: Catalogue | None = None
+) -> tuple[ResourceProfile, JobGraph]:
     """Return ``profile`` with everything that follows from it, and its job graph.
 
     What a person may edit stays; what is derived is derived anew.
@@ -18,7 +21,7 @@ def complete_profile(profile: ResourceProfile) -> tuple[ResourceProfile, JobGrap
 
     """
     job = build_job_graph(stream_graph(profile))
-    full = complete(profile, job)
+    full = complete(profile, job, catalogue)
     own = planner_fields(full).model_copy(update={"vertices": _vertices(job)})
     vertices = {job.vertices[index].id: list(job.vertices[index].nodes) for index in job.order}
     return full.model_copy(update={"planner": own, "vertices": vertices}), job

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from planner.memory.process import MemoryConfigurationError, Options, Range
 from planner.units import LONG_MAX, MIB, format_size_human
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PREFIX = "taskmanager.memory."
 FALLBACKS = {

@@ -6,10 +6,8 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from planner.place.problem import Problem, SlotType, TaskManagerClass
+from planner.place.problem import Problem, SlotType, TaskManagerClass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
+from planner.documents.cluster import Cluster, Memory, TaskManager, TaskManagerClass
 from planner.memory.process import MemoryConfigurationError, Options
 from planner.memory.taskmanager import PREFIX, TaskManagerMemory, derive_taskmanager
+from planner.place.slots import SlotResources
 from planner.units import MIB, rounded_size
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from decimal import Decimal
-
-    from planner.documents.cluster import Cluster, Memory, TaskManager, TaskManagerClass
-    from planner.place.slots import SlotResources
 
 _KEYS = {
     "process": "process.size",

@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
+from planner.documents.cluster import Cluster
+from planner.documents.placement import PlacedTaskManager, Placement
+from planner.documents.profile import ResourceProfile
 from planner.graph.job import build_job_graph
 from planner.graph.restore import operator_id, stream_graph
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.capacity import Host, hosts
 from planner.place.slots import SlotResources, job_slots, slot_resources, subtask_names
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from planner.documents.cluster import Cluster
-    from planner.documents.placement import PlacedTaskManager, Placement
-    from planner.documents.profile import ResourceProfile
 
 TOLERANCE = 1e-6
 

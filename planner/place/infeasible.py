@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from planner.place.bounds import fits_alone
+from planner.place.capacity import Host
+from planner.place.problem import Problem, SlotType, TaskManagerClass
 from planner.units import CORE, format_cpu, rounded_size
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from planner.place.capacity import Host
-    from planner.place.problem import Problem, SlotType, TaskManagerClass
 
 MORE = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024)
 PROOF_SECONDS = 2.0

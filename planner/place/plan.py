@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from planner.documents.base import API_VERSION, Metadata
 from planner.documents.placement import (
@@ -22,18 +22,14 @@ from planner.documents.placement import (
     SlotLoad,
     StockStrategy,
 )
+from planner.documents.profile import ResourceProfile
+from planner.graph.job import JobGraph
 from planner.place.capacity import Host, configured_memory
+from planner.place.problem import Problem
 from planner.place.slots import JobSlot, SlotResources, slot_resources, subtask_names
+from planner.place.solve import Result
+from planner.place.stock import Prediction
 from planner.units import CORE, cpu_number
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from planner.documents.profile import ResourceProfile
-    from planner.graph.job import JobGraph
-    from planner.place.problem import Problem
-    from planner.place.solve import Result
-    from planner.place.stock import Prediction
 
 DIGITS = 6
 

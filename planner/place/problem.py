@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, reduce
-from typing import TYPE_CHECKING
 
+from planner.place.capacity import Host
+from planner.place.slots import JobSlot, SlotResources
 from planner.units import CORE
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from planner.place.capacity import Host
-    from planner.place.slots import JobSlot, SlotResources
 
 UNLIMITED = None
 

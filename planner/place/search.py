@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import heapq
+import random
 from collections.abc import Callable, Iterable
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.place.problem import Problem, SlotType, Solution
-
-if TYPE_CHECKING:
-    import random
 
 Ints = NDArray[np.int64]
 HUGE = 2**62

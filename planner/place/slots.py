@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
+from planner.documents.profile import Node, ResourceProfile
+from planner.graph.job import JobGraph
+from planner.graph.regions import Subtask
 from planner.graph.restore import operator_id
 from planner.graph.sharing import local_input_preferred
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from decimal import Decimal
-
-    from planner.documents.profile import Node, ResourceProfile
-    from planner.graph.job import JobGraph
-    from planner.graph.regions import Subtask
 
 
 @dataclass(frozen=True, slots=True)

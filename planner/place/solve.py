@@ -8,12 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from planner.place.bounds import Bound, lower_bound
-
-if TYPE_CHECKING:
-    from planner.place.problem import Problem, Solution
+from planner.place.problem import Problem, Solution
 
 SPREAD_VARIABLES = 4000
 SPREAD_SECONDS = 0.5

@@ -9,17 +9,14 @@ from __future__ import annotations
 import random
 import statistics
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from planner.place.problem import Problem
-    from planner.place.slots import JobSlot
+from planner.place.problem import Problem
+from planner.place.slots import JobSlot
 
 ORDERS = 9
 LARGE = 20_000

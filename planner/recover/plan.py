@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
 from planner.documents.base import API_VERSION
+from planner.documents.placement import PlacedTaskManager, Placement
+from planner.documents.profile import ResourceProfile
 from planner.documents.recovery import (
     Failure,
     RecoveryInputs,
@@ -15,19 +17,12 @@ from planner.documents.recovery import (
     RegionPart,
     Restarted,
 )
+from planner.graph.job import JobEdge, JobGraph, JobVertex
 from planner.graph.regions import Regions, Subtask, pipelined_regions
 from planner.graph.restore import operator_id, planner_fields
 from planner.recover.errors import PlacementMismatchError
 from planner.recover.failover import Mask, restarted_subtasks, subtask_mask
 from planner.recover.restart import restart_strategy
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from planner.documents.placement import PlacedTaskManager, Placement
-    from planner.documents.profile import ResourceProfile
-    from planner.graph.job import JobEdge, JobGraph, JobVertex
-
 
 FEW_REGIONS = 500
 """Up to how many regions the size of each one's restart set is computed for the worst case."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from planner.documents.recovery import RestartStrategy
 from planner.documents.vocabulary import strategy_name
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 DEFAULTS: dict[str, dict[str, str]] = {
     "none": {},

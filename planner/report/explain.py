@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from planner.documents.job import Job
+from planner.documents.profile import ResourceProfile
 from planner.graph.declare import job_max_parallelism
-
-if TYPE_CHECKING:
-    from planner.documents.profile import ResourceProfile
 
 
 def explanation(document: Job | ResourceProfile, profile: ResourceProfile) -> str:
@@ -19,7 +15,9 @@ def explanation(document: Job | ResourceProfile, profile: ResourceProfile) -> st
     figures = profile.planner.groups if profile.planner else {}
     for name, derived in figures.items():
         lines.append(f"group {name}: {derived.slots} slots")
-        lines += [f"  {reason}" for reason in derived.explanation]
+        for reason in derived.explanation:
+            source = f"; {reason.source}" if reason.source else ""
+            lines.append(f"  {reason.figure} {reason.value} ({reason.confidence}): {reason.reason}{source}")
     return "\n".join(lines) + "\n"
 
 

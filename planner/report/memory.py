@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import StringIO
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from planner.memory.breakdown import Part
 from planner.report.text import WIDTH
 from planner.units import format_size_human
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from planner.memory.breakdown import Part
 
 _OUTSIDE = ("jvmMetaspace", "jvmOverhead")
 _LETTERS = {

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from planner.documents.profile import ResourceProfile
-    from planner.graph.job import JobGraph
+from planner.documents.profile import ResourceProfile
+from planner.graph.job import JobGraph
 
 
 def _label(text: str) -> str:

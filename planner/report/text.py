@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from io import StringIO
-from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from planner.documents.placement import PlacedTaskManager, Placement
+from planner.documents.profile import ResourceProfile
+from planner.documents.recovery import Failure, RecoveryPlan
+from planner.graph.job import JobGraph
 from planner.units import GIB, MIB, format_cpu
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from planner.documents.placement import PlacedTaskManager, Placement
-    from planner.documents.profile import ResourceProfile
-    from planner.documents.recovery import Failure, RecoveryPlan
-    from planner.graph.job import JobGraph
 
 WIDTH = 80
 ROWS = 24

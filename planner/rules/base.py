@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from planner.documents.cluster import Cluster
-    from planner.documents.finding import Path, Severity
-    from planner.documents.vocabulary import Exchange, JobType, Ship
-    from planner.graph.chaining import Chainer
-    from planner.graph.job import JobGraph
-    from planner.graph.stream import StreamGraph
-    from planner.place.capacity import Host
-    from planner.place.slots import SlotResources
+from planner.documents.cluster import Cluster
+from planner.documents.finding import Path, Severity
+from planner.documents.vocabulary import Exchange, JobType, Ship
+from planner.graph.chaining import Chainer
+from planner.graph.job import JobGraph
+from planner.graph.stream import StreamGraph
+from planner.place.capacity import Host
+from planner.place.slots import SlotResources
 
 
 class Option(Protocol):

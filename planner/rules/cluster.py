@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from planner.documents.finding import Path, Severity
 from planner.memory.slots import slot_counts
+from planner.place.capacity import Host
 from planner.place.problem import PARTS
+from planner.place.slots import SlotResources
 from planner.rules.base import ClusterRule, ClusterSubject, FitRule, Match, Subject
 from planner.units import format_cpu, rounded_size
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from planner.place.capacity import Host
-    from planner.place.slots import SlotResources
 
 
 class DuplicateTaskManager(ClusterRule):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 from planner.documents.finding import Severity
 from planner.documents.job import Job
@@ -12,9 +12,6 @@ from planner.documents.vocabulary import Backend, JobType, strategy_name
 from planner.graph.declare import checkpointing_options, restart_options, unused_restart_fields
 from planner.rules.base import JobRule, Match, Option, OptionRule, OptionsView, Subject
 from planner.units import parse_duration, parse_size
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 
 class UnknownOption(OptionRule):

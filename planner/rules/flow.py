@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from planner.documents.finding import Severity
 from planner.documents.job import DEFAULT_GROUP
@@ -12,9 +12,6 @@ from planner.graph.chaining import Obstacle
 from planner.graph.kinds import find_kind
 from planner.graph.stream import StreamEdge, default_max_parallelism
 from planner.rules.base import JobRule, Match, Subject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _HYBRID = (Exchange.HYBRID_FULL, Exchange.HYBRID_SELECTIVE)
 

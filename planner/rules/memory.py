@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from planner.documents.finding import Severity
 from planner.graph.kinds import find_kind
 from planner.memory.offheap import off_heap_use
 from planner.rules.base import GroupView, JobRule, Match, OperatorView, Subject
 from planner.units import format_size
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _NATIVE = ("rocksdb", "forst")
 

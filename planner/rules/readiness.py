@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from planner.documents.finding import Severity
 from planner.documents.vocabulary import JobType, strategy_name
 from planner.rules.base import JobRule, Match, OperatorView, Subject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def _stateful(subject: Subject) -> list[OperatorView]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from planner.documents.cluster import Cluster
 from planner.documents.finding import Finding, Severity, sort_findings
 from planner.documents.job import Job
+from planner.documents.load import Loaded
 from planner.documents.profile import PlannerFields, ResourceProfile
+from planner.documents.source import Source
 from planner.rules import cluster, configuration, flow, memory, readiness, structure
 from planner.rules.base import (
     ClusterRule,
@@ -24,10 +25,6 @@ from planner.rules.base import (
     Subject,
 )
 from planner.rules.subject import of_cluster, of_job, of_profile, with_graph
-
-if TYPE_CHECKING:
-    from planner.documents.load import Loaded
-    from planner.documents.source import Source
 
 MODULES = (structure, flow, configuration, memory, readiness, cluster)
 RULES: tuple[Rule, ...] = tuple(

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 from planner.documents.finding import Severity
 from planner.documents.job import DEFAULT_GROUP
 from planner.documents.profile import ResourceProfile, unknown_fields
 from planner.graph.kinds import find_kind, suggest_kind
 from planner.rules.base import JobRule, Match, Subject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
 
 MANY = 500
 """Above so many names no similar one is looked for, which would take too long."""

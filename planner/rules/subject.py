@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from planner.documents.cluster import Cluster
+from planner.documents.finding import Path
 from planner.documents.job import Checkpointing, Job, Operator, Resources, Restart
 from planner.documents.profile import Node, ResourceProfile, SsgProfile
 from planner.graph.chaining import Chainer
@@ -30,12 +33,6 @@ from planner.rules.base import (
     OptionTable,
     Subject,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from planner.documents.cluster import Cluster
-    from planner.documents.finding import Path
 
 _FIELDS = (
     "id",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from planner.documents.profile import ResourceProfile
 from planner.documents.write import as_written, to_data
-
-if TYPE_CHECKING:
-    from planner.documents.profile import ResourceProfile
 
 _TOP = ("ssgProfiles", "nodes", "edges", "vertices")
 _ENVELOPE = ("apiVersion", "kind", "metadata", "planner")
