@@ -1,7 +1,7 @@
 """How long compiling big jobs takes, and how it grows: one process a size, best of three.
 
-Prints a table; with --write it also goes to docs/benchmarks.md. Figures are seconds and peak memory of
-the whole command, start-up included, and as ratios to the smallest size.
+Prints a table; with --write it also goes to docs/benchmarks/compile.md. Figures are seconds and peak memory
+of the whole command, start-up included, and as ratios to the smallest size.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def measure(document: dict[str, Any]) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks/compile.md")
     lines = [
         "# Benchmarks",
         "",
@@ -90,7 +90,7 @@ def main() -> None:
             lines.append(f"| {size:,} {name} | {seconds:.2f} | {memory:.0f} | {ratios} |")
             print(lines[-1], flush=True)
     if parser.parse_args().write:
-        (ROOT / "docs/benchmarks.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (ROOT / "docs/benchmarks/compile.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

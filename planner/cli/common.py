@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 PROFILE_PATTERN = "*.profile.json"
+LONGEST = 1000
+"""Characters of a line on stderr; names and numbers of a document can be megabytes."""
 
 
 class Exit(IntEnum):
@@ -38,7 +40,7 @@ class Exit(IntEnum):
 JobArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[JOB]",
+        metavar="JOB",
         help="Job or ResourceProfile; - reads stdin. Default: *.profile.json or job.yaml here.",
     ),
 ]
@@ -49,15 +51,17 @@ OutputOption = Annotated[
 
 
 def say(text: str) -> None:
-    """Print a summary or a problem for people, to stderr."""
+    """Print a summary or a problem for people, to stderr: no control characters, no endless line."""
     if sys.stderr is None:
         return
-    sys.stderr.write(text if text.endswith("\n") else text + "\n")
+    for line in text.removesuffix("\n").split("\n"):
+        shown = "".join(char if char.isprintable() else "?" for char in line)
+        sys.stderr.write((shown if len(shown) <= LONGEST else shown[: LONGEST - 3] + "...") + "\n")
 
 
 def fail(message: str, code: Exit = Exit.USAGE) -> NoReturn:
     """Say what is wrong and end."""
-    say("planner: " + "".join(char if char.isprintable() else "?" for char in message)[:2000])
+    say("planner: " + message.replace("\n", " "))
     raise typer.Exit(code)
 
 

@@ -38,7 +38,7 @@ def compile_(
         bool, typer.Option("--explain", help="Say on stderr where every derived value comes from.")
     ] = False,
 ) -> None:
-    r"""Compile a job to its stream graph and resource profile, as JSON.
+    """Compile a job to its stream graph and resource profile, as JSON.
 
     \b
     Examples:

@@ -15,11 +15,11 @@ def explain(
     subject: Annotated[
         str | None,
         typer.Argument(
-            metavar="[CODE|memory]", help="Code of a finding, or memory; without it all codes are listed."
+            metavar="CODE|memory", help="Code of a finding, or memory; without it all codes are listed."
         ),
     ] = None,
     placement: Annotated[
-        str | None, typer.Argument(metavar="[PLACEMENT]", help="With memory: the placement document.")
+        str | None, typer.Argument(metavar="PLACEMENT", help="With memory: the placement document.")
     ] = None,
     taskmanager: Annotated[
         str | None,
@@ -31,7 +31,7 @@ def explain(
         ),
     ] = None,
 ) -> None:
-    r"""Explain a finding, or the memory of a TaskManager of a placement.
+    """Explain a finding, or the memory of a TaskManager of a placement.
 
     \b
     Examples:

@@ -21,7 +21,7 @@ def export(
     target: Annotated[Target, typer.Option("--target", help="Format to write.")] = Target.EXPERT_MODE,
     output: OutputOption = None,
 ) -> None:
-    r"""Write a job in the format of another tool.
+    """Write a job in the format of another tool.
 
     \b
     Examples:

@@ -58,7 +58,7 @@ def memory(
     output_format: FormatOption = Format.AUTO,
     output: OutputOption = None,
 ) -> None:
-    r"""Compute the memory of a process as Flink does, to the byte.
+    """Compute the memory of a process as Flink does, to the byte.
 
     \b
     Examples:

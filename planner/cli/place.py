@@ -61,20 +61,24 @@ def place(
         bool,
         typer.Option(
             "--balance",
+            show_default=False,
             help="Least highest CPU utilisation, then least spread: the default objective.",
         ),
     ] = True,
     time_limit: Annotated[
         float, typer.Option(min=0.1, max=86400, metavar="SECONDS", help="When to stop searching.")
     ] = 10.0,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of everything random.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Seed of everything random.")
+    ] = 1,
     workers: Annotated[
-        int, typer.Option(min=1, max=256, help="Solver threads; 1 gives the same plan every time.")
+        int,
+        typer.Option(min=1, max=256, metavar="N", help="Solver threads; 1 gives the same plan every time."),
     ] = 1,
     output_format: FormatOption = Format.AUTO,
     meta: MetaOption = True,
 ) -> None:
-    r"""Place every slot of a job on a TaskManager so that CPU is balanced.
+    """Place every slot of a job on a TaskManager so that CPU is balanced.
 
     \b
     Examples:

@@ -47,7 +47,7 @@ def recover(
     output: OutputOption = None,
     output_format: FormatOption = Format.AUTO,
 ) -> None:
-    r"""Tell what the loss of each TaskManager restarts.
+    """Tell what the loss of each TaskManager restarts.
 
     \b
     Examples:

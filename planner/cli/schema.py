@@ -16,7 +16,7 @@ def schema(
     ],
     output: OutputOption = None,
 ) -> None:
-    r"""Print the JSON Schema (2020-12) of a document.
+    """Print the JSON Schema (2020-12) of a document.
 
     \b
     Examples:

@@ -24,7 +24,7 @@ def show(
         Format, typer.Option("--format", help="Tables, or a Mermaid flowchart.")
     ] = Format.TEXT,
 ) -> None:
-    r"""Show the job graph that Flink will run.
+    """Show the job graph that Flink will run.
 
     \b
     Examples:

@@ -37,7 +37,7 @@ class Level(StrEnum):
 def validate(
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE]...", help="Documents, globs, or - for stdin."),
+        typer.Argument(metavar="FILE", help="Documents, globs, or - for stdin."),
     ] = None,
     output_format: Annotated[
         Format, typer.Option("--format", help="How to print findings.", envvar="PLANNER_FORMAT")
@@ -52,7 +52,7 @@ def validate(
     ] = None,
     output: OutputOption = None,
 ) -> None:
-    r"""Check documents: their form, and what Flink would do with them.
+    """Check documents: their form, and what Flink would do with them.
 
     A job is also checked against the cluster when exactly one is among the files.
     A comment `# planner: ignore[CODE]` suppresses findings of its line.

@@ -103,8 +103,13 @@ FRAMEWORK_THREADS = 64
 """Threads of a TaskManager beside one for each task: a starting value, not measured."""
 
 
-def native_demand(tasks: int) -> list[OffHeapUse]:
-    """Return what a TaskManager with ``tasks`` tasks may use of the JVM overhead, at most."""
+BITMAPS = 32
+CARDS = 512
+GC_SOURCE = "G1 of Java 17: two mark bitmaps of 1/64 and a card table of 1/512 of the heap"
+
+
+def native_demand(tasks: int, heap: int) -> list[OffHeapUse]:
+    """Return what a TaskManager with ``tasks`` tasks and ``heap`` bytes may use of its JVM overhead."""
     threads = FRAMEWORK_THREADS + tasks
     stacks = OffHeapUse(
         threads * THREAD_STACK.size,
@@ -112,4 +117,5 @@ def native_demand(tasks: int) -> list[OffHeapUse]:
         THREAD_STACK.source,
         "estimate",
     )
-    return [CODE_CACHE, stacks]
+    collector = OffHeapUse(heap // BITMAPS + heap // CARDS, "structures of the garbage collector", GC_SOURCE)
+    return [CODE_CACHE, stacks, collector]

@@ -37,7 +37,7 @@ def risks(memory: TaskManagerMemory, load: PlacedLoad, tasks: int) -> list[Risk]
         Risk(
             "JVM overhead",
             memory.jvm_overhead,
-            sum(use.size for use in native_demand(tasks)),
+            sum(use.size for use in native_demand(tasks, memory.framework_heap + memory.task_heap)),
             "the container is killed: exit 137, OOMKilled",
             "raise jvm-overhead.max and .fraction; set MALLOC_ARENA_MAX=2 or use jemalloc, since glibc keeps"
             " an arena for every thread",

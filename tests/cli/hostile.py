@@ -138,7 +138,9 @@ PROFILE = """\
     "type": "streaming",
     "flinkVersion": "2.2",
     "flinkConfiguration": {"state.backend.type": "rocksdb", "restart-strategy.type": "fixed-delay"},
-    "groups": {"heavy": {"slots": 2, "network": "768 kb", "explanation": ["network 768 kb"]}},
+    "groups": {"heavy": {"slots": 2, "network": "768 kb", "explanation": [{
+      "figure": "network", "value": "768 kb", "reason": "24 buffers", "confidence": "exact"
+    }]}},
     "vertices": [
       {"id": "b719d66d54287e798036098f2cbdc779", "name": "Read orders", "nodes": [1],
        "group": "heavy", "parallelism": 2, "maxParallelism": 64, "region": 0, "inputs": []}

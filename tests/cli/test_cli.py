@@ -18,6 +18,7 @@ from samples import FOLDER, SAMPLES
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 JOB, CLUSTER = str(FOLDER / "skewed-join/job.yaml"), str(FOLDER / "skewed-join/cluster.yaml")
+VERBS = [command.name or str(command.callback) for command in app.registered_commands]
 TOO_SMALL = """
 apiVersion: planner/v1
 kind: Cluster
@@ -101,6 +102,17 @@ def test_a_bare_verb_finds_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
 )
 def test_exit_codes(arguments: list[str], code: Exit) -> None:
     assert run(*arguments).exit_code == code
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_help_has_examples_on_lines_of_their_own(verb: str) -> None:
+    help_text = run(verb, "--help").stdout
+    lines = [line.strip() for line in help_text.splitlines()]
+    first = lines.index("Examples:") + 1
+    assert lines[first].startswith(f"planner {verb}")
+    assert "\b" not in help_text
+    assert r"\b" not in help_text
+    assert max(map(len, lines)) <= 80
 
 
 def test_infeasible_says_why_and_what_helps(tmp_path: Path) -> None:

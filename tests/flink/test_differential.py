@@ -55,3 +55,9 @@ def test_memory(jvm: Jvm) -> None:
         if got != expected(case, got):
             wrong.append((case, got))
     assert not wrong
+
+
+def test_backwards(jvm: Jvm) -> None:
+    from memory.test_process import backwards_problems
+
+    assert not list(backwards_problems(jvm, 5 * COUNT, SEED))

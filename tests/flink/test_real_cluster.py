@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from planner.api import compile_job
+from planner.api import Stop, compile_job, place
+from planner.documents.cluster import Cluster as Documents
 from planner.documents.job import Job
 from planner.documents.load import load
 from planner.flink.local import Cluster, local_cluster
@@ -16,7 +17,7 @@ from planner.graph.job import JobGraph
 from planner.memory.backwards import size_taskmanager
 from planner.memory.launch import launch_jobmanager, launch_taskmanager
 from planner.memory.network import NetworkOptions, runtime_minimum
-from planner.memory.taskmanager import TaskManagerMemory
+from planner.memory.taskmanager import TaskManagerMemory, derive_taskmanager
 from planner.units import KIB, MIB
 
 pytestmark = pytest.mark.flink
@@ -30,22 +31,22 @@ NAMES = {
 }  # fmt: skip
 
 
-def exchange_job(ship: str, producers: int, consumers: int) -> JobGraph:
-    """Return the job graph of TestJob's exchange, as planner compiles it."""
+def exchange(ship: str, producers: int, consumers: int) -> tuple[Job, JobGraph]:
+    """Return TestJob's exchange as a document, and the job graph that planner compiles it to."""
     text = f"""
 apiVersion: planner/v1
 kind: Job
 metadata: {{name: exchange}}
 spec:
   operators:
-    - {{id: numbers, kind: source, parallelism: {producers}}}
-    - {{id: slow, kind: map, parallelism: {producers}, inputs: [numbers]}}
-    - {{id: shipped, kind: map, parallelism: {consumers}, inputs: [{{from: slow, ship: {ship}}}]}}
-    - {{id: out, kind: sink, parallelism: {consumers}, inputs: [shipped]}}
+    - {{id: numbers, kind: source, parallelism: {producers}, resources: {{cpu: 0.1, heap: 32 mb}}}}
+    - {{id: slow, kind: map, parallelism: {producers}, inputs: [numbers], resources: {{cpu: 0.1, heap: 32 mb}}}}
+    - {{id: shipped, kind: map, parallelism: {consumers}, inputs: [{{from: slow, ship: {ship}}}], resources: {{cpu: 0.1, heap: 32 mb}}}}
+    - {{id: out, kind: sink, parallelism: {consumers}, inputs: [shipped], resources: {{cpu: 0.1, heap: 32 mb}}}}
 """
     (loaded,) = load(text.encode(), "exchange.yaml")
     assert isinstance(loaded.document, Job)
-    return compile_job(loaded.document)[1]
+    return loaded.document, compile_job(loaded.document)[1]
 
 
 def run(
@@ -79,7 +80,7 @@ def outcome(cluster: Cluster, job: str, seconds: float = 40) -> tuple[str, str]:
 def test_a_job_starts_with_the_network_minimum_and_not_with_one_segment_less(
     tmp_path: Path, ship: str, producers: int, consumers: int, managers: int
 ) -> None:
-    job = exchange_job(ship, producers, consumers)
+    _, job = exchange(ship, producers, consumers)
     subtasks = [(v.index, i) for v in job.vertices for i in range(v.parallelism)]
     names = [f"tm-{n}" for n in range(managers)]
     # with several TaskManagers every one gets as many subtasks of each task, whichever they are
@@ -138,3 +139,35 @@ def test_declared_direct_memory_is_there_and_without_it_the_job_dies(tmp_path: P
     state, reason = run(tmp_path / "without", {"tm": without}, 1, arguments)
     assert state == "FAILED"
     assert "Direct buffer memory" in reason or "direct out-of-memory error" in reason
+
+
+CLUSTER = """
+apiVersion: planner/v1
+kind: Cluster
+metadata: {name: c}
+spec:
+  taskManagerClasses:
+    - {name: large, count: 1, cpu: 2, memory: {process: 1800 mb}, slots: 4}
+    - {name: small, count: 2, cpu: 1, memory: {process: 1200 mb}, slots: 2}
+"""
+
+
+def test_a_job_runs_on_taskmanagers_started_as_the_placement_says(tmp_path: Path) -> None:
+    job, _ = exchange("rebalance", 3, 6)
+    (loaded,) = load(CLUSTER.encode(), "cluster.yaml")
+    assert isinstance(loaded.document, Documents)
+    placement = place(job, loaded.document, Stop()).placement
+    assert placement is not None
+    processes = {}
+    for tm in placement.task_managers:
+        assert tm.memory is not None
+        slots = {"taskmanager.numberOfTaskSlots": str(len(tm.slots))}
+        processes[tm.id] = (tm.memory.jvm_arguments, {**tm.memory.dynamic_options, **slots})
+    with local_cluster(tmp_path, processes) as cluster:
+        for tm in placement.task_managers:
+            assert tm.memory is not None
+            memory = derive_taskmanager(tm.memory.dynamic_options)
+            told = cluster.get(f"/taskmanagers/{tm.id}")
+            assert told["memoryConfiguration"] == {k: getattr(memory, v) for k, v in NAMES.items()}
+            assert told["totalResource"]["extendedResources"] == {"slot-default": float(len(tm.slots))}
+        assert outcome(cluster, cluster.run_jar(JAR, ["exchange", "rebalance", "3", "6"])) == ("RUNNING", "")

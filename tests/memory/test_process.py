@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,24 @@ def test_backwards_gives_exactly_what_is_needed(needs: dict[str, int]) -> None:
     smaller = {**options, f"{PREFIX}process.size": f"{wanted.process - 1}b"}
     with pytest.raises(MemoryConfigurationError):
         derive_taskmanager(smaller)
+
+
+def backwards_problems(jvm: Any, count: int, seed: int) -> Iterator[str]:
+    """Give options for random needs to Flink's own classes: other parts, or a smaller process, are problems."""
+    from oracles.make_memory import Oracle, needs
+
+    oracle, rng = Oracle(jvm), random.Random(seed)
+    for _ in range(count):
+        wanted = size_taskmanager(needs(rng))
+        options = exact_options(wanted)
+        told = oracle.answer("taskmanager", options)
+        if {
+            k: told.get("dynamicOptions", {}).get(k) for k in wanted.dynamic_options()
+        } != wanted.dynamic_options():
+            yield f"{wanted}: {told}"
+        smaller = {**options, f"{PREFIX}process.size": f"{wanted.process - 1}b"}
+        if "error" not in oracle.answer("taskmanager", smaller):
+            yield f"{wanted}: one byte less is accepted"
 
 
 def test_backwards_keeps_what_is_configured_outside_of_slots() -> None:

@@ -181,6 +181,14 @@ def generate(jvm: Jvm, count: int, seed: int) -> Iterator[dict[str, Any]]:
         yield oracle.answer(process, jobmanager(rng) if process == "jobmanager" else taskmanager(rng))
 
 
+def needs(rng: random.Random) -> dict[str, int]:
+    """Return random needs of the slots of a TaskManager, in bytes."""
+    return {
+        name: rng.choice([0, rng.randint(0, 2**20), rng.randint(0, 2**32), rng.randint(0, 2**37)])
+        for name in ("task_heap", "task_off_heap", "managed", "network")
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=150)

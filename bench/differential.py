@@ -1,0 +1,76 @@
+"""planner against Flink's own classes on many random cases: not one may differ.
+
+The comparisons of tests/flink with larger numbers:
+
+    python bench/differential.py --memory 10000 --graphs 2000 --topologies 500
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from memory.test_process import answer, backwards_problems, expected
+from oracles import make_graphs, make_memory, make_topologies
+from oracles.adapter import compiled, expected_compiled, topology_answers
+
+from planner.flink.jvm import Jvm, start_jvm
+
+ROOT = Path(__file__).parent.parent
+HEADER = "| cases | differences | seconds |\n|---|---|---|"
+COUNTS = {"memory": 10_000, "backwards": 10_000, "graphs": 2_000, "topologies": 500}
+
+
+def memory(jvm: Jvm, count: int, seed: int) -> tuple[str, int, int]:
+    cases = list(make_memory.generate(jvm, count, seed))
+    wrong = sum((got := answer(case)) != expected(case, got) for case in cases)
+    return "memory configurations, causes of refusal included", len(cases), wrong
+
+
+def backwards(jvm: Jvm, count: int, seed: int) -> tuple[str, int, int]:
+    wrong = sum(1 for _ in backwards_problems(jvm, count, seed))
+    return "needs to options and back, one byte less tried", count, wrong
+
+
+def graphs(jvm: Jvm, count: int, seed: int) -> tuple[str, int, int]:
+    cases = [case for case in make_graphs.generate(jvm, count, seed) if "job_vertices" in case]
+    wrong = sum((got := compiled(case)) != expected_compiled(case, got) for case in cases)
+    return "job graphs (those that Flink compiles)", len(cases), wrong
+
+
+def topologies(jvm: Jvm, count: int, seed: int) -> tuple[str, int, int]:
+    cases = make_topologies.generate(jvm, count, seed)
+    return "topologies", len(cases), sum(topology_answers(case) != case["expected"] for case in cases)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, count in COUNTS.items():
+        parser.add_argument(f"--{name}", type=int, default=count)
+    parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks/differential.md")
+    options = parser.parse_args()
+    lines = [
+        "# Against Flink\n",
+        f"Answers of Flink {version('apache-flink-libraries')}'s classes and of planner,",
+        f"random cases of seed {options.seed}; `python bench/differential.py --write` makes this table.\n",
+        HEADER,
+    ]
+    print(HEADER)
+    with start_jvm() as jvm:
+        for compare in (memory, backwards, graphs, topologies):
+            started = time.monotonic()
+            what, count, wrong = compare(jvm, getattr(options, compare.__name__), options.seed)
+            lines.append(f"| {count:,} {what} | {wrong} | {time.monotonic() - started:.0f} |")
+            print(lines[-1], flush=True)
+    if options.write:
+        (ROOT / "docs/benchmarks/differential.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
