@@ -46,7 +46,7 @@ def flatten_configuration(value: Any) -> Any:
     flat: dict[str, str] = {}
 
     def visit(prefix: str, item: Any) -> None:
-        if isinstance(item, dict) and item:
+        if isinstance(item, dict):
             for key, child in item.items():
                 visit(f"{prefix}.{key}" if prefix else str(key), child)
         elif isinstance(item, list):

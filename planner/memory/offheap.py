@@ -119,3 +119,14 @@ def native_demand(tasks: int, heap: int) -> list[OffHeapUse]:
     )
     collector = OffHeapUse(heap // BITMAPS + heap // CARDS, "structures of the garbage collector", GC_SOURCE)
     return [CODE_CACHE, stacks, collector]
+
+
+def overhead_for(tasks: int, size: int) -> int:
+    """Return the JVM overhead that holds :func:`native_demand` where it and the heap share ``size`` bytes.
+
+    What the collector takes follows the heap, so the equation is solved for the heap: each of its bytes
+    takes 1 + 1/32 + 1/512.
+    """
+    constant = sum(use.size for use in native_demand(tasks, 0))
+    heap = max(0, size - constant) * CARDS // (CARDS + CARDS // BITMAPS + 1)
+    return size - heap

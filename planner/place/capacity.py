@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from planner.documents.cluster import Cluster, Memory, TaskManager, TaskManagerClass
+from planner.memory.offheap import overhead_for
 from planner.memory.process import MemoryConfigurationError, Options
 from planner.memory.taskmanager import PREFIX, TaskManagerMemory, derive_taskmanager
 from planner.place.slots import SlotResources
@@ -33,7 +34,9 @@ class Capacity:
     """What a TaskManager offers to slots: CPU units, bytes, slots; None is no limit of its own.
 
     ``memory`` is what the slot parts may take together; a part that the cluster document fixes has
-    its own limit besides. ``fixed`` holds the parts outside slots and those that are fixed.
+    its own limit besides. ``fixed`` holds the parts outside slots and those that are fixed. Memory that
+    no slot takes may become JVM overhead where ``more_overhead``: the process has a size, and nobody
+    set the overhead.
     """
 
     cpu: int
@@ -42,6 +45,7 @@ class Capacity:
     slots: int | None
     external: tuple[tuple[str, Decimal], ...]
     fixed: TaskManagerMemory
+    more_overhead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,10 @@ def _capacity(
             (*path, "memory"),
             f"its parts are larger together than the {rounded_size(budget)} that slots may use",
         )
-    return Capacity(cpu, budget, parts, slots, tuple(sorted(external.items())), fixed)
+    more_overhead = memory.process is not None and not any(
+        key.startswith(f"{PREFIX}jvm-overhead.") for key in configured
+    )
+    return Capacity(cpu, budget, parts, slots, tuple(sorted(external.items())), fixed, more_overhead)
 
 
 def _budget(memory: Memory, configured: Mapping[str, str]) -> tuple[TaskManagerMemory, int]:
@@ -213,12 +220,13 @@ def _budget(memory: Memory, configured: Mapping[str, str]) -> tuple[TaskManagerM
     return blank, flink - outside
 
 
-def configured_memory(capacity: Capacity, slots: list[SlotResources]) -> TaskManagerMemory:
-    """Return the memory of a TaskManager that holds ``slots``, all of its budget given out.
+def configured_memory(capacity: Capacity, slots: list[SlotResources], tasks: int) -> TaskManagerMemory:
+    """Return the memory of a TaskManager that holds ``slots`` with ``tasks``, all of its budget given out.
 
     Parts that the cluster fixes stay. Of the others each is the sum over the slots, network memory at
-    least Flink's default minimum where there is room, and what remains becomes task heap, which all
-    slots of a JVM share (a slot cannot use more managed memory than its own).
+    least Flink's default minimum where there is room. What remains becomes JVM overhead as far as native
+    memory may need more than Flink's default, and then task heap, which all slots of a JVM share (a slot
+    cannot use more managed memory than its own).
     """
     sums = [sum(getattr(slot, part) for slot in slots) for part in ("heap", "off_heap", "managed", "network")]
     heap, off_heap, managed, network = (
@@ -228,6 +236,11 @@ def configured_memory(capacity: Capacity, slots: list[SlotResources]) -> TaskMan
     if capacity.parts[3] is None:
         extra = max(0, min(left, MIN_NETWORK - network))
         network, left = network + extra, left - extra
+    overhead = capacity.fixed.jvm_overhead
+    if capacity.more_overhead and capacity.parts[0] is None:
+        heaps = capacity.fixed.framework_heap + heap + left
+        extra = max(0, min(left, overhead_for(tasks, heaps + overhead) - overhead))
+        overhead, left = overhead + extra, left - extra
     if capacity.parts[0] is None:
         heap += left
     elif capacity.parts[2] is None:
@@ -236,4 +249,11 @@ def configured_memory(capacity: Capacity, slots: list[SlotResources]) -> TaskMan
         off_heap += left
     elif capacity.parts[3] is None:
         network += left
-    return replace(capacity.fixed, task_heap=heap, task_off_heap=off_heap, managed=managed, network=network)
+    return replace(
+        capacity.fixed,
+        task_heap=heap,
+        task_off_heap=off_heap,
+        managed=managed,
+        network=network,
+        jvm_overhead=overhead,
+    )

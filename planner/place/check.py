@@ -105,6 +105,8 @@ def _memory(tm: PlacedTaskManager, host: Host, parts: list[int]) -> Iterator[str
     outside = fixed.framework_heap + fixed.framework_off_heap + fixed.jvm_metaspace + fixed.jvm_overhead
     if memory.process != outside + host.capacity.memory:
         yield f"its memory adds up to {memory.process} bytes, not to {outside + host.capacity.memory}"
+    if memory.jvm_overhead < fixed.jvm_overhead:
+        yield "its JVM overhead is less than Flink would leave"
     if memory.jvm_arguments() != tm.memory.jvm_arguments:
         yield "its JVM arguments are not those of its options"
     given = (memory.task_heap, memory.task_off_heap, memory.managed, memory.network)

@@ -106,7 +106,8 @@ def _task_manager(
 ) -> PlacedTaskManager:
     capacity = host.capacity
     taken = [resources[slot.group] for slot in slots]
-    memory = configured_memory(capacity, taken)
+    names = [subtask_names(profile, job, slot) for slot in slots]
+    memory = configured_memory(capacity, taken, sum(map(len, names)))
     external: dict[str, Decimal] = {}
     for slot in taken:
         for name, amount in slot.external:
@@ -141,8 +142,8 @@ def _task_manager(
         reserve=spare or None,
         quotas=dict(sorted(quotas.items())),
         slots=[
-            Slot.model_construct(group=slot.group, subtasks=subtask_names(profile, job, slot))
-            for slot in slots
+            Slot.model_construct(group=slot.group, subtasks=subtasks)
+            for slot, subtasks in zip(slots, names, strict=True)
         ],
         load=load,
         utilisation={name: rounded(Fraction(used, whole)) for name, (used, whole) in shares.items() if whole},

@@ -39,7 +39,11 @@ def budget(manager: PlacedTaskManager, *, color: bool = False) -> str:
     for number, risk in enumerate(risks(memory, load, tasks)[:MOST_LIKELY], 1):
         demand, limit = rounded_size(risk.demand), rounded_size(risk.limit)
         lines.append(f"  {number}. {risk.symptom}")
-        lines.append(f"     {risk.pool}: {demand} of {limit}, {risk.headroom:.0%} left ({risk.confidence})")
+        left = f"{risk.headroom:.0%} left" if risk.headroom >= 0 else f"{-risk.headroom:.0%} too much"
+        lines += [
+            f"     {line}"
+            for line in _wrapped(f"{risk.pool}: {demand} of {limit}, {left} ({risk.confidence})")
+        ]
         lines += [f"     {line}" for line in _wrapped(risk.advice)]
     return "\n".join(lines) + "\n"
 

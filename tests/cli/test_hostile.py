@@ -10,7 +10,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -157,7 +156,6 @@ def run_planner(folder: Path, *arguments: str | bytes, script: str = "", **envir
     if script:
         command = ["sh", "-c", script.replace("planner", f"exec {sys.executable} -m planner", 1)]
     root = str(Path(__file__).parents[2])
-    started = time.monotonic()
     with open(folder / ".report", "wb") as report:
         process = subprocess.Popen(
             command,
@@ -170,7 +168,7 @@ def run_planner(folder: Path, *arguments: str | bytes, script: str = "", **envir
         )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - started
+    seconds = usage.ru_utime + usage.ru_stime  # of CPU: other processes may be running
     text = (folder / ".report").read_bytes().decode("utf-8", "replace")
     return Run(process.returncode, seconds, usage.ru_maxrss / 1024, text)
 

@@ -67,7 +67,9 @@ def outcome(cluster: Cluster, job: str, seconds: float = 40) -> tuple[str, str]:
         if state["state"] in ("FAILED", "FINISHED"):
             history = cluster.get(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"]
             return state["state"], history[0]["stacktrace"] if history else ""
-        if state["state"] == "RUNNING" and all(v["status"] == "RUNNING" for v in state["vertices"]):
+        if state["state"] == "RUNNING" and all(
+            v["tasks"]["RUNNING"] == v["parallelism"] for v in state["vertices"]
+        ):
             return "RUNNING", ""
         time.sleep(0.2)
     return "TIMEOUT", ""
