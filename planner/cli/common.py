@@ -152,6 +152,14 @@ class Inputs:
         self.findings: list[Finding] = []
         self.texts: dict[str, str] = {}
         self.unreadable = False
+        self.names: list[str] = []
+
+    def keep(self, output: Path | None) -> None:
+        """End where ``output`` is one of the files that were read: it would be lost."""
+        for name in self.names:
+            with contextlib.suppress(OSError):
+                if output is not None and os.path.isfile(output) and os.path.samefile(output, name):
+                    fail(f"{output} is an input of this command; write to another file")
 
     def read(self, name: str, shown: str | None = None) -> list[Loaded]:
         """Read one file; what is wrong with it is kept in ``findings``."""
@@ -160,6 +168,7 @@ class Inputs:
 
         shown = shown or ("<stdin>" if name == STDIN else name) or "<no name>"
         self.texts.setdefault(shown, "")
+        self.names.append(name)
         try:
             raw = read_bytes(name)
         except OSError as error:

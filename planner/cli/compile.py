@@ -49,9 +49,12 @@ def compile_(
     inputs = Inputs()
     document = pick_job(inputs, default_job() if job is None else job)
     from planner import api
+    from planner.documents.job import Job
     from planner.documents.write import to_data
 
     inputs.stop_on(api.validate(inputs.loaded))
+    if isinstance(document, Job) or output_format is Format.TEXT:  # an edited profile may be replaced
+        inputs.keep(output)
     profile, graph = api.compile_job(document, _catalogue(inputs, catalogue))
     if explain:
         from planner.report.explain import explanation

@@ -36,5 +36,6 @@ def export(
     from planner.targets.expert_mode import expert_mode
 
     inputs.stop_on(api.validate(inputs.loaded))
+    inputs.keep(output)
     profile = document if isinstance(document, ResourceProfile) else api.compile_job(document)[0]
     emit(api.to_json(expert_mode(profile)), output)

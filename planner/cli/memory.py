@@ -82,6 +82,7 @@ def memory(
         )
     except MemoryConfigurationError as error:
         _refuse(error, source, configuration, inputs)
+    inputs.keep(output)
     emit(text, output)
 
 
@@ -98,7 +99,21 @@ def _configuration(
         if not equals or not key.strip():
             fail(f"--set takes KEY=VALUE, not {setting!r}")
         options[key.strip()] = value
+    _warn_of_unknown(options)
     return source, options
+
+
+def _warn_of_unknown(options: Mapping[str, str]) -> None:
+    """Say which keys Flink would ignore without a word."""
+    from planner.flink.option_tables import option_table
+    from planner.rules.run import CLUSTER_VERSION
+
+    table = option_table(CLUSTER_VERSION)
+    for key in options:
+        if not (table.find(key) or table.passes_on(key) or table.find_removed(key)):
+            close = table.suggest(key)
+            also = f", did you mean {close!r}?" if close else ""
+            say(f"planner: Flink {CLUSTER_VERSION} knows no option {key[:80]!r} and ignores it{also}")
 
 
 def _read(inputs: Inputs, name: str) -> tuple[Source, dict[str, str]]:
@@ -108,6 +123,7 @@ def _read(inputs: Inputs, name: str) -> tuple[Source, dict[str, str]]:
     from planner.documents.source import DocumentError, read_sources
 
     shown = "<stdin>" if name == STDIN else name
+    inputs.names.append(name)
     try:
         raw = read_bytes(name)
         inputs.texts[shown] = raw[: 2**20].decode("utf-8-sig", "replace")
@@ -136,6 +152,9 @@ def _read(inputs: Inputs, name: str) -> tuple[Source, dict[str, str]]:
 
 def _backwards(needs: list[str], configuration: Mapping[str, str]) -> dict[str, str]:
     from planner.memory.backwards import exact_options, size_taskmanager
+    from planner.memory.process import Options
+    from planner.memory.taskmanager import PREFIX
+    from planner.place.capacity import MIN_NETWORK
     from planner.units import parse_size_lenient
 
     names = {
@@ -149,10 +168,13 @@ def _backwards(needs: list[str], configuration: Mapping[str, str]) -> dict[str, 
         name, _, size = need.partition("=")
         if name not in names:
             fail(f"--need takes PART=SIZE with one of {', '.join(names)}, not {need!r}")
+        if names[name] in sizes:
+            fail(f"--need {name} is given twice")
         try:
             sizes[names[name]] = parse_size_lenient(size)
         except ValueError as error:
             fail(f"--need {name}: {error}")
+    sizes.setdefault("network", Options(configuration, PREFIX, {}).sized("network.min", MIN_NETWORK))
     return {**configuration, **exact_options(size_taskmanager(sizes, configuration))}
 
 

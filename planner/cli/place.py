@@ -95,6 +95,7 @@ def place(
     from planner import api
 
     inputs.stop_on([finding for finding in api.validate(inputs.loaded) if not finding.code.startswith("FIT")])
+    inputs.keep(output)
     stop = api.Stop(seconds=time_limit, seed=seed, workers=workers)
     with progress("placing") as tell:
 

@@ -81,6 +81,7 @@ def recover(
         if result.placement is None:
             no_placement(result, api.Stop().seconds)
         plan = result.placement
+    inputs.keep(output)
     try:
         recovery = api.recover(document, plan)
     except api.PlacementMismatchError as error:

@@ -36,6 +36,7 @@ def show(
     from planner import api
 
     inputs.stop_on(api.validate(inputs.loaded))
+    inputs.keep(output)
     profile, graph = api.compile_job(document)
     if output_format is Format.MERMAID:
         from planner.report.mermaid import flowchart

@@ -73,6 +73,7 @@ def validate(
     from planner.report.findings import FORMATS, summary
     from planner.rules.run import at_least
 
+    inputs.keep(output)
     prefixes = tuple(
         code.strip().upper() for entry in ignore or () for code in entry.split(",") if code.strip()
     )

@@ -96,7 +96,10 @@ def find_kind(name: str) -> Kind | None:
 
 
 def suggest_kind(name: str) -> str | None:
-    """Return the known kind that ``name`` is closest to."""
+    """Return the known kind that ``name`` is closest to; of a connector, with its end corrected."""
+    connector, dash, end = name[:60].rpartition("-")
+    if dash and (close := difflib.get_close_matches(end, ("source", "sink"), 1)):
+        return f"{connector}-{close[0]}"
     return next(iter(difflib.get_close_matches(name[:60], KINDS, 1)), None)
 
 
@@ -109,7 +112,12 @@ _KEYED_NODES = (
 
 
 def kind_of_exec_node(node_type: str) -> str:
-    """Return the kind of a SQL exec node by its class name, as the official documents hold it."""
+    """Return the kind of a node by its type in an official document.
+
+    The type is the class name of a SQL exec node, or the kind itself where planner exported the document.
+    """
+    if find_kind(node_type):
+        return node_type
     short = node_type.removeprefix("StreamExec").removeprefix("BatchExec")
     if "SourceScan" in short or short.endswith("Source"):
         return "source"

@@ -31,7 +31,7 @@ def operator_id(node: Node) -> str:
 
 
 def node_kind(node: Node) -> Kind:
-    """Return the kind of a node; an official document only has the class of the SQL exec node."""
+    """Return the kind of a node; an official document only has its type."""
     name = node.planner.kind if node.planner else kind_of_exec_node(node.type)
     return find_kind(name) or KINDS["operator"]
 

@@ -112,7 +112,7 @@ def _too_much(problem: Problem, end: float) -> Conflict | None:
             return Conflict(
                 name, groups, _names(problem),
                 f"all slots together need {spell(name, total)} of {name}, the TaskManagers have {spell(name, offered)}",
-                _more_task_managers(problem, end) or f"{spell(name, total - offered)} more {name} is missing",
+                _more_task_managers(problem, end) or f"offer {spell(name, total - offered)} more of {name}, or lower what the groups take",
             )  # fmt: skip
     return _too_many_of_a_kind(problem, end)
 
@@ -152,12 +152,24 @@ def _more_task_managers(problem: Problem, end: float) -> str | None:
             if (answers and count >= min(answers)[0]) or time.monotonic() > end:
                 break
             if _solvable(_enlarged(problem, index, count), end):
-                answers.append((count, entry.name))
+                answers.append((_fewest(problem, index, count, end), entry.name))
                 break
     if not answers:
         return None
     count, name = min(answers)
     return f"{'one more TaskManager' if count == 1 else f'{count} more TaskManagers'} like {name!r} would make it fit"
+
+
+def _fewest(problem: Problem, index: int, count: int, end: float) -> int:
+    """Return the fewest additional TaskManagers with which a placement is found, by bisection up to ``count``."""
+    too_few = max((fewer for fewer in MORE if fewer < count), default=0)
+    while count - too_few > 1 and time.monotonic() < end:
+        middle = (count + too_few) // 2
+        if _solvable(_enlarged(problem, index, middle), end):
+            count = middle
+        else:
+            too_few = middle
+    return count
 
 
 def _enlarged(problem: Problem, index: int, count: int) -> Problem:

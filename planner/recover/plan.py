@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
 
@@ -34,7 +34,7 @@ def recovery_plan(
     """Return what restarts when each TaskManager of ``placement`` is lost.
 
     Raises:
-        PlacementMismatchError: when the placement names subtasks that the job does not have.
+        PlacementMismatchError: when the placement does not hold every subtask of the job once.
         ValueError: when the job's restart strategy is none of Flink's.
 
     """
@@ -88,7 +88,16 @@ def _subtasks_by_task_manager(
     names = {node.id: operator_id(node) for node in profile.nodes}
     vertex_of = {names[vertex.head]: vertex for vertex in job.vertices}
     inner = {names[n] for vertex in job.vertices for n in vertex.nodes}
-    return {tm.id: list(_subtasks(tm, vertex_of, inner)) for tm in placement.task_managers}
+    placed = {tm.id: list(_subtasks(tm, vertex_of, inner)) for tm in placement.task_managers}
+    if len(placed) < len(placement.task_managers):
+        raise PlacementMismatchError("two TaskManagers have the same id")
+    found = Counter(subtask for subtasks in placed.values() for subtask in subtasks)
+    for vertex in job.vertices:
+        for number in range(vertex.parallelism):
+            if (count := found[vertex.index, number]) != 1:
+                where = "on no TaskManager" if count == 0 else f"placed {count} times"
+                raise PlacementMismatchError(f"'{names[vertex.head]}/{number}' is {where}")
+    return placed
 
 
 def _subtasks(tm: PlacedTaskManager, vertex_of: dict[str, JobVertex], inner: set[str]) -> Iterable[Subtask]:

@@ -18,7 +18,9 @@ def expert_mode(profile: ResourceProfile) -> dict[str, Any]:
     one of planner's own loses only what stands under ``planner`` and the envelope.
     """
     if profile.api_version is None:
-        return as_written(profile)
+        return {
+            key: _without_planner(value) for key, value in as_written(profile).items() if key != "planner"
+        }
     data = to_data(profile)
     rest = {key: value for key, value in data.items() if key not in (*_TOP, *_ENVELOPE)}
     plain = {key: _without_planner(data[key]) for key in _TOP if key in data}

@@ -183,3 +183,78 @@ def test_compile_explains_where_values_come_from() -> None:
     assert "parallelism 48: declared" in result.stderr
     assert "parallelism 32: spec.parallelism" in result.stderr
     assert "estimate" in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["compile", "validate", "show", "export", "place", "recover"])
+def test_an_input_is_not_overwritten(verb: str, tmp_path: Path) -> None:
+    job = tmp_path / "job.yaml"
+    shutil.copy(JOB, job)
+    cluster = ["-c", CLUSTER] if verb in ("place", "recover") else []
+    result = run(verb, str(job), *cluster, "-o", str(job))
+    assert result.exit_code == Exit.USAGE
+    assert "is an input of this command" in result.stderr
+    assert job.read_bytes() == Path(JOB).read_bytes()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_an_exported_document_compiles_and_is_exported_again(name: str, tmp_path: Path) -> None:
+    first, profile, second = (str(tmp_path / f"{step}.json") for step in "abc")
+    assert run("export", str(FOLDER / name / "job.yaml"), "-o", first).exit_code == Exit.OK
+    assert run("compile", first, "-o", profile).exit_code == Exit.OK
+    assert run("export", profile, "-o", second).exit_code == Exit.OK
+    one, two = (json.loads(Path(path).read_text()) for path in (first, second))
+    vertices = [sorted(document.pop("vertices").values()) for document in (one, two)]  # ids follow from uids
+    assert one == two
+    assert vertices[0] == vertices[1]
+
+
+@pytest.mark.parametrize("broken", ["lost", "twice", "same-id"])
+def test_recover_refuses_a_placement_that_is_not_whole(broken: str, tmp_path: Path) -> None:
+    file = tmp_path / "placement.json"
+    run("place", JOB, "-c", CLUSTER, "-o", str(file))
+    placement = json.loads(file.read_text())
+    first, second = [tm for tm in placement["taskManagers"] if tm["slots"]][:2]
+    if broken == "lost":
+        first["slots"].pop()
+    elif broken == "twice":
+        second["slots"].append(first["slots"][0])
+    else:
+        second["id"] = first["id"]
+    file.write_text(json.dumps(placement))
+    result = run("recover", JOB, "-p", str(file))
+    assert result.exit_code == Exit.USAGE
+    assert "the placement is not of this job" in result.stderr
+    assert not result.stdout
+
+
+def test_memory_says_which_option_flink_would_ignore() -> None:
+    result = run(
+        "memory",
+        "--set",
+        "taskmanager.memory.process.size=4g",
+        "--set",
+        "taskmanager.memory.managed.fracton=1",
+    )
+    assert result.exit_code == Exit.OK
+    assert "did you mean 'taskmanager.memory.managed.fraction'?" in result.stderr
+
+
+def test_memory_backwards_leaves_network_at_its_minimum() -> None:
+    parts = json.loads(run("memory", "--need", "taskHeap=1 gb", "--format", "json").stdout)["parts"]
+    assert parts["network"] == 64 * 2**20
+    wrong = run("memory", "--need", "taskHeap=1 gb", "--set", "taskmanager.memory.network.min=lots")
+    assert wrong.exit_code == Exit.FINDINGS
+    assert "MEM" in wrong.stderr
+
+
+def test_infeasible_names_the_fewest_additional_task_managers(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text("""
+apiVersion: planner/v1
+kind: Job
+metadata: {name: wide}
+spec: {operators: [{id: read, kind: source, parallelism: 45, resources: {cpu: 1, heap: 64 mb}}]}
+""")
+    (tmp_path / "cluster.yaml").write_text(TOO_SMALL)  # two of 4 cores
+    result = run("place", str(tmp_path / "job.yaml"), "-c", str(tmp_path / "cluster.yaml"))
+    assert result.exit_code == Exit.INFEASIBLE
+    assert "10 more TaskManagers like 'tiny' would make it fit" in result.stderr
