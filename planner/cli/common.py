@@ -215,9 +215,7 @@ def default_job() -> str:
         fail(f"there are several profiles here, name one: {', '.join(profiles[:5])}")
     found = next((name for name in ("job.yaml", "job.yml", "job.json") if Path(name).exists()), None)
     if found is None:
-        fail(
-            f"there is no {PROFILE_PATTERN} and no job.yaml here; name a job, as in: planner place path/to/job.yaml"
-        )
+        fail(f"there is no {PROFILE_PATTERN} and no job.yaml here; name a job, as in path/to/job.yaml")
     return found
 
 

@@ -73,7 +73,8 @@ def _cpu_cores(configuration: Mapping[str, str], slots: int) -> float:
     except ValueError:
         raise MemoryConfigurationError("MEM407", f"{key}: {configuration[key]!r} is no number", key) from None
     if not cores > 0:
-        raise MemoryConfigurationError("MEM408", f"a TaskManager needs more than {cores:g} CPU cores", key)
+        given = key if key in configuration else "taskmanager.numberOfTaskSlots"
+        raise MemoryConfigurationError("MEM408", f"{given}: {cores:g} has to be more than 0", given)
     return cores
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 from planner.documents.finding import Severity
@@ -78,5 +79,9 @@ def page(code: str) -> str | None:
 
 
 def listing() -> str:
-    """Return one line for every code."""
-    return "".join(f"{entry.code}  {entry.severity:<8} {entry.summary}\n" for entry in pages())
+    """Return every code with its summary, in 80 columns."""
+    return "".join(
+        textwrap.fill(f"{entry.code}  {entry.severity:<8} {entry.summary}", 80, subsequent_indent=" " * 17)
+        + "\n"
+        for entry in pages()
+    )

@@ -171,8 +171,11 @@ def test_no_colour_without_a_terminal() -> None:
 
 
 def test_explain_names_every_code() -> None:
-    listing = run("explain").stdout
-    for line in listing.splitlines():
+    listing = run("explain").stdout.splitlines()
+    assert max(map(len, listing)) <= 80
+    codes = [line for line in listing if not line.startswith(" ")]
+    assert len(codes) > 60
+    for line in codes:
         page = run("explain", line.split()[0].lower())
         assert page.exit_code == 0
         assert "## What to do" in page.stdout
