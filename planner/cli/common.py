@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from planner.documents.job import Job
     from planner.documents.load import Loaded
     from planner.documents.profile import ResourceProfile
+    from planner.documents.source import Source
 
 STDIN = "-"
 PROFILE_PATTERN = "*.profile.json"
@@ -194,6 +195,23 @@ class Inputs:
             return []
         self.loaded += loaded
         return loaded
+
+    def read_source(self, name: str) -> Source:
+        """Read a file that is none of planner's documents: a catalogue, or Flink's own configuration."""
+        from planner.documents.source import DocumentError, read_sources
+
+        shown = "<stdin>" if name == STDIN else name
+        self.names.append(name)
+        try:
+            raw = read_bytes(name)
+            self.texts[shown] = raw[: 2**20].decode("utf-8-sig", "replace")
+            return read_sources(raw, shown)[0]
+        except OSError as error:
+            fail(f"cannot read {name}: {error.strerror or error}")
+        except DocumentError as error:
+            self.unreadable = True
+            self.stop_on(error.findings)
+            raise
 
     def stop_on(self, findings: Sequence[Finding]) -> None:
         """Report ``findings`` on stderr and end if one of them is an error."""

@@ -53,9 +53,10 @@ def compile_(
     from planner.documents.write import to_data
 
     inputs.stop_on(api.validate(inputs.loaded))
+    entries = _catalogue(inputs, catalogue)
     if isinstance(document, Job) or output_format is Format.TEXT:  # an edited profile may be replaced
         inputs.keep(output)
-    profile, graph = api.compile_job(document, _catalogue(inputs, catalogue))
+    profile, graph = api.compile_job(document, entries)
     if explain:
         from planner.report.explain import explanation
 
@@ -72,19 +73,10 @@ def _catalogue(inputs: Inputs, name: str | None) -> Catalogue | None:
     """Read a catalogue: a mapping from kinds of operators to sizes."""
     if name is None:
         return None
-    from planner.cli.common import read_bytes
-    from planner.documents.source import DocumentError, read_sources
     from planner.memory.offheap import OffHeapUse
     from planner.units import parse_size_lenient
 
-    try:
-        data = read_sources(read_bytes(name), name)[0].data
-    except OSError as error:
-        fail(f"cannot read {name}: {error.strerror or error}")
-    except DocumentError as error:
-        inputs.unreadable = True
-        inputs.stop_on(error.findings)
-        raise
+    data = inputs.read_source(name).data
     if not isinstance(data, dict):
         fail(f"{name} is no mapping from kinds to sizes, such as kafka-source: 96 mb")
     found = {}

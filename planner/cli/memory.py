@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from planner.cli.common import (
-    STDIN,
     Exit,
     Inputs,
     OutputOption,
@@ -117,23 +116,10 @@ def _warn_of_unknown(options: Mapping[str, str]) -> None:
 
 
 def _read(inputs: Inputs, name: str) -> tuple[Source, dict[str, str]]:
-    from planner.cli.common import read_bytes
     from planner.documents.finding import Finding, Severity
     from planner.documents.job import flatten_configuration
-    from planner.documents.source import DocumentError, read_sources
 
-    shown = "<stdin>" if name == STDIN else name
-    inputs.names.append(name)
-    try:
-        raw = read_bytes(name)
-        inputs.texts[shown] = raw[: 2**20].decode("utf-8-sig", "replace")
-        source = read_sources(raw, shown)[0]
-    except OSError as error:
-        fail(f"cannot read {name}: {error.strerror or error}")
-    except DocumentError as error:
-        inputs.unreadable = True
-        inputs.stop_on(error.findings)
-        raise
+    source = inputs.read_source(name)
     if not isinstance(source.data, dict):
         inputs.stop_on(
             [
@@ -142,7 +128,7 @@ def _read(inputs: Inputs, name: str) -> tuple[Source, dict[str, str]]:
                     Severity.ERROR,
                     "the file is not a mapping of Flink options",
                     "write key: value lines",
-                    shown,
+                    source.name,
                 )
             ]
         )

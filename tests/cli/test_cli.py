@@ -261,3 +261,11 @@ spec: {operators: [{id: read, kind: source, parallelism: 45, resources: {cpu: 1,
     result = run("place", str(tmp_path / "job.yaml"), "-c", str(tmp_path / "cluster.yaml"))
     assert result.exit_code == Exit.INFEASIBLE
     assert "10 more TaskManagers like 'tiny' would make it fit" in result.stderr
+
+
+def test_a_catalogue_is_not_overwritten(tmp_path: Path) -> None:
+    catalogue = tmp_path / "catalogue.yaml"
+    catalogue.write_text("kafka-source: 96 mb\n")
+    result = run("compile", JOB, "--catalogue", str(catalogue), "-o", str(catalogue))
+    assert result.exit_code == Exit.USAGE
+    assert catalogue.read_text() == "kafka-source: 96 mb\n"
