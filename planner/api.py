@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,39 +13,61 @@ from planner.documents.job import Job
 from planner.documents.load import Document, Loaded, load
 from planner.documents.placement import Inputs, Meta, Placement
 from planner.documents.profile import ResourceProfile
-from planner.documents.recovery import RecoveryInputs, RecoveryPlan
+from planner.documents.recovery import RecoveryInputs, RecoveryPlan, RestartStrategy
 from planner.documents.source import DocumentError
 from planner.documents.write import digest, to_json
 from planner.flink.option_tables import option_table
 from planner.graph.declare import declare
 from planner.graph.job import JobGraph
+from planner.graph.regions import pipelined_regions
+from planner.graph.restore import planner_fields
 from planner.memory.offheap import Catalogue, OffHeapUse
 from planner.memory.profile import complete_profile
+from planner.place.bounds import lower_bound
 from planner.place.capacity import ClusterError, hosts
-from planner.place.infeasible import Conflict, explain
+from planner.place.flows import group_flows
+from planner.place.infeasible import Explanation, count, explain
+from planner.place.moves import Point, Previous
+from planner.place.objective import BALANCE, PACK, Objective, objectives
 from planner.place.plan import plan
-from planner.place.problem import build_problem
-from planner.place.slots import job_slots, slot_resources
-from planner.place.solve import Progress, Status, Stop, solve
+from planner.place.problem import Problem, build_problem, zone_choices
+from planner.place.result import Progress, Result, Status
+from planner.place.slots import JobSlot, job_slots, move_weights, slot_resources
 from planner.place.stock import Mode, predict
+from planner.place.stop import Clock, Stop
 from planner.recover.errors import PlacementMismatchError
+from planner.recover.restart import restart_strategy
 from planner.rules import run
 
+DEFAULT_SLACK = 0.02
+SECONDS_PER_SLOT = 6e-5
+"""What writing a placement takes after the search, for each slot."""
+
 __all__ = [
+    "BALANCE",
+    "DEFAULT_SLACK",
+    "PACK",
     "ClusterError",
-    "Conflict",
     "Document",
     "DocumentError",
+    "Explanation",
     "Finding",
     "Loaded",
+    "Objective",
     "PlacementMismatchError",
     "PlacementResult",
+    "Point",
     "Status",
     "Stop",
     "compile_job",
+    "explanation_data",
     "load",
+    "objectives",
+    "pareto",
     "place",
+    "point_data",
     "recover",
+    "restart_outline",
     "to_json",
     "validate",
 ]
@@ -82,7 +104,7 @@ class PlacementResult:
 
     status: Status
     placement: Placement | None
-    conflict: Conflict | None = None
+    explanation: Explanation | None = None
 
 
 def place(
@@ -90,35 +112,134 @@ def place(
     cluster: Cluster,
     stop: Stop,
     progress: Progress = lambda *_: None,
+    *,
+    objective: Sequence[Objective] = BALANCE,
+    previous: Placement | None = None,
+    slack: float = DEFAULT_SLACK,
 ) -> PlacementResult:
-    """Place a job on a cluster so that the highest CPU utilisation is least, then the spread.
+    """Place a job on a cluster so that each level of ``objective`` is least, in their order.
+
+    With a ``previous`` placement only the highest CPU utilisation counts, and among the placements that
+    are within ``slack`` (a share) of the best one the moves that lead there.
 
     Raises:
         ValueError: when the job is not valid (see `validate`).
         ClusterError: when the figures of a TaskManager do not work out.
 
     """
-    started = time.monotonic()
-    profile, job = compile_job(document)
-    slots, resources = job_slots(profile, job), slot_resources(profile)
-    problem = build_problem(slots, resources, hosts(cluster), cluster.spec.reserve.task_managers)
-    conflict = explain(problem, quick=True, seconds=stop.seconds / 2)
-    if conflict is not None:
-        return PlacementResult(Status.INFEASIBLE, None, conflict)
-    result = solve(problem, stop, progress)
+    clock = Clock(stop)
+    task = _task(document, cluster)
+    clock.reserve(SECONDS_PER_SLOT * len(task.slots))
+    if previous is None:
+        result = _solve(task, clock, progress, objective)
+    else:
+        result = _solve(task, clock.part(clock.left() / 2), progress, (Objective.CPU,))
     if result.solution is None:
-        found = (
-            explain(problem, quick=False, seconds=stop.seconds / 2)
-            if result.status is Status.INFEASIBLE
-            else None
-        )
+        found = explain(result.problem, Clock(stop)) if result.status is Status.INFEASIBLE else None
         return PlacementResult(result.status, None, found)
-    stock = {mode.value: predict(problem, slots, mode, stop.seed) for mode in Mode}
-    inputs = Inputs(profile=digest(profile), cluster=digest(cluster))
-    placement = plan(profile, job, problem, slots, result, stock, inputs)
-    seconds = round(time.monotonic() - started, 3)
+    moves = None
+    if previous is not None:
+        from planner.place.moves import least_moves
+
+        progress("fewer moves", result.levels[0].value, result.bound.value)
+        result, moves = least_moves(result, _previous(task, previous), slack, clock)
+    stock = {mode.value: predict(task.free, task.slots, mode, stop.seed) for mode in Mode}
+    inputs = Inputs(
+        profile=digest(task.profile),
+        cluster=digest(cluster),
+        previous=digest(previous.model_copy(update={"meta": None})) if previous else None,
+    )
+    placement = plan(task.profile, task.job, task.slots, result, stock, inputs, moves)
+    seconds = round(clock.spent(), 3)
     meta = Meta(seconds=seconds, seed=stop.seed, workers=stop.workers, planner_version=__version__)
     return PlacementResult(result.status, placement.model_copy(update={"meta": meta}))
+
+
+def pareto(
+    document: Job | ResourceProfile,
+    cluster: Cluster,
+    previous: Placement,
+    stop: Stop,
+    progress: Progress = lambda *_: None,
+) -> list[Point] | PlacementResult:
+    """Return how balance goes with moves against a ``previous`` placement, or why there is no placement.
+
+    Raises:
+        ValueError: when the job is not valid (see `validate`).
+        ClusterError: when the figures of a TaskManager do not work out.
+
+    """
+    from planner.place.moves import curve
+
+    clock = Clock(stop)
+    task = _task(document, cluster)
+    result = _solve(task, clock.part(clock.left() / 3), progress, (Objective.CPU,))
+    if result.solution is None:
+        found = explain(result.problem, Clock(stop)) if result.status is Status.INFEASIBLE else None
+        return PlacementResult(result.status, None, found)
+    return curve(result, _previous(task, previous), clock, progress)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is to be placed: the job's slots, and the problem for each choice of zones.
+
+    ``free`` is the problem without constraints of groups. ``relaxed`` tells that only its bound holds
+    for the whole: which slots or zones serve a constraint was chosen beforehand.
+    """
+
+    profile: ResourceProfile
+    job: JobGraph
+    slots: list[JobSlot]
+    free: Problem
+    problems: list[Problem]
+    relaxed: bool
+
+
+def _task(document: Job | ResourceProfile, cluster: Cluster) -> _Task:
+    profile, job = compile_job(document)
+    slots, resources = job_slots(profile, job), slot_resources(profile)
+    machines, reserve = hosts(cluster), cluster.spec.reserve.task_managers
+    flows = group_flows(profile, job)
+    free = build_problem(slots, resources, machines, reserve, flows=flows)
+    constraints = (profile.planner.placement if profile.planner else None) or {}
+    if not constraints:
+        return _Task(profile, job, slots, free, [free], relaxed=False)
+    choices = zone_choices(constraints, machines)
+    problems = [
+        build_problem(slots, resources, machines, reserve, constraints, zones, flows) for zones in choices
+    ]
+    loads = Counter(group for group, _ in {(slot.group, slot.load) for slot in slots})
+    chosen = any(
+        loads[group] > 1 and (wanted.min_task_managers or wanted.min_zones)
+        for group, wanted in constraints.items()
+    )
+    return _Task(profile, job, slots, free, problems, relaxed=chosen or len(choices) > 1)
+
+
+def _solve(task: _Task, clock: Clock, progress: Progress, objective: Sequence[Objective]) -> Result:
+    """Return the best result over the choices of zones."""
+    from planner.place.solve import solve  # solvers load only where they are needed
+
+    best: Result | None = None
+    for number, problem in enumerate(task.problems):
+        share = clock if len(task.problems) == 1 else clock.part(clock.left() / (len(task.problems) - number))
+        if count(problem) is not None:
+            result = Result(Status.INFEASIBLE, problem, None, lower_bound(problem), (), 0.0, clock.stop.seed)
+        else:
+            result = solve(problem, share, progress, objective)
+        if best is None or result.better_than(best):
+            best = result
+        if best.status is Status.OPTIMAL or clock.expired():
+            break
+    assert best is not None
+    return best.with_bound_of(task.free) if task.relaxed else best
+
+
+def _previous(task: _Task, placement: Placement) -> Previous:
+    return Previous(
+        {tm.id: tm.quotas for tm in placement.task_managers}, move_weights(task.profile, task.job)
+    )
 
 
 def recover(document: Job | ResourceProfile, placement: Placement) -> RecoveryPlan:
@@ -136,3 +257,36 @@ def recover(document: Job | ResourceProfile, placement: Placement) -> RecoveryPl
         profile=digest(profile), placement=digest(placement.model_copy(update={"meta": None}))
     )
     return recovery_plan(profile, job, placement, inputs)
+
+
+def restart_outline(profile: ResourceProfile, job: JobGraph) -> tuple[list[int], RestartStrategy]:
+    """Return the sizes of a job's pipelined regions in subtasks, and its restart strategy."""
+    sizes = [len(members) for members in pipelined_regions(job).members]
+    return sizes, restart_strategy(planner_fields(profile).flink_configuration)
+
+
+def point_data(point: Point) -> dict[str, object]:
+    """Return a point of a Pareto curve as plain data."""
+    return {
+        "maxCpuUtilisation": round(float(point.maximum), 6),
+        "moved": point.moved,
+        "weight": round(float(point.weight), 6),
+        **({"knee": True} if point.knee else {}),
+    }
+
+
+def explanation_data(explanation: Explanation) -> dict[str, object]:
+    """Return why nothing fits as plain data."""
+    return {
+        "status": Status.INFEASIBLE.value,
+        "conflicts": [
+            {
+                "resource": conflict.resource,
+                "groups": list(conflict.groups),
+                "taskManagers": list(conflict.task_managers),
+                "message": conflict.message,
+            }
+            for conflict in explanation.conflicts
+        ],
+        "changes": [change.data() for change in explanation.changes],
+    }

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from planner.documents.finding import Finding
     from planner.documents.job import Job
     from planner.documents.load import Loaded
+    from planner.documents.placement import Placement
     from planner.documents.profile import ResourceProfile
     from planner.documents.source import Source
 
@@ -273,6 +277,18 @@ def pick_cluster(inputs: Inputs, name: str) -> Cluster:
     return None
 
 
+def pick_placement(inputs: Inputs, name: str) -> Placement:
+    """Read the placement in a file; end with findings if there is none."""
+    from planner.documents.placement import Placement
+
+    loaded = inputs.read(name)
+    found = [entry.document for entry in loaded if isinstance(entry.document, Placement)]
+    if len(found) == 1:
+        return found[0]
+    _no_document(inputs, loaded, name, "Placement", len(found))
+    return None
+
+
 def _no_document(inputs: Inputs, loaded: Iterable[Loaded], name: str, wanted: str, count: int) -> NoReturn:
     inputs.stop_on([*inputs.findings, *(finding for entry in loaded for finding in entry.findings)])
     fail(f"{name} holds {'more than one' if count else 'no'} {wanted}")
@@ -298,3 +314,41 @@ class _Spinner(contextlib.AbstractContextManager[Callable[[str], None]]):
 
     def __exit__(self, *_: object) -> None:
         self._status.stop()
+
+
+STARTED = time.monotonic()
+"""When the process began to work, about: time limits count from here."""
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Yield a function that tells whether Ctrl-C was pressed; pressed again, it ends the process.
+
+    The signal is read from a pipe, so that it is seen while a solver's code runs as well.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    os.set_blocking(write, False)
+    seen = False
+
+    def pressed() -> bool:
+        nonlocal seen
+        with contextlib.suppress(BlockingIOError):
+            seen = seen or bool(os.read(read, 1))
+        return seen
+
+    def handler(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, handler)
+    wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    try:
+        yield pressed
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        signal.signal(signal.SIGINT, before)
+        os.close(read)
+        os.close(write)

@@ -94,7 +94,7 @@ def recover(
     stream = sys.stdout if output is None else sys.stderr
     stream.write(
         text.render(
-            text.recovery_lines(recovery),
+            text.recovery_lines([region.size for region in recovery.regions], recovery.restart_strategy),
             text.failure_table(recovery),
             color=wants_color(stream.isatty()),
         )

@@ -73,6 +73,9 @@ Configuration = Annotated[
 FlinkVersion = Annotated[Text, Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}(\.[0-9]{1,4})?$")]
 
 
+Copies = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
 class Resources(Model):
     """What one slot of a group, or one subtask of an operator, is given."""
 
@@ -83,11 +86,27 @@ class Resources(Model):
     external: dict[ExternalName, Amount] = {}
 
 
+class GroupPlacement(Model):
+    """Where the slots of a group may stand; TaskManagers go by their id or their class.
+
+    ``pinned`` are the only ones to use, ``forbidden`` ones not to. A zone is what TaskManagers have as
+    their label ``zone``. Slots of groups in ``antiAffinity`` stand on other TaskManagers.
+    """
+
+    pinned: list[Name] = []
+    forbidden: list[Name] = []
+    max_per_task_manager: Copies | None = None
+    min_task_managers: Copies | None = None
+    min_zones: Copies | None = None
+    anti_affinity: list[Name] = []
+
+
 class SlotSharingGroup(Model):
     """A slot sharing group; ``resources`` are those of one slot."""
 
     name: Name
     resources: Resources | None = None
+    placement: GroupPlacement | None = None
 
 
 class State(Model):
@@ -195,6 +214,7 @@ class Job(Envelope):
 
 __all__ = [
     "Checkpointing",
+    "GroupPlacement",
     "Input",
     "Job",
     "JobSpec",

@@ -14,6 +14,14 @@ class Inputs(Model):
 
     profile: Text
     cluster: Text
+    previous: Text | None = None
+
+
+class Decided(Model):
+    """The TaskManager with the highest value, and the group that has the largest part in it."""
+
+    task_manager: Name
+    group: Name
 
 
 class ObjectiveLevel(Model):
@@ -25,6 +33,7 @@ class ObjectiveLevel(Model):
     bound_kind: Text | None = None
     gap: float | None = None
     status: Literal["optimal", "feasible", "unknown"]
+    decided_by: Decided | None = None
 
 
 class Imbalance(Model):
@@ -96,6 +105,32 @@ class SlotLoad(Model):
     worst: float
 
 
+class Move(Model):
+    """Slots of a group that change their TaskManager."""
+
+    group: Name
+    slots: int
+    from_: Name = Field(alias="from")
+    to: Name
+
+
+class Moves(Model):
+    """What changes against the placement before.
+
+    ``moved`` slots could have stayed; ``weight`` counts each as one, and one more for each GiB of state
+    that it restores. ``lost`` stood on TaskManagers that are gone, ``added`` and ``removed`` come
+    from groups with more or fewer slots. ``slack`` is how far above the best value the plan may be.
+    """
+
+    slack: float
+    moved: int
+    weight: float
+    lost: int
+    added: int
+    removed: int
+    steps: list[Move] = []
+
+
 class Meta(Model):
     """Facts about the run that made the plan."""
 
@@ -114,6 +149,7 @@ class Placement(Envelope):
     objective: list[ObjectiveLevel]
     imbalance: Imbalance
     slot_load: SlotLoad | None = None
+    moves: Moves | None = None
     task_managers: list[PlacedTaskManager]
     stock_flink: dict[Literal["none", "slots", "tasks", "minResources"], StockStrategy]
     meta: Meta | None = None

@@ -24,7 +24,7 @@ from planner.documents.base import (
     Size,
     Text,
 )
-from planner.documents.job import Configuration, FlinkVersion, Load, Resources, State
+from planner.documents.job import Configuration, FlinkVersion, GroupPlacement, Load, Resources, State
 from planner.documents.vocabulary import (
     ChainingField,
     ExchangeField,
@@ -159,11 +159,12 @@ class SlotFields(Model):
 
 
 class PlannerFields(Model):
-    """What the official document has no place for."""
+    """What the official document has no place for; ``placement`` limits where groups may stand."""
 
     type: JobTypeField = JobType.STREAMING
     flink_version: FlinkVersion = "2.2"
     flink_configuration: Configuration = {}
+    placement: dict[str, GroupPlacement] | None = None
     groups: dict[str, SlotFields] = {}
     vertices: list[VertexFields] = []
 

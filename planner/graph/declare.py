@@ -178,6 +178,12 @@ def declare(job: Job) -> ResourceProfile:
             type=spec.type,
             flink_version=spec.flink_version,
             flink_configuration=effective_configuration(spec),
+            placement={
+                group.name: group.placement
+                for group in spec.slot_sharing_groups
+                if group.placement is not None
+            }
+            or None,
         ),
     )
 

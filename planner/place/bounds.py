@@ -42,27 +42,44 @@ def fits_alone(slot: SlotType, entry: TaskManagerClass) -> bool:
 
 
 def rounded_area_bound(problem: Problem) -> Bound:
-    """All load stands somewhere, in whole grains: at utilisation u a TaskManager carries at most
-    ``grain * floor(u * cpu / grain)``. The smallest u at which that covers the total is a bound.
-    """  # noqa: D205
-    total = problem.total_load
-    if not total or not problem.classes:
+    """Return the least utilisation at which all load stands somewhere, in whole grains.
+
+    At utilisation u a TaskManager carries at most ``grain * floor(u * cpu / grain)``.
+    """
+    if not problem.total_load or not problem.classes:
         return Bound(Fraction(0), "rounded-area")
-    grain = reduce(math.gcd, (slot.load for slot in problem.types), 0) or 1
-    steps = total // grain
+    value = next_level(problem, Fraction(problem.total_load, problem.total_cpu))
+    while carried(problem, value) < problem.total_load:
+        value = next_level(problem, value, above=True)
+    return Bound(value, "rounded-area")
 
-    def carried(u: Fraction) -> int:
-        return sum(len(c.members) * (u.numerator * c.cpu // (u.denominator * grain)) for c in problem.classes)
 
-    # the answer is k * grain / cpu for some class and whole k; walk up from the area bound
-    area = Fraction(total, problem.total_cpu)
-    candidates = [-(-(area.numerator * c.cpu) // (area.denominator * grain)) for c in problem.classes]
-    while True:
-        index = min(
-            range(len(candidates)),
-            key=lambda i: Fraction(candidates[i] * grain, problem.classes[i].cpu),
-        )
-        value = Fraction(candidates[index] * grain, problem.classes[index].cpu)
-        if carried(value) >= steps:
-            return Bound(value, "rounded-area")
-        candidates[index] += 1
+def carried(problem: Problem, utilisation: Fraction) -> int:
+    """Return what all TaskManagers carry at most at a utilisation, in whole grains."""
+    grain = load_grain(problem)
+    return sum(
+        len(entry.members) * (utilisation.numerator * entry.cpu // (utilisation.denominator * grain)) * grain
+        for entry in problem.classes
+    )
+
+
+def load_grain(problem: Problem) -> int:
+    """Return what all loads are multiples of."""
+    return reduce(math.gcd, (slot.load for slot in problem.types), 0) or 1
+
+
+def next_level(problem: Problem, utilisation: Fraction, *, above: bool = False, steps: int = 1) -> Fraction:
+    """Return the least utilisation that a TaskManager can have with whole grains: at least the one given.
+
+    With ``above`` it is more than that, the ``steps``-th one on the TaskManagers with the finest steps.
+    """
+    grain = load_grain(problem)
+    values = []
+    for entry in problem.classes:
+        whole, rest = divmod(utilisation.numerator * entry.cpu, utilisation.denominator * grain)
+        if above:
+            whole += steps
+        elif rest:
+            whole += 1
+        values.append(Fraction(whole * grain, entry.cpu))
+    return min(values)

@@ -1,30 +1,28 @@
-"""CP-SAT over integer counts: closes what the search leaves open and proves what it can."""
+"""CP-SAT over integer counts: exact on small problems, and on a few TaskManagers of a big one."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
 from ortools.sat.python import cp_model
 
+from planner.place.columns import add_knapsack, new_solver, run
+from planner.place.costs import Overflow
 from planner.place.problem import Problem, Solution
+from planner.place.state import State
+from planner.place.stop import Clock
 
 INT_LIMIT = 2**52
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When to stop, and how to be reproducible. Time in seconds."""
-
-    seconds: float
-    seed: int
-    workers: int
+SOLVED = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What CP-SAT found: a solution if any, a bound if any, and whether it is a proof."""
+    """What CP-SAT found: a solution if any, a bound if any, and whether there is provably none."""
 
     solution: Solution | None
     bound: Fraction | None
@@ -32,35 +30,19 @@ class Outcome:
 
 
 class _Model:
-    """The counts as variables with every resource as a hard constraint."""
+    """The counts on every TaskManager as variables, with every resource as a hard constraint."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.model = cp_model.CpModel()
-        self.counts: dict[int, list[cp_model.IntVar]] = {}
-        for host in problem.usable:
-            entry = problem.classes[problem.class_of[host]]
-            row = []
-            for index, slot in enumerate(problem.types):
-                fitting = [
-                    limit // need
-                    for need, limit in zip(slot.demand, entry.limits, strict=True)
-                    if need and limit is not None
-                ]
-                row.append(self.model.new_int_var(0, min([slot.count, *fitting]), f"x{host}_{index}"))
-            self.counts[host] = row
-            for r, limit in enumerate(entry.limits):
-                needs = [slot.demand[r] for slot in problem.types]
-                if limit is None or not any(needs):
-                    continue
-                common = math.gcd(*needs)
-                self.model.add(
-                    sum(x * (n // common) for x, n in zip(row, needs, strict=True) if n) <= limit // common
-                )
+        self.counts = {
+            host: add_knapsack(self.model, problem, problem.classes[problem.class_of[host]], None)
+            for host in problem.usable
+        }
         for index, slot in enumerate(problem.types):
             self.model.add(sum(row[index] for row in self.counts.values()) == slot.count)
 
-    def load(self, host: int) -> cp_model.LinearExpr | int:
+    def load(self, host: int) -> cp_model.LinearExprT:
         """Return the load of a TaskManager as an expression."""
         return sum(x * slot.load for x, slot in zip(self.counts[host], self.problem.types, strict=True))
 
@@ -69,13 +51,10 @@ class _Model:
             for x, count in zip(row, solution.counts[host], strict=True):
                 self.model.add_hint(x, count)
 
-    def solve(self, limits: Limits) -> tuple[cp_model.CpSolverStatus, cp_model.CpSolver]:
-        solver = cp_model.CpSolver()
-        solver.parameters.max_time_in_seconds = max(limits.seconds, 0.01)
-        solver.parameters.max_deterministic_time = max(limits.seconds, 0.01)
-        solver.parameters.random_seed = limits.seed
-        solver.parameters.num_workers = limits.workers
-        return solver.solve(self.model), solver
+    def solve(self, clock: Clock, seconds: float) -> tuple[cp_model.CpSolverStatus, cp_model.CpSolver]:
+        solver = new_solver(clock, seconds, clock.stop.seed)
+        status = run(solver, self.model, clock)
+        return status, solver
 
     def extract(self, solver: cp_model.CpSolver) -> Solution:
         return Solution({host: tuple(solver.value(x) for x in row) for host, row in self.counts.items()})
@@ -93,28 +72,30 @@ def _rounding(problem: Problem, scale: int) -> int:
     return 0 if scale % math.lcm(*(entry.cpu for entry in problem.classes)) == 0 else 1
 
 
-def minimise_maximum(problem: Problem, hint: Solution | None, bound: Fraction, limits: Limits) -> Outcome:
+def minimise_maximum(
+    problem: Problem, hint: Solution | None, bound: Fraction, clock: Clock, seconds: float
+) -> Outcome:
     """Minimise the highest utilisation, given a lower bound that is proven already."""
     scale = _scale(problem)
     build = _Model(problem)
     low = bound.numerator * scale // bound.denominator
-    high = 2 * scale + low
+    high = max(INT_LIMIT // max(entry.cpu for entry in problem.classes), low)
     if hint is not None:
         best = hint.max_utilisation(problem)
         high = -(-best.numerator * scale // best.denominator)
         build.hint(hint)
     top = build.model.new_int_var(low, max(high, low), "top")
     for host in problem.usable:
-        cpu = problem.classes[problem.class_of[host]].cpu
+        cpu = problem.cpu(host)
         common = math.gcd(scale, cpu)
         build.model.add(build.load(host) * (scale // common) <= top * (cpu // common))
     if hint is not None:
         build.model.add_hint(top, high)
     build.model.minimize(top)
-    status, solver = build.solve(limits)
+    status, solver = build.solve(clock, seconds)
     if status == cp_model.INFEASIBLE:
         return Outcome(None, None, infeasible=hint is None)
-    if status == cp_model.UNKNOWN:
+    if status not in SOLVED:
         return Outcome(None, None)
     proven = Fraction(
         max(math.ceil(solver.best_objective_bound - 1e-6) - _rounding(problem, scale), 0), scale
@@ -122,7 +103,9 @@ def minimise_maximum(problem: Problem, hint: Solution | None, bound: Fraction, l
     return Outcome(build.extract(solver), max(proven, bound))
 
 
-def maximise_minimum(problem: Problem, hint: Solution, ceiling: Fraction, limits: Limits) -> Outcome:
+def maximise_minimum(
+    problem: Problem, hint: Solution, ceiling: Fraction, clock: Clock, seconds: float
+) -> Outcome:
     """Raise the lowest utilisation while the highest stays at most ``ceiling``.
 
     The outcome's bound is an upper bound of the lowest utilisation.
@@ -135,14 +118,14 @@ def maximise_minimum(problem: Problem, hint: Solution, ceiling: Fraction, limits
     start = lowest.numerator * scale // lowest.denominator
     bottom = build.model.new_int_var(start, mean.numerator * scale // mean.denominator, "bottom")
     for host in problem.usable:
-        cpu = problem.classes[problem.class_of[host]].cpu
+        cpu = problem.cpu(host)
         build.model.add(build.load(host) <= ceiling.numerator * cpu // ceiling.denominator)
         common = math.gcd(scale, cpu)
         build.model.add(build.load(host) * (scale // common) >= bottom * (cpu // common))
     build.model.add_hint(bottom, start)
     build.model.maximize(bottom)
-    status, solver = build.solve(limits)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+    status, solver = build.solve(clock, seconds)
+    if status not in SOLVED:
         return Outcome(None, None)
     return Outcome(
         build.extract(solver),
@@ -150,10 +133,45 @@ def maximise_minimum(problem: Problem, hint: Solution, ceiling: Fraction, limits
     )
 
 
-def feasible(problem: Problem, limits: Limits) -> bool | None:
-    """Tell whether any placement exists: None when the time was too short to know."""
+def any_placement(problem: Problem, clock: Clock, seconds: float) -> Outcome:
+    """Return any placement, or that there is none, or neither when time was too short."""
     build = _Model(problem)
-    status, _ = build.solve(limits)
-    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return True
-    return False if status == cp_model.INFEASIBLE else None
+    status, solver = build.solve(clock, seconds)
+    if status in SOLVED:
+        return Outcome(build.extract(solver), None)
+    return Outcome(None, None, infeasible=status == cp_model.INFEASIBLE)
+
+
+def rearrange(state: State, overflow: Overflow, rows: Sequence[int], clock: Clock, seconds: float) -> bool:
+    """Rearrange what stands on ``rows`` so that least overflows; tell whether that became less.
+
+    The TaskManagers have to keep to their limits before; they do after.
+    """
+    problem, model = state.problem, cp_model.CpModel()
+    counts: list[list[cp_model.IntVar]] = []
+    over: list[cp_model.IntVar] = []
+    present = np.flatnonzero(state.counts[rows].sum(axis=0))
+    for row in rows:
+        entry = problem.classes[problem.class_of[state.hosts[row]]]
+        mine = add_knapsack(model, problem, entry, None)
+        for t, x in enumerate(mine):
+            model.add_hint(x, int(state.counts[row, t]))
+        load = sum(mine[t] * problem.types[t].load for t in present)
+        excess = model.new_int_var(0, problem.total_load + int(overflow.floor[row]), "")
+        model.add(load - excess <= int(overflow.cap[row]))
+        model.add(load + excess >= int(overflow.floor[row]))
+        counts.append(mine)
+        over.append(excess)
+    for t in range(state.types):
+        model.add(sum(mine[t] for mine in counts) == int(state.counts[rows, t].sum()))
+    model.minimize(sum(over))
+    solver = new_solver(clock, seconds, clock.stop.seed)
+    status = run(solver, model, clock)
+    before = overflow.band(np.array(rows), state.load[list(rows)]).sum()
+    if status not in SOLVED or solver.objective_value >= before:
+        return False
+    for row, mine in zip(rows, counts, strict=True):
+        for t, x in enumerate(mine):
+            if by := solver.value(x) - int(state.counts[row, t]):
+                state.change(row, t, by)
+    return True

@@ -1,58 +1,126 @@
-"""Why nothing fits, and the smallest change that would make it fit."""
+"""Why nothing fits: the demands that conflict, and the smallest changes that would make everything fit."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from planner.place.bounds import fits_alone
 from planner.place.capacity import Host
-from planner.place.problem import Problem, SlotType, TaskManagerClass
-from planner.units import CORE, format_cpu, rounded_size
+from planner.place.problem import PARTS, Problem, SlotType, TaskManagerClass
+from planner.place.stop import Clock
+from planner.units import CORE, cpu_number, format_cpu, rounded_size
 
-MORE = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024)
-PROOF_SECONDS = 2.0
+MOST_ADDED = 4096
+LOWERABLE = ("cpu", *PARTS)
+CHECK_SECONDS = 1.0
+REFINEMENTS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Which resource is short, for which groups, on which TaskManagers, and what would help."""
+    """Groups that cannot be placed together, the resource that is short for them, and on which TaskManagers."""
 
     resource: str
     groups: tuple[str, ...]
     task_managers: tuple[str, ...]
     message: str
-    change: str
 
 
-def explain(problem: Problem, *, quick: bool, seconds: float = 5.0) -> Conflict | None:
-    """Return why ``problem`` has no solution: by counting alone with ``quick``, else also by trying.
+@dataclass(frozen=True, slots=True)
+class MoreTaskManagers:
+    """As many TaskManagers of a class more make everything fit."""
 
-    Without ``quick`` the caller has a proof already that there is none.
+    class_name: str
+    count: int
+
+    def __str__(self) -> str:
+        number = "one more TaskManager" if self.count == 1 else f"{self.count} more TaskManagers"
+        return f"{number} like {self.class_name!r} would make it fit"
+
+    def data(self) -> dict[str, object]:
+        """Return it as plain data."""
+        return {"addTaskManagers": {"like": self.class_name, "count": self.count}}
+
+
+@dataclass(frozen=True, slots=True)
+class LessForGroup:
+    """A slot of a group that takes no more than ``amount`` of a resource makes everything fit."""
+
+    group: str
+    resource: str
+    amount: int
+
+    def __str__(self) -> str:
+        amount = spell(self.resource, self.amount)
+        return f"{self.resource} of group {self.group!r} down to {amount} a slot would make it fit"
+
+    def data(self) -> dict[str, object]:
+        """Return it as plain data: CPU in cores, memory in bytes."""
+        amount = cpu_number(self.amount) if self.resource == "cpu" else self.amount
+        return {"lower": {"group": self.group, "resource": self.resource, "to": amount}}
+
+
+Change = MoreTaskManagers | LessForGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Conflicts, without whose groups all others fit, and single changes each of which is enough.
+
+    ``complete`` tells whether it was verified that the other groups fit.
     """
+
+    conflicts: tuple[Conflict, ...]
+    changes: tuple[Change, ...]
+    complete: bool
+
+
+def explain(problem: Problem, clock: Clock) -> Explanation:
+    """Return why ``problem``, which is proven to be infeasible, has no placement."""
+    if not problem.usable:
+        nobody = Conflict("slots", groups(problem), (), "there is no TaskManager to place slots on")
+        return Explanation((nobody,), (), complete=True)
+    conflicts: list[Conflict] = []
+    rest, complete = problem, False
+    while rest.types:
+        found = count(rest)
+        if found is None:
+            possible = _possible(rest, clock)
+            if possible is not False:
+                complete = possible is True
+                break
+            found = _combination(rest, clock)
+        conflicts.append(found)
+        rest = without(rest, found.groups)
+    else:
+        complete = True
+    return Explanation(tuple(conflicts), tuple(_changes(problem, conflicts, clock)), complete)
+
+
+def count(problem: Problem) -> Conflict | None:
+    """Return the smallest conflict that counting alone finds, if there is one."""
     if not problem.types:
         return None
     if not problem.usable:
-        return Conflict(
-            "slots",
-            _groups(problem),
-            (),
-            "there is no TaskManager to place slots on",
-            "add TaskManagers or lower reserve",
-        )
-    end = time.monotonic() + seconds
-    found = _too_big(problem) or _too_much(problem, end)
-    if found is not None or quick:
-        return found
-    return Conflict(
-        "combination", _groups(problem), _names(problem),
-        "every resource is enough in total, but slots and TaskManagers do not divide so that all of them fit",
-        _more_task_managers(problem, end) or "add TaskManagers, or lower what a slot needs",
-    )  # fmt: skip
+        return Conflict("slots", groups(problem), (), "there is no TaskManager to place slots on")
+    single = _too_big(problem) or _too_many_of_a_kind(problem)
+    if single is not None:
+        return single
+    return min(_too_much(problem), key=lambda conflict: len(conflict.groups), default=None)
 
 
-def _groups(problem: Problem) -> tuple[str, ...]:
+def spell(resource: str, amount: int) -> str:
+    """Spell an amount of a resource of a problem in its unit."""
+    if resource == "cpu":
+        return f"{format_cpu(amount)} cores"
+    if resource in ("memory", *PARTS):
+        return rounded_size(amount)
+    return str(amount) if resource == "slots" else f"{amount / CORE:g}"
+
+
+def groups(problem: Problem) -> tuple[str, ...]:
+    """Return the groups of a problem in order."""
     return tuple(dict.fromkeys(slot.group for slot in problem.types))
 
 
@@ -60,116 +128,186 @@ def _names(problem: Problem) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry.name for entry in problem.classes))
 
 
-def spell(resource: str, amount: int) -> str:
-    """Spell an amount of a resource of a problem in its unit."""
-    if resource == "cpu":
-        return f"{format_cpu(amount)} cores"
-    if resource in ("memory", "heap", "offHeap", "managed", "network"):
-        return rounded_size(amount)
-    return str(amount) if resource == "slots" else f"{amount / CORE:g}"
-
-
 def _too_big(problem: Problem) -> Conflict | None:
     """Find a slot that no TaskManager can hold even when empty."""
     for slot in problem.types:
         if any(fits_alone(slot, entry) for entry in problem.classes):
             continue
-        short, entry = min(
-            ((_shortage(slot, entry), entry) for entry in problem.classes),
-            key=lambda found: found[0][0],
+        (_, index), entry = min(
+            ((_shortage(slot, entry), entry) for entry in problem.classes), key=lambda found: found[0][0]
         )
-        _, index = short
         name, need, limit = problem.resources[index], slot.demand[index], entry.limits[index] or 0
         return Conflict(
-            name, (slot.group,), _names(problem),
-            f"one slot of group {slot.group!r} needs {spell(name, need)} of {name}, more than any TaskManager has;"
-            f" the closest class, {entry.name!r}, has {spell(name, limit)}",
-            f"lower {name} of group {slot.group!r} to {spell(name, limit)}, or add a TaskManager with {spell(name, need)}",
-        )  # fmt: skip
+            name,
+            (slot.group,),
+            _names(problem),
+            f"one slot of group {slot.group!r} needs {spell(name, need)} of {name}, more than any"
+            f" TaskManager has; the closest class, {entry.name!r}, has {spell(name, limit)}",
+        )
     return None
 
 
 def _shortage(slot: SlotType, entry: TaskManagerClass) -> tuple[float, int]:
     """Return how far the worst resource is over its limit, and which one that is."""
-    over = [
+    return max(
         (need / limit if limit else float("inf"), index)
         for index, (need, limit) in enumerate(zip(slot.demand, entry.limits, strict=True))
         if limit is not None and need > limit
-    ]
-    return max(over)
+    )
 
 
-def _too_much(problem: Problem, end: float) -> Conflict | None:
-    """Find a resource that is short in total, or for the slots that only some TaskManagers can hold."""
+def _too_much(problem: Problem) -> Iterator[Conflict]:
+    """Find resources that are short in total, each with the fewest groups that need more than there is."""
     for index, name in enumerate(problem.resources):
-        total = sum(slot.demand[index] * slot.count for slot in problem.types)
         limits = [entry.limits[index] for entry in problem.classes]
         if any(limit is None for limit in limits):
             continue
-        offered = sum((entry.limits[index] or 0) * len(entry.members) for entry in problem.classes)
-        if total > offered:
-            groups = tuple(dict.fromkeys(slot.group for slot in problem.types if slot.demand[index]))
-            return Conflict(
-                name, groups, _names(problem),
-                f"all slots together need {spell(name, total)} of {name}, the TaskManagers have {spell(name, offered)}",
-                _more_task_managers(problem, end) or f"offer {spell(name, total - offered)} more of {name}, or lower what the groups take",
-            )  # fmt: skip
-    return _too_many_of_a_kind(problem, end)
+        offered = sum(
+            (limit or 0) * len(entry.members) for limit, entry in zip(limits, problem.classes, strict=True)
+        )
+        needs: dict[str, int] = {}
+        for slot in problem.types:
+            needs[slot.group] = needs.get(slot.group, 0) + slot.demand[index] * slot.count
+        if sum(needs.values()) <= offered:
+            continue
+        chosen: list[str] = []
+        total = 0
+        for group in sorted(needs, key=lambda group: -needs[group]):
+            chosen.append(group)
+            total += needs[group]
+            if total > offered:
+                break
+        whose = "all slots together need" if len(chosen) == len(needs) else "their slots together need"
+        yield Conflict(
+            name,
+            tuple(chosen),
+            _names(problem),
+            f"{whose} {spell(name, total)} of {name}, the TaskManagers have {spell(name, offered)}",
+        )
 
 
-def _too_many_of_a_kind(problem: Problem, end: float) -> Conflict | None:
+def _too_many_of_a_kind(problem: Problem) -> Conflict | None:
     for slot in problem.types:
         room = sum(_copies(slot, entry) * len(entry.members) for entry in problem.classes)
         if room < slot.count:
             entry = max(problem.classes, key=lambda entry: _copies(slot, entry))
-            copies = [
+            scarce = min(
                 (limit // need, index)
                 for index, (need, limit) in enumerate(zip(slot.demand, entry.limits, strict=True))
                 if need and limit is not None
-            ]
-            name = problem.resources[min(copies)[1]]
+            )
+            name = problem.resources[scarce[1]]
             return Conflict(
-                name, (slot.group,), _names(problem),
-                f"group {slot.group!r} has {slot.count} slots, and even empty TaskManagers hold only {room} of them, for lack of {name}",
-                _more_task_managers(problem, end) or f"lower {name} of group {slot.group!r}",
-            )  # fmt: skip
+                name,
+                (slot.group,),
+                _names(problem),
+                f"group {slot.group!r} has {slot.count} slots, and even empty TaskManagers hold only"
+                f" {room} of them, for lack of {name}",
+            )
     return None
 
 
 def _copies(slot: SlotType, entry: TaskManagerClass) -> int:
     return min(
-        limit // need
-        for need, limit in zip(slot.demand, entry.limits, strict=True)
-        if need and limit is not None
+        (
+            limit // need
+            for need, limit in zip(slot.demand, entry.limits, strict=True)
+            if need and limit is not None
+        ),
+        default=slot.count,
     )
 
 
-def _more_task_managers(problem: Problem, end: float) -> str | None:
-    """Return the smallest number of additional TaskManagers of one class with which everything fits."""
-    answers: list[tuple[int, str]] = []
-    for index, entry in enumerate(problem.classes):
-        for count in MORE:
-            if (answers and count >= min(answers)[0]) or time.monotonic() > end:
-                break
-            if _solvable(_enlarged(problem, index, count), end):
-                answers.append((_fewest(problem, index, count, end), entry.name))
-                break
-    if not answers:
+def _combination(problem: Problem, clock: Clock) -> Conflict:
+    """Take group after group away while the others still do not fit: none of those left can go."""
+    left = problem
+    for group in groups(problem):
+        fewer = without(left, (group,))
+        if fewer.types and (count(fewer) is not None or _possible(fewer, clock) is False):
+            left = fewer
+    found = count(left)
+    if found is not None and set(found.groups) == set(groups(left)):
+        return found
+    return Conflict(
+        _scarcest(left),
+        groups(left),
+        _names(left),
+        "every resource is enough in total, but slots and TaskManagers do not divide so that all of them fit",
+    )
+
+
+def _scarcest(problem: Problem) -> str:
+    """Return the resource of which most is used in total."""
+    shares = []
+    for index, name in enumerate(problem.resources):
+        limits = [entry.limits[index] for entry in problem.classes]
+        if all(limits):
+            offered = sum(
+                (limit or 0) * len(e.members) for limit, e in zip(limits, problem.classes, strict=True)
+            )
+            shares.append((sum(s.demand[index] * s.count for s in problem.types) / offered, name))
+    return max(shares, default=(0.0, "slots"))[1]
+
+
+def without(problem: Problem, groups: Iterable[str]) -> Problem:
+    """Return the problem without the slots of ``groups``."""
+    gone = set(groups)
+    kept = [t for t, slot in enumerate(problem.types) if slot.group not in gone]
+    number = {t: new for new, t in enumerate(kept)}
+    rivals = tuple((number[a], number[b]) for a, b in problem.rivals if a in number and b in number)
+    return replace(problem, types=tuple(problem.types[t] for t in kept), rivals=rivals)
+
+
+def _possible(problem: Problem, clock: Clock) -> bool | None:
+    """Tell whether there is a placement: None where that was not found out in the time."""
+    if count(problem) is not None:
+        return False
+    if clock.expired():
         return None
-    count, name = min(answers)
-    return f"{'one more TaskManager' if count == 1 else f'{count} more TaskManagers'} like {name!r} would make it fit"
+    from planner.place.room import find_room
+
+    room = find_room(problem, clock.part(CHECK_SECONDS))
+    return True if room.state is not None else False if room.impossible else None
 
 
-def _fewest(problem: Problem, index: int, count: int, end: float) -> int:
-    """Return the fewest additional TaskManagers with which a placement is found, by bisection up to ``count``."""
-    too_few = max((fewer for fewer in MORE if fewer < count), default=0)
-    while count - too_few > 1 and time.monotonic() < end:
-        middle = (count + too_few) // 2
-        if _solvable(_enlarged(problem, index, middle), end):
-            count = middle
+def _changes(problem: Problem, conflicts: Sequence[Conflict], clock: Clock) -> Iterator[Change]:
+    """Yield the fewest TaskManagers to add, of one class, and single groups to make smaller."""
+    added = [
+        MoreTaskManagers(problem.classes[index].name, fewest)
+        for index in range(len(problem.classes))
+        if (fewest := _fewest_added(problem, index, clock)) is not None
+    ]
+    if added:
+        yield min(added, key=lambda change: change.count)
+
+    if len(conflicts) != 1:
+        return
+    for group in conflicts[0].groups:
+        for resource in LOWERABLE:
+            if conflicts[0].resource in (resource, "memory") or len(conflicts[0].groups) > 1:
+                change = _lowered_enough(problem, group, resource, clock)
+                if change is not None:
+                    yield change
+                    break
+
+
+def _fewest_added(problem: Problem, index: int, clock: Clock) -> int | None:
+    """Return the fewest TaskManagers of a class with which a placement is found: doubled, then bisected."""
+    high = 1
+    while high <= MOST_ADDED and not clock.expired():
+        if _possible(_enlarged(problem, index, high), clock):
+            break
+        high *= 2
+    else:
+        return None
+    low = high // 2
+    while high - low > 1 and not clock.expired():
+        middle = (high + low) // 2
+        if _possible(_enlarged(problem, index, middle), clock):
+            high = middle
         else:
-            too_few = middle
-    return count
+            low = middle
+    return high
 
 
 def _enlarged(problem: Problem, index: int, count: int) -> Problem:
@@ -182,26 +320,33 @@ def _enlarged(problem: Problem, index: int, count: int) -> Problem:
     return replace(problem, classes=classes, hosts=(*problem.hosts, *added))
 
 
-def _solvable(problem: Problem, end: float) -> bool:
-    """Tell whether a placement is found quickly; no answer counts as no."""
-    if _total_short(problem):
-        return False
-    from planner.place.search import construct
+def _lowered_enough(problem: Problem, group: str, resource: str, clock: Clock) -> LessForGroup | None:
+    """Return the most of a resource that a slot of a group may take so that a placement is found."""
+    index = problem.resources.index(resource)
+    now = max((slot.demand[index] for slot in problem.types if slot.group == group), default=0)
+    if not now or not _possible(_lowered(problem, group, index, 0), clock):
+        return None
+    low, high = 0, now
+    for _ in range(REFINEMENTS):
+        middle = (low + high) // 2
+        if clock.expired() or high - low <= max(now // 1000, 1):
+            break
+        if _possible(_lowered(problem, group, index, middle), clock):
+            low = middle
+        else:
+            high = middle
+    return LessForGroup(group, resource, low) if low else None
 
-    if construct(problem) is not None:
-        return True
-    from planner.place import exact
 
-    return (
-        exact.feasible(problem, exact.Limits(max(0.1, min(PROOF_SECONDS, end - time.monotonic())), 1, 1))
-        is True
-    )
-
-
-def _total_short(problem: Problem) -> bool:
-    return any(
-        sum(slot.demand[index] * slot.count for slot in problem.types)
-        > sum((entry.limits[index] or 0) * len(entry.members) for entry in problem.classes)
-        for index in range(len(problem.resources))
-        if all(entry.limits[index] is not None for entry in problem.classes)
-    )
+def _lowered(problem: Problem, group: str, index: int, amount: int) -> Problem:
+    memory = problem.resources.index("memory")
+    types = []
+    for slot in problem.types:
+        if slot.group == group and slot.demand[index] > amount:
+            demand = list(slot.demand)
+            if problem.resources[index] in PARTS:
+                demand[memory] -= demand[index] - amount
+            demand[index] = amount
+            slot = replace(slot, demand=tuple(demand))
+        types.append(slot)
+    return replace(problem, types=tuple(types))

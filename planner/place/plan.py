@@ -11,8 +11,11 @@ from fractions import Fraction
 
 from planner.documents.base import API_VERSION, Metadata
 from planner.documents.placement import (
+    Decided,
     Imbalance,
     Inputs,
+    Move,
+    Moves,
     ObjectiveLevel,
     PlacedLoad,
     PlacedMemory,
@@ -25,9 +28,10 @@ from planner.documents.placement import (
 from planner.documents.profile import ResourceProfile
 from planner.graph.job import JobGraph
 from planner.place.capacity import Host, configured_memory
+from planner.place.moves import MoveList
 from planner.place.problem import Problem
+from planner.place.result import Result
 from planner.place.slots import JobSlot, SlotResources, slot_resources, subtask_names
-from planner.place.solve import Result
 from planner.place.stock import Prediction
 from planner.units import CORE, cpu_number
 
@@ -42,11 +46,11 @@ def rounded(value: Fraction | float) -> float:
 def plan(
     profile: ResourceProfile,
     job: JobGraph,
-    problem: Problem,
     slots: Sequence[JobSlot],
     result: Result,
     stock: Mapping[str, Prediction],
     inputs: Inputs,
+    moves: MoveList | None = None,
 ) -> Placement:
     """Return the placement that a solved ``result`` stands for.
 
@@ -56,7 +60,7 @@ def plan(
     """
     if result.solution is None:
         raise ValueError("there is no solution to write down")
-    resources = slot_resources(profile)
+    problem, resources = result.problem, slot_resources(profile)
     assigned = _assign(problem, slots, result.solution.counts)
     managers = [
         _task_manager(profile, job, host, assigned.get(index, []), resources, index in problem.spare)
@@ -70,9 +74,10 @@ def plan(
         kind="Placement",
         metadata=profile.metadata or Metadata(name="job"),
         inputs=inputs,
-        objective=_objective(problem, result),
+        objective=_objective(result, managers),
         imbalance=imbalance(utilisations),
         slot_load=_slot_load(problem, slots, assigned),
+        moves=_moves(moves) if moves else None,
         task_managers=managers,
         stock_flink={name: _stock(prediction) for name, prediction in stock.items()},  # type: ignore[misc]
     )
@@ -192,35 +197,50 @@ def imbalance(utilisations: Sequence[Fraction]) -> Imbalance:
     )
 
 
-def _objective(problem: Problem, result: Result) -> list[ObjectiveLevel]:
-    assert result.solution is not None
-    utilisations = result.solution.utilisations(problem)
-    highest = max(utilisations.values(), default=Fraction(0))
-    bound = min(result.bound.value, highest)
-    levels = [
-        ObjectiveLevel(
-            name="maxCpuUtilisation",
-            value=rounded(highest),
-            bound=rounded(bound),
-            bound_kind=result.bound.kind,
-            gap=rounded(highest / bound - 1) if bound else 0.0,
-            status="optimal" if highest <= bound else "feasible",
+def _objective(result: Result, managers: Sequence[PlacedTaskManager]) -> list[ObjectiveLevel]:
+    found = []
+    for level in result.levels:
+        bound = level.bound
+        found.append(
+            ObjectiveLevel(
+                name=level.name,
+                value=rounded(level.value),
+                bound=rounded(bound.value) if bound else None,
+                bound_kind=bound.kind if bound else None,
+                gap=rounded(level.value / bound.value - 1) if bound and bound.value else None,
+                status="optimal" if level.optimal else "feasible",
+                decided_by=_decided(result, managers) if level.name == "maxCpuUtilisation" else None,
+            )
         )
-    ]
-    spread = highest - min(utilisations.values(), default=Fraction(0))
-    mean = Fraction(problem.total_load, problem.total_cpu) if problem.total_cpu else Fraction(0)
-    ceiling = mean if result.lowest_bound is None else min(mean, result.lowest_bound)
-    least = max(highest - ceiling, Fraction(0))
-    levels.append(
-        ObjectiveLevel(
-            name="cpuUtilisationSpread",
-            value=rounded(spread),
-            bound=rounded(least),
-            bound_kind="cp-sat" if result.lowest_bound is not None and result.lowest_bound < mean else "mean",
-            status="optimal" if spread <= least else "feasible",
-        )
+    return found
+
+
+def _decided(result: Result, managers: Sequence[PlacedTaskManager]) -> Decided | None:
+    """Return the TaskManager with the highest CPU utilisation, and the group that loads it most."""
+    solution, problem = result.solution, result.problem
+    if solution is None or not problem.types:
+        return None
+    utilisation = solution.utilisations(problem)
+    host = max(utilisation, key=lambda index: utilisation[index])
+    loads: Counter[str] = Counter()
+    for slot, count in zip(problem.types, solution.counts[host], strict=True):
+        loads[slot.group] += slot.load * count
+    return Decided(task_manager=managers[host].id, group=max(loads, key=lambda group: loads[group]))
+
+
+def _moves(moves: MoveList) -> Moves:
+    return Moves(
+        slack=rounded(moves.slack),
+        moved=moves.moved,
+        weight=rounded(moves.weight),
+        lost=moves.lost,
+        added=moves.added,
+        removed=moves.removed,
+        steps=[
+            Move.model_construct(group=step.group, slots=step.slots, from_=step.source, to=step.target)
+            for step in moves.steps
+        ],
     )
-    return levels
 
 
 def _slot_load(

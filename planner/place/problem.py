@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 
+from planner.documents.job import GroupPlacement
 from planner.place.capacity import Host
 from planner.place.slots import JobSlot, SlotResources
 from planner.units import CORE
@@ -44,7 +46,9 @@ class Problem:
     """How many slots of each type go on each TaskManager so that the highest utilisation is least.
 
     ``hosts`` numbers all TaskManagers; those in ``spare`` stay empty. Loads and CPU capacities are in
-    units of ``grain`` CPU units, the greatest that divides all of them.
+    units of ``grain`` CPU units, the greatest that divides all of them. ``rivals`` are pairs of types
+    that may not share a TaskManager. ``flows`` are bytes a second from one group's slots to another's,
+    groups by their place in :attr:`groups`.
     """
 
     types: tuple[SlotType, ...]
@@ -53,6 +57,13 @@ class Problem:
     hosts: tuple[Host, ...]
     spare: tuple[int, ...]
     grain: int
+    rivals: tuple[tuple[int, int], ...] = ()
+    flows: tuple[tuple[int, int, int], ...] = ()
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The groups, in order."""
+        return tuple(dict.fromkeys(slot.group for slot in self.types))
 
     @cached_property
     def class_of(self) -> dict[int, int]:
@@ -68,6 +79,11 @@ class Problem:
     def total_load(self) -> int:
         """Load of all slots."""
         return sum(entry.load * entry.count for entry in self.types)
+
+    @cached_property
+    def total_slots(self) -> int:
+        """How many slots there are."""
+        return sum(entry.count for entry in self.types)
 
     @cached_property
     def total_cpu(self) -> int:
@@ -104,6 +120,8 @@ class Solution:
 
 
 PARTS = ("heap", "offHeap", "managed", "network")
+ZONE = "zone"
+"""The label of a TaskManager that names its zone."""
 
 
 def build_problem(
@@ -111,34 +129,157 @@ def build_problem(
     resources: Mapping[str, SlotResources],
     hosts: Sequence[Host],
     reserve: int = 0,
+    constraints: Mapping[str, GroupPlacement] | None = None,
+    zones: Mapping[str, Sequence[str]] | None = None,
+    flows: Mapping[tuple[str, str], int] | None = None,
 ) -> Problem:
     """Return the problem of placing ``slots`` on ``hosts``, keeping ``reserve`` TaskManagers empty.
 
-    The spare ones are the largest, so that each can take over from any other.
+    The spare ones are the largest, so that each can take over from any other. ``constraints`` are those
+    of groups; ``zones`` names for a group the zones each of which has to hold one of its slots (see
+    :func:`zone_choices`); ``flows`` are bytes a second between groups.
+
+    A limit of a group is one more resource: its slots need one of it, and TaskManagers have as many as
+    they may hold. At least k TaskManagers is the same for k of its slots, of which none has two.
     """
-    external = sorted({name for r in resources.values() for name, _ in r.external})
-    names = ("cpu", "memory", *PARTS, "slots", *external)
     by_size = sorted(range(len(hosts)), key=lambda i: (-hosts[i].capacity.cpu, -hosts[i].capacity.memory, -i))
     spare = tuple(sorted(by_size[: min(reserve, len(hosts))]))
+    used = [i for i in range(len(hosts)) if i not in set(spare)]
+    external = sorted({name for r in resources.values() for name, _ in r.external})
     counted = Counter((slot.group, slot.load) for slot in slots)
     groups = list(dict.fromkeys(slot.group for slot in slots))
     kinds = sorted(counted, key=lambda kind: (groups.index(kind[0]), -kind[1]))
-    used = [i for i in range(len(hosts)) if i not in set(spare)]
     figures = [load for _, load in kinds] + [hosts[i].capacity.cpu for i in used]
     grain = reduce(math.gcd, figures, 0) or 1
-    types = tuple(
-        SlotType(group, load // grain, _demand(resources[group], external), counted[group, load])
-        for group, load in kinds
-    )
+    rules = [
+        rule
+        for group in groups
+        if constraints and group in constraints
+        for rule in _rules(group, constraints[group], (zones or {}).get(group, ()))
+    ]
+    names = ("cpu", "memory", *PARTS, "slots", *external, *(rule.name for rule in rules))
+    types: list[SlotType] = []
+    special = {group: _special(group, rules) for group in groups}
+    for group, load in kinds:
+        left = counted[group, load]
+        demand = _demand(resources[group], external)
+        always = frozenset(rule.name for rule in rules if rule.group == group and not rule.copies)
+        wanted = [special[group].pop(0) for _ in range(min(left, len(special[group])))]
+        for needed, copies in [*Counter(wanted).items(), (frozenset[str](), left - len(wanted))]:
+            if copies:
+                own = tuple(int(rule.name in needed | always) for rule in rules)
+                types.append(SlotType(group, load // grain, (*demand, *own), copies))
     members: dict[tuple[str, int, tuple[int | None, ...]], list[int]] = {}
     for i in used:
         host = hosts[i]
-        key = (host.class_name or host.id, host.capacity.cpu // grain, _limits(host, external))
-        members.setdefault(key, []).append(i)
+        limits = (*_limits(host, external), *(rule.limit(host) for rule in rules))
+        members.setdefault((host.class_name or host.id, host.capacity.cpu // grain, limits), []).append(i)
     classes = tuple(
         TaskManagerClass(name, cpu, limits, tuple(found)) for (name, cpu, limits), found in members.items()
     )
-    return Problem(types, classes, names, tuple(hosts), spare, grain)
+    numbers = {group: index for index, group in enumerate(groups)}
+    return Problem(
+        tuple(types),
+        classes,
+        names,
+        tuple(hosts),
+        spare,
+        grain,
+        _rivals(types, constraints or {}),
+        tuple(
+            (numbers[source], numbers[target], rate)
+            for (source, target), rate in (flows or {}).items()
+            if rate and source in numbers and target in numbers
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A limit of a group as a resource; ``copies`` are as many of its slots as it is for, 0 for all."""
+
+    name: str
+    group: str
+    limit: Callable[[Host], int | None]
+    copies: int = 0
+    zone: bool = False
+
+
+def _special(group: str, rules: Sequence[_Rule]) -> list[frozenset[str]]:
+    """Return the slots of ``group`` that are set aside, each as the rules that it is for.
+
+    One slot may stand for a zone and for one of the TaskManagers: those in different zones differ.
+    """
+    zones = [rule.name for rule in rules if rule.group == group and rule.zone]
+    spread = next((rule for rule in rules if rule.group == group and rule.copies and not rule.zone), None)
+    count = max(len(zones), spread.copies if spread else 0)
+    return [
+        frozenset(zones[n : n + 1])
+        | (frozenset({spread.name}) if spread and n < spread.copies else frozenset())
+        for n in range(count)
+    ]
+
+
+def _rules(group: str, wanted: GroupPlacement, zones: Sequence[str]) -> Iterator[_Rule]:
+    def named(host: Host, names: Sequence[str]) -> bool:
+        return host.id in names or host.class_name in names
+
+    if wanted.pinned or wanted.forbidden:
+
+        def where(host: Host) -> int | None:
+            allowed = not wanted.pinned or named(host, wanted.pinned)
+            return UNLIMITED if allowed and not named(host, wanted.forbidden) else 0
+
+        yield _Rule(f"placement of {group}", group, where)
+    if wanted.max_per_task_manager is not None:
+        most = wanted.max_per_task_manager
+        yield _Rule(f"slots of {group} per TaskManager", group, lambda _: most)
+    if wanted.min_task_managers is not None:
+        yield _Rule(f"TaskManagers of {group}", group, lambda _: 1, wanted.min_task_managers)
+    for zone in zones:
+        yield _Rule(f"{group} in zone {zone}", group, partial(_in_zone, zone), 1, zone=True)
+
+
+def _in_zone(zone: str, host: Host) -> int | None:
+    return UNLIMITED if dict(host.labels).get(ZONE) == zone else 0
+
+
+def _rivals(
+    types: Sequence[SlotType], constraints: Mapping[str, GroupPlacement]
+) -> tuple[tuple[int, int], ...]:
+    apart = {
+        frozenset((group, other))
+        for group, wanted in constraints.items()
+        for other in wanted.anti_affinity
+        if other != group
+    }
+    return tuple(
+        (a, b)
+        for a, b in itertools.combinations(range(len(types)), 2)
+        if frozenset((types[a].group, types[b].group)) in apart
+    )
+
+
+def zone_choices(
+    constraints: Mapping[str, GroupPlacement], hosts: Sequence[Host], most: int = 32
+) -> list[dict[str, tuple[str, ...]]]:
+    """Return the ways to pick the zones that groups have to stand in, those with most CPU first.
+
+    A group that has to stand in more zones than there are gets a zone that no TaskManager is in.
+    """
+    cpu: Counter[str] = Counter()
+    for host in hosts:
+        if zone := dict(host.labels).get(ZONE):
+            cpu[zone] += host.capacity.cpu
+    zones = [zone for zone, _ in cpu.most_common()]
+    wanting = {group: c.min_zones for group, c in constraints.items() if c.min_zones}
+    ways = [
+        list(itertools.islice(itertools.combinations(zones, count), most))
+        or [(*zones, *(f"(missing {n})" for n in range(count - len(zones))))]
+        for count in wanting.values()
+    ]
+    picks = itertools.islice(itertools.product(*ways), most)
+    return [dict(zip(wanting, pick, strict=True)) for pick in picks]
 
 
 def _demand(slot: SlotResources, external: Sequence[str]) -> tuple[int, ...]:

@@ -6,12 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
 from planner.documents.profile import Node, ResourceProfile
 from planner.graph.job import JobGraph
 from planner.graph.regions import Subtask
 from planner.graph.restore import operator_id
 from planner.graph.sharing import local_input_preferred
+from planner.units import GIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +101,16 @@ def subtask_names(profile: ResourceProfile, job: JobGraph, slot: JobSlot) -> lis
     """Return the subtasks of a slot as ``operator/number``, for every operator of every chain in it."""
     by_id = {node.id: node for node in profile.nodes}
     return [f"{operator_id(by_id[n])}/{i}" for vertex, i in slot.subtasks for n in job.vertices[vertex].nodes]
+
+
+def move_weights(profile: ResourceProfile, job: JobGraph) -> dict[str, Fraction]:
+    """Return what the move of a slot of each group weighs: one, and one for each GiB of its state."""
+    by_id = {node.id: node for node in profile.nodes}
+    weights: dict[str, Fraction] = {}
+    for vertex in job.vertices:
+        weight = weights.setdefault(vertex.group, Fraction(1))
+        for node in (by_id[n] for n in vertex.nodes):
+            if node.planner and node.planner.state and node.planner.state.size:
+                weight += Fraction(node.planner.state.size, GIB * vertex.parallelism)
+        weights[vertex.group] = weight
+    return weights

@@ -1,104 +1,273 @@
-"""Problem to result: bounds, construction, improvement, proof, in that order."""
+"""Problem to result: bounds, construction, exchange, patterns, CP-SAT, and the proof."""
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
-from planner.place.bounds import Bound, lower_bound
+import numpy as np
+
+from planner.place import exact, patterns
+from planner.place.bounds import Bound, lower_bound, next_level
+from planner.place.columns import Pool, every_content
+from planner.place.construct import construct
+from planner.place.costs import Overflow
+from planner.place.exchange import exchange
+from planner.place.levels import LEVELS, keep_maximum, level_clock
+from planner.place.objective import BALANCE, Objective, is_packing
+from planner.place.pack import pack
 from planner.place.problem import Problem, Solution
+from planner.place.relaxation import class_bound
+from planner.place.result import Level, Progress, Result, Status, Step
+from planner.place.room import EXACT_VARIABLES, find_room
+from planner.place.state import NO_LIMIT, Floats, State
+from planner.place.stop import Clock
 
-SPREAD_VARIABLES = 4000
-SPREAD_SECONDS = 0.5
-ROUNDS = 20_000
-Progress = Callable[[str, Fraction | None, Fraction], None]
-"""Called with what is done, the best value so far and the bound."""
-
-
-class Status(StrEnum):
-    """What is known of a result."""
-
-    OPTIMAL = "optimal"
-    FEASIBLE = "feasible"
-    INFEASIBLE = "infeasible"
-    UNKNOWN = "unknown"
+FIRST_WORK, WORK_PER_HOST = 0.4, 0.002
+ROUND_WORK = 1.0
+NEIGHBOURS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """When to stop and how to be reproducible: seconds, random seed, solver threads."""
+def solve(
+    problem: Problem,
+    clock: Clock,
+    progress: Progress = lambda *_: None,
+    objective: Sequence[Objective] = BALANCE,
+) -> Result:
+    """Place the slots of ``problem`` so that each level of ``objective`` is least, in their order."""
+    first: list[Level] = []
+    if is_packing(objective) and problem.usable:
+        progress("packing", None, Fraction(0))
+        packed = pack(problem, clock.part(clock.left() / 2))
+        if packed is not None:
+            problem, level = packed
+            first.append(level)
+    search = Search(problem, clock, progress)
+    result = search.run()
+    if result.solution is None:
+        return result
+    highest = result.levels[0]
+    state = State.of(problem, result.solution)
+    kept = keep_maximum(state, highest.value)
+    levels = [*first, highest]
+    for name in objective:
+        if name not in LEVELS or (name is Objective.TRAFFIC and not problem.flows) or clock.expired():
+            continue
+        progress(f"{name}", highest.value, result.bound.value)
+        rng = np.random.default_rng(clock.stop.seed)
+        levels.append(LEVELS[name](state, kept, level_clock(state, clock), rng))
+    return replace(
+        result, problem=problem, solution=state.solution(), levels=tuple(levels), seconds=clock.spent()
+    )
 
-    seconds: float = 10.0
-    seed: int = 1
-    workers: int = 1
 
+class Search:
+    """One search for the least highest utilisation: the best placement and bound so far, and the time."""
 
-@dataclass(frozen=True)
-class Result:
-    """A solution, if there is one, with how good it is.
+    def __init__(self, problem: Problem, clock: Clock, progress: Progress) -> None:
+        self.problem = problem
+        self.clock = clock
+        self.stop = clock.stop
+        self.rng = np.random.default_rng(self.stop.seed)
+        self.bound = lower_bound(problem)
+        self.best: Solution | None = None
+        self.value: Fraction | None = None
+        self.infeasible = False
+        self._progress = progress
+        self._started = time.monotonic()
+        self._trace: list[Step] = []
 
-    ``bound`` is a lower bound of the highest utilisation; ``lowest_bound`` an upper bound of the
-    lowest one among placements with the same highest.
-    """
+    def run(self) -> Result:
+        """Search until there is a proof or time is up."""
+        if not self.problem.usable:
+            status = Status.INFEASIBLE if self.problem.types else Status.OPTIMAL
+            return Result(status, self.problem, None, self.bound, (), 0.0, self.stop.seed)
+        state = self._first()
+        for stage in (self._raise_bound, self._exactly, self._close):
+            if self.done():
+                break
+            stage(state)
+        return self.result()
 
-    status: Status
-    solution: Solution | None
-    bound: Bound
-    lowest_bound: Fraction | None
-    seconds: float
+    def done(self) -> bool:
+        """Tell whether nothing better can be found, or time is up."""
+        if self.infeasible or self.clock.expired():
+            return True
+        return self.value is not None and self.stop.good_enough(self.value, self.bound.value)
 
-
-def solve(problem: Problem, stop: Stop, progress: Progress = lambda *_: None) -> Result:
-    """Place the slots of ``problem`` so that the highest CPU utilisation is least, then the spread."""
-    started = time.monotonic()
-
-    def left() -> float:
-        return stop.seconds - (time.monotonic() - started)
-
-    bound = lower_bound(problem)
-    if not problem.usable:
-        status = Status.INFEASIBLE if problem.types else Status.OPTIMAL
-        return Result(status, None, bound, None, 0.0)
-    from planner.place.search import construct, improve  # numpy loads only where it is needed
-
-    progress("greedy", None, bound.value)
-    best = construct(problem)
-    if best is not None:
-        progress("moves and swaps", best.max_utilisation(problem), bound.value)
-        best = improve(problem, best, bound.value, random.Random(stop.seed), ROUNDS)
-    if best is None or best.max_utilisation(problem) > bound.value:
-        from planner.place import exact
-
-        progress("CP-SAT", best.max_utilisation(problem) if best else None, bound.value)
-        outcome = exact.minimise_maximum(
-            problem, best, bound.value, exact.Limits(left(), stop.seed, stop.workers)
+    def result(self) -> Result:
+        """Return what is known now."""
+        seconds = time.monotonic() - self._started
+        if self.best is None or self.value is None:
+            status = Status.INFEASIBLE if self.infeasible else Status.UNKNOWN
+            return Result(
+                status, self.problem, None, self.bound, (), seconds, self.stop.seed, tuple(self._trace)
+            )
+        bound = self.bound if self.bound.value <= self.value else Bound(self.value, self.bound.kind)
+        level = Level("maxCpuUtilisation", self.value, bound)
+        status = Status.OPTIMAL if level.optimal else Status.FEASIBLE
+        return Result(
+            status, self.problem, self.best, bound, (level,), seconds, self.stop.seed, tuple(self._trace)
         )
-        if outcome.infeasible:
-            return Result(Status.INFEASIBLE, None, bound, None, time.monotonic() - started)
-        if outcome.solution is not None and (
-            best is None or outcome.solution.max_utilisation(problem) <= best.max_utilisation(problem)
-        ):
-            best = outcome.solution
-        if outcome.bound is not None and outcome.bound > bound.value:
-            bound = Bound(outcome.bound, "cp-sat")
-    if best is None:
-        return Result(Status.UNKNOWN, None, bound, None, time.monotonic() - started)
-    best, lowest = _even_out(problem, best, stop, left())
-    proven = best.max_utilisation(problem) <= bound.value
-    status = Status.OPTIMAL if proven else Status.FEASIBLE
-    return Result(status, best, bound, lowest, time.monotonic() - started)
 
+    def _tell(self, what: str) -> None:
+        self._trace.append(Step(time.monotonic() - self._started, what, self.value, self.bound.value))
+        self._progress(what, self.value, self.bound.value)
 
-def _even_out(problem: Problem, best: Solution, stop: Stop, left: float) -> tuple[Solution, Fraction | None]:
-    """Raise the lowest utilisation where the problem is small enough for an answer at once."""
-    if len(problem.usable) * len(problem.types) > SPREAD_VARIABLES or left <= 0:
-        return best, None
-    from planner.place import exact
+    def _offer(self, state: State) -> None:
+        """Keep ``state`` if it is a placement and the best so far."""
+        cap = np.full(len(state.cpu), NO_LIMIT)
+        rows = np.arange(len(state.cpu))
+        if Overflow(state, cap).of(rows, state.load, state.used, state.counts).any():
+            return
+        solution = state.solution()
+        value = solution.max_utilisation(self.problem)
+        if self.value is None or value < self.value:
+            self.best, self.value = solution, value
 
-    limits = exact.Limits(min(left, SPREAD_SECONDS), stop.seed, stop.workers)
-    outcome = exact.maximise_minimum(problem, best, best.max_utilisation(problem), limits)
-    return outcome.solution or best, outcome.bound
+    def _prove(self, bound: Bound) -> None:
+        if bound.value > self.bound.value:
+            self.bound = bound
+
+    def _caps(self, state: State, target: Fraction) -> Floats:
+        return state.caps(target.numerator, target.denominator)
+
+    def _reach(self, state: State, target: Fraction, work: float) -> bool:
+        """Exchange slots until no utilisation is above ``target``; tell whether that was reached."""
+        left = exchange(state, Overflow(state, self._caps(state, target)), self.clock.part(work), self.rng)
+        self._offer(state)
+        return left <= 0
+
+    def _first(self) -> State:
+        """Return a first placement, brought as near to the bound as a short search gets it."""
+        self._tell("first placement")
+        target = self.bound.value
+        empty = State(self.problem)
+        state = construct(self.problem, self._caps(empty, target))
+        self._offer(state)
+        if self.done():
+            return state
+        self._tell("exchanging slots")
+        small = len(empty.cpu) * empty.types <= EXACT_VARIABLES
+        work = FIRST_WORK / 4 if small else FIRST_WORK + WORK_PER_HOST * len(empty.cpu)
+        self._reach(state, target, work)
+        if self.best is None and not self.done():
+            self._tell("looking for room")
+            room = find_room(self.problem, self.clock, state)
+            self.infeasible = room.impossible
+            if room.state is not None:
+                self._offer(room.state)
+                state = room.state
+        return state
+
+    def _raise_bound(self, state: State) -> None:
+        self._tell("bounding by classes")
+        found = class_bound(self.problem)
+        if found is not None and found.value > self.bound.value:
+            self._prove(found)
+            if not self.done():
+                self._reach(state, found.value, FIRST_WORK)
+
+    def _exactly(self, state: State) -> None:
+        """Solve small problems whole with CP-SAT."""
+        if len(state.cpu) * state.types > EXACT_VARIABLES:
+            return
+        self._tell("CP-SAT")
+        found = exact.minimise_maximum(
+            self.problem, self.best, self.bound.value, self.clock, self.clock.left() / 2
+        )
+        self.infeasible = found.infeasible
+        if found.solution is not None:
+            self._offer(State.of(self.problem, found.solution))
+        if found.bound is not None:
+            self._prove(Bound(found.bound, "cp-sat"))
+
+    def _close(self, state: State) -> None:
+        """Refute or reach one utilisation after the other, the lowest that is open first."""
+        pool = Pool.empty(self.problem)
+        turn, open_at = 0, None
+        while not self.done():
+            if self.bound.value != open_at:
+                self._tell("patterns")
+                self._refute(pool)
+                open_at = self.bound.value
+                continue
+            turn += 1
+            self._tell("patterns and exchanges")
+            self._approach(self.bound.value, pool, turn)
+
+    def _refute(self, pool: Pool) -> None:
+        """Raise the bound over every utilisation that contents refute, or meet it where they can."""
+        steps = 0
+        while not self.done():
+            if steps == 0 and self._by_every_content():
+                continue
+            target = self.bound.value
+            if steps:
+                target = next_level(self.problem, target, above=True, steps=steps)
+                if self.value is not None and target >= self.value:
+                    target = self.bound.value
+            caps = [target.numerator * c.cpu // target.denominator for c in self.problem.classes]
+            # contents of lower caps stay good, those of higher ones do not
+            trial = Pool([dict(contents) for contents in pool.contents])
+            if patterns.judge(self.problem, caps, trial, self.clock) is patterns.Verdict.REFUTED:
+                pool.contents = trial.contents
+                self._prove(Bound(next_level(self.problem, target, above=True), "patterns"))
+                steps = 2 * steps + 1
+            elif target == self.bound.value:
+                pool.contents = trial.contents
+                return
+            else:
+                steps //= 4
+
+    def _by_every_content(self) -> bool:
+        """Meet or refute the bound where few contents can do it at all; say whether either was done."""
+        target = self.bound.value
+        caps = [target.numerator * c.cpu // target.denominator for c in self.problem.classes]
+        every = every_content(self.problem, caps, self.clock)
+        if every is None:
+            return False
+        cap = self._caps(State(self.problem), target)
+        found, verdict = patterns.assemble_exactly(
+            self.problem, every, cap, self.clock, self.clock.left() / 3
+        )
+        if found is not None:
+            self._offer(found)
+        elif verdict is patterns.Verdict.REFUTED:
+            self._prove(Bound(next_level(self.problem, target, above=True), "patterns"))
+        return verdict is not patterns.Verdict.OPEN
+
+    def _approach(self, target: Fraction, pool: Pool, turn: int) -> None:
+        """Try to reach ``target`` from contents put together, and to get nearer from the best placement."""
+        caps = self._caps(State(self.problem), target)
+        whole = [target.numerator * c.cpu // target.denominator for c in self.problem.classes]
+        state = patterns.assemble(self.problem, pool, caps, self.clock, ROUND_WORK, self.stop.seed + turn)
+        if state is not None:
+            self._reach(state, target, ROUND_WORK)
+            if not self.done():
+                self._rearrange(state, target)
+            pool.add_state(state, whole)
+        if self.best is None or self.value is None or self.done():
+            return
+        state = State.of(self.problem, self.best)
+        while not self.done() and self._reach(state, (target + self.value) / 2, ROUND_WORK / 2):
+            pass
+        pool.add_state(state, whole)
+
+    def _rearrange(self, state: State, target: Fraction) -> None:
+        """Let CP-SAT rearrange a TaskManager over the target together with a few others."""
+        overflow = Overflow(state, self._caps(state, target))
+        rows = np.arange(len(state.cpu))
+        if overflow.violation(rows, state.used, state.counts).any():
+            return
+        band = overflow.band(rows, state.load)
+        over = np.flatnonzero(band > 0)
+        if not len(over):
+            return
+        others = np.flatnonzero(band <= 0)
+        size = min(NEIGHBOURS - 1, len(others))
+        chosen = [int(self.rng.choice(over)), *map(int, self.rng.choice(others, size, replace=False))]
+        if exact.rearrange(state, overflow, chosen, self.clock, ROUND_WORK / 2):
+            self._offer(state)

@@ -46,6 +46,8 @@ class _TaskManager:
 
     limits: tuple[int | None, ...]
     used: list[int]
+    utilisation: float = 0.0
+    """The larger share of cpu and memory, the first two resources, as Flink compares them."""
 
     def fits(self, demand: Sequence[int]) -> bool:
         return all(
@@ -55,11 +57,8 @@ class _TaskManager:
 
     def take(self, demand: Sequence[int]) -> None:
         self.used = [used + need for used, need in zip(self.used, demand, strict=True)]
-
-    def utilisation(self) -> float:
-        """Return the larger share of cpu and memory, the first two resources, as Flink compares them."""
-        shares = [used / limit for used, limit in zip(self.used[:2], self.limits[:2], strict=True) if limit]
-        return max(shares, default=0.0)
+        shares = (used / limit for used, limit in zip(self.used[:2], self.limits[:2], strict=True) if limit)
+        self.utilisation = max(shares, default=0.0)
 
 
 class JavaPriorityQueue:
@@ -101,7 +100,7 @@ class JavaPriorityQueue:
 
 
 def _priority(task_managers: list[_TaskManager], sign: int, row: int) -> float:
-    return sign * task_managers[row].utilisation()
+    return sign * task_managers[row].utilisation
 
 
 def allocate(

@@ -22,15 +22,19 @@ def subtask_mask(regions: Regions, numbers: list[int]) -> Mask:
 
 
 def restarted_subtasks(
-    job: JobGraph, regions: Regions, failed: Mask, unavailable: Callable[[JobEdge], Mask | bool]
+    job: JobGraph,
+    regions: Regions,
+    region_of: NDArray[np.int64],
+    failed: Mask,
+    unavailable: Callable[[JobEdge], Mask | bool],
 ) -> Mask:
     """Return the subtasks that restart when those in ``failed`` fail.
 
     A region restarts as a whole. It restarts everything that reads from it, and the producers of what
     it reads and is not available any more: ``unavailable`` tells for an edge, as a mask over the
-    producer's subtasks or one answer for all, whose results are gone.
+    producer's subtasks or one answer for all, whose results are gone. ``region_of`` is that of
+    ``regions`` as an array.
     """
-    region_of = np.array(regions.region_of, dtype=np.int64)
     mask = failed.copy()
     count = -1
     while (found := int(mask.sum())) != count:

@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
 
+import numpy as np
+
 from planner.documents.base import API_VERSION
 from planner.documents.placement import PlacedTaskManager, Placement
 from planner.documents.profile import ResourceProfile
@@ -127,6 +129,8 @@ def _failures(
     total: int,
     full: bool,
 ) -> list[Failure]:
+    region_of = np.array(regions.region_of, dtype=np.int64)
+
     def restarted(lost: Mask) -> int:
         """Count the subtasks that restart; results of lost subtasks are gone."""
         if full:
@@ -137,7 +141,7 @@ def _failures(
             gone = lost[first : first + job.vertices[edge.source].parallelism]
             return gone if edge.type.reconsumable else True
 
-        return int(restarted_subtasks(job, regions, lost, unavailable).sum())
+        return int(restarted_subtasks(job, regions, region_of, lost, unavailable).sum())
 
     sizes = _restart_sizes(job, regions) if len(regions.members) <= FEW_REGIONS else None
 
@@ -195,10 +199,15 @@ def _worst(
 
 def _restart_sizes(job: JobGraph, regions: Regions) -> list[int]:
     """Return for every region how many subtasks restart when it fails."""
+    region_of = np.array(regions.region_of, dtype=np.int64)
     return [
         int(
             restarted_subtasks(
-                job, regions, subtask_mask(regions, list(members)), lambda edge: not edge.type.reconsumable
+                job,
+                regions,
+                region_of,
+                subtask_mask(regions, list(members)),
+                lambda edge: not edge.type.reconsumable,
             ).sum()
         )
         for members in regions.members

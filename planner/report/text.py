@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from planner.documents.placement import PlacedTaskManager, Placement
+from planner.documents.placement import ObjectiveLevel, PlacedTaskManager, Placement
 from planner.documents.profile import ResourceProfile
-from planner.documents.recovery import Failure, RecoveryPlan
+from planner.documents.recovery import Failure, RecoveryPlan, RestartStrategy
 from planner.graph.job import JobGraph
-from planner.units import GIB, MIB, format_cpu
+from planner.place.infeasible import Explanation
+from planner.place.moves import Point
+from planner.units import GIB, MIB, format_cpu, rounded_size
 
 WIDTH = 80
 ROWS = 24
@@ -119,33 +121,67 @@ def _quotas(manager: PlacedTaskManager) -> str:
 
 
 def placement_table(placement: Placement) -> Table:
-    """Return the TaskManagers; large clusters show those of equal class and quotas as one row."""
-    rows: dict[tuple[str, str], list[PlacedTaskManager]] = defaultdict(list)
-    together = len(placement.task_managers) > ROWS
+    """Return the TaskManagers: one by one, those of equal class and quotas together, or by class."""
+    alike: dict[tuple[str, str], list[PlacedTaskManager]] = defaultdict(list)
     for manager in placement.task_managers:
-        key = (manager.class_ or manager.id, _quotas(manager)) if together else (manager.id, "")
-        rows[key].append(manager)
+        alike[manager.class_ or manager.id, _quotas(manager)].append(manager)
+    if len(placement.task_managers) <= ROWS:
+        rows = [[manager] for manager in placement.task_managers]
+    else:
+        rows = list(alike.values())
+        rows.sort(key=lambda found: (-found[0].utilisation.get("cpu", 0.0), -len(found)))
+    if len(rows) > ROWS:
+        return _class_table(placement, len(rows))
     title = f"{len(placement.task_managers)} TaskManagers"
     table = _table(title, "TaskManager", "cpu", "", "mem", "", "slots", right=("",), wrap="slots")
-    ordered = list(rows.values())
-    if together:
-        ordered.sort(key=lambda found: (-found[0].utilisation.get("cpu", 0.0), -len(found)))
-    for found in ordered[:ROWS]:
+    for found in rows:
         first = found[0]
         name = first.id if len(found) == 1 else f"{first.class_ or first.id} x{len(found)}"
         cpu, memory = first.utilisation.get("cpu", 0.0), first.utilisation.get("memory", 0.0)
         table.add_row(
             _short(name), bar(cpu), f"{cpu:.1%}", bar(memory, 6), f"{memory:.0%}", _cell(_quotas(first))
         )
-    if len(ordered) > ROWS:
-        left = sum(map(len, ordered[ROWS:]))
-        table.add_row("...", "", "", "", "", f"{left} more TaskManagers in {len(ordered) - ROWS} other ways")
     return table
+
+
+def _class_table(placement: Placement, ways: int) -> Table:
+    """Return one row a class with the range over its TaskManagers."""
+    classes: dict[str, list[PlacedTaskManager]] = defaultdict(list)
+    for manager in placement.task_managers:
+        classes[manager.class_ or "(none)"].append(manager)
+    columns = ("count", "cpu", "mem", "slots", "quotas", "spare")
+    title = f"{len(placement.task_managers)} TaskManagers with {ways} different quotas"
+    table = _table(title, "class", *columns, right=columns, wrap="class")
+    for name, found in list(classes.items())[:ROWS]:
+        used = [manager for manager in found if not manager.reserve] or found
+        quotas = {tuple(sorted(manager.quotas.items())) for manager in used}
+        table.add_row(
+            _short(name),
+            str(len(found)),
+            _range([manager.utilisation.get("cpu", 0.0) for manager in used]),
+            _range([manager.utilisation.get("memory", 0.0) for manager in used]),
+            _numbers([len(manager.slots) for manager in used]),
+            str(len(quotas)),
+            str(sum(1 for manager in found if manager.reserve) or "-"),
+        )
+    if len(classes) > ROWS:
+        table.add_row(f"... {len(classes) - ROWS} more classes", *[""] * len(columns))
+    return table
+
+
+def _range(shares: Sequence[float]) -> str:
+    low, high = f"{min(shares):.1%}", f"{max(shares):.1%}"
+    return low if low == high else f"{low} - {high}"
+
+
+def _numbers(values: Sequence[int]) -> str:
+    return str(min(values)) if min(values) == max(values) else f"{min(values)}-{max(values)}"
 
 
 def balance_lines(placement: Placement) -> str:
     """Return imbalance with the plan and without, and how good the plan is proven to be."""
-    figures, level = placement.imbalance, placement.objective[0]
+    figures = placement.imbalance
+    level = next(one for one in placement.objective if one.name == "maxCpuUtilisation")
     bound = f"{level.bound or 0:.2%} ({level.bound_kind} bound)"
     lines = [
         f"CPU utilisation  highest {figures.max:.2%}, lowest {figures.min:.2%}, mean {figures.mean:.2%}",
@@ -155,6 +191,16 @@ def balance_lines(placement: Placement) -> str:
         lines.append(f"Proof            optimal, no placement is below {bound}")
     else:
         lines.append(f"Proof            within {level.gap or 0:.2%} of {bound}")
+    if level.decided_by:
+        decided = level.decided_by
+        lines.append(f"Decided by       TaskManager {decided.task_manager}, most of it group {decided.group}")
+    lines += [_level_line(other) for other in placement.objective if other is not level]
+    if placement.moves:
+        moves = placement.moves
+        lines.append(
+            f"Moves            {moves.moved} slots within {moves.slack:.1%} of the best"
+            f" ({moves.lost} lost, {moves.added} added, {moves.removed} removed)"
+        )
     if placement.slot_load:
         worst = placement.slot_load.worst
         lines.append(f"Unequal slots    up to {worst:.2%} if Flink pairs them badly (planner explain GRA309)")
@@ -167,15 +213,57 @@ def balance_lines(placement: Placement) -> str:
     return "\n".join(lines) + "\n"
 
 
-def recovery_lines(plan: RecoveryPlan) -> str:
-    """Return the regions and the restart strategy in a few lines."""
-    sizes = Counter(region.size for region in plan.regions)
-    if len(plan.regions) == 1:
-        regions = f"one: all {plan.subtasks} subtasks restart together"
+LEVEL_NAMES = {
+    "taskManagers": "TaskManagers",
+    "cpuUtilisationSpread": "Spread",
+    "maxMemoryUtilisation": "Memory",
+    "crossTraffic": "Traffic",
+    "deployments": "Deployments",
+    "moves": "Moved weight",
+}
+
+
+def _level_line(level: ObjectiveLevel) -> str:
+    share = level.name in ("cpuUtilisationSpread", "maxMemoryUtilisation")
+
+    def spell(value: float) -> str:
+        if share:
+            return f"{value:.2%}"
+        return f"{rounded_size(round(value))}/s" if level.name == "crossTraffic" else f"{value:g}"
+
+    proof = ""
+    if level.status == "optimal":
+        proof = ", proven least"
+    elif level.bound is not None:
+        proof = f", at least {spell(level.bound)}"
+    name = LEVEL_NAMES.get(level.name, level.name)
+    what = {"maxMemoryUtilisation": "highest ", "crossTraffic": "between TaskManagers, expected "}
+    return f"{name:<16} {what.get(level.name, '')}{spell(level.value)}{proof}"
+
+
+def pareto_table(points: Sequence[Point]) -> Table:
+    """Return highest CPU utilisation against moves, with the knee marked."""
+    table = _table(
+        "Balance against moves", "moved slots", "weight", "highest cpu", "", right=("moved slots",)
+    )
+    for point in points:
+        table.add_row(
+            str(point.moved),
+            f"{float(point.weight):g}",
+            f"{float(point.maximum):.2%}",
+            "<- knee" if point.knee else "",
+        )
+    return table
+
+
+def recovery_lines(region_sizes: Sequence[int], strategy: RestartStrategy) -> str:
+    """Return the regions, by their sizes in subtasks, and the restart strategy in a few lines."""
+    sizes, subtasks = Counter(region_sizes), sum(region_sizes)
+    if len(region_sizes) == 1:
+        regions = f"one: all {subtasks} subtasks restart together"
     else:
         kinds = [f"{n} of {size}" for size, n in sorted(sizes.items(), reverse=True)[:4]]
-        regions = f"{len(plan.regions)} over {plan.subtasks} subtasks: {', '.join(kinds)}"
-    strategy = plan.restart_strategy
+        regions = f"{len(region_sizes)} over {subtasks} subtasks: {', '.join(kinds)}"
     options = ", ".join(f"{key} {value}" for key, value in list(strategy.options.items())[:2])
     lines = [f"Restart regions  {regions}", f"Restart          {strategy.type}, {strategy.source}"]
     return "\n".join([*lines, f"                 {options}"] if options else lines) + "\n"
@@ -210,3 +298,23 @@ def failure_table(plan: RecoveryPlan) -> Table:
     if len(ordered) > ROWS:
         table.add_row(f"... {len(ordered) - ROWS} more kinds", *[""] * 6)
     return table
+
+
+def infeasible_lines(explanation: Explanation) -> list[str]:
+    """Return why nothing fits, and what would help."""
+    lines: list[str] = []
+    for conflict in explanation.conflicts:
+        lines += [
+            f"  why:           {conflict.message}",
+            f"  resource:      {conflict.resource}",
+            f"  groups:        {_some(conflict.groups)}",
+            f"  TaskManagers:  {_some(conflict.task_managers)}",
+        ]
+    lines += [f"  what helps:    {change}" for change in explanation.changes]
+    if not explanation.changes:
+        lines.append("  what helps:    offer more of it, or lower what the groups take")
+    return lines
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

@@ -200,7 +200,9 @@ def topology_answers(case: Case) -> Case:
 
     restart = {}
     for members, numbers in zip(names, regions.members, strict=True):
-        found = restarted_subtasks(job, regions, subtask_mask(regions, list(numbers)), unavailable)
+        found = restarted_subtasks(
+            job, regions, np.array(regions.region_of), subtask_mask(regions, list(numbers)), unavailable
+        )
         restart[members[0]] = sorted(name for name, hit in zip(subtasks, found, strict=True) if hit)
     return {
         "topo": list(job.order),

@@ -1,0 +1,175 @@
+"""Placement instances for benchmarks: seeded families as Job and Cluster documents.
+
+The families follow what clusters look like: TaskManagers of 4, 8 and 16 cores (50, 30 and 20 %), forty
+groups with log-normal CPU, memory that goes with it. They differ in what makes them hard:
+
+* ``typical``: CPU in steps of 50 millicores, each part of memory 80 % full;
+* ``tight``: steps of 10 millicores, heap, managed and off-heap memory 93 % full each;
+* ``fine``: steps of one millicore, so that a proof needs every TaskManager to be filled exactly;
+* ``coarse``: 3.5 big slots a TaskManager in steps of 100 millicores.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MIB = 1024 * 1024
+CORES = ((4, 0.5), (8, 0.3), (16, 0.2))
+GROUPS = 40
+PROCESS_PER_CORE = 4096
+PARTS = {"taskHeap": 1536, "taskOffHeap": 384, "managed": 1152}
+FULL = 0.8
+
+
+@dataclass(frozen=True)
+class Family:
+    """What distinguishes a family: step of CPU in millicores, share of memory used, slots a TaskManager."""
+
+    grain: int
+    memory: float
+    slots: float | None = None
+
+
+FAMILIES = {
+    "typical": Family(50, 0.80),
+    "tight": Family(10, 0.93),
+    "fine": Family(1, 0.80),
+    "coarse": Family(100, 0.80, 3.5),
+}
+
+
+def documents(family: str, managers: int, slots: int, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a Job and a Cluster of a family with about ``slots`` slots on ``managers`` TaskManagers."""
+    rng = random.Random(f"{family}-{managers}-{slots}-{seed}")
+    kind = FAMILIES[family]
+    if kind.slots is not None:
+        slots = round(managers * kind.slots)
+    classes = [(cores, round(managers * share)) for cores, share in CORES]
+    classes[0] = (classes[0][0], managers - sum(count for _, count in classes[1:]))
+    cores = sum(size * count for size, count in classes)
+    counts = _counts(rng, slots)
+    sizes = [rng.lognormvariate(0, 0.5 if kind.slots else 0.7) for _ in counts]
+    scale = FULL * cores * 1000 / sum(size * count for size, count in zip(sizes, counts, strict=True))
+    smallest = CORES[0][0]
+    cpu = [
+        min(max(kind.grain, round(size * scale / kind.grain) * kind.grain), 900 * smallest) for size in sizes
+    ]
+    parts = {
+        part: _memory(rng, cpu, counts, kind.memory * cores * per_core, smallest * per_core)
+        for part, per_core in PARTS.items()
+    }
+    groups, operators = [], []
+    for index, count in enumerate(counts):
+        resources = {
+            "cpu": cpu[index] / 1000,
+            "heap": f"{parts['taskHeap'][index]} mb",
+            "offHeap": f"{parts['taskOffHeap'][index]} mb",
+            "managed": {"state_backend": f"{parts['managed'][index]} mb"},
+        }
+        groups.append({"name": f"g{index}", "resources": resources})
+        operators.append(
+            {
+                "id": f"o{index}",
+                "kind": "source",
+                "group": f"g{index}",
+                "parallelism": count,
+                "load": {"cpu": cpu[index] / 1000},
+            }
+        )
+    shapes = [
+        {
+            "name": f"c{size}",
+            "count": count,
+            "cpu": size,
+            "memory": {
+                "process": f"{size * PROCESS_PER_CORE} mb",
+                **{part: f"{size * per_core} mb" for part, per_core in PARTS.items()},
+            },
+            "slots": max(4, round(1.5 * slots * size / cores)),
+        }
+        for size, count in classes
+    ]
+    name = f"{family}-{managers}-{seed}"
+    return job(name, groups, operators), cluster(name, shapes)
+
+
+def triplets(bins: int, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return ``3 * bins`` slots that fill ``bins`` equal TaskManagers of ten cores exactly, three each.
+
+    Sizes are between a quarter and a half of a TaskManager, as in the sets of Falkenauer.
+    """
+    rng = random.Random(f"triplets-{bins}-{seed}")
+    sizes: list[int] = []
+    for _ in range(bins):
+        first = rng.randint(380, 490)
+        second = rng.randint(max(251, 1000 - first - 499), (1000 - first) // 2)
+        sizes += [first, second, 1000 - first - second]
+    rng.shuffle(sizes)
+    kinds = sorted(set(sizes))
+    resources = {"heap": "16 mb", "offHeap": "16 mb"}
+    groups = [{"name": f"g{size}", "resources": {"cpu": 0.1, **resources}} for size in kinds]
+    operators = [
+        {
+            "id": f"o{size}",
+            "kind": "source",
+            "group": f"g{size}",
+            "parallelism": sizes.count(size),
+            "load": {"cpu": size / 100},
+        }
+        for size in kinds
+    ]
+    shape = {"name": "tm", "count": bins, "cpu": 10, "memory": {"process": "16 gb"}}
+    name = f"triplets-{bins}-{seed}"
+    return job(name, groups, operators), cluster(name, [shape])
+
+
+def job(name: str, groups: Sequence[Any], operators: Sequence[Any]) -> dict[str, Any]:
+    """Return a Job document."""
+    return {
+        "apiVersion": "planner/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"slotSharingGroups": groups, "operators": operators},
+    }
+
+
+def cluster(name: str, classes: Sequence[Any]) -> dict[str, Any]:
+    """Return a Cluster document."""
+    return {
+        "apiVersion": "planner/v1",
+        "kind": "Cluster",
+        "metadata": {"name": name},
+        "spec": {"taskManagerClasses": classes},
+    }
+
+
+def write(folder: Path, documents: tuple[dict[str, Any], dict[str, Any]]) -> tuple[Path, Path]:
+    """Write a Job and a Cluster into ``folder`` and return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = folder / "job.json", folder / "cluster.json"
+    for path, document in zip(paths, documents, strict=True):
+        path.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    return paths
+
+
+def _counts(rng: random.Random, slots: int) -> list[int]:
+    """Return how many slots each group has: Dirichlet weights, each at least one, ``slots`` in all."""
+    weights = [rng.gammavariate(1.5, 1) for _ in range(GROUPS)]
+    counts = [max(1, int(weight / sum(weights) * slots)) for weight in weights]
+    for index in range(slots - sum(counts)):
+        counts[index % GROUPS] += 1
+    return counts
+
+
+def _memory(
+    rng: random.Random, cpu: Sequence[int], counts: Sequence[int], total: float, largest: int
+) -> list[int]:
+    """Return the MiB of a slot of each group: they go with its CPU, and are ``total`` over all slots."""
+    weights = [size * rng.lognormvariate(0, 0.35) for size in cpu]
+    ratio = total / sum(weight * count for weight, count in zip(weights, counts, strict=True))
+    return [max(1, min(int(weight * ratio), int(0.9 * largest))) for weight in weights]

@@ -1,0 +1,94 @@
+"""Fewest TaskManagers: the largest first, as many as it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from planner.place.bounds import Bound
+from planner.place.problem import Problem
+from planner.place.result import Level
+from planner.place.room import find_room
+from planner.place.stop import Clock
+
+LOAD = "cpuLoad"
+TRIAL_SECONDS = 1.0
+
+
+def pack(problem: Problem, clock: Clock) -> tuple[Problem, Level] | None:
+    """Return the problem with the fewest TaskManagers found that hold everything, None if none do.
+
+    Loads stay under the CPU that there is where that is possible. The bound takes every resource for
+    itself: so many of the TaskManagers that have most of it have enough.
+    """
+    for loaded in (_with_load(problem), problem):
+        order = sorted(problem.usable, key=lambda host: (*_size(loaded, host), host))
+        bound, high = _fewest(loaded), len(order)
+        if bound > high or not _fits(loaded, order, clock):
+            continue
+        low = max(bound, 1)
+        while low < high and not clock.expired():
+            middle = (low + high) // 2
+            if _fits(loaded, order[:middle], clock):
+                high = middle
+            else:
+                low = middle + 1
+        level = Level("taskManagers", Fraction(high), Bound(Fraction(bound), "area"))
+        return _only(problem, order[:high]), level
+    return None
+
+
+def _with_load(problem: Problem) -> Problem:
+    """Return the problem with the load as one more resource, of which there is as much as CPU."""
+    return replace(
+        problem,
+        resources=(*problem.resources, LOAD),
+        types=tuple(replace(slot, demand=(*slot.demand, slot.load)) for slot in problem.types),
+        classes=tuple(replace(entry, limits=(*entry.limits, entry.cpu)) for entry in problem.classes),
+    )
+
+
+def _size(problem: Problem, host: int) -> tuple[float, ...]:
+    """Return what sorts the largest TaskManager first: its share of all resources, CPU before others."""
+    entry = problem.classes[problem.class_of[host]]
+    memory = entry.limits[problem.resources.index("memory")] or 0
+    return -entry.cpu, -memory, -(entry.limits[problem.resources.index("slots")] or 10**9)
+
+
+def _fewest(problem: Problem) -> int:
+    fewest = 1 if problem.types else 0
+    for index in range(len(problem.resources)):
+        total = sum(slot.demand[index] * slot.count for slot in problem.types)
+        limits = [
+            limit
+            for entry in problem.classes
+            for limit in [entry.limits[index]] * len(entry.members)
+            if limit is not None
+        ]
+        if len(limits) < len(problem.usable):
+            continue
+        count = 0
+        for limit in sorted(limits, reverse=True):
+            if total <= 0:
+                break
+            total -= limit
+            count += 1
+        fewest = max(fewest, count if total <= 0 else len(limits) + 1)
+    return fewest
+
+
+def _only(problem: Problem, hosts: Sequence[int]) -> Problem:
+    """Return the problem with only some TaskManagers; the others stay empty."""
+    chosen = set(hosts)
+    classes = tuple(
+        replace(entry, members=members)
+        for entry in problem.classes
+        if (members := tuple(host for host in entry.members if host in chosen))
+    )
+    spare = tuple(sorted({*problem.spare, *(host for host in problem.usable if host not in chosen)}))
+    return replace(problem, classes=classes, spare=spare)
+
+
+def _fits(problem: Problem, hosts: Sequence[int], clock: Clock) -> bool:
+    return find_room(_only(problem, hosts), clock.part(TRIAL_SECONDS)).state is not None

@@ -1,0 +1,86 @@
+"""What a search found: how good it is, what proves that, and how it got there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from fractions import Fraction
+
+from planner.place.bounds import Bound, lower_bound
+from planner.place.problem import Problem, Solution
+
+Progress = Callable[[str, Fraction | None, Fraction], None]
+"""Called with what is done, the best value so far and the bound."""
+
+
+class Status(StrEnum):
+    """What is known of a result."""
+
+    OPTIMAL = "optimal"
+    FEASIBLE = "feasible"
+    INFEASIBLE = "infeasible"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A moment of a search: seconds since its start, what it did, the best value and the bound."""
+
+    seconds: float
+    what: str
+    value: Fraction | None
+    bound: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of the objective: its value, and the bound that proves how good it is, if there is one.
+
+    Every level is better when lower. A level's bound is among placements as good on the levels before it.
+    """
+
+    name: str
+    value: Fraction
+    bound: Bound | None = None
+
+    @property
+    def optimal(self) -> bool:
+        """Tell whether the bound proves that there is nothing better."""
+        return self.bound is not None and self.value <= self.bound.value
+
+
+@dataclass(frozen=True)
+class Result:
+    """A solution, if there is one, with the levels of its objective in order.
+
+    ``problem`` is the one that was solved: with ``pack`` it has only the TaskManagers in use.
+    """
+
+    status: Status
+    problem: Problem
+    solution: Solution | None
+    bound: Bound
+    levels: tuple[Level, ...]
+    seconds: float
+    seed: int
+    trace: tuple[Step, ...] = ()
+
+    def better_than(self, other: Result) -> bool:
+        """Tell whether this one is a solution with lower levels."""
+        if self.solution is None or other.solution is None:
+            return other.solution is None and self.status is not Status.INFEASIBLE
+        return [level.value for level in self.levels] < [level.value for level in other.levels]
+
+    def with_bound_of(self, problem: Problem) -> Result:
+        """Return this result with no more proof than the bound of a problem with fewer constraints."""
+        bound = lower_bound(problem)
+        status = Status.UNKNOWN if self.solution is None else self.status
+        levels = tuple(
+            replace(level, bound=bound if level.name == "maxCpuUtilisation" else None)
+            for level in self.levels
+        )
+        if self.solution is not None:
+            first = next(level for level in levels if level.name == "maxCpuUtilisation")
+            status = Status.OPTIMAL if first.optimal else Status.FEASIBLE
+        return replace(self, bound=bound, levels=levels, status=status)

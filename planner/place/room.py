@@ -1,0 +1,67 @@
+"""Whether all slots fit at all, whatever the load: a placement, a proof that there is none, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.place import exact, patterns
+from planner.place.columns import Pool
+from planner.place.construct import construct
+from planner.place.costs import Overflow
+from planner.place.exchange import exchange
+from planner.place.problem import Problem
+from planner.place.state import NO_LIMIT, State
+from planner.place.stop import Clock
+
+EXACT_VARIABLES = 1500
+FIRST_WORK, ROUND_WORK = 0.2, 1.0
+
+
+@dataclass(frozen=True)
+class Room:
+    """A placement within all limits, or whether it is proven that there is none."""
+
+    state: State | None
+    impossible: bool = False
+
+
+def find_room(problem: Problem, clock: Clock, start: State | None = None) -> Room:
+    """Look for any placement within the limits, from ``start`` if given, until the clock has expired."""
+    rng = np.random.default_rng(clock.stop.seed)
+    if not problem.types:
+        return Room(State(problem))
+    if not problem.usable:
+        return Room(None, impossible=True)
+    any_load = np.full(len(problem.usable), NO_LIMIT)
+    state = construct(problem, any_load) if start is None else start
+    if exchange(state, Overflow(state, any_load), clock.part(FIRST_WORK), rng) <= 0:
+        return Room(state)
+    if len(problem.usable) * len(problem.types) <= EXACT_VARIABLES and not clock.expired():
+        found = exact.any_placement(problem, clock, clock.left() / 2)
+        if found.infeasible or found.solution is not None:
+            solution = found.solution
+            return Room(State.of(problem, solution) if solution else None, found.infeasible)
+    pool = Pool.empty(problem)
+    if not clock.expired():
+        anything: list[int | None] = [None] * len(problem.classes)
+        if patterns.judge(problem, anything, pool, clock) is patterns.Verdict.REFUTED:
+            return Room(None, impossible=True)
+    for trial in _starts(problem, pool, clock, state):
+        if exchange(trial, Overflow(trial, any_load), clock.part(ROUND_WORK), rng) <= 0:
+            return Room(trial)
+    return Room(None)
+
+
+def _starts(problem: Problem, pool: Pool, clock: Clock, state: State) -> Iterator[State]:
+    """Yield what to search from: contents put together in another way each time, and the state so far."""
+    any_load = np.full(len(problem.usable), NO_LIMIT)
+    turn = 0
+    while not clock.expired():
+        turn += 1
+        put = patterns.assemble(problem, pool, any_load, clock, ROUND_WORK, clock.stop.seed + turn)
+        if put is not None:
+            yield put
+        yield state
