@@ -40,7 +40,7 @@ from planner.recover.restart import restart_strategy
 from planner.rules import run
 
 DEFAULT_SLACK = 0.02
-SECONDS_PER_SLOT = 6e-5
+SECONDS_PER_SLOT = 1e-4
 """What writing a placement takes after the search, for each slot."""
 
 __all__ = [
@@ -135,7 +135,7 @@ def place(
     else:
         result = _solve(task, clock.part(clock.left() / 2), progress, (Objective.CPU,))
     if result.solution is None:
-        found = explain(result.problem, Clock(stop)) if result.status is Status.INFEASIBLE else None
+        found = explain(result.problem, clock) if result.status is Status.INFEASIBLE else None
         return PlacementResult(result.status, None, found)
     moves = None
     if previous is not None:
@@ -175,7 +175,7 @@ def pareto(
     task = _task(document, cluster)
     result = _solve(task, clock.part(clock.left() / 3), progress, (Objective.CPU,))
     if result.solution is None:
-        found = explain(result.problem, Clock(stop)) if result.status is Status.INFEASIBLE else None
+        found = explain(result.problem, clock) if result.status is Status.INFEASIBLE else None
         return PlacementResult(result.status, None, found)
     return curve(result, _previous(task, previous), clock, progress)
 

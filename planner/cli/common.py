@@ -316,8 +316,12 @@ class _Spinner(contextlib.AbstractContextManager[Callable[[str], None]]):
         self._status.stop()
 
 
-STARTED = time.monotonic()
-"""When the process began to work, about: time limits count from here."""
+_loaded: list[float] = [time.monotonic()]
+
+
+def begun() -> float:
+    """Return when the command began, for time limits: a process's first one when the program was loaded."""
+    return _loaded.pop() if _loaded else time.monotonic()
 
 
 @contextlib.contextmanager

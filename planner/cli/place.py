@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from planner.cli.common import (
-    STARTED,
     STDIN,
     Exit,
     Inputs,
     JobArgument,
     OutputOption,
     automatic_format,
+    begun,
     default_cluster,
     default_job,
     emit,
@@ -127,6 +127,7 @@ def place(
       planner place job.yaml -c cluster.yaml --from old.placement.json --slack 1%
       planner place job.yaml -c cluster.yaml --from old.placement.json --pareto
     """
+    start = begun()
     if pack and objective:
         fail("--pack has its own objective; leave out one of --pack and --objective")
     if previous is None and (slack is not None or pareto):
@@ -149,7 +150,7 @@ def place(
     inputs.keep(output)
     with interruptible() as interrupted, progress("placing") as tell:
         stop = api.Stop(
-            seconds=max(time_limit - (time.monotonic() - STARTED), 0.05),
+            seconds=max(time_limit - (time.monotonic() - start), 0.05),
             gap=_share("--gap-limit", gap_limit),
             seed=seed,
             workers=workers,

@@ -83,3 +83,12 @@ def next_level(problem: Problem, utilisation: Fraction, *, above: bool = False, 
             whole += 1
         values.append(Fraction(whole * grain, entry.cpu))
     return min(values)
+
+
+def level_at_most(problem: Problem, utilisation: Fraction) -> Fraction:
+    """Return the highest utilisation that a TaskManager can have with whole grains, up to the one given."""
+    grain = load_grain(problem)
+    return max(
+        Fraction(utilisation.numerator * entry.cpu // (utilisation.denominator * grain) * grain, entry.cpu)
+        for entry in problem.classes
+    )

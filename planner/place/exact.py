@@ -10,13 +10,14 @@ from fractions import Fraction
 import numpy as np
 from ortools.sat.python import cp_model
 
+from planner.place.bounds import level_at_most, next_level
 from planner.place.columns import add_knapsack, new_solver, run
 from planner.place.costs import Overflow
 from planner.place.problem import Problem, Solution
 from planner.place.state import State
 from planner.place.stop import Clock
 
-INT_LIMIT = 2**52
+INT_LIMIT = 2**58
 SOLVED = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
 
@@ -62,9 +63,10 @@ class _Model:
 
 def _scale(problem: Problem) -> int:
     """Return what a utilisation of 1 is as an integer: exact where the sizes allow it."""
-    exact = math.lcm(*(entry.cpu for entry in problem.classes))
-    heaviest = max(problem.total_load, max(entry.cpu for entry in problem.classes), 1)
-    return exact if exact * heaviest < INT_LIMIT else max(INT_LIMIT // heaviest, 1)
+    sizes = [entry.cpu for entry in problem.classes]
+    exact, heaviest = math.lcm(*sizes), max(problem.total_load, *sizes)
+    fits = max(heaviest * (exact // min(sizes)), 4 * exact) < INT_LIMIT
+    return exact if fits else max(INT_LIMIT // (4 * heaviest), 1)
 
 
 def _rounding(problem: Problem, scale: int) -> int:
@@ -79,7 +81,7 @@ def minimise_maximum(
     scale = _scale(problem)
     build = _Model(problem)
     low = bound.numerator * scale // bound.denominator
-    high = max(INT_LIMIT // max(entry.cpu for entry in problem.classes), low)
+    high = max(problem.total_load * scale // min(entry.cpu for entry in problem.classes) + 1, low)
     if hint is not None:
         best = hint.max_utilisation(problem)
         high = -(-best.numerator * scale // best.denominator)
@@ -100,7 +102,7 @@ def minimise_maximum(
     proven = Fraction(
         max(math.ceil(solver.best_objective_bound - 1e-6) - _rounding(problem, scale), 0), scale
     )
-    return Outcome(build.extract(solver), max(proven, bound))
+    return Outcome(build.extract(solver), next_level(problem, max(proven, bound)))
 
 
 def maximise_minimum(
@@ -127,10 +129,8 @@ def maximise_minimum(
     status, solver = build.solve(clock, seconds)
     if status not in SOLVED:
         return Outcome(None, None)
-    return Outcome(
-        build.extract(solver),
-        Fraction(math.floor(solver.best_objective_bound + 1e-6) + _rounding(problem, scale), scale),
-    )
+    most = Fraction(math.floor(solver.best_objective_bound + 1e-6) + _rounding(problem, scale), scale)
+    return Outcome(build.extract(solver), level_at_most(problem, most))
 
 
 def any_placement(problem: Problem, clock: Clock, seconds: float) -> Outcome:

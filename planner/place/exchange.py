@@ -16,7 +16,7 @@ FEW, MANY = 50_000, 400_000
 CHECKED = 1000
 TINY = 1e-9
 WORK = 1.2e-8
-WORK_OF_STEP = 2e-4
+WORK_OF_STEP = 4e-4
 KICK_AFTER = 1500
 NONE: Ints = np.zeros((0, 0), dtype=np.int64)
 

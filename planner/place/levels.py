@@ -25,7 +25,7 @@ EXACT_VARIABLES = 1500
 EXACT_WORK = 0.15
 BISECTIONS = 6
 WORK, WORK_PER_HOST = 0.02, 0.0004
-LEVEL_WORK, LEVEL_WORK_PER_HOST = 0.15, 0.002
+LEVEL_WORK, LEVEL_WORK_PER_HOST, MOST_WORK = 0.06, 0.0015, 2.0
 PEELINGS = 4
 MAX_KINDS = 400
 DIGITS = 1_000_000
@@ -56,7 +56,7 @@ def _part(state: State, clock: Clock) -> Clock:
 
 def level_clock(state: State, clock: Clock) -> Clock:
     """Return the share of time that one level may take."""
-    return clock.part(LEVEL_WORK + LEVEL_WORK_PER_HOST * len(state.cpu))
+    return clock.part(min(LEVEL_WORK + LEVEL_WORK_PER_HOST * len(state.cpu), MOST_WORK))
 
 
 def _reach(state: State, overflow: Overflow, kept: Kept, clock: Clock, rng: np.random.Generator) -> bool:
@@ -80,27 +80,25 @@ def _reach(state: State, overflow: Overflow, kept: Kept, clock: Clock, rng: np.r
 
 def _spread(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) -> Level:
     """Lower the TaskManagers under those that cannot go lower, then raise the lowest."""
-    _peel(state, kept, clock, rng)
-    _raise(state, kept, clock, rng)
-    utilisation = _utilisations(state)
-    highest, lowest = max(utilisation), min(utilisation)
     problem = state.problem
+    highest = max(_utilisations(state))
     mean = Fraction(problem.total_load, problem.total_cpu)
     bound = Bound(max(highest - mean, Fraction(0)), "mean")
-    small = len(state.cpu) * state.types <= EXACT_VARIABLES
-    if small and highest - lowest > bound.value and not clock.expired() and kept.traffic is None:
+    small = len(state.cpu) * state.types <= EXACT_VARIABLES and kept.traffic is None
+    if small and highest - min(_utilisations(state)) > bound.value:
         found = exact.maximise_minimum(problem, state.solution(), highest, clock, EXACT_WORK)
         if found.solution is not None:
-            other = State.of(problem, found.solution)
-            if min(_utilisations(other)) > lowest:
-                state.set(other.counts.copy())
-                lowest = min(_utilisations(state))
+            state.set(State.of(problem, found.solution).counts.copy())
         if found.bound is not None:
             exactly = Bound(max(highest - found.bound, Fraction(0)), "cp-sat")
             bound = max(bound, exactly, key=lambda one: one.value)
-    kept.floor = np.ceil(state.cpu * float(lowest) - 1e-9)
-    kept.floor = np.minimum(kept.floor, state.load)
-    return Level("cpuUtilisationSpread", highest - lowest, bound)
+    if highest - min(_utilisations(state)) > bound.value:
+        _peel(state, kept, clock, rng)
+        _raise(state, kept, clock, rng)
+    utilisation = _utilisations(state)
+    lowest = min(utilisation)
+    kept.floor = np.minimum(np.ceil(state.cpu * float(lowest) - 1e-9), state.load)
+    return Level("cpuUtilisationSpread", max(utilisation) - lowest, bound)
 
 
 def _utilisations(state: State) -> list[Fraction]:

@@ -58,6 +58,9 @@ def solve(
         progress(f"{name}", highest.value, result.bound.value)
         rng = np.random.default_rng(clock.stop.seed)
         levels.append(LEVELS[name](state, kept, level_clock(state, clock), rng))
+    # evening out may have lowered the highest as well
+    value = state.solution().max_utilisation(problem)
+    levels = [replace(level, value=value) if level is highest else level for level in levels]
     return replace(
         result, problem=problem, solution=state.solution(), levels=tuple(levels), seconds=clock.spent()
     )

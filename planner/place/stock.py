@@ -6,6 +6,7 @@ outcome; the figures here are over several orders drawn from a seed.
 
 from __future__ import annotations
 
+import heapq
 import random
 import statistics
 from collections import defaultdict
@@ -55,8 +56,15 @@ class _TaskManager:
             for used, need, limit in zip(self.used, demand, self.limits, strict=True)
         )
 
-    def take(self, demand: Sequence[int]) -> None:
-        self.used = [used + need for used, need in zip(self.used, demand, strict=True)]
+    def room(self, demand: Sequence[int]) -> int:
+        return min(
+            (limit - used) // need
+            for used, need, limit in zip(self.used, demand, self.limits, strict=True)
+            if need and limit is not None
+        )
+
+    def take(self, demand: Sequence[int], copies: int = 1) -> None:
+        self.used = [used + need * copies for used, need in zip(self.used, demand, strict=True)]
         shares = (used / limit for used, limit in zip(self.used[:2], self.limits[:2], strict=True) if limit)
         self.utilisation = max(shares, default=0.0)
 
@@ -112,10 +120,13 @@ def allocate(
         left = count
         if mode in (Mode.NONE, Mode.TASKS):
             for row, manager in enumerate(task_managers):
-                while left and manager.fits(demand):
-                    manager.take(demand)
-                    counts[row][kind] += 1
-                    left -= 1
+                copies = min(left, manager.room(demand))
+                if copies:
+                    manager.take(demand, copies)
+                    counts[row][kind] += copies
+                    left -= copies
+                if not left:
+                    break
         else:
             queue = JavaPriorityQueue(partial(_priority, task_managers, 1 if mode is Mode.SLOTS else -1))
             for row in range(len(task_managers)):
@@ -142,7 +153,7 @@ def predict(problem: Problem, slots: Sequence[JobSlot], mode: Mode, seed: int) -
     requests = [(demand_of[group], len(found)) for group, found in by_group.items()]
     rng = random.Random(seed)
     values: list[Fraction] = []
-    for _ in range(ORDERS if len(slots) <= LARGE else 1):
+    for _ in range(min(max(LARGE // max(len(slots), 1), 1), ORDERS)):
         order = list(problem.usable)
         rng.shuffle(order)
         managers = [
@@ -176,12 +187,16 @@ def _hand_out(
                 loads[row] += slot.load
         return loads
     requests = [(kind, slot) for kind, slots in enumerate(groups) for slot in slots]
-    rows: list[set[int]] = [{r for r in range(len(counts)) if counts[r][kind]} for kind in range(len(groups))]
+    # tasks only grow, so a heap entry that is out of date is put back with its new number
+    queues = [[(0, row) for row in range(len(counts)) if counts[row][kind]] for kind in range(len(groups))]
     for kind, slot in sorted(requests, key=lambda request: -len(request[1].subtasks)):
-        row = min(rows[kind], key=lambda r: (tasks[r], r))
+        queue = queues[kind]
+        while queue[0][0] != tasks[queue[0][1]] or not free[queue[0][1]][kind]:
+            _, row = heapq.heappop(queue)
+            if free[row][kind]:
+                heapq.heappush(queue, (tasks[row], row))
+        row = queue[0][1]
         tasks[row] += len(slot.subtasks)
         loads[row] += slot.load
         free[row][kind] -= 1
-        if not free[row][kind]:
-            rows[kind].discard(row)
     return loads

@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 
 from planner.documents.cluster import Cluster
 from planner.documents.finding import Path, Severity
+from planner.documents.job import GroupPlacement
 from planner.documents.vocabulary import Exchange, JobType, Ship
 from planner.graph.chaining import Chainer
 from planner.graph.job import JobGraph
@@ -126,6 +127,7 @@ class Subject:
     written_options: Mapping[str, Path] = field(default_factory=dict)
     node_of: Mapping[str, int] = field(default_factory=dict)
     resources: Mapping[str, SlotResources] = field(default_factory=dict)
+    placements: Mapping[str, tuple[GroupPlacement, Path]] = field(default_factory=dict)
     graph: StreamGraph | None = None
     chainer: Chainer | None = None
     job_graph: JobGraph | None = None

@@ -12,7 +12,7 @@ from planner.documents.job import Job
 from planner.documents.load import Loaded
 from planner.documents.profile import PlannerFields, ResourceProfile
 from planner.documents.source import Source
-from planner.rules import cluster, configuration, flow, memory, readiness, structure
+from planner.rules import cluster, configuration, flow, memory, placement, readiness, structure
 from planner.rules.base import (
     ClusterRule,
     ClusterSubject,
@@ -26,7 +26,7 @@ from planner.rules.base import (
 )
 from planner.rules.subject import of_cluster, of_job, of_profile, with_graph
 
-MODULES = (structure, flow, configuration, memory, readiness, cluster)
+MODULES = (structure, flow, configuration, memory, readiness, placement, cluster)
 RULES: tuple[Rule, ...] = tuple(
     rule()
     for module in MODULES

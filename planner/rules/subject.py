@@ -91,6 +91,11 @@ def of_job(job: Job, data: object, table: OptionTable) -> Subject:
         options=OptionsView(configuration, written | _structured(job), table),
         written_options=written,
         node_of={operator.id: number for number, operator in enumerate(job.spec.operators, 1)},
+        placements={
+            group.name: (group.placement, ("spec", "slotSharingGroups", n, "placement"))
+            for n, group in enumerate(job.spec.slot_sharing_groups)
+            if group.placement is not None
+        },
         document=job,
     )
 
@@ -164,6 +169,10 @@ def of_profile(profile: ResourceProfile, data: object, table: OptionTable) -> Su
             fields.flink_configuration, option_paths(data, ("planner", "flinkConfiguration")), table
         ),
         node_of={operator_id(node): node.id for node in profile.nodes},
+        placements={
+            group: (wanted, ("planner", "placement", group))
+            for group, wanted in (fields.placement or {}).items()
+        },
         document=profile,
     )
 

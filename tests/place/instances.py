@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from fractions import Fraction
 
 from hypothesis import strategies as st
@@ -61,24 +60,41 @@ def splits(count: int, parts: int) -> list[tuple[int, ...]]:
 
 
 def exhaustive(problem: Problem) -> Fraction | None:
-    """Return the least highest utilisation over every placement, None if there is none."""
-    hosts = problem.usable
+    """Return the least highest utilisation over every placement, None if there is none.
+
+    Type after type goes on the TaskManagers in every way; ways that break a limit end there.
+    """
+    hosts = [problem.classes[problem.class_of[host]] for host in problem.usable]
     best: Fraction | None = None
-    ways = [splits(slot.count, len(hosts)) for slot in problem.types]
-    for choice in itertools.product(*ways):
-        value = Fraction(0)
-        for column, host in enumerate(hosts):
-            entry = problem.classes[problem.class_of[host]]
-            used = [
-                sum(way[column] * slot.demand[r] for way, slot in zip(choice, problem.types, strict=True))
-                for r in range(len(problem.resources))
+
+    def deeper(index: int, used: list[list[int]], loads: list[int], kinds: list[set[int]]) -> None:
+        nonlocal best
+        value = max(
+            (Fraction(load, h.cpu) for load, h in zip(loads, hosts, strict=True)), default=Fraction(0)
+        )
+        if best is not None and value >= best:
+            return
+        if index == len(problem.types):
+            best = value
+            return
+        slot = problem.types[index]
+        rivals = {b if a == index else a for a, b in problem.rivals if index in (a, b)}
+        for way in splits(slot.count, len(hosts)):
+            if any(n and kinds[m] & rivals for m, n in enumerate(way)):
+                continue
+            more = [
+                [u + n * d for u, d in zip(row, slot.demand, strict=True)]
+                for row, n in zip(used, way, strict=True)
             ]
-            if any(
-                limit is not None and need > limit for need, limit in zip(used, entry.limits, strict=True)
+            if all(
+                limit is None or need <= limit
+                for row, host in zip(more, hosts, strict=True)
+                for need, limit in zip(row, host.limits, strict=True)
             ):
-                break
-            load = sum(way[column] * slot.load for way, slot in zip(choice, problem.types, strict=True))
-            value = max(value, Fraction(load, entry.cpu))
-        else:
-            best = value if best is None else min(best, value)
+                heavier = [load + n * slot.load for load, n in zip(loads, way, strict=True)]
+                now = [kinds[m] | {index} if n else kinds[m] for m, n in enumerate(way)]
+                deeper(index + 1, more, heavier, now)
+
+    zeros = [[0] * len(problem.resources) for _ in hosts]
+    deeper(0, zeros, [0] * len(hosts), [set() for _ in hosts])
     return best

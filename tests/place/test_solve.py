@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from place.instances import exhaustive, problems
 from planner.place.bounds import item_bound, rounded_area_bound
 from planner.place.infeasible import count, explain, groups, without
+from planner.place.objective import Objective
 from planner.place.problem import Problem
 from planner.place.relaxation import class_bound
 from planner.place.result import Result, Status
@@ -19,7 +20,7 @@ SMALL = settings(
 
 
 def solved(problem: Problem, seconds: float = 20, seed: int = 1) -> Result:
-    return solve(problem, Clock(Stop(seconds=seconds, seed=seed)))
+    return solve(problem, Clock(Stop(seconds=seconds, seed=seed)), objective=(Objective.CPU,))
 
 
 @settings(parent=SMALL, max_examples=300)

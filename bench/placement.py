@@ -1,0 +1,246 @@
+"""Placements through the command line: families, triplets, re-placement events and infeasible inputs.
+
+    python bench/placement.py [--quick] [--write]
+
+Each row is over several seeds; seconds are those of the whole command, start-up and JSON included. The
+gap is against the bound that planner reports, which a second program checks where it can: the area of
+the loads never exceeds it, and every placement passes the independent checker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import instances
+
+ROOT = Path(__file__).parent.parent
+OUTPUT = ROOT / "docs/benchmarks/placement.md"
+SIZES = ((200, 2000, 5.0, 10), (1000, 10_000, 10.0, 5), (5000, 100_000, 30.0, 3))
+TRIPLETS = (20, 40, 60, 83)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One call of ``planner place``: exit code, wall seconds, peak MiB, the placement if there is one."""
+
+    code: int
+    seconds: float
+    memory: float
+    placement: dict[str, Any] | None
+
+    @property
+    def level(self) -> dict[str, Any]:
+        """The highest CPU utilisation."""
+        assert self.placement is not None
+        return next(one for one in self.placement["objective"] if one["name"] == "maxCpuUtilisation")
+
+    @property
+    def gap(self) -> float:
+        """The gap that planner reports."""
+        return float(self.level["gap"] or 0.0)
+
+    @property
+    def optimal(self) -> bool:
+        """Whether the first level is proven."""
+        return bool(self.level["status"] == "optimal")
+
+
+def place(folder: Path, *options: str) -> Run:
+    """Place the job in ``folder`` on the cluster in it."""
+    output = folder / "placement.json"
+    output.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "planner", "place", str(folder / "job.json")]
+    command += ["-c", str(folder / "cluster.json"), "-o", str(output), *options]
+    started = time.perf_counter()
+    child = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - started
+    placement = json.loads(output.read_text(encoding="utf-8")) if output.exists() else None
+    return Run(os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss / 1024, placement)
+
+
+def checked(folder: Path, run: Run) -> bool:
+    """Check a placement with the independent checker, and its bound against the area of the loads."""
+    from planner.api import compile_job
+    from planner.documents.cluster import Cluster
+    from planner.documents.job import Job
+    from planner.documents.load import load
+    from planner.documents.placement import Placement
+    from planner.place.check import check
+
+    found = [
+        load((folder / f"{name}.json").read_bytes(), name)[0].document
+        for name in ("job", "cluster", "placement")
+    ]
+    job, cluster, placement = found
+    assert isinstance(job, Job)
+    assert isinstance(cluster, Cluster)
+    assert isinstance(placement, Placement)
+    return not check(placement, compile_job(job)[0], cluster)
+
+
+def families(folder: Path, quick: bool) -> list[str]:
+    """Return the table of families and sizes."""
+    lines = [
+        "| TaskManagers | slots | limit | family | seeds | feasible | optimal | median gap | worst gap |"
+        " median s | worst s | MiB |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for managers, slots, limit, seeds in SIZES[: 1 if quick else None]:
+        for family in instances.FAMILIES:
+            runs = []
+            for seed in range(2 if quick else seeds):
+                place_ = folder / f"{family}-{managers}-{seed}"
+                instances.write(place_, instances.documents(family, managers, slots, seed))
+                run = place(place_, "--time-limit", str(limit))
+                if run.placement is not None and (managers <= 200 or seed == 0) and not checked(place_, run):
+                    raise SystemExit(f"{place_.name}: the checker refuses the placement")
+                runs.append(run)
+            good = [run for run in runs if run.placement is not None]
+            gaps, seconds = [run.gap for run in good], [run.seconds for run in runs]
+            lines.append(
+                f"| {managers:,} | {slots if family != 'coarse' else round(3.5 * managers):,} | {limit:g} s"
+                f" | {family} | {len(runs)} | {len(good)} | {sum(run.optimal for run in good)}"
+                f" | {statistics.median(gaps):.3%} | {max(gaps):.3%} | {statistics.median(seconds):.1f}"
+                f" | {max(seconds):.1f} | {max(run.memory for run in runs):.0f} |"
+            )
+            print(lines[-1], flush=True)
+    return lines
+
+
+def triplets(folder: Path, quick: bool) -> list[str]:
+    """Return the table of sets with a perfect packing."""
+    lines = [
+        "| slots | TaskManagers | sets | optimum found | median s | worst s |",
+        "|---|---|---|---|---|---|",
+    ]
+    for bins in TRIPLETS:
+        runs = []
+        for seed in range(2 if quick else 20):
+            place_ = folder / f"triplets-{bins}-{seed}"
+            instances.write(place_, instances.triplets(bins, seed))
+            runs.append(place(place_))
+        seconds = [run.seconds for run in runs]
+        found = sum(run.placement is not None and run.level["value"] == 1.0 for run in runs)
+        lines.append(
+            f"| {3 * bins} | {bins} | {len(runs)} | {found} | {statistics.median(seconds):.1f}"
+            f" | {max(seconds):.1f} |"
+        )
+        print(lines[-1], flush=True)
+    return lines
+
+
+EVENTS = (
+    ("typical", "lose 5 TaskManagers"),
+    ("typical", "4 groups rescaled by 30 %"),
+    ("typical", "load of 8 groups drifts"),
+    ("tight", "4 groups rescaled by 30 %"),
+    ("tight", "load of 8 groups drifts"),
+)
+
+
+def changed(event: str, job: dict[str, Any], cluster: dict[str, Any]) -> None:
+    """Let an event happen to a job and its cluster."""
+    rng = random.Random(event)
+    operators, groups = job["spec"]["operators"], job["spec"]["slotSharingGroups"]
+    if event.startswith("lose"):
+        shapes = cluster["spec"]["taskManagerClasses"]
+        names = [f"{shape['name']}-{n}" for shape in shapes for n in range(shape["count"])]
+        lost = set(rng.sample(names, 5))
+        cluster["spec"]["taskManagers"] = [
+            {"id": name, "class": name.rpartition("-")[0]} for name in names if name not in lost
+        ]
+        for shape in shapes:
+            shape["count"] = 0
+    elif event.startswith("4 groups"):
+        for n in rng.sample(range(len(operators)), 4):
+            factor = rng.choice((0.7, 1.3))
+            operators[n]["parallelism"] = max(1, round(operators[n]["parallelism"] * factor))
+    else:
+        for n in rng.sample(range(len(operators)), 8):
+            factor = rng.uniform(0.7, 1.3)
+            operators[n]["load"]["cpu"] = round(operators[n]["load"]["cpu"] * factor, 2)
+            groups[n]["resources"]["cpu"] = min(groups[n]["resources"]["cpu"], 3.6)
+
+
+def replacement(folder: Path, quick: bool) -> list[str]:
+    """Return the table of events: moves by slack."""
+    slacks = ("0%", "0.5%", "1%", "2%", "5%")
+    lines = [
+        f"| family | event | all anew | {' | '.join(f'slack {slack}' for slack in slacks)} |",
+        "|---" * (3 + len(slacks)) + "|",
+    ]
+    for family, event in EVENTS[: 1 if quick else None]:
+        place_ = folder / f"event-{family}"
+        job, cluster = instances.documents(family, 200, 2000, 0)
+        instances.write(place_, (job, cluster))
+        before = place(place_, "--objective", "cpu")
+        old = place_ / "old.placement.json"
+        old.write_text(json.dumps(before.placement), encoding="utf-8")
+        changed(event, job, cluster)
+        instances.write(place_, (job, cluster))
+        best = place(place_, "--objective", "cpu")
+        row = [str(_moved(before.placement, best.placement))]
+        for slack in slacks:
+            run = place(place_, "--from", str(old), "--slack", slack)
+            if run.placement is None:
+                row.append("none")
+                continue
+            over = run.level["value"] / best.level["value"] - 1
+            row.append(f"{run.placement['moves']['moved']} (+{over:.2%})")
+        lines.append(f"| {family} | {event} | {' | '.join(row)} |")
+        print(lines[-1], flush=True)
+    return lines
+
+
+def _moved(before: dict[str, Any] | None, after: dict[str, Any] | None) -> int:
+    """Count the slots that change their TaskManager when nobody looks at the placement before."""
+    assert before is not None
+    assert after is not None
+    old = {tm["id"]: tm["quotas"] for tm in before["taskManagers"]}
+    new = {tm["id"]: tm["quotas"] for tm in after["taskManagers"]}
+    groups = {group for quotas in new.values() for group in quotas}
+    moved = 0
+    for group in groups:
+        change = [new[name].get(group, 0) - old.get(name, {}).get(group, 0) for name in new]
+        moved += min(sum(by for by in change if by > 0), -sum(by for by in change if by < 0))
+    return moved
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="two seeds, the smallest size only")
+    parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.relative_to(ROOT)}")
+    options = parser.parse_args()
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    parts: list[tuple[str, Sequence[str]]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        parts.append(("Families", families(folder, options.quick)))
+        parts.append(("Triplets, of which a perfect packing is known", triplets(folder, options.quick)))
+        parts.append(
+            ("Re-placement: slots moved, and how far above the best", replacement(folder, options.quick))
+        )
+    if options.write:
+        text = ["# Placement", "", f"Measured by `python bench/placement.py --write` on {machine}."]
+        for heading, lines in parts:
+            text += ["", f"## {heading}", "", *lines]
+        OUTPUT.write_text("\n".join(text) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Where groups may stand: every constraint holds in the solution, and a solution is found if there is one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from place.instances import exhaustive, problems
+from planner.documents.job import GroupPlacement
+from planner.place.capacity import Host
+from planner.place.objective import Objective
+from planner.place.problem import Problem, Solution, build_problem, zone_choices
+from planner.place.result import Status
+from planner.place.slots import JobSlot, SlotResources
+from planner.place.solve import solve
+from planner.place.stop import Clock, Stop
+
+SMALL = settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+SLOT = SlotResources(cpu=0, heap=0, off_heap=0, managed=0, network=0)
+
+
+@st.composite
+def constrained(draw: st.DrawFn) -> tuple[list[JobSlot], Sequence[Host], dict[str, GroupPlacement]]:
+    base = draw(problems(groups=2, hosts=4, slots=4))
+    hosts = [replace(host, labels=(("zone", draw(st.sampled_from("ab"))),)) for host in base.hosts]
+    slots = [JobSlot(t.group, ((0, 0),), t.load * base.grain) for t in base.types for _ in range(t.count)]
+    names = [host.id for host in hosts]
+    some = st.lists(st.sampled_from(names), max_size=2, unique=True)
+    wanted = {
+        group: GroupPlacement(
+            pinned=draw(some),
+            forbidden=draw(some),
+            max_per_task_manager=draw(st.sampled_from([None, 1, 2])),
+            min_task_managers=draw(st.sampled_from([None, 1, 2])),
+            min_zones=draw(st.sampled_from([None, 1, 2])),
+            anti_affinity=draw(st.sampled_from([[], ["g0"], ["g1"]])),
+        )
+        for group in {slot.group for slot in slots}
+    }
+    return slots, hosts, wanted
+
+
+def broken(
+    quotas: Mapping[str, Counter[str]], hosts: Sequence[Host], wanted: Mapping[str, GroupPlacement]
+) -> list[str]:
+    """Say which constraints quotas (by TaskManager) do not keep, from their meaning alone."""
+    found = []
+    zone_of = {host.id: dict(host.labels)["zone"] for host in hosts}
+    for group, rule in wanted.items():
+        where = {name: held[group] for name, held in quotas.items() if held[group]}
+        if rule.pinned and set(where) - set(rule.pinned):
+            found.append(f"{group} off its pins")
+        if set(where) & set(rule.forbidden):
+            found.append(f"{group} where forbidden")
+        if rule.max_per_task_manager and max(where.values(), default=0) > rule.max_per_task_manager:
+            found.append(f"{group} crowded")
+        if rule.min_task_managers and len(where) < rule.min_task_managers:
+            found.append(f"{group} on too few")
+        if rule.min_zones and len({zone_of[name] for name in where}) < rule.min_zones:
+            found.append(f"{group} in too few zones")
+        found += [
+            f"{group} beside {other}"
+            for other in rule.anti_affinity
+            if other != group and any(quotas[name][other] for name in where)
+        ]
+    return found
+
+
+def quotas_of(problem: Problem, solution: Solution) -> dict[str, Counter[str]]:
+    found = {}
+    for host in problem.usable:
+        held: Counter[str] = Counter()
+        for slot, count in zip(problem.types, solution.counts[host], strict=True):
+            held[slot.group] += count
+        found[problem.hosts[host].id] = held
+    return found
+
+
+def every_way(slots: Sequence[JobSlot], hosts: Sequence[Host]) -> Problem:
+    resources = dict.fromkeys({slot.group for slot in slots}, SLOT)
+    return build_problem(slots, resources, hosts)
+
+
+@SMALL
+@given(constrained())
+def test_constraints_hold(case: tuple[list[JobSlot], Sequence[Host], dict[str, GroupPlacement]]) -> None:
+    slots, hosts, wanted = case
+    counts = Counter(slot.group for slot in slots)
+    if any(max(r.min_task_managers or 0, r.min_zones or 0) > counts[g] for g, r in wanted.items()):
+        return  # refused by rule GRA311
+    resources = dict.fromkeys(counts, SLOT)
+    for zones in zone_choices(wanted, hosts):
+        problem = build_problem(slots, resources, hosts, 0, wanted, zones)
+        result = solve(problem, Clock(Stop(seconds=20)), objective=(Objective.CPU,))
+        best = exhaustive(problem)
+        if best is None:
+            assert result.status is Status.INFEASIBLE
+            continue
+        assert result.solution is not None
+        assert result.solution.max_utilisation(problem) == best
+        assert broken(quotas_of(problem, result.solution), hosts, wanted) == []
+
+
+@SMALL
+@given(constrained())
+def test_a_way_that_keeps_all_constraints_is_found(
+    case: tuple[list[JobSlot], Sequence[Host], dict[str, GroupPlacement]],
+) -> None:
+    """No choice of slots or zones to set aside loses a placement: those by meaning are those of a model."""
+    slots, hosts, wanted = case
+    slots = [replace(slot, load=0) for slot in slots]
+    counts = Counter(slot.group for slot in slots)
+    if any(max(r.min_task_managers or 0, r.min_zones or 0) > counts[g] for g, r in wanted.items()):
+        return
+    resources = dict.fromkeys(counts, SLOT)
+    models = [build_problem(slots, resources, hosts, 0, wanted, z) for z in zone_choices(wanted, hosts)]
+    free = every_way(slots, hosts)
+    unlimited = replace(
+        free, classes=tuple(replace(c, limits=tuple(None for _ in c.limits)) for c in free.classes)
+    )
+    relaxed = [
+        replace(
+            model,
+            classes=tuple(
+                replace(c, limits=(*[None] * len(free.resources), *c.limits[len(free.resources) :]))
+                for c in model.classes
+            ),
+        )
+        for model in models
+    ]
+    assert any(exhaustive(model) is not None for model in relaxed) == any(
+        not broken(way, hosts, wanted) for way in _ways(unlimited, hosts)
+    )
+
+
+def _ways(problem: Problem, hosts: Sequence[Host]) -> list[dict[str, Counter[str]]]:
+    """Return every way to spread groups over TaskManagers."""
+    import itertools
+
+    from place.instances import splits
+
+    found = []
+    for choice in itertools.product(*(splits(slot.count, len(hosts)) for slot in problem.types)):
+        quotas: dict[str, Counter[str]] = {host.id: Counter() for host in hosts}
+        for slot, way in zip(problem.types, choice, strict=True):
+            for host, count in zip(hosts, way, strict=True):
+                quotas[host.id][slot.group] += count
+        found.append(quotas)
+    return found
