@@ -16,9 +16,8 @@ from planner.place.costs import Overflow, Together, Within
 from planner.place.exchange import exchange
 from planner.place.groupcosts import Crossing
 from planner.place.objective import Objective
-from planner.place.problem import PARTS
 from planner.place.result import Level
-from planner.place.state import NO_LIMIT, Floats, State
+from planner.place.state import MEMORY, NO_LIMIT, Floats, State
 from planner.place.stop import Clock
 
 EXACT_VARIABLES = 1500
@@ -145,11 +144,10 @@ def _raise(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) -> 
 
 
 def _memory_columns(state: State) -> list[int]:
-    names = ("memory", *PARTS)
     return [
         column
         for column, resource in enumerate(state.resources)
-        if state.problem.resources[resource] in names and (state.limits[:, column] < NO_LIMIT).all()
+        if state.problem.resources[resource] in MEMORY and (state.limits[:, column] < NO_LIMIT).all()
     ]
 
 

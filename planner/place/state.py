@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.place.problem import Problem, Solution
+from planner.place.problem import PARTS, Problem, Solution
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 NO_LIMIT = 2.0**60
+MEMORY = ("memory", *PARTS)
 MAX_BUNDLES = 40_000
 MAX_AVAILABLE = 100_000_000
 
@@ -47,9 +48,9 @@ class Bundles:
 class State:
     """What stands where, as arrays with one row a TaskManager that the plan uses.
 
-    ``counts`` is (rows, types); ``used`` and ``limits`` are (rows, resources), only of those resources
-    that could ever be short (``resources``, by number). Whole numbers as floats are exact here: they
-    stay under 2**53.
+    ``counts`` is (rows, types); ``used`` and ``limits`` are (rows, resources), only of resources that
+    could ever be short, and of memory (``resources``, by number). Whole numbers as floats are exact
+    here: they stay under 2**53.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -66,7 +67,11 @@ class State:
         )
         self.copies: Ints = np.array([entry.count for entry in problem.types], dtype=np.int64)
         total = self.copies @ demand
-        self.resources = [r for r in range(len(problem.resources)) if (limits[:, r] < total[r]).any()]
+        self.resources = [
+            r
+            for r, name in enumerate(problem.resources)
+            if (limits[:, r] < total[r]).any() or (name in MEMORY and (limits[:, r] < NO_LIMIT).all())
+        ]
         self.limits: Floats = limits[:, self.resources]
         self.demand: Floats = demand[:, self.resources]
         self.loads_of: Floats = np.array([entry.load for entry in problem.types], dtype=np.float64)

@@ -305,7 +305,7 @@ class TestFormats:
         assert json.loads(target.read_text())["version"] == "2.1.0"
 
 
-FITTING = {"FIT801", "FIT802"}
+FITTING = {"FIT801", "FIT802", "FIT803"}
 """Not found where there is more than one cluster among the files."""
 
 
