@@ -25,6 +25,7 @@ from planner.memory.offheap import Catalogue, OffHeapUse
 from planner.memory.profile import complete_profile
 from planner.place.bounds import lower_bound
 from planner.place.capacity import ClusterError, hosts
+from planner.place.check import RefusedError, check
 from planner.place.flows import group_flows
 from planner.place.infeasible import Explanation, count, explain
 from planner.place.moves import Point, Previous
@@ -40,7 +41,7 @@ from planner.recover.restart import restart_strategy
 from planner.rules import run
 
 DEFAULT_SLACK = 0.02
-SECONDS_PER_SLOT = 1e-4
+SECONDS_PER_SLOT = 1.3e-4
 """What writing a placement takes after the search, for each slot."""
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "PlacementMismatchError",
     "PlacementResult",
     "Point",
+    "RefusedError",
     "Status",
     "Stop",
     "compile_job",
@@ -125,6 +127,7 @@ def place(
     Raises:
         ValueError: when the job is not valid (see `validate`).
         ClusterError: when the figures of a TaskManager do not work out.
+        RefusedError: when the checker refuses the placement, which is a defect of planner.
 
     """
     clock = Clock(stop)
@@ -150,6 +153,8 @@ def place(
         previous=digest(previous.model_copy(update={"meta": None})) if previous else None,
     )
     placement = plan(task.profile, task.job, task.slots, result, stock, inputs, moves)
+    if refused := check(placement, task.profile, cluster, previous):
+        raise RefusedError("; ".join(refused[:3]))
     seconds = round(clock.spent(), 3)
     meta = Meta(seconds=seconds, seed=stop.seed, workers=stop.workers, planner_version=__version__)
     return PlacementResult(result.status, placement.model_copy(update={"meta": meta}))

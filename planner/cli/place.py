@@ -168,15 +168,18 @@ def place(
                 _print_curve(found, output_format, output)
                 return
             no_placement(found, time_limit)
-        result = api.place(
-            document,
-            places,
-            stop,
-            report,
-            objective=levels,
-            previous=before,
-            slack=_share("--slack", slack) if slack is not None else api.DEFAULT_SLACK,
-        )
+        try:
+            result = api.place(
+                document,
+                places,
+                stop,
+                report,
+                objective=levels,
+                previous=before,
+                slack=_share("--slack", slack) if slack is not None else api.DEFAULT_SLACK,
+            )
+        except api.RefusedError as error:
+            fail(f"a defect of planner: its checker refuses the placement ({error}); nothing is written")
         stopped = interrupted()
     if result.placement is None:
         if stopped:

@@ -5,36 +5,49 @@ It shares no code with the solver or with the writing of placements, only the re
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 
 from planner.documents.cluster import Cluster
+from planner.documents.job import GroupPlacement
 from planner.documents.placement import PlacedTaskManager, Placement
 from planner.documents.profile import ResourceProfile
 from planner.graph.job import build_job_graph
 from planner.graph.restore import operator_id, stream_graph
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.capacity import Host, hosts
-from planner.place.slots import SlotResources, job_slots, slot_resources, subtask_names
-
-TOLERANCE = 1e-6
-
-
-def check(placement: Placement, profile: ResourceProfile, cluster: Cluster) -> list[str]:
-    """Return what is wrong with ``placement``; an empty list means that it holds."""
-    return list(_problems(placement, profile, cluster))
+from planner.place.check_figures import TOLERANCE, figures, moves
+from planner.place.flows import group_flows
+from planner.place.slots import SlotResources, job_slots, move_weights, slot_resources, subtask_names
 
 
-def _problems(placement: Placement, profile: ResourceProfile, cluster: Cluster) -> Iterator[str]:
+class RefusedError(RuntimeError):
+    """A placement that planner made and its own checker refuses: a defect of planner."""
+
+
+def check(
+    placement: Placement, profile: ResourceProfile, cluster: Cluster, previous: Placement | None = None
+) -> list[str]:
+    """Return what is wrong with ``placement``; an empty list means that it holds.
+
+    Moves are checked where the placement before, ``previous``, is given.
+    """
+    return list(_problems(placement, profile, cluster, previous))
+
+
+def _problems(
+    placement: Placement, profile: ResourceProfile, cluster: Cluster, previous: Placement | None
+) -> Iterator[str]:
     job = build_job_graph(stream_graph(profile))
     resources = slot_resources(profile)
     offered = {host.id: host for host in hosts(cluster)}
-    wanted = {(s.group, tuple(subtask_names(profile, job, s))): s.load for s in job_slots(profile, job)}
+    slot_loads = {(s.group, tuple(subtask_names(profile, job, s))): s.load for s in job_slots(profile, job)}
     placed = Counter((s.group, tuple(s.subtasks)) for tm in placement.task_managers for s in tm.slots)
-    yield from (f"slot {key} is placed {n} times" for key, n in placed.items() if n != 1 or key not in wanted)
-    yield from (f"slot {key} is not placed" for key in wanted if key not in placed)
+    yield from (
+        f"slot {key} is placed {n} times" for key, n in placed.items() if n != 1 or key not in slot_loads
+    )
+    yield from (f"slot {key} is not placed" for key in slot_loads if key not in placed)
     yield from _subtasks_once(placement, profile)
     if sorted(offered) != sorted(tm.id for tm in placement.task_managers):
         yield "the TaskManagers are not those of the cluster"
@@ -42,10 +55,15 @@ def _problems(placement: Placement, profile: ResourceProfile, cluster: Cluster) 
     utilisations: dict[str, Fraction] = {}
     for tm in placement.task_managers:
         host = offered[tm.id]
-        load = sum(wanted.get((s.group, tuple(s.subtasks)), 0) for s in tm.slots)
+        load = sum(slot_loads.get((s.group, tuple(s.subtasks)), 0) for s in tm.slots)
         utilisations[tm.id] = Fraction(load, host.capacity.cpu)
         yield from (f"{tm.id}: {text}" for text in _task_manager(tm, host, load, resources))
-    yield from _figures(placement, cluster, offered, utilisations)
+    yield from _reserve(placement, cluster, offered)
+    for group, wanted in ((profile.planner.placement if profile.planner else None) or {}).items():
+        yield from (f"group {group!r} {text}" for text in _constraint(placement, offered, group, wanted))
+    yield from figures(placement, offered, utilisations, resources, group_flows(profile, job))
+    if previous is not None:
+        yield from moves(placement, previous, move_weights(profile, job))
 
 
 def _subtasks_once(placement: Placement, profile: ResourceProfile) -> Iterator[str]:
@@ -114,45 +132,40 @@ def _memory(tm: PlacedTaskManager, host: Host, parts: list[int]) -> Iterator[str
         yield "its memory options hold less than its slots need"
 
 
-def _figures(
-    placement: Placement,
-    cluster: Cluster,
-    offered: dict[str, Host],
-    utilisations: dict[str, Fraction],
-) -> Iterator[str]:
+def _reserve(placement: Placement, cluster: Cluster, offered: dict[str, Host]) -> Iterator[str]:
+    """Look for the largest TaskManagers in reserve; only packing leaves more of them out."""
     reserve = min(cluster.spec.reserve.task_managers, len(offered))
-    empty = [tm.id for tm in placement.task_managers if not tm.slots]
-    if len(empty) < reserve:
-        yield f"only {len(empty)} TaskManagers are empty, {reserve} are to be kept in reserve"
-    sizes = sorted(offered, key=lambda name: (-offered[name].capacity.cpu, -offered[name].capacity.memory))
-    largest = [(offered[n].capacity.cpu, offered[n].capacity.memory) for n in sizes[:reserve]]
-    spare: list[str] = []
-    for name in empty:
-        size = (offered[name].capacity.cpu, offered[name].capacity.memory)
-        if size in largest:
-            largest.remove(size)
-            spare.append(name)
-    if largest:
+    spare = [tm for tm in placement.task_managers if tm.reserve]
+    yield from (f"{tm.id}: is in reserve and holds slots" for tm in spare if tm.slots)
+    packed = any(level.name == "taskManagers" for level in placement.objective)
+    if len(spare) < reserve or (len(spare) > reserve and not packed):
+        yield f"{len(spare)} TaskManagers are kept in reserve, not {reserve}"
+    sizes = {name: (host.capacity.cpu, host.capacity.memory) for name, host in offered.items()}
+    largest = Counter(sorted(sizes.values(), reverse=True)[:reserve])
+    if largest - Counter(sizes[tm.id] for tm in spare):
         yield "the TaskManagers kept in reserve are not the largest"
-    values = [value for name, value in utilisations.items() if name not in spare]
-    if not values:
-        return
-    mean = sum(values) / len(values)
-    deviation = math.sqrt(sum(float(value - mean) ** 2 for value in values) / len(values))
-    stated = placement.imbalance
-    expected = {
-        "max": float(max(values)),
-        "mean": float(mean),
-        "min": float(min(values)),
-        "max_over_mean": float(max(values) / mean) if mean else 1.0,
-        "spread": float(max(values) - min(values)),
-        "cv": deviation / float(mean) if mean else 0.0,
-    }
-    for name, value in expected.items():
-        if abs(getattr(stated, name) - value) > 2 * TOLERANCE:
-            yield f"imbalance.{name} is {getattr(stated, name)}, it has to be {value:.6f}"
-    first = placement.objective[0]
-    if abs(first.value - float(max(values))) > TOLERANCE:
-        yield "the objective is not the highest cpu utilisation"
-    if first.bound is not None and first.bound > first.value + TOLERANCE:
-        yield "the bound is above the value"
+
+
+def _constraint(
+    placement: Placement, offered: dict[str, Host], group: str, wanted: GroupPlacement
+) -> Iterator[str]:
+    held = {tm.id: Counter(slot.group for slot in tm.slots) for tm in placement.task_managers}
+    on = [name for name, groups in held.items() if groups[group]]
+    for name in on:
+        names = {name, offered[name].class_name}
+        if wanted.pinned and not names & set(wanted.pinned):
+            yield f"stands on {name}, where it is not pinned"
+        if names & set(wanted.forbidden):
+            yield f"stands on {name}, where it is forbidden"
+        if wanted.max_per_task_manager is not None and held[name][group] > wanted.max_per_task_manager:
+            yield f"has {held[name][group]} slots on {name}, more than {wanted.max_per_task_manager}"
+        yield from (
+            f"shares {name} with {other!r}"
+            for other in wanted.anti_affinity
+            if other != group and held[name][other]
+        )
+    if len(on) < (wanted.min_task_managers or 0):
+        yield f"stands on {len(on)} TaskManagers, fewer than {wanted.min_task_managers}"
+    zones = {zone for name in on if (zone := dict(offered[name].labels).get("zone"))}
+    if len(zones) < (wanted.min_zones or 0):
+        yield f"stands in {len(zones)} zones, fewer than {wanted.min_zones}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -140,6 +141,27 @@ def any_placement(problem: Problem, clock: Clock, seconds: float) -> Outcome:
     if status in SOLVED:
         return Outcome(build.extract(solver), None)
     return Outcome(None, None, infeasible=status == cp_model.INFEASIBLE)
+
+
+def fewest_hosts(
+    problem: Problem, at_least: int, clock: Clock, seconds: float
+) -> tuple[set[int], int] | None:
+    """Return the fewest TaskManagers that hold everything and a bound of their number, None if unknown."""
+    build = _Model(problem)
+    used = {host: build.model.new_bool_var("") for host in problem.usable}
+    for host, row in build.counts.items():
+        for x, slot in zip(row, problem.types, strict=True):
+            build.model.add(x <= slot.count * used[host])
+    for entry in problem.classes:
+        for first, second in itertools.pairwise(entry.members):
+            build.model.add(used[first] >= used[second])
+    build.model.add(sum(used.values()) >= at_least)
+    build.model.minimize(sum(used.values()))
+    status, solver = build.solve(clock, seconds)
+    if status not in SOLVED:
+        return None
+    bound = math.ceil(solver.best_objective_bound - 1e-6)
+    return {host for host, flag in used.items() if solver.value(flag)}, bound
 
 
 def rearrange(state: State, overflow: Overflow, rows: Sequence[int], clock: Clock, seconds: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -14,7 +14,7 @@ from planner.place.bounds import Bound
 from planner.place.columns import new_solver, run
 from planner.place.costs import Overflow, Together, Within
 from planner.place.exchange import exchange
-from planner.place.groupcosts import Crossing
+from planner.place.groupcosts import Crossing, membership
 from planner.place.objective import Objective
 from planner.place.result import Level
 from planner.place.state import MEMORY, NO_LIMIT, Floats, State
@@ -23,7 +23,8 @@ from planner.place.stop import Clock
 EXACT_VARIABLES = 1500
 EXACT_WORK = 0.15
 BISECTIONS = 6
-WORK, WORK_PER_HOST = 0.02, 0.0004
+MEMORY_BISECTIONS = 3
+WORK, WORK_PER_HOST = 0.02, 0.0002
 LEVEL_WORK, LEVEL_WORK_PER_HOST, MOST_WORK = 0.06, 0.0015, 2.0
 PEELINGS = 4
 MAX_KINDS = 400
@@ -94,10 +95,14 @@ def _spread(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) ->
     if highest - min(_utilisations(state)) > bound.value:
         _peel(state, kept, clock, rng)
         _raise(state, kept, clock, rng)
-    utilisation = _utilisations(state)
-    lowest = min(utilisation)
+    lowest = min(_utilisations(state))
     kept.floor = np.minimum(np.ceil(state.cpu * float(lowest) - 1e-9), state.load)
-    return Level("cpuUtilisationSpread", max(utilisation) - lowest, bound)
+    return Level("cpuUtilisationSpread", _spread_of(state), bound)
+
+
+def _spread_of(state: State) -> Fraction:
+    utilisation = _utilisations(state)
+    return max(utilisation) - min(utilisation)
 
 
 def _utilisations(state: State) -> list[Fraction]:
@@ -157,42 +162,50 @@ def _memory(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) ->
     if not columns:
         return Level("maxMemoryUtilisation", Fraction(0), Bound(Fraction(0), "area"))
     limits = np.maximum(state.limits[:, columns], 1.0)
-
-    def highest() -> tuple[float, Fraction]:
-        shares = state.used[:, columns] / limits
-        row, column = np.unravel_index(int(shares.argmax()), shares.shape)
-        exactly = Fraction(int(state.used[row, columns[column]]), int(limits[row, column]))
-        return float(shares[row, column]), exactly
-
     totals = state.copies @ state.demand[:, columns]
     area = max(Fraction(int(t), int(w)) for t, w in zip(totals, limits.sum(axis=0), strict=True))
-    low, (high, _) = float(area), highest()
-    for _ in range(BISECTIONS):
+    low, high = float(area), float(_memory_of(state))
+    for _ in range(MEMORY_BISECTIONS):
         if clock.expired() or high - low <= 1e-3 * high:
             break
-        middle = low + (high - low) / 3
+        middle = low + (high - low) / 2
         kept_limits = kept.limits.copy()
         kept_limits[:, columns] = np.minimum(kept_limits[:, columns], np.floor(limits * middle))
         if _reach(state, Overflow(state, kept.cap, kept.floor, kept_limits), kept, clock, rng):
-            high, _ = highest()
+            high = float(_memory_of(state))
         else:
             low = middle
-    value = highest()[1]
+    value = _memory_of(state)
     held = np.floor(limits * float(value) + 1e-6)
     kept.limits = kept.limits.copy()
     kept.limits[:, columns] = np.minimum(kept.limits[:, columns], np.maximum(held, state.used[:, columns]))
     return Level("maxMemoryUtilisation", value, Bound(area, "area"))
 
 
+def _memory_of(state: State) -> Fraction:
+    columns = _memory_columns(state)
+    if not columns:
+        return Fraction(0)
+    limits = np.maximum(state.limits[:, columns], 1.0)
+    shares = state.used[:, columns] / limits
+    row, column = np.unravel_index(int(shares.argmax()), shares.shape)
+    return Fraction(int(state.used[row, columns[column]]), int(limits[row, column]))
+
+
 def _traffic(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) -> Level:
     """Lower the bytes a second that are expected to cross between TaskManagers."""
     crossing = Crossing(state.problem)
-    rows = np.arange(len(state.cpu))
     overflow = Overflow(state, kept.cap, kept.floor, kept.limits)
     if state.problem.flows:
         exchange(state, Within(crossing, overflow), _part(state, clock), rng, walk=False)
-    kept.traffic = max(float(crossing.of(rows, state.counts).sum()), 0.0)
-    return Level("crossTraffic", Fraction(round(kept.traffic * DIGITS), DIGITS))
+    value = _traffic_of(state)
+    kept.traffic = float(value)
+    return Level("crossTraffic", value)
+
+
+def _traffic_of(state: State) -> Fraction:
+    leaving = Crossing(state.problem).of(np.arange(len(state.cpu)), state.counts).sum()
+    return Fraction(round(max(float(leaving), 0.0) * DIGITS), DIGITS)
 
 
 def _deployments(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) -> Level:
@@ -203,14 +216,22 @@ def _deployments(state: State, kept: Kept, clock: Clock, rng: np.random.Generato
     for row, host in enumerate(state.hosts):
         key = problem.class_of[host], tuple(map(int, state.counts[row]))
         kinds[key] = kinds.get(key, 0) + 1
-    used_classes = len({index for index, _ in kinds})
-    if used_classes < len(kinds) <= MAX_KINDS and not clock.expired():
+    classes = {_deployment(state, host) for host in state.hosts}
+    if len(classes) < len(kinds) <= MAX_KINDS and not clock.expired():
         pool = {**kinds, **dict.fromkeys(_even_contents(state, kept), 0)}
         _fewest_kinds(state, kept, pool, kinds, clock)
-    different = {
-        (problem.class_of[host], tuple(map(int, state.counts[row]))) for row, host in enumerate(state.hosts)
-    }
-    return Level("deployments", Fraction(len(different)), Bound(Fraction(used_classes), "classes"))
+    return Level("deployments", _deployments_of(state), Bound(Fraction(len(classes)), "classes"))
+
+
+def _deployments_of(state: State) -> Fraction:
+    quotas = (state.counts @ membership(state.problem)).astype(np.int64)
+    return Fraction(len({(_deployment(state, host), tuple(quotas[i])) for i, host in enumerate(state.hosts)}))
+
+
+def _deployment(state: State, host: int) -> tuple[object, ...]:
+    """Return what TaskManagers of one Deployment have in common beside their quotas."""
+    found = state.problem.hosts[host]
+    return found.class_name or found.id, found.capacity
 
 
 def _even_contents(state: State, kept: Kept) -> list[tuple[int, tuple[int, ...]]]:
@@ -285,3 +306,21 @@ LEVELS: dict[Objective, Improve] = {
     Objective.TRAFFIC: _traffic,
     Objective.DEPLOYMENTS: _deployments,
 }
+
+
+_MEASURES: dict[str, Callable[[State], Fraction]] = {
+    "cpuUtilisationSpread": _spread_of,
+    "maxMemoryUtilisation": _memory_of,
+    "crossTraffic": _traffic_of,
+    "deployments": _deployments_of,
+}
+
+
+def measured(level: Level, state: State) -> Level:
+    """Return a level with its value in ``state``: later levels may have lowered earlier ones as well."""
+    if level.name not in _MEASURES:
+        return level
+    value = _MEASURES[level.name](state)
+    return replace(
+        level, value=value, bound=level.bound if level.bound and level.bound.value <= value else None
+    )

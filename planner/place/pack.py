@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from planner.place import exact
 from planner.place.bounds import Bound
 from planner.place.problem import Problem
 from planner.place.result import Level
-from planner.place.room import find_room
+from planner.place.room import EXACT_VARIABLES, find_room
 from planner.place.stop import Clock
 
 LOAD = "cpuLoad"
@@ -18,6 +19,8 @@ TRIAL_SECONDS = 1.0
 
 def pack(problem: Problem, clock: Clock) -> tuple[Problem, Level] | None:
     """Return the problem with the fewest TaskManagers found that hold everything, None if none do.
+
+    The largest are tried first; where sizes cannot be compared CP-SAT looks for fewer, if there are few.
 
     Loads stay under the CPU that there is where that is possible. The bound takes every resource for
     itself: so many of the TaskManagers that have most of it have enough.
@@ -34,8 +37,13 @@ def pack(problem: Problem, clock: Clock) -> tuple[Problem, Level] | None:
                 high = middle
             else:
                 low = middle + 1
-        level = Level("taskManagers", Fraction(high), Bound(Fraction(bound), "area"))
-        return _only(problem, order[:high]), level
+        chosen, least = order[:high], Bound(Fraction(bound), "area")
+        if high > bound and len(order) * len(loaded.types) <= EXACT_VARIABLES and not clock.expired():
+            found = exact.fewest_hosts(loaded, bound, clock, clock.left() / 2)
+            if found is not None:
+                chosen = sorted(found[0]) if len(found[0]) < high else chosen
+                least = Bound(Fraction(max(found[1], bound)), "cp-sat")
+        return only(problem, chosen), Level("taskManagers", Fraction(len(chosen)), least)
     return None
 
 
@@ -78,7 +86,7 @@ def _fewest(problem: Problem) -> int:
     return fewest
 
 
-def _only(problem: Problem, hosts: Sequence[int]) -> Problem:
+def only(problem: Problem, hosts: Sequence[int]) -> Problem:
     """Return the problem with only some TaskManagers; the others stay empty."""
     chosen = set(hosts)
     classes = tuple(
@@ -91,4 +99,4 @@ def _only(problem: Problem, hosts: Sequence[int]) -> Problem:
 
 
 def _fits(problem: Problem, hosts: Sequence[int], clock: Clock) -> bool:
-    return find_room(_only(problem, hosts), clock.part(TRIAL_SECONDS)).state is not None
+    return find_room(only(problem, hosts), clock.part(TRIAL_SECONDS)).state is not None

@@ -15,13 +15,13 @@ import numpy as np
 from ortools.linear_solver import pywraplp
 from ortools.sat.python import cp_model
 
-from planner.place.columns import WORK_OF_CP_SAT, Content, Pool, add_knapsack, new_solver, run
+from planner.place.columns import Content, Pool, add_knapsack, new_solver, run
 from planner.place.problem import Problem, TaskManagerClass
 from planner.place.state import Floats, State
 from planner.place.stop import Clock
 
 PRICE_SCALE = 10**6
-PRICING_SECONDS = 1.0
+PRICING_WORK = 1.0
 WORK_OF_LP = 2e-3
 
 
@@ -43,11 +43,10 @@ class _Pricing:
     def best(self, prices: Sequence[int], clock: Clock) -> tuple[Content, int] | None:
         """Return a content of high price and an upper bound of the highest price."""
         self.model.maximize(sum(x * price for x, price in zip(self.counts, prices, strict=True) if price))
-        solver = cp_model.CpSolver()
+        solver = new_solver(clock, PRICING_WORK, clock.stop.seed)
         solver.parameters.num_workers = 1
-        solver.parameters.max_time_in_seconds = max(min(PRICING_SECONDS, clock.seconds()), 0.01)
-        status = solver.solve(self.model)
-        clock.charge(solver.response_proto.deterministic_time * WORK_OF_CP_SAT + WORK_OF_LP)
+        status = run(solver, self.model, clock)
+        clock.charge(WORK_OF_LP)
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return None
         content = tuple(solver.value(x) for x in self.counts)

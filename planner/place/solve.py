@@ -15,7 +15,7 @@ from planner.place.columns import Pool, every_content
 from planner.place.construct import construct
 from planner.place.costs import Overflow
 from planner.place.exchange import exchange
-from planner.place.levels import LEVELS, keep_maximum, level_clock
+from planner.place.levels import LEVELS, keep_maximum, level_clock, measured
 from planner.place.objective import BALANCE, Objective, is_packing
 from planner.place.pack import pack
 from planner.place.problem import Problem, Solution
@@ -60,10 +60,8 @@ def solve(
         levels.append(LEVELS[name](state, kept, level_clock(state, clock), rng))
     # evening out may have lowered the highest as well
     value = state.solution().max_utilisation(problem)
-    levels = [replace(level, value=value) if level is highest else level for level in levels]
-    return replace(
-        result, problem=problem, solution=state.solution(), levels=tuple(levels), seconds=clock.spent()
-    )
+    final = tuple(replace(one, value=value) if one is highest else measured(one, state) for one in levels)
+    return replace(result, problem=problem, solution=state.solution(), levels=final, seconds=clock.spent())
 
 
 class Search:

@@ -10,17 +10,16 @@ import heapq
 import random
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from functools import partial
 
 from planner.place.problem import Problem
 from planner.place.slots import JobSlot
 
 ORDERS = 9
-LARGE = 20_000
+LARGE = 10_000
 
 
 class Mode(StrEnum):
@@ -51,10 +50,10 @@ class _TaskManager:
     """The larger share of cpu and memory, the first two resources, as Flink compares them."""
 
     def fits(self, demand: Sequence[int]) -> bool:
-        return all(
-            limit is None or used + need <= limit
-            for used, need, limit in zip(self.used, demand, self.limits, strict=True)
-        )
+        for used, need, limit in zip(self.used, demand, self.limits, strict=True):
+            if limit is not None and used + need > limit:
+                return False
+        return True
 
     def room(self, demand: Sequence[int]) -> int:
         return min(
@@ -70,10 +69,10 @@ class _TaskManager:
 
 
 class JavaPriorityQueue:
-    """``java.util.PriorityQueue``: a binary heap whose ties fall as Java's do."""
+    """``java.util.PriorityQueue`` of numbers by their ``keys``: a binary heap with ties as Java's do."""
 
-    def __init__(self, key: Callable[[int], float]) -> None:
-        self._key = key
+    def __init__(self, keys: Sequence[float]) -> None:
+        self._keys = keys
         self._heap: list[int] = []
 
     def __len__(self) -> int:
@@ -81,34 +80,30 @@ class JavaPriorityQueue:
 
     def add(self, item: int) -> None:
         """Insert ``item`` (siftUp)."""
-        heap, key = self._heap, self._key
+        heap, keys = self._heap, self._keys
         heap.append(item)
         k = len(heap) - 1
-        while k and key(item) < key(heap[(k - 1) >> 1]):
+        while k and keys[item] < keys[heap[(k - 1) >> 1]]:
             heap[k] = heap[(k - 1) >> 1]
             k = (k - 1) >> 1
         heap[k] = item
 
     def poll(self) -> int:
         """Remove and return the least item (siftDown)."""
-        heap, key = self._heap, self._key
+        heap, keys = self._heap, self._keys
         first, last = heap[0], heap.pop()
         if heap:
             k, half = 0, len(heap) >> 1
             while k < half:
                 child = 2 * k + 1
-                if child + 1 < len(heap) and key(heap[child]) > key(heap[child + 1]):
+                if child + 1 < len(heap) and keys[heap[child]] > keys[heap[child + 1]]:
                     child += 1
-                if key(last) <= key(heap[child]):
+                if keys[last] <= keys[heap[child]]:
                     break
                 heap[k] = heap[child]
                 k = child
             heap[k] = last
         return first
-
-
-def _priority(task_managers: list[_TaskManager], sign: int, row: int) -> float:
-    return sign * task_managers[row].utilisation
 
 
 def allocate(
@@ -128,17 +123,22 @@ def allocate(
                 if not left:
                     break
         else:
-            queue = JavaPriorityQueue(partial(_priority, task_managers, 1 if mode is Mode.SLOTS else -1))
+            sign = 1 if mode is Mode.SLOTS else -1
+            keys = [sign * manager.utilisation for manager in task_managers]
+            queue = JavaPriorityQueue(keys)
             for row in range(len(task_managers)):
                 queue.add(row)
             while left and len(queue):
                 row = queue.poll()
-                if task_managers[row].fits(demand):
-                    task_managers[row].take(demand)
-                    counts[row][kind] += 1
-                    left -= 1
-                    if task_managers[row].fits(demand):
-                        queue.add(row)
+                manager = task_managers[row]
+                if not manager.fits(demand):
+                    continue
+                manager.take(demand)
+                keys[row] = sign * manager.utilisation
+                counts[row][kind] += 1
+                left -= 1
+                if manager.fits(demand):
+                    queue.add(row)
         if left:
             return None
     return counts

@@ -1,0 +1,235 @@
+"""``planner place`` as users and scripts meet it: objectives, re-placement, limits, interrupts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import Result
+from typer.testing import CliRunner
+
+from planner.cli.app import app
+from planner.cli.common import Exit
+from planner.documents.load import load
+from samples import FOLDER
+
+JOB, CLUSTER = (str(FOLDER / "click-enrichment" / name) for name in ("job.yaml", "cluster.yaml"))
+ONE = {
+    "apiVersion": "planner/v1",
+    "kind": "Job",
+    "metadata": {"name": "one"},
+    "spec": {
+        "type": "streaming",
+        "slotSharingGroups": [{"name": "big", "resources": {"cpu": 3, "heap": "1 gb"}}],
+        "operators": [
+            {"id": "src", "kind": "datagen-source", "parallelism": 4, "group": "big"},
+        ],
+    },
+}
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["place", *arguments])
+
+
+def placed(*arguments: str) -> dict[str, Any]:
+    result = run(*arguments, "--format", "json", "--no-meta")
+    assert result.exit_code == 0, result.stderr
+    found: dict[str, Any] = json.loads(result.stdout)
+    (document,) = load(result.stdout.encode(), "placement.json")
+    assert not document.findings
+    return found
+
+
+def cluster_file(folder: Path, *classes: dict[str, Any]) -> str:
+    file = folder / "cluster.yaml"
+    entries = [{"memory": {"process": "8 gb"}, "slots": 8, **entry} for entry in classes]
+    document = {"apiVersion": "planner/v1", "kind": "Cluster", "metadata": {"name": "c"}}
+    file.write_text(yaml.safe_dump({**document, "spec": {"taskManagerClasses": entries}}))
+    return str(file)
+
+
+def job_file(folder: Path, **placement: object) -> str:
+    job = json.loads(json.dumps(ONE))
+    if placement:
+        job["spec"]["slotSharingGroups"][0]["placement"] = placement
+    file = folder / "job.yaml"
+    file.write_text(yaml.safe_dump(job))
+    return str(file)
+
+
+def test_pack_leaves_taskmanagers_empty() -> None:
+    packed, balanced = placed(JOB, "-c", CLUSTER, "--pack"), placed(JOB, "-c", CLUSTER)
+    used = [tm for tm in packed["taskManagers"] if tm["slots"]]
+    assert packed["objective"][0] == {**packed["objective"][0], "name": "taskManagers", "value": len(used)}
+    assert len(used) < sum(1 for tm in balanced["taskManagers"] if tm["slots"])
+    assert all(tm["reserve"] for tm in packed["taskManagers"] if not tm["slots"])
+
+
+def test_objective_picks_the_levels() -> None:
+    names = [level["name"] for level in placed(JOB, "-c", CLUSTER, "--objective", "cpu,memory")["objective"]]
+    assert names == ["maxCpuUtilisation", "maxMemoryUtilisation"]
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (["--objective", "spread"], "begins with cpu"),
+        (["--objective", "cpu,speed"], "'speed' is no level"),
+        (["--objective", "cpu,cpu"], "twice"),
+        (["--objective", "cpu,deployments,spread"], "last"),
+        (["--objective", "cpu", "--pack"], "leave out one"),
+        (["--slack", "5%"], "--from"),
+        (["--pareto"], "--from"),
+        (["--gap-limit", "small"], "'small' is no share"),
+        (["--gap-limit", "-1%"], "'-1%' is no share"),
+    ],
+)
+def test_options_that_make_no_sense(options: list[str], part: str) -> None:
+    result = run(JOB, "-c", CLUSTER, *options)
+    assert result.exit_code == Exit.USAGE
+    assert part in result.stderr
+
+
+def test_the_highest_and_who_decides_it() -> None:
+    placement = placed(JOB, "-c", CLUSTER)
+    level = placement["objective"][0]
+    decided = level["decidedBy"]
+    (manager,) = (tm for tm in placement["taskManagers"] if tm["id"] == decided["taskManager"])
+    assert manager["utilisation"]["cpu"] == level["value"] == placement["imbalance"]["max"]
+    assert decided["group"] in manager["quotas"]
+
+
+def test_nothing_moves_where_nothing_changed(tmp_path: Path) -> None:
+    before = tmp_path / "before.json"
+    assert run(JOB, "-c", CLUSTER, "-o", str(before)).exit_code == 0
+    again = placed(JOB, "-c", CLUSTER, "--from", str(before))
+    assert again["moves"]["moved"] == 0
+    assert again["inputs"]["previous"].startswith("sha256:")
+    old = {tm["id"]: tm["quotas"] for tm in json.loads(before.read_text())["taskManagers"]}
+    assert {tm["id"]: tm["quotas"] for tm in again["taskManagers"]} == old
+
+
+def test_a_lost_taskmanager_is_repaired(tmp_path: Path) -> None:
+    before, whole = tmp_path / "before.json", tmp_path / "whole.yaml"
+    cluster = yaml.safe_load(Path(CLUSTER).read_text())
+    cluster["spec"].pop("reserve", None)
+    whole.write_text(yaml.safe_dump(cluster))
+    assert run(JOB, "-c", str(whole), "-o", str(before)).exit_code == 0
+    entry = next(e for e in cluster["spec"]["taskManagerClasses"] if e["count"] > 1)
+    entry["count"] -= 1
+    less = tmp_path / "cluster.yaml"
+    less.write_text(yaml.safe_dump(cluster))
+    gone = f"{entry['name']}-{entry['count']}"
+    lost = sum(
+        sum(tm["quotas"].values())
+        for tm in json.loads(before.read_text())["taskManagers"]
+        if tm["id"] == gone
+    )
+    best = placed(JOB, "-c", str(less))["objective"][0]["value"]
+    after = placed(JOB, "-c", str(less), "--from", str(before), "--slack", "0%")
+    assert after["objective"][0]["value"] == best
+    assert after["moves"]["lost"] == lost > 0
+    near = placed(JOB, "-c", str(less), "--from", str(before), "--slack", "20%")
+    assert near["moves"]["moved"] <= after["moves"]["moved"]
+    curve = run(JOB, "-c", str(less), "--from", str(before), "--pareto", "--format", "json")
+    points = json.loads(curve.stdout)["pareto"]
+    assert points[-1]["maxCpuUtilisation"] == best
+
+
+def test_a_good_enough_gap_ends_the_search() -> None:
+    level = placed(JOB, "-c", CLUSTER, "--gap-limit", "100%")["objective"][0]
+    assert level["gap"] <= 1
+
+
+def test_infeasible_as_data(tmp_path: Path) -> None:
+    result = run(
+        job_file(tmp_path),
+        "-c",
+        cluster_file(tmp_path, {"name": "s", "count": 3, "cpu": 4}),
+        "--format",
+        "json",
+    )
+    assert result.exit_code == Exit.INFEASIBLE
+    found = json.loads(result.stdout)
+    assert found["status"] == "infeasible"
+    assert found["conflicts"][0]["groups"] == ["big"]
+    assert {"addTaskManagers": {"like": "s", "count": 1}} in found["changes"]
+    assert "one more TaskManager like 's'" in result.stderr
+
+
+def test_constraints_from_the_job(tmp_path: Path) -> None:
+    cluster = cluster_file(
+        tmp_path,
+        {"name": "a", "count": 2, "cpu": 16, "labels": {"zone": "x"}},
+        {"name": "b", "count": 2, "cpu": 16, "labels": {"zone": "y"}},
+    )
+    spread = placed(job_file(tmp_path, maxPerTaskManager=1), "-c", cluster)
+    assert [tm["quotas"] for tm in spread["taskManagers"]] == [{"big": 1}] * 4
+    pinned = placed(job_file(tmp_path, pinned=["a-1"]), "-c", cluster)
+    assert {tm["id"]: tm["quotas"].get("big", 0) for tm in pinned["taskManagers"]}["a-1"] == 4
+    zones = placed(job_file(tmp_path, minZones=2, forbidden=["a-0", "b-0"]), "-c", cluster)
+    assert {tm["id"] for tm in zones["taskManagers"] if tm["slots"]} == {"a-1", "b-1"}
+
+
+def test_a_refused_placement_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("planner.api.check", lambda *_: ["slot x is not placed"])
+    target = tmp_path / "placement.json"
+    result = run(JOB, "-c", CLUSTER, "-o", str(target))
+    assert result.exit_code == Exit.USAGE
+    assert "slot x is not placed" in result.stderr
+    assert not target.exists()
+
+
+def hard(folder: Path) -> tuple[str, str]:
+    """Write a job and cluster that no search ends within seconds: loads like random numbers."""
+    count = 60
+    groups = [{"name": f"g{i}", "resources": {"cpu": "0.1", "heap": "32 mb"}} for i in range(count)]
+    operators = [
+        {
+            "id": f"o{i}",
+            "kind": "datagen-source",
+            "parallelism": 3,
+            "group": f"g{i}",
+            "load": {"cpu": round(0.5 + (i * 7919 % 9973) / 9973, 7)},
+        }
+        for i in range(count)
+    ]
+    job = {**ONE, "spec": {"type": "streaming", "slotSharingGroups": groups, "operators": operators}}
+    (folder / "job.yaml").write_text(json.dumps(job))
+    sizes = [{"name": f"c{cpu}", "count": 9, "cpu": cpu} for cpu in (5, 7, 11)]
+    return str(folder / "job.yaml"), cluster_file(folder, *sizes)
+
+
+def test_an_interrupt_returns_the_best_so_far(tmp_path: Path) -> None:
+    job, cluster = hard(tmp_path)
+    target = tmp_path / "placement.json"
+    command = [sys.executable, "-m", "planner", "place", job, "-c", cluster, "-o", str(target)]
+    child = subprocess.Popen([*command, "--time-limit", "60"], stderr=subprocess.PIPE, text=True)
+    time.sleep(4)
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=20)
+    assert child.returncode == 0, errors
+    assert "interrupted; this is the best placement so far" in errors
+    assert json.loads(target.read_text())["objective"][0]["status"] in ("feasible", "optimal")
+
+
+def test_the_time_limit_is_kept(tmp_path: Path) -> None:
+    """Within 10 % of the limit, start-up included; in CPU time, since the machine may be busy."""
+    job, cluster = hard(tmp_path)
+    target = tmp_path / "placement.json"
+    command = [sys.executable, "-m", "planner", "place", job, "-c", cluster, "-o", str(target)]
+    child = subprocess.Popen([*command, "--time-limit", "4"], stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0
+    assert usage.ru_utime + usage.ru_stime < 4.4
+    assert json.loads(target.read_text())["objective"][0]["gap"] < 0.05

@@ -1,0 +1,80 @@
+"""The levels after the highest utilisation: none harms one before it, and bounds are bounds."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from hypothesis import HealthCheck, given, settings
+
+from place.instances import exhaustive, problems
+from planner.place.objective import BALANCE, Objective, objectives
+from planner.place.problem import Problem
+from planner.place.solve import solve
+from planner.place.stop import Clock, Stop
+
+SMALL = settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+@SMALL
+@given(problems())
+def test_later_levels_keep_the_highest(problem: Problem) -> None:
+    best = exhaustive(problem)
+    if best is None:
+        return
+    result = solve(problem, Clock(Stop(seconds=20)), objective=BALANCE)
+    assert result.solution is not None
+    assert result.levels[0].value == best == result.solution.max_utilisation(problem)
+    for host, row in result.solution.counts.items():
+        limits = problem.classes[problem.class_of[host]].limits
+        used = [
+            sum(n * slot.demand[r] for n, slot in zip(row, problem.types, strict=True))
+            for r in range(len(limits))
+        ]
+        assert all(top is None or need <= top for need, top in zip(used, limits, strict=True))
+    for level in result.levels:
+        assert level.bound is None or level.bound.value <= level.value
+    utilisation = result.solution.utilisations(problem).values()
+    levels = {level.name: level.value for level in result.levels}
+    assert levels["cpuUtilisationSpread"] == max(utilisation) - min(utilisation)
+
+
+@SMALL
+@given(problems(groups=2, hosts=3, slots=3))
+def test_the_lowest_is_as_high_as_it_can_be(problem: Problem) -> None:
+    """Spread on small problems is proven: what is called optimal is what every placement shows."""
+    best = exhaustive(problem)
+    if best is None:
+        return
+    result = solve(problem, Clock(Stop(seconds=20)), objective=(Objective.CPU, Objective.SPREAD))
+    level = next(level for level in result.levels if level.name == "cpuUtilisationSpread")
+    if level.optimal:
+        assert level.value == _least_spread(problem, best)
+
+
+def _least_spread(problem: Problem, highest: Fraction) -> Fraction:
+    import itertools
+
+    from place.instances import splits
+    from planner.place.problem import Solution
+
+    hosts, least = list(problem.usable), Fraction(10**9)
+    for ways in itertools.product(*(splits(slot.count, len(hosts)) for slot in problem.types)):
+        solution = Solution({host: tuple(way[m] for way in ways) for m, host in enumerate(hosts)})
+        values = solution.utilisations(problem).values()
+        if max(values) - min(values) >= least or max(values) > highest:
+            continue
+        if all(
+            top is None
+            or sum(n * slot.demand[r] for n, slot in zip(solution.counts[host], problem.types, strict=True))
+            <= top
+            for host in hosts
+            for r, top in enumerate(problem.classes[problem.class_of[host]].limits)
+        ):
+            least = max(values) - min(values)
+    return least
+
+
+def test_an_objective_is_read_in_order() -> None:
+    assert objectives("cpu,memory, spread") == (Objective.CPU, Objective.MEMORY, Objective.SPREAD)

@@ -1,0 +1,115 @@
+"""Placements against one before: no more moves than exhaustive search needs, and a true list of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from fractions import Fraction
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from place.instances import exhaustive, problems, splits
+from planner.place.moves import MoveList, Previous, curve, least_moves
+from planner.place.objective import Objective
+from planner.place.problem import Problem, Solution
+from planner.place.result import Result
+from planner.place.solve import solve
+from planner.place.stop import Clock, Stop
+
+SMALL = settings(
+    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+def quotas_of(problem: Problem, counts: dict[int, tuple[int, ...]]) -> dict[str, Counter[str]]:
+    found = {}
+    for host, row in counts.items():
+        held: Counter[str] = Counter()
+        for slot, count in zip(problem.types, row, strict=True):
+            held[slot.group] += count
+        found[problem.hosts[host].id] = held
+    return found
+
+
+def moved(problem: Problem, before: dict[str, Counter[str]], now: dict[str, Counter[str]]) -> int:
+    """Count slots that leave a TaskManager that is still there while others of their group arrive."""
+    total = 0
+    for group in problem.groups:
+        change = [now[name][group] - before.get(name, Counter())[group] for name in now]
+        total += min(sum(-by for by in change if by < 0), sum(by for by in change if by > 0))
+    return total
+
+
+def fewest_moves(problem: Problem, before: dict[str, Counter[str]], limit: Fraction) -> int:
+    """Return the fewest moves over every placement within ``limit``."""
+    hosts, best = list(problem.usable), 10**9
+    limits = [problem.classes[problem.class_of[host]].limits for host in hosts]
+    for ways in itertools.product(*(splits(slot.count, len(hosts)) for slot in problem.types)):
+        counts = {host: tuple(way[m] for way in ways) for m, host in enumerate(hosts)}
+        fits = all(
+            top is None
+            or sum(n * slot.demand[r] for n, slot in zip(counts[h], problem.types, strict=True)) <= top
+            for h, tops in zip(hosts, limits, strict=True)
+            for r, top in enumerate(tops)
+        )
+        if fits and Solution(counts).max_utilisation(problem) <= limit:
+            best = min(best, moved(problem, before, quotas_of(problem, counts)))
+    return best
+
+
+@st.composite
+def replaced(draw: st.DrawFn) -> tuple[Problem, Previous]:
+    """A problem and any quotas from before, also on a TaskManager that is gone."""
+    problem = draw(problems(groups=2, hosts=3, slots=3))
+    names = [*(problem.hosts[host].id for host in problem.usable), "gone"]
+    quotas: dict[str, Counter[str]] = {name: Counter() for name in names}
+    for group in problem.groups:
+        for _ in range(draw(st.integers(0, 5))):
+            quotas[draw(st.sampled_from(names))][group] += 1
+    return problem, Previous(quotas, {})
+
+
+def best(problem: Problem) -> Result:
+    return solve(problem, Clock(Stop(seconds=20)), objective=(Objective.CPU,))
+
+
+@SMALL
+@given(replaced(), st.sampled_from([0.0, 0.1, 0.5]))
+def test_no_more_moves_than_exhaustive_search(case: tuple[Problem, Previous], slack: float) -> None:
+    problem, previous = case
+    result = best(problem)
+    if result.solution is None:
+        return
+    found, moves = least_moves(result, previous, slack, Clock(Stop(seconds=20)))
+    assert found.solution is not None
+    limit = result.levels[0].value * (1 + Fraction(slack).limit_denominator(1000))
+    assert found.solution.max_utilisation(problem) <= limit
+    before = {name: Counter(dict(quotas)) for name, quotas in previous.quotas.items()}
+    now = quotas_of(problem, dict(found.solution.counts))
+    assert moves.moved == moved(problem, before, now) == fewest_moves(problem, before, limit)
+    follow(moves, before, now)
+
+
+def follow(moves: MoveList, before: dict[str, Counter[str]], now: dict[str, Counter[str]]) -> None:
+    """Make the moves: what then differs is only lost, added or removed."""
+    held = {name: Counter(quotas) for name, quotas in before.items()}
+    for step in moves.steps:
+        held[step.source][step.group] -= step.slots
+        held[step.target][step.group] += step.slots
+    for group in {group for quotas in (*before.values(), *now.values()) for group in quotas}:
+        left = [now[name][group] - held.get(name, Counter())[group] for name in now]
+        assert all(by >= 0 for by in left) or all(by <= 0 for by in left)
+
+
+@SMALL
+@given(replaced())
+def test_the_curve_only_goes_down(case: tuple[Problem, Previous]) -> None:
+    problem, previous = case
+    result = best(problem)
+    if result.solution is None:
+        return
+    points = curve(result, previous, Clock(Stop(seconds=20)), lambda *_: None)
+    assert all(a.weight < b.weight and a.maximum > b.maximum for a, b in itertools.pairwise(points))
+    assert points[-1].maximum == exhaustive(problem)
+    assert sum(point.knee for point in points) == (len(points) > 2)

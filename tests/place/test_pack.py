@@ -1,0 +1,46 @@
+"""Packing: as few TaskManagers as exhaustive search finds, and no claim without proof."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+from hypothesis import HealthCheck, given, settings
+
+from place.instances import exhaustive, problems
+from planner.place.objective import PACK
+from planner.place.pack import only
+from planner.place.problem import Problem
+from planner.place.result import Status
+from planner.place.solve import solve
+from planner.place.stop import Clock, Stop
+
+SMALL = settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+def fewest(problem: Problem) -> int | None:
+    """Return the fewest TaskManagers that hold everything, with no load above CPU where that can be."""
+    for highest in (Fraction(1), None):
+        for count in range(1, len(problem.usable) + 1):
+            for hosts in itertools.combinations(problem.usable, count):
+                best = exhaustive(only(problem, hosts))
+                if best is not None and (highest is None or best <= highest):
+                    return count
+    return None
+
+
+@SMALL
+@given(problems(groups=2, hosts=4, slots=3))
+def test_as_few_as_exhaustive_search(problem: Problem) -> None:
+    result, least = solve(problem, Clock(Stop(seconds=20)), objective=PACK), fewest(problem)
+    if least is None:
+        assert result.status is Status.INFEASIBLE
+        return
+    level = result.levels[0]
+    assert (level.name, level.value) == ("taskManagers", least)
+    assert level.bound is not None
+    assert level.bound.value <= least
+    assert len(result.problem.usable) == least
+    assert result.solution is not None
