@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint lock bench generate clean help
+.PHONY: demo test lint lock bench bench-placement bench-peers generate clean help
 
 help:
 	@echo "make demo   compile, validate and place a sample job, with its restart plan"
 	@echo "make test   the whole test suite (add ARGS='-k name' to pick)"
 	@echo "make lint   ruff, mypy --strict and generated files up to date"
 	@echo "make bench  measured figures (see bench/)"
+	@echo "make bench-placement, make bench-peers  placement, alone and beside other solvers"
 	@echo "make generate  schemas/ and docs/rules/ again"
 	@echo "make lock   resolve requirements.lock again from pyproject.toml"
 
@@ -37,6 +38,19 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python bench/compile.py
+
+bench-placement: $(STAMP)
+	$(BIN)/python bench/placement.py --write
+	$(BIN)/python bench/infeasible.py --write
+
+PEERS := .venv-peers
+$(PEERS)/.installed: bench/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r bench/peers/requirements.txt
+	@touch $@
+
+bench-peers: $(STAMP) $(PEERS)/.installed
+	$(BIN)/python bench/compare.py --write
 
 lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv

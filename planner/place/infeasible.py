@@ -228,11 +228,13 @@ def _combination(problem: Problem, clock: Clock) -> Conflict:
     found = count(left)
     if found is not None and set(found.groups) == set(groups(left)):
         return found
+    apart = ", with groups that may not share one," if left.rivals else ""
     return Conflict(
         _scarcest(left),
         groups(left),
         _names(left),
-        "every resource is enough in total, but slots and TaskManagers do not divide so that all of them fit",
+        f"every resource is enough in total, but slots and TaskManagers{apart} do not divide so that all of"
+        " them fit",
     )
 
 
@@ -272,13 +274,13 @@ def _possible(problem: Problem, clock: Clock) -> bool | None:
 
 def _changes(problem: Problem, conflicts: Sequence[Conflict], clock: Clock) -> Iterator[Change]:
     """Yield the fewest TaskManagers to add, of one class, and single groups to make smaller."""
-    added = [
-        MoreTaskManagers(problem.classes[index].name, fewest)
-        for index in range(len(problem.classes))
-        if (fewest := _fewest_added(problem, index, clock)) is not None
-    ]
-    if added:
-        yield min(added, key=lambda change: change.count)
+    added: MoreTaskManagers | None = None
+    for name in _names(problem):
+        fewest = _fewest_added(problem, name, added.count - 1 if added else MOST_ADDED, clock)
+        if fewest is not None:
+            added = MoreTaskManagers(name, fewest)
+    if added is not None:
+        yield added
 
     if len(conflicts) != 1:
         return
@@ -291,11 +293,11 @@ def _changes(problem: Problem, conflicts: Sequence[Conflict], clock: Clock) -> I
                     break
 
 
-def _fewest_added(problem: Problem, index: int, clock: Clock) -> int | None:
+def _fewest_added(problem: Problem, name: str, most: int, clock: Clock) -> int | None:
     """Return the fewest TaskManagers of a class with which a placement is found: doubled, then bisected."""
     high = 1
-    while high <= MOST_ADDED and not clock.expired():
-        if _possible(_enlarged(problem, index, high), clock):
+    while high <= most and not clock.expired():
+        if _possible(_enlarged(problem, name, high), clock):
             break
         high *= 2
     else:
@@ -303,21 +305,23 @@ def _fewest_added(problem: Problem, index: int, clock: Clock) -> int | None:
     low = high // 2
     while high - low > 1 and not clock.expired():
         middle = (high + low) // 2
-        if _possible(_enlarged(problem, index, middle), clock):
+        if _possible(_enlarged(problem, name, middle), clock):
             high = middle
         else:
             low = middle
     return high
 
 
-def _enlarged(problem: Problem, index: int, count: int) -> Problem:
-    entry = problem.classes[index]
-    template = problem.hosts[entry.members[0]]
-    added: Sequence[Host] = [replace(template, id=f"{template.id}+{n}") for n in range(count)]
-    first = len(problem.hosts)
-    larger = replace(entry, members=(*entry.members, *range(first, first + count)))
-    classes = (*problem.classes[:index], larger, *problem.classes[index + 1 :])
-    return replace(problem, classes=classes, hosts=(*problem.hosts, *added))
+def _enlarged(problem: Problem, name: str, count: int) -> Problem:
+    """Return the problem with more TaskManagers of a class, which nobody pins anything to by their ids."""
+    template = next(
+        problem.hosts[entry.members[0]] for entry in problem.classes if entry.name == name and entry.members
+    )
+    new = replace(template, id="")
+    members = tuple(range(len(problem.hosts), len(problem.hosts) + count))
+    fresh = TaskManagerClass(name, template.capacity.cpu // problem.grain, problem.limits_of(new), members)
+    hosts: Sequence[Host] = [replace(new, id=f"{name}+{n}") for n in range(count)]
+    return replace(problem, classes=(*problem.classes, fresh), hosts=(*problem.hosts, *hosts))
 
 
 def _lowered_enough(problem: Problem, group: str, resource: str, clock: Clock) -> LessForGroup | None:

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property, partial, reduce
 
@@ -16,6 +16,13 @@ from planner.place.slots import JobSlot, SlotResources
 from planner.units import CORE
 
 UNLIMITED = None
+
+
+LimitsOf = Callable[[Host], tuple[int | None, ...]]
+
+
+def _no_limits(host: Host) -> tuple[int | None, ...]:
+    raise ValueError(f"nobody knows the limits of {host.id!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,8 @@ class Problem:
     grain: int
     rivals: tuple[tuple[int, int], ...] = ()
     flows: tuple[tuple[int, int, int], ...] = ()
+    limits_of: LimitsOf = field(default=_no_limits, compare=False, repr=False)
+    """The limits that any TaskManager has in this problem, also one that it does not have."""
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
@@ -169,11 +178,15 @@ def build_problem(
             if copies:
                 own = tuple(int(rule.name in needed | always) for rule in rules)
                 types.append(SlotType(group, load // grain, (*demand, *own), copies))
+
+    def limits_of(host: Host) -> tuple[int | None, ...]:
+        return (*_limits(host, external), *(rule.limit(host) for rule in rules))
+
     members: dict[tuple[str, int, tuple[int | None, ...]], list[int]] = {}
     for i in used:
         host = hosts[i]
-        limits = (*_limits(host, external), *(rule.limit(host) for rule in rules))
-        members.setdefault((host.class_name or host.id, host.capacity.cpu // grain, limits), []).append(i)
+        key = host.class_name or host.id, host.capacity.cpu // grain, limits_of(host)
+        members.setdefault(key, []).append(i)
     classes = tuple(
         TaskManagerClass(name, cpu, limits, tuple(found)) for (name, cpu, limits), found in members.items()
     )
@@ -191,6 +204,7 @@ def build_problem(
             for (source, target), rate in (flows or {}).items()
             if rate and source in numbers and target in numbers
         ),
+        limits_of,
     )
 
 

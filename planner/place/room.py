@@ -17,7 +17,7 @@ from planner.place.state import NO_LIMIT, State
 from planner.place.stop import Clock
 
 EXACT_VARIABLES = 1500
-FIRST_WORK, ROUND_WORK = 0.2, 1.0
+SMALL_WORK, FIRST_WORK, ROUND_WORK = 0.02, 0.2, 1.0
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,11 @@ def find_room(problem: Problem, clock: Clock, start: State | None = None) -> Roo
         return Room(None, impossible=True)
     any_load = np.full(len(problem.usable), NO_LIMIT)
     state = construct(problem, any_load) if start is None else start
-    if exchange(state, Overflow(state, any_load), clock.part(FIRST_WORK), rng) <= 0:
+    small = len(problem.usable) * len(problem.types) <= EXACT_VARIABLES
+    work = SMALL_WORK if small else FIRST_WORK
+    if exchange(state, Overflow(state, any_load), clock.part(work), rng) <= 0:
         return Room(state)
-    if len(problem.usable) * len(problem.types) <= EXACT_VARIABLES and not clock.expired():
+    if small and not clock.expired():
         found = exact.any_placement(problem, clock, clock.left() / 2)
         if found.infeasible or found.solution is not None:
             solution = found.solution

@@ -27,6 +27,7 @@ from planner.place.stop import Clock
 
 FIRST_WORK, WORK_PER_HOST = 0.4, 0.002
 ROUND_WORK = 1.0
+EXACT_WORK = 0.5
 NEIGHBOURS = 8
 
 
@@ -171,14 +172,13 @@ class Search:
             if not self.done():
                 self._reach(state, found.value, FIRST_WORK)
 
-    def _exactly(self, state: State) -> None:
-        """Solve small problems whole with CP-SAT."""
+    def _exactly(self, state: State, turn: int = 1) -> None:
+        """Solve small problems whole with CP-SAT, for longer each turn."""
         if len(state.cpu) * state.types > EXACT_VARIABLES:
             return
         self._tell("CP-SAT")
-        found = exact.minimise_maximum(
-            self.problem, self.best, self.bound.value, self.clock, self.clock.left() / 2
-        )
+        work = min(turn * EXACT_WORK, self.clock.left() / 2)
+        found = exact.minimise_maximum(self.problem, self.best, self.bound.value, self.clock, work)
         self.infeasible = found.infeasible
         if found.solution is not None:
             self._offer(State.of(self.problem, found.solution))
@@ -198,6 +198,8 @@ class Search:
             turn += 1
             self._tell("patterns and exchanges")
             self._approach(self.bound.value, pool, turn)
+            if not self.done():
+                self._exactly(state, turn + 1)
 
     def _refute(self, pool: Pool) -> None:
         """Raise the bound over every utilisation that contents refute, or meet it where they can."""

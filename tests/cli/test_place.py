@@ -166,6 +166,15 @@ def test_infeasible_as_data(tmp_path: Path) -> None:
     assert "one more TaskManager like 's'" in result.stderr
 
 
+def test_more_taskmanagers_do_not_help_who_is_pinned_to_one(tmp_path: Path) -> None:
+    cluster = cluster_file(tmp_path, {"name": "a", "count": 2, "cpu": 9})
+    result = run(job_file(tmp_path, pinned=["a-0"]), "-c", cluster, "--format", "json")
+    assert result.exit_code == Exit.INFEASIBLE
+    (change,) = json.loads(result.stdout)["changes"]
+    assert (change["lower"]["group"], change["lower"]["resource"]) == ("big", "cpu")
+    assert 2.2 < change["lower"]["to"] <= 2.25
+
+
 def test_constraints_from_the_job(tmp_path: Path) -> None:
     cluster = cluster_file(
         tmp_path,

@@ -1,0 +1,44 @@
+"""What every peer reads and writes: a placement problem in integers, and counts by TaskManager.
+
+A peer is run as ``python PEER.py SECONDS < instance.json > answer.json``. The instance holds ``types``
+(load, demand by resource, count) and ``hosts`` (cpu, limit by resource or null); the answer is a list of
+counts by type for every host, or null.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+Counts = list[list[int]]
+
+
+def main(solve: Callable[[dict[str, Any], float], Counts | None]) -> None:
+    """Solve the instance on stdin within the seconds of the first argument."""
+    output, sys.stdout = sys.stdout, sys.stderr  # solvers print
+    answer = solve(json.load(sys.stdin), float(sys.argv[1]))
+    json.dump(answer, output)
+
+
+def slots(instance: dict[str, Any]) -> list[int]:
+    """Return the type of every single slot."""
+    return [t for t, entry in enumerate(instance["types"]) for _ in range(entry["count"])]
+
+
+def counts(instance: dict[str, Any], hosts: list[int]) -> Counts:
+    """Return the counts where slot after slot (see :func:`slots`) stands on the host given."""
+    found = [[0] * len(instance["types"]) for _ in instance["hosts"]]
+    for kind, host in zip(slots(instance), hosts, strict=True):
+        found[host][kind] += 1
+    return found
+
+
+def limits(instance: dict[str, Any], host: dict[str, Any]) -> list[tuple[list[int], int]]:
+    """Return the rows of a host's knapsack: what each type needs, and the limit."""
+    return [
+        ([entry["demand"][r] for entry in instance["types"]], limit)
+        for r, limit in enumerate(host["limits"])
+        if limit is not None and any(entry["demand"][r] for entry in instance["types"])
+    ]

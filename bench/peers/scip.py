@@ -1,0 +1,36 @@
+"""SCIP: whole numbers of slots of each type on each TaskManager."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from common import Counts, limits, main
+from pyscipopt import Model, quicksum
+
+
+def solve(instance: dict[str, Any], seconds: float) -> Counts | None:
+    """Minimise the highest utilisation."""
+    types, hosts = instance["types"], instance["hosts"]
+    model = Model()
+    model.hideOutput()
+    model.setParam("limits/time", seconds)
+    top = model.addVar(lb=0)
+    x = [[model.addVar(vtype="I", lb=0, ub=entry["count"]) for entry in types] for _ in hosts]
+    for t, entry in enumerate(types):
+        model.addCons(quicksum(row[t] for row in x) == entry["count"])
+    for host, row in zip(hosts, x, strict=True):
+        for needs, limit in limits(instance, host):
+            terms = (v * (n / max(limit, 1)) for v, n in zip(row, needs, strict=True) if n)
+            model.addCons(quicksum(terms) <= (1 if limit else 0))
+        load = (v * (entry["load"] / host["cpu"]) for v, entry in zip(row, types, strict=True))
+        model.addCons(quicksum(load) <= top)
+    model.setObjective(top, "minimize")
+    model.optimize()
+    if model.getNSols() == 0:
+        return None
+    best = model.getBestSol()
+    return [[round(best[v]) for v in row] for row in x]
+
+
+if __name__ == "__main__":
+    main(solve)
