@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint lock bench bench-placement bench-peers generate clean help
+.PHONY: demo demo-flink test lint lock bench bench-placement bench-peers generate clean help
 
 help:
 	@echo "make demo   compile, validate and place a sample job, with its restart plan"
+	@echo "make demo-flink  run a SQL job on a real local cluster under a plan, and verify it"
 	@echo "make test   the whole test suite (add ARGS='-k name' to pick)"
 	@echo "make lint   ruff, mypy --strict and generated files up to date"
 	@echo "make bench  measured figures (see bench/)"
@@ -24,6 +25,9 @@ $(STAMP): pyproject.toml requirements.lock
 
 demo: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh samples/demo.sh
+
+demo-flink: $(STAMP)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh samples/sql/demo.sh
 
 generate: $(STAMP)
 	$(BIN)/python tools/generate.py

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from planner import __version__
 from planner.documents.cluster import Cluster
@@ -12,12 +13,14 @@ from planner.documents.finding import Finding
 from planner.documents.job import Job
 from planner.documents.load import Document, Loaded, load
 from planner.documents.placement import Inputs, Meta, Placement
-from planner.documents.profile import ResourceProfile
+from planner.documents.profile import Program, ResourceProfile
 from planner.documents.recovery import RecoveryInputs, RecoveryPlan, RestartStrategy
 from planner.documents.source import DocumentError
 from planner.documents.write import digest, to_json
+from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError
 from planner.flink.option_tables import option_table
 from planner.graph.declare import declare
+from planner.graph.edits import Drift, edits, keep_edits
 from planner.graph.job import JobGraph
 from planner.graph.regions import pipelined_regions
 from planner.graph.restore import planner_fields
@@ -51,17 +54,24 @@ __all__ = [
     "ClusterError",
     "Document",
     "DocumentError",
+    "Drift",
     "Explanation",
     "Finding",
+    "FlinkMissing",
     "Loaded",
+    "NoFlinkHome",
     "Objective",
     "PlacementMismatchError",
     "PlacementResult",
     "Point",
+    "Program",
+    "ProgramError",
     "RefusedError",
     "Status",
     "Stop",
     "compile_job",
+    "compile_program",
+    "edits",
     "explanation_data",
     "load",
     "objectives",
@@ -98,6 +108,32 @@ def compile_job(
         for kind, size in document.spec.off_heap_catalogue.items()
     }
     return complete_profile(declare(document), {**(catalogue or {}), **declared})
+
+
+def compile_program(
+    program: Program,
+    previous: ResourceProfile | None = None,
+    flink_home: Path | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> tuple[ResourceProfile, Drift | None]:
+    """Return the profile of a program as Flink itself compiles it, with the edits of a previous one.
+
+    With a ``previous`` profile comes how the program has drifted from it.
+
+    Raises:
+        ProgramError: when the program cannot be read or Flink refuses it.
+        FlinkMissing: when the extra ``planner[flink]`` is not installed.
+        NoFlinkHome: when ``flink_home`` holds no Flink.
+
+    """
+    from planner.flink.compiled import flink_version, profile_of
+    from planner.flink.jvm import flink_jars, start_jvm
+    from planner.flink.program import stream_graph
+
+    with start_jvm(flink_jars(flink_home)) as jvm:
+        graph = stream_graph(jvm, program, note)
+        profile = profile_of(jvm, graph, program, flink_version(jvm))
+    return (profile, None) if previous is None else keep_edits(profile, previous)
 
 
 @dataclass(frozen=True)

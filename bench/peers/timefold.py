@@ -117,7 +117,8 @@ def solve(instance: dict[str, Any], seconds: float) -> Counts | None:
         termination_config=TerminationConfig(spent_limit=Duration(milliseconds=round(seconds * 1000))),
     )
     found = SolverFactory.create(config).build_solver().solve(Plan(hosts, entities))
-    if found.score.hard_score < 0:
+    # a slot without a host: time was up while Timefold built its first placement
+    if found.score.hard_score < 0 or any(slot.host is None for slot in found.slots):
         return None
     return counts(instance, [slot.host.id for slot in found.slots])
 

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from planner import __version__
+from planner.cli import cluster, explain, export, memory, place, recover, schema, show, validate
 from planner.cli import compile as compile_verb
-from planner.cli import explain, export, memory, place, recover, schema, show, validate
+from planner.cli import run as run_verb
 
 EPILOG = (
     "Exit codes: 0 fine, 1 findings, 2 bad usage or unreadable input, 3 proven infeasible, 4 out of time."
@@ -45,6 +46,11 @@ app.command("validate", epilog=EPILOG)(validate.validate)
 app.command("place", epilog=EPILOG)(place.place)
 app.command("recover", epilog=EPILOG)(recover.recover)
 app.command("memory", epilog=EPILOG)(memory.memory)
+app.command("up", epilog=EPILOG)(cluster.up)
+app.command("status", epilog=EPILOG)(cluster.status)
+app.command("down", epilog=EPILOG)(cluster.down)
+app.command("run", epilog=EPILOG)(run_verb.run)
+app.command("verify", epilog=EPILOG)(run_verb.verify)
 app.command("show")(show.show)
 app.command("export")(export.export)
 app.command("explain")(explain.explain)

@@ -252,11 +252,23 @@ def default_cluster() -> str:
     return found
 
 
+def default_placement() -> str:
+    """Return the only placement of the current folder."""
+    found = sorted(str(path) for path in Path().glob("*.placement.json"))
+    if len(found) != 1:
+        several = f"there are several placements here, name one: {', '.join(found[:5])}"
+        fail(several if found else "there is no *.placement.json here; name one with --placement FILE")
+    return found[0]
+
+
 def pick_job(inputs: Inputs, name: str) -> Job | ResourceProfile:
-    """Read the job or profile in a file; end with findings if there is none."""
+    """Read the job or profile in a file, or compile a program; end with findings if there is none."""
+    from planner.cli.programs import compile_with_flink, is_program, program_of
     from planner.documents.job import Job
     from planner.documents.profile import ResourceProfile
 
+    if is_program(name):
+        return compile_with_flink(program_of(name))
     loaded = inputs.read(name)
     found = [entry.document for entry in loaded if isinstance(entry.document, (Job, ResourceProfile))]
     if len(found) == 1:

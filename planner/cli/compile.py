@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from planner.cli.common import Inputs, JobArgument, OutputOption, default_job, emit, fail, pick_job, say
+from planner.cli.programs import (
+    ArgumentsOption,
+    ClassOption,
+    HomeOption,
+    SettingOption,
+    compile_with_flink,
+    is_program,
+    program_of,
+)
 
 if TYPE_CHECKING:
+    from planner.documents.profile import ResourceProfile
     from planner.memory.offheap import Catalogue
 
 
@@ -37,21 +47,43 @@ def compile_(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say on stderr where every derived value comes from.")
     ] = False,
+    entry_class: ClassOption = None,
+    arguments: ArgumentsOption = None,
+    settings: SettingOption = None,
+    previous: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="FILE", help="Profile of an earlier compilation, whose edits are kept."
+        ),
+    ] = None,
+    flink_home: HomeOption = None,
 ) -> None:
     """Compile a job to its stream graph and resource profile, as JSON.
+
+    A JAR or a SQL script is compiled by Flink itself, which planner[flink] brings.
 
     \b
     Examples:
       planner compile job.yaml -o job.profile.json
       planner compile job.yaml --format text --explain
       planner compile edited.profile.json -o edited.profile.json
+      planner compile job.jar --class com.example.Main --args "--rate 100"
+      planner compile job.sql --from job.profile.json -o job.profile.json
     """
-    inputs = Inputs()
-    document = pick_job(inputs, default_job() if job is None else job)
     from planner import api
     from planner.documents.job import Job
     from planner.documents.write import to_data
 
+    inputs = Inputs()
+    name = default_job() if job is None else job
+    document: Job | ResourceProfile
+    if is_program(name):
+        before = _profile(inputs, previous)
+        document = compile_with_flink(program_of(name, entry_class, arguments, settings), before, flink_home)
+    else:
+        if entry_class or arguments or settings or previous or flink_home:
+            fail("--class, --args, -D, --from and --flink-home are for a JAR or a SQL script")
+        document = pick_job(inputs, name)
     inputs.stop_on(api.validate(inputs.loaded))
     entries = _catalogue(inputs, catalogue)
     if isinstance(document, Job) or output_format is Format.TEXT:  # an edited profile may be replaced
@@ -67,6 +99,17 @@ def compile_(
         emit(render(job_table(profile, graph), group_table(profile)), output)
     else:
         emit(api.to_json(to_data(profile)), output)
+
+
+def _profile(inputs: Inputs, name: str | None) -> ResourceProfile | None:
+    if name is None:
+        return None
+    from planner.documents.profile import ResourceProfile
+
+    document = pick_job(inputs, name)
+    if not isinstance(document, ResourceProfile):
+        fail(f"--from: {name} is a Job; name the profile of an earlier compilation")
+    return document
 
 
 def _catalogue(inputs: Inputs, name: str | None) -> Catalogue | None:

@@ -74,6 +74,24 @@ class NodeProfile(Foreign):
     chaining: ChainingField | None = None
 
 
+Trait = Literal["source", "sourceFactory", "legacySource", "yielding", "atEnd", "adaptive"]
+
+
+class CompiledNode(Model):
+    """What a program itself says of a node, before any edit: its settings, and facts about its class.
+
+    ``traits`` are what Flink asks an operator's class: see `planner.graph.stream.StreamNode`.
+    """
+
+    parallelism: Parallelism
+    max_parallelism: Parallelism | None = None
+    group: Name = "default"
+    chaining: ChainingField
+    traits: list[Trait] = []
+    managed_weights: dict[UseCaseField, int] = {}
+    managed_slot: list[UseCaseField] = []
+
+
 class NodeFields(Model):
     """What planner knows of a node beyond the official fields.
 
@@ -87,6 +105,7 @@ class NodeFields(Model):
     load: Load | None = None
     resources: Resources | None = None
     defaults: list[Literal["maxParallelism", "group"]] | None = None
+    compiled: CompiledNode | None = None
 
 
 class Node(Foreign):
@@ -100,11 +119,22 @@ class Node(Foreign):
     planner: NodeFields | None = None
 
 
+class CompiledEdge(Model):
+    """What a program itself says of an edge, before any edit.
+
+    ``key`` is equal for edges of one producer that partition alike.
+    """
+
+    strategy: ShipField
+    key: int | None = None
+
+
 class EdgeFields(Model):
     """What planner knows of an edge: its place among the consumer's inputs, and who chose the strategy."""
 
     input: Annotated[int, Field(ge=0)] = 0
     default: bool = False
+    compiled: CompiledEdge | None = None
 
 
 class Edge(Foreign):
@@ -158,6 +188,16 @@ class SlotFields(Model):
     explanation: list[Reason] = []
 
 
+class Program(Model):
+    """The program that a profile was compiled from; ``configuration`` are options given beside it."""
+
+    file: Text
+    kind: Literal["jar", "sql", "python"]
+    entry_class: Name | None = None
+    arguments: list[Text] = []
+    configuration: Configuration = {}
+
+
 class PlannerFields(Model):
     """What the official document has no place for; ``placement`` limits where groups may stand."""
 
@@ -167,6 +207,7 @@ class PlannerFields(Model):
     placement: dict[str, GroupPlacement] | None = None
     groups: dict[str, SlotFields] = {}
     vertices: list[VertexFields] = []
+    program: Program | None = None
 
 
 class ResourceProfile(Foreign):

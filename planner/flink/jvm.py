@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from planner.flink.errors import FlinkMissing, NoFlinkHome
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -22,13 +24,6 @@ OPTIONS = ("-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-
 
 EXIT_SECONDS = 10.0
 """How long a JVM may take to end by itself before it is killed."""
-
-
-class FlinkMissing(RuntimeError):  # noqa: N818 - the user reads it, and it names the cure
-    """The extra ``planner[flink]`` is not installed."""
-
-    def __init__(self) -> None:
-        super().__init__("planner needs real Flink for this: pip install 'planner[flink]'")
 
 
 @dataclass(frozen=True)
@@ -54,16 +49,24 @@ class Jvm:
         return array
 
 
-def flink_jars() -> list[Path]:
-    """Return the jars of the installed Flink, or raise :class:`FlinkMissing`."""
-    spec = find_spec("pyflink")
-    homes = [Path(home) for home in (spec and spec.submodule_search_locations) or ()]
+def flink_jars(home: Path | None = None) -> list[Path]:
+    """Return the jars of the Flink in ``home``, by default of the installed one.
+
+    Raises:
+        FlinkMissing: when none is installed.
+        NoFlinkHome: when ``home`` holds none.
+
+    """
+    spec = find_spec("pyflink") if home is None else None
+    found = [Path(place) for place in (spec and spec.submodule_search_locations) or ()]
     jars = [
         jar
-        for home in homes
-        for jar in (*sorted(home.glob("lib/*.jar")), *sorted(home.glob("opt/flink-python*.jar")))
+        for place in ([home] if home is not None else found)
+        for jar in (*sorted(place.glob("lib/*.jar")), *sorted(place.glob("opt/flink-python*.jar")))
     ]
     if not any(jar.name.startswith("flink-dist") for jar in jars):
+        if home is not None:
+            raise NoFlinkHome(f"{home} holds no Flink: there is no lib/flink-dist*.jar in it")
         raise FlinkMissing
     return jars
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from planner.documents.profile import Edge, Node, PlannerFields, ResourceProfile
+from planner.documents.profile import CompiledNode, Edge, Node, PlannerFields, ResourceProfile
 from planner.documents.vocabulary import Chaining, JobType, Ship, UseCase
 from planner.graph.kinds import KINDS, Kind, find_kind, kind_of_exec_node
 from planner.graph.stream import (
@@ -74,14 +74,41 @@ def _flag(options: Mapping[str, str], *keys: str, default: bool) -> bool:
     return next((options[key].strip().lower() == "true" for key in keys if key in options), default)
 
 
-def _node(node: Node, batch: bool, options: Mapping[str, str]) -> StreamNode:
-    kind, profile = node_kind(node), node.profile
-    derived = default_max_parallelism(profile.parallelism)
+def _max_parallelism(node: Node) -> int | None:
+    """Return the max parallelism of a node, None where nobody set one."""
     unset = (
         node.planner is not None
         and "maxParallelism" in (node.planner.defaults or ())
-        and profile.max_parallelism == derived
+        and node.profile.max_parallelism == default_max_parallelism(node.profile.parallelism)
     )
+    return None if unset else node.profile.max_parallelism
+
+
+def _compiled_node(node: Node, name: str, compiled: CompiledNode) -> StreamNode:
+    profile = node.profile
+    return StreamNode(
+        id=node.id,
+        name=name,
+        parallelism=profile.parallelism,
+        max_parallelism=_max_parallelism(node),
+        group=profile.group,
+        chaining=profile.chaining or compiled.chaining,
+        uid=node.planner.uid if node.planner else None,
+        source="source" in compiled.traits,
+        source_factory="sourceFactory" in compiled.traits,
+        legacy_source="legacySource" in compiled.traits,
+        yielding="yielding" in compiled.traits,
+        at_end="atEnd" in compiled.traits,
+        adaptive="adaptive" in compiled.traits and profile.parallelism == compiled.parallelism,
+        managed_weights=tuple(compiled.managed_weights.items()),
+        managed_slot=frozenset(compiled.managed_slot),
+    )
+
+
+def _node(node: Node, batch: bool, options: Mapping[str, str]) -> StreamNode:
+    kind, profile = node_kind(node), node.profile
+    if node.planner is not None and node.planner.compiled is not None:
+        return _compiled_node(node, node.desc, node.planner.compiled)
     sorted_inputs = batch and kind.keyed
     weight = 0
     if sorted_inputs:
@@ -91,7 +118,7 @@ def _node(node: Node, batch: bool, options: Mapping[str, str]) -> StreamNode:
         id=node.id,
         name=node.desc or operator_id(node),
         parallelism=profile.parallelism,
-        max_parallelism=None if unset else profile.max_parallelism,
+        max_parallelism=_max_parallelism(node),
         group=profile.group,
         chaining=_chaining(node, kind, sorted_inputs),
         uid=node.planner.uid if node.planner else str(node.id),
@@ -113,7 +140,12 @@ def _chaining(node: Node, kind: Kind, sorted_inputs: bool) -> Chaining:
 
 def _edge(edge: Edge, parallelism: Mapping[int, int], dynamic: bool) -> StreamEdge:
     default = edge.planner is not None and edge.planner.default
-    ship = default_ship(parallelism[edge.source], parallelism[edge.target]) if default else edge.strategy
+    compiled = edge.planner.compiled if edge.planner is not None else None
+    natural = default_ship(parallelism[edge.source], parallelism[edge.target])
+    ship = natural if default else edge.strategy
+    if compiled is not None:
+        # a program's FORWARD cannot stay between unequal parallelism: Flink refuses it
+        ship = natural if edge.strategy is Ship.FORWARD else edge.strategy
     return StreamEdge(
         source=edge.source,
         target=edge.target,
@@ -121,4 +153,5 @@ def _edge(edge: Edge, parallelism: Mapping[int, int], dynamic: bool) -> StreamEd
         exchange=edge.mode,
         input=edge.planner.input if edge.planner else 0,
         unspecified=dynamic and default and ship is Ship.FORWARD,
+        key=compiled.key if compiled is not None else None,
     )

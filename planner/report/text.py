@@ -256,6 +256,21 @@ def pareto_table(points: Sequence[Point]) -> Table:
     return table
 
 
+def cluster_table(url: str, rows: Sequence[tuple[str, str, str]]) -> Table:
+    """Return the processes of a local cluster: name, process id, state."""
+    table = _table(f"Cluster at {url}", "process", "pid", "state", right=("pid",), wrap="process")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def edit_lines(lines: Sequence[str]) -> str:
+    """Return what a plan changes of a program."""
+    if not lines:
+        return "Changes of the program: none, but for the resources of its groups\n"
+    return "\n".join(["Changes of the program", *(f"  {line}" for line in lines)]) + "\n"
+
+
 def recovery_lines(region_sizes: Sequence[int], strategy: RestartStrategy) -> str:
     """Return the regions, by their sizes in subtasks, and the restart strategy in a few lines."""
     sizes, subtasks = Counter(region_sizes), sum(region_sizes)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from oracles.adapter import compiled, expected_compiled, topology_answers
+from py4j.protocol import Py4JJavaError
 
+from planner.documents.load import load
+from planner.documents.profile import Program as Described
+from planner.documents.profile import ResourceProfile
+from planner.documents.write import to_data, to_json
+from planner.flink.compiled import profile_of
 from planner.flink.jvm import Jvm, start_jvm
+from planner.graph.restore import stream_graph
+from planner.graph.stream import StreamGraph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +32,8 @@ SEED = int(os.environ.get("PLANNER_DIFFERENTIAL_SEED", "20261"))
 def jvm() -> Iterator[Jvm]:
     with start_jvm() as running:
         yield running
+    # thousands of py4j objects: freed while pytest parses a module they break CPython 3.11's parser
+    gc.collect()
 
 
 def test_job_graphs(jvm: Jvm) -> None:
@@ -35,6 +47,51 @@ def test_job_graphs(jvm: Jvm) -> None:
             wrong.append(case["name"])
     assert len(cases) > COUNT // 2
     assert not wrong
+
+
+def test_profiles_of_programs(jvm: Jvm) -> None:
+    """What is read of a program, written as a profile and read again, compiles to Flink's job graph."""
+    import random
+
+    from oracles.make_graphs import Exporter, Program, random_conf, reset_ids
+
+    wrong, compared = [], 0
+    rng = random.Random(SEED)
+    for number in range(COUNT):
+        own = random.Random(rng.getrandbits(64))
+        conf = random_conf(own)
+        reset_ids(jvm)
+        program = Program(jvm, own, conf)
+        program.build()
+        try:
+            graph = program.env.getStreamGraph()
+            about = Described(file="random.jar", kind="jar", configuration=conf)
+            profile = profile_of(jvm, graph, about, "2.2")
+            exporter = Exporter(jvm, graph)
+            case = {"conf": conf, **exporter.stream_part()}
+            case |= exporter.job_part(graph.getJobGraph())
+        except Py4JJavaError:
+            continue  # Flink refuses the program
+        (loaded,) = load(to_json(to_data(profile)).encode(), "profile.json")
+        assert isinstance(loaded.document, ResourceProfile)
+        # nodes are numbered from 1 in a profile, in the order of the program
+        ids = {index: node["id"] for index, node in enumerate(_sorted(case), 1)}
+        got = compiled(case, _renumbered(stream_graph(loaded.document), ids))
+        compared += 1
+        if got != expected_compiled(case, got):
+            wrong.append(number)
+    assert compared > COUNT // 2
+    assert not wrong
+
+
+def _sorted(case: dict[str, Any]) -> list[dict[str, Any]]:
+    return sorted(case["stream_nodes"], key=lambda node: int(node["id"]))
+
+
+def _renumbered(graph: StreamGraph, ids: dict[int, int]) -> StreamGraph:
+    nodes = tuple(replace(node, id=ids[node.id]) for node in graph.nodes)
+    edges = tuple(replace(e, source=ids[e.source], target=ids[e.target]) for e in graph.edges)
+    return replace(graph, nodes=nodes, edges=edges)
 
 
 def test_topologies(jvm: Jvm) -> None:

@@ -89,9 +89,9 @@ def _edges(nodes: list[Case]) -> list[StreamEdge]:
     ]
 
 
-def compiled(case: Case) -> Case:
+def compiled(case: Case, graph: StreamGraph | None = None) -> Case:
     """Return planner's job graph of a case, in the form of :func:`expected_compiled`."""
-    job = build_job_graph(stream_graph(case))
+    job = build_job_graph(graph or stream_graph(case))
     groups: dict[str, int] = {}
     regions = sorted(sorted(job.vertices[i].id for i in region) for region in job.logical_regions)
     return {

@@ -1,0 +1,278 @@
+"""``planner run`` and ``planner verify``: a program under a plan, and whether the cluster keeps to it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from planner.cli.cluster import FOLDER, FolderOption
+from planner.cli.common import (
+    PROFILE_PATTERN,
+    Exit,
+    Inputs,
+    default_placement,
+    fail,
+    pick_job,
+    pick_placement,
+    progress,
+    say,
+)
+from planner.cli.programs import (
+    ArgumentsOption,
+    ClassOption,
+    HomeOption,
+    SettingOption,
+    is_program,
+    program_of,
+)
+
+if TYPE_CHECKING:
+    from planner.documents.placement import Placement
+    from planner.documents.profile import ResourceProfile
+    from planner.flink.execute import Plan
+    from planner.flink.rest import Rest
+    from planner.flink.verify import Difference
+    from planner.graph.job import JobGraph
+
+QUOTA = "slot-"
+"""What the external resources of quotas begin with (`planner.place.plan.quota_name`)."""
+PlacementOption = Annotated[
+    str | None, typer.Option("-p", "--placement", metavar="FILE", help="Default: *.placement.json here.")
+]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="FILE", help="What the placement was made from. Default: found here."),
+]
+RestOption = Annotated[
+    str | None,
+    typer.Option("--rest", metavar="URL", help="REST address. Default: that of planner up."),
+]
+
+
+def run(
+    program: Annotated[str, typer.Argument(metavar="PROGRAM", help="A JAR or a SQL script.")],
+    placement: PlacementOption = None,
+    profile: ProfileOption = None,
+    rest: RestOption = None,
+    entry_class: ClassOption = None,
+    arguments: ArgumentsOption = None,
+    settings: SettingOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be changed of the program.")
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option("--time-limit", min=1, metavar="SECONDS", help="When every subtask has to run.")
+    ] = 120.0,
+    folder: FolderOption = FOLDER,
+    flink_home: HomeOption = None,
+) -> None:
+    """Run a program on a cluster as a placement says, and verify that the cluster obeys.
+
+    Parallelism, chaining and groups come from the profile, and every group asks for its quota. Flink
+    and the program stay as they are.
+
+    \b
+    Examples:
+      planner run job.sql -p job.placement.json
+      planner run job.jar -p job.placement.json --rest http://host:8081
+      planner run job.sql --dry-run
+    """
+    if not is_program(program):
+        fail(f"{program} is no program; name a .jar or a .sql file")
+    inputs = Inputs()
+    plan = pick_placement(inputs, default_placement() if placement is None else placement)
+    name = placement or default_placement()
+    document = _profile(inputs, profile, plan, Path(name).parent)
+    wanted = program_of(program, entry_class, arguments, settings)
+    if document is not None and document.planner and document.planner.program:
+        given = document.planner.program
+        wanted = wanted.model_copy(
+            update={
+                "entry_class": wanted.entry_class or given.entry_class,
+                "arguments": wanted.arguments or given.arguments,
+                "configuration": {**given.configuration, **wanted.configuration},
+            }
+        )
+    from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError, RestError
+    from planner.flink.execute import execute, verify, wait_until_running
+    from planner.flink.rest import task_managers
+    from planner.flink.verify import differences
+
+    try:
+        cluster = None if dry_run else _cluster(rest, folder)
+        if cluster is not None and (found := differences(plan, task_managers(cluster), None)):
+            _report(found, f"the cluster at {cluster.url} is not the one that was planned")
+        if cluster is not None and (other := _holder(cluster)):
+            fail(f"job {other} holds slots of this plan at {cluster.url}; cancel it first", Exit.FINDINGS)
+        with progress(f"running {program}") as tell:
+            made, job = execute(wanted, document, plan, cluster, flink_home, tell)
+        if job is None or cluster is None:
+            _print_plan(made)
+            return
+        with progress(f"job {job}") as tell:
+            wait_until_running(cluster, job, seconds, tell)
+            found = verify(cluster, plan, job, made.graph)
+    except (FlinkMissing, NoFlinkHome, ProgramError) as error:
+        fail(str(error))
+    except RestError as error:
+        fail(str(error), Exit.FINDINGS)
+    say(f"planner: job {job} runs at {cluster.url}")
+    _report(found, "the cluster does not do what was planned")
+    say("planner: every slot, subtask and TaskManager is as planned")
+
+
+def verify(
+    placement: Annotated[
+        str | None, typer.Argument(metavar="[PLACEMENT]", help="Default: *.placement.json here.")
+    ] = None,
+    rest: RestOption = None,
+    job: Annotated[
+        str | None, typer.Option("--job", metavar="ID", help="Which job. Default: the only one that runs.")
+    ] = None,
+    profile: ProfileOption = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on until Ctrl-C, and tell what changes.")
+    ] = False,
+    folder: FolderOption = FOLDER,
+) -> None:
+    """Check that a cluster does what a placement says; exit 1 where it does not.
+
+    \b
+    Examples:
+      planner verify job.placement.json --rest http://host:8081
+      planner verify --watch
+    """
+    inputs = Inputs()
+    name = default_placement() if placement is None else placement
+    plan = pick_placement(inputs, name)
+    document = _profile(inputs, profile, plan, Path(name).parent)
+    from planner import api
+    from planner.flink import execute
+    from planner.flink.errors import RestError
+
+    graph = api.compile_job(document)[1] if document is not None else None
+    if graph is None:
+        say("planner: no profile of this placement here; subtasks are not compared (--profile)")
+    try:
+        cluster = _cluster(rest, folder)
+        if watch:
+            _watch(cluster, plan, job, graph)
+        found = execute.verify(cluster, plan, job or _only_job(cluster), graph)
+    except RestError as error:
+        fail(str(error), Exit.FINDINGS)
+    _report(found, "the cluster does not do what was planned")
+    say("planner: every slot, subtask and TaskManager is as planned")
+
+
+def _watch(cluster: Rest, plan: Placement, job: str | None, graph: JobGraph | None) -> None:
+    from planner.flink import execute
+    from planner.flink.errors import RestError
+
+    before: list[str] | None = None
+    try:
+        while True:
+            try:
+                found = execute.verify(cluster, plan, job or _only_job(cluster), graph)
+                lines = [str(difference) for difference in found]
+            except RestError as error:
+                lines = [str(error)]
+            if lines != before:
+                say(time.strftime("%H:%M:%S ") + ("as planned" if not lines else f"{len(lines)} differences"))
+                for line in lines:
+                    say(f"  {line}")
+                before = lines
+            time.sleep(1)
+    except KeyboardInterrupt:
+        raise typer.Exit(Exit.FINDINGS if before else 0) from None
+
+
+def _report(found: list[Difference], headline: str) -> None:
+    if not found:
+        return
+    say(f"planner: {headline}")
+    for difference in found:
+        say(f"  {difference}")
+    raise typer.Exit(Exit.FINDINGS)
+
+
+def _print_plan(made: Plan) -> None:
+    import sys
+
+    from planner.cli.common import wants_color
+    from planner.report.text import edit_lines, group_table, job_table, render
+
+    tables = job_table(made.profile, made.graph), group_table(made.profile)
+    shown = render(
+        *tables, edit_lines([str(edit) for edit in made.edits]), color=wants_color(sys.stdout.isatty())
+    )
+    sys.stdout.write(shown)
+
+
+def _cluster(rest: str | None, folder: Path) -> Rest:
+    from planner.flink.errors import ClusterFailed
+    from planner.flink.rest import Rest
+    from planner.flink.standalone import read
+
+    if rest is not None:
+        return Rest.at(rest)
+    try:
+        local = read(folder.resolve())
+    except ClusterFailed as error:
+        fail(str(error))
+    if local is None:
+        fail(f"no cluster in {folder}; start one with planner up, or name one with --rest URL")
+    return Rest(local.url)
+
+
+def _holder(cluster: Rest) -> str | None:
+    """Return a job that has slots with a quota, None where all are free."""
+    from planner.flink.rest import task_managers
+
+    held = (
+        job
+        for manager in task_managers(cluster).values()
+        for job, quotas in manager.slots.items()
+        if any(name.startswith(QUOTA) for name in quotas)
+    )
+    return next(held, None)
+
+
+def _only_job(cluster: Rest) -> str:
+    from planner.flink.rest import jobs
+
+    ended = ("FINISHED", "CANCELED", "FAILED")
+    running = [name for name, state in jobs(cluster).items() if state not in ended]
+    if len(running) != 1:
+        which = f"{len(running)} jobs run" if running else "no job runs"
+        fail(
+            f"{which} at {cluster.url}; name one with --job ID" if running else f"{which} at {cluster.url}",
+            Exit.FINDINGS,
+        )
+    return running[0]
+
+
+def _profile(inputs: Inputs, name: str | None, plan: Placement, beside: Path) -> ResourceProfile | None:
+    """Return the profile that a placement was made from: the one named, or one here with its digest."""
+    from planner import api
+    from planner.documents.profile import ResourceProfile
+    from planner.documents.write import digest
+
+    if name is not None:
+        document = pick_job(inputs, name)
+        if not isinstance(document, ResourceProfile):
+            fail(f"--profile: {name} is a Job, not a ResourceProfile")
+        return document
+    for file in sorted({*Path().glob(PROFILE_PATTERN), *beside.glob(PROFILE_PATTERN)}):
+        for entry in Inputs().read(str(file)):
+            if not isinstance(entry.document, ResourceProfile):
+                continue
+            try:
+                complete = api.compile_job(entry.document)[0]
+            except ValueError:
+                continue
+            if digest(complete) == plan.inputs.profile:
+                return entry.document
+    return None

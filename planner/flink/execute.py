@@ -1,0 +1,128 @@
+"""A program under a placement: compiled, given the profile, submitted, and watched until it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from planner.documents.placement import Placement
+from planner.documents.profile import Program, ResourceProfile
+from planner.documents.write import digest
+from planner.flink.apply import apply, submit
+from planner.flink.compiled import flink_version, profile_of
+from planner.flink.errors import ProgramError, RestError
+from planner.flink.jvm import flink_jars, start_jvm
+from planner.flink.program import stream_graph
+from planner.flink.rest import Rest, RunningJob, failure, running_job, task_managers
+from planner.flink.standalone import Launch
+from planner.flink.verify import Difference, differences
+from planner.graph.edits import Edit, edits
+from planner.graph.job import JobGraph
+from planner.memory.profile import complete_profile
+
+POLL_SECONDS = 0.3
+SETTLING_SECONDS = 5.0
+"""How long REST may show an older state of a TaskManager than that of the job (its cache is 3 s)."""
+JOBMANAGER_MEMORY = "1024m"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do: the complete profile, its job graph, and what it changes of the program."""
+
+    profile: ResourceProfile
+    graph: JobGraph
+    edits: list[Edit]
+
+
+def launches(placement: Placement) -> dict[str, Launch]:
+    """Return JVM arguments and options of the processes of a cluster that a placement describes."""
+    from planner.memory.launch import launch_jobmanager
+
+    master = launch_jobmanager({"jobmanager.memory.process.size": JOBMANAGER_MEMORY})
+    found: dict[str, Launch] = {"jobmanager": (master.jvm_arguments, master.dynamic_options)}
+    for tm in placement.task_managers:
+        if tm.memory is not None:
+            slots = {"taskmanager.numberOfTaskSlots": str(max(len(tm.slots), 1))}
+            found[tm.id] = (tm.memory.jvm_arguments, {**tm.memory.dynamic_options, **slots})
+    return found
+
+
+def execute(
+    program: Program,
+    profile: ResourceProfile | None,
+    placement: Placement,
+    rest: Rest | None,
+    home: Path | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> tuple[Plan, str | None]:
+    """Submit a program as ``placement`` plans it; return what that means and the job's id.
+
+    ``profile`` is what the placement was made from, None where that is the program as it is. Without
+    ``rest`` nothing is submitted.
+
+    Raises:
+        ProgramError: when program, profile and placement do not belong together.
+        RestError: when the cluster does not take the job.
+        FlinkMissing: when the extra ``planner[flink]`` is not installed.
+        NoFlinkHome: when ``home`` holds no Flink.
+
+    """
+    with start_jvm(flink_jars(home)) as jvm:
+        note(f"compiling {program.file}")
+        graph = stream_graph(jvm, program, note)
+        fresh = profile_of(jvm, graph, program, flink_version(jvm))
+        complete, job = complete_profile(profile or fresh)
+        if digest(complete) != placement.inputs.profile:
+            raise ProgramError(
+                "the placement was made from another profile"
+                + ("" if profile else " than the program's own; name it with --profile")
+                + ", or place again"
+            )
+        plan = Plan(complete, job, edits(complete))
+        apply(jvm, graph, fresh, complete)
+        if rest is None:
+            return plan, None
+        note("submitting the job")
+        return plan, submit(jvm, graph, rest.url)
+
+
+def wait_until_running(
+    rest: Rest, job: str, seconds: float, note: Callable[[str], None] = lambda _: None
+) -> RunningJob:
+    """Return the job as soon as every subtask runs.
+
+    Raises:
+        RestError: when the job fails, or does not run within ``seconds``.
+
+    """
+    until = time.monotonic() + seconds
+    while True:
+        found = running_job(rest, job)
+        if found.running or found.state == "FINISHED":
+            return found
+        if found.state in ("FAILED", "CANCELED", "SUSPENDED"):
+            raise RestError(f"job {job} is {found.state}: {failure(rest, job)}")
+        states = [subtask.state for vertex in found.vertices for subtask in vertex.subtasks]
+        note(f"job {job} {found.state}, {states.count('RUNNING')} of {len(states)} subtasks run")
+        if time.monotonic() > until:
+            raise RestError(
+                f"job {job} does not run after {seconds:g} s, only {states.count('RUNNING')} of its"
+                f" {len(states)} subtasks do; it is left as it is"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def verify(
+    rest: Rest, placement: Placement, job: str | None, graph: JobGraph | None = None
+) -> list[Difference]:
+    """Return what a cluster does otherwise than planned, once REST had time to show the present state."""
+    until = time.monotonic() + SETTLING_SECONDS
+    while True:
+        running = running_job(rest, job) if job else None
+        found = differences(placement, task_managers(rest), running, graph)
+        if not found or time.monotonic() > until:
+            return found
+        time.sleep(POLL_SECONDS)

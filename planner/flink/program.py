@@ -1,0 +1,215 @@
+"""A job's program to the stream graph that Flink builds from it, inside the JVM."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from planner.documents.profile import Program
+from planner.flink.errors import ProgramError
+from planner.flink.jvm import Jvm
+from planner.flink.sql import ScriptError, Statement, statements
+
+RUNTIME_MODE = "execution.runtime-mode"
+_PLACE = re.compile(r"(?:[Aa]t|[Ff]rom) line (\d+), column (\d+)(?: to line \d+, column \d+)?:?\s*")
+_LOOKING = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN", "HELP", "CLEAR", "QUIT", "EXIT")
+"""Statements that only print: a script may hold them, and they say nothing about the job."""
+
+
+def stream_graph(jvm: Jvm, program: Program, note: Callable[[str], None] = lambda _: None) -> Any:
+    """Return Flink's ``StreamGraph`` of a program, with the jars that it needs attached.
+
+    ``note`` is told what a user should know of how the program was read.
+
+    Raises:
+        ProgramError: when the program cannot be read or Flink refuses it.
+
+    """
+    file = Path(program.file)
+    if not file.is_file():
+        raise ProgramError(f"{program.file} is not there")
+    with _told(program.file):
+        return _of_script(jvm, program, note) if program.kind == "sql" else _of_jar(jvm, program)
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Turn what Flink throws into its cause, in one line."""
+    from py4j.protocol import Py4JJavaError
+
+    try:
+        yield
+    except Py4JJavaError as error:
+        raise ProgramError(f"{name}: {root_cause(error.java_exception)}") from None
+
+
+def messages(exception: Any) -> Iterator[str]:
+    """Yield the messages of a Java exception and its causes, outermost first, with their class."""
+    while exception is not None:
+        message, name = exception.getMessage(), exception.getClass().getSimpleName()
+        yield f"{message.strip()} ({name})" if message else name
+        exception = exception.getCause()
+
+
+def root_cause(exception: Any) -> str:
+    """Return the message of the innermost cause of a Java exception."""
+    return list(messages(exception))[-1]
+
+
+def _configuration(jvm: Jvm, options: Mapping[str, str]) -> Any:
+    return jvm.view.org.apache.flink.configuration.Configuration.fromMap(dict(options))
+
+
+def _of_jar(jvm: Jvm, program: Program) -> Any:
+    client = jvm.view.org.apache.flink.client.program
+    configuration = _configuration(jvm, program.configuration)
+    builder = client.PackagedProgram.newBuilder()
+    builder = builder.setJarFile(jvm.view.java.io.File(program.file)).setConfiguration(configuration)
+    builder = builder.setArguments(jvm.array(jvm.view.java.lang.String, program.arguments))
+    if program.entry_class:
+        builder = builder.setEntryPointClassName(program.entry_class)
+    packaged = builder.build()
+    parallelism = int(program.configuration.get("parallelism.default", "1"))
+    graph = client.PackagedProgramUtils.getPipelineFromProgram(packaged, configuration, parallelism, True)
+    if "StreamGraph" not in graph.getClass().getSimpleName():
+        raise ProgramError(f"{program.file}: is no DataStream or Table program")
+    attach_jars(jvm, graph, [url.toString() for url in packaged.getJobJarAndDependencies()])
+    return graph
+
+
+def attach_jars(jvm: Jvm, graph: Any, urls: Sequence[str]) -> None:
+    """Let a stream graph take jars along when it is submitted."""
+    for url in urls:
+        graph.addJar(jvm.view.org.apache.flink.core.fs.Path(jvm.view.java.net.URI.create(url)))
+
+
+class _Script:
+    """A SQL script while it is run: the table environment, and the INSERTs that make the job."""
+
+    def __init__(self, jvm: Jvm, program: Program, parts: Sequence[Statement]) -> None:
+        flink = jvm.view.org.apache.flink
+        self.jvm = jvm
+        self.name = program.file
+        self.inserts: list[Statement] = []
+        self.sets = 0
+        self.open_set = False
+        batch = _runtime_mode(program, parts) == "batch"
+        options = {**program.configuration, **({RUNTIME_MODE: "BATCH"} if batch else {})}
+        configuration = _configuration(jvm, options)
+        # not getExecutionEnvironment, whose default parallelism is the number of cores here
+        self.env = flink.streaming.api.environment.StreamExecutionEnvironment(configuration)
+        settings = flink.table.api.EnvironmentSettings.newInstance().withConfiguration(configuration)
+        settings = settings.inBatchMode() if batch else settings.inStreamingMode()
+        bridge = flink.table.api.bridge.java.StreamTableEnvironment
+        self.tables = bridge.create(self.env, settings.build())
+
+    def run(self, statement: Statement) -> None:
+        """Run a statement, or keep it where it is an INSERT."""
+        from py4j.protocol import Py4JJavaError
+
+        try:
+            self._run(statement)
+        except Py4JJavaError as error:
+            raise self.thrown(statement, error.java_exception) from None
+
+    def thrown(self, statement: Statement, exception: Any) -> ProgramError:
+        """Return the error of what Flink threw; any of its causes may tell the line within the statement."""
+        place = next((found for text in messages(exception) if (found := _PLACE.search(text))), None)
+        line = statement.line + int(place[1]) - 1 if place else statement.line
+        return self._error(line, int(place[2]) if place else None, _PLACE.sub("", root_cause(exception)))
+
+    def refused(self, statement: Statement, message: str) -> ProgramError:
+        """Return the error of a statement that planner itself does not take."""
+        return self._error(statement.line, None, message)
+
+    def _error(self, line: int, column: int | None, message: str) -> ProgramError:
+        place = f"{self.name}:{line}" + (f":{column}" if column else "")
+        text = re.sub(
+            r"\. ?Was expecting .*", ". Flink's parser expects something else here", " ".join(message.split())
+        )
+        return ProgramError(f"{place}: {text}")
+
+    def _run(self, statement: Statement) -> None:
+        if statement.inner:
+            self.sets += 1
+            for inner in statement.inner:
+                self._insert(inner)
+            return
+        if statement.head in _LOOKING:
+            return
+        (operation,) = list(self.tables.getParser().parse(statement.text))
+        kind = operation.getClass().getSimpleName()
+        if kind == "SetOperation":
+            if operation.getKey().isPresent():
+                self.tables.getConfig().set(operation.getKey().get(), operation.getValue().get())
+        elif kind == "ResetOperation":
+            raise self.refused(statement, "RESET is not supported in a script that is compiled; remove it")
+        elif kind == "BeginStatementSetOperation":
+            self.sets, self.open_set = self.sets + 1, True
+        elif kind == "EndStatementSetOperation":
+            self.open_set = False
+        elif statement.head == "INSERT":
+            self._insert(statement)
+        elif kind.endswith("QueryOperation"):
+            raise self.refused(statement, "a query that prints its rows is no job; write INSERT INTO")
+        else:
+            self.tables.executeSql(statement.text)
+
+    def _insert(self, statement: Statement) -> None:
+        if statement.head != "INSERT":
+            raise self.refused(statement, "a statement set holds INSERT statements only")
+        self.inserts.append(statement)
+
+    def graph(self) -> Any:
+        """Return the stream graph of all INSERTs together."""
+        from py4j.protocol import Py4JJavaError
+
+        together = self.tables.createStatementSet()
+        for statement in self.inserts:
+            try:
+                together.addInsertSql(statement.text)
+            except Py4JJavaError as error:
+                raise self.thrown(statement, error.java_exception) from None
+        together.attachAsDataStream()
+        options = self.tables.getConfig().getConfiguration()
+        self.env.configure(options, self.jvm.view.java.lang.Thread.currentThread().getContextClassLoader())
+        graph = self.env.getStreamGraph()
+        name = options.toMap().get("pipeline.name")
+        graph.setJobName(name or Path(self.name).stem)
+        jars = str(options.toMap().get("pipeline.jars") or "")
+        attach_jars(self.jvm, graph, [part for part in jars.split(";") if part])
+        return graph
+
+
+def _runtime_mode(program: Program, parts: Sequence[Statement]) -> str:
+    """Return batch or streaming: what the script or its options set, before anything is created."""
+    found = program.configuration.get(RUNTIME_MODE, "streaming")
+    for statement in parts:
+        if statement.head == "SET" and RUNTIME_MODE in statement.text:
+            found = statement.text.rpartition("=")[2]
+    return found.strip().strip("'\"").lower()
+
+
+def _of_script(jvm: Jvm, program: Program, note: Callable[[str], None]) -> Any:
+    try:
+        parts = statements(Path(program.file).read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise ProgramError(f"{program.file}: is no UTF-8 text") from None
+    except ScriptError as error:
+        raise ProgramError(f"{program.file}: {error}") from None
+    script = _Script(jvm, program, parts)
+    for statement in parts:
+        script.run(statement)
+    if script.open_set:
+        raise ProgramError(f"{program.file}: BEGIN STATEMENT SET has no END")
+    if not script.inserts:
+        raise ProgramError(f"{program.file}: holds no INSERT, so there is no job to compile")
+    if len(script.inserts) > 1 and not script.sets:
+        note(
+            f"{program.file}: {len(script.inserts)} INSERTs outside a statement set are compiled as one job;"
+            " the SQL client would start one job each"
+        )
+    return script.graph()

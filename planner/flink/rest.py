@@ -1,0 +1,169 @@
+"""Flink's REST interface: a job's state, its subtasks, the TaskManagers."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from planner.flink.errors import RestError
+
+SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A cluster's REST address, as ``http://host:port``."""
+
+    url: str
+
+    @classmethod
+    def at(cls, text: str) -> Rest:
+        """Return the cluster that a user names, with or without a scheme.
+
+        Raises:
+            RestError: when that is no address.
+
+        """
+        url = (text if "://" in text else f"http://{text}").rstrip("/")
+        try:
+            parts = urlsplit(url)
+            valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+        except ValueError:
+            valid = False
+        if not valid:
+            raise RestError(f"{text!r} is no address of a cluster; write http://host:8081")
+        return cls(url)
+
+    def get(self, path: str) -> Any:
+        """Return the JSON answer of a path.
+
+        Raises:
+            RestError: when there is none.
+
+        """
+        return self._ask(urllib.request.Request(self.url + path))
+
+    def patch(self, path: str) -> Any:
+        """Send a PATCH, with which Flink cancels jobs."""
+        return self._ask(urllib.request.Request(self.url + path, method="PATCH"))
+
+    def _ask(self, request: urllib.request.Request) -> Any:
+        try:
+            with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            raise RestError(
+                f"{self.url} answers {error.code} to {request.selector}: {_reason(error)}"
+            ) from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise RestError(f"no Flink answers at {self.url}: {reason}") from None
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    try:
+        found = json.loads(error.read()).get("errors", [])
+    except (OSError, ValueError, AttributeError):
+        return str(error.reason)
+    lines = [line for text in found for line in str(text).splitlines() if line.strip()]
+    return lines[0][:300] if lines else str(error.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSubtask:
+    """Where a subtask is, by the id of its TaskManager."""
+
+    index: int
+    state: str
+    task_manager: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunningVertex:
+    """A vertex of a job on a cluster."""
+
+    id: str
+    name: str
+    parallelism: int
+    subtasks: tuple[RunningSubtask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningJob:
+    """A job on a cluster."""
+
+    id: str
+    name: str
+    state: str
+    vertices: tuple[RunningVertex, ...]
+
+    @property
+    def running(self) -> bool:
+        """Whether every subtask runs: Flink calls a vertex RUNNING as soon as one does."""
+        states = [subtask.state for vertex in self.vertices for subtask in vertex.subtasks]
+        return self.state == "RUNNING" and bool(states) and all(s in ("RUNNING", "FINISHED") for s in states)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTaskManager:
+    """A registered TaskManager: its memory by REST name in bytes, what it offers, its slots by quota."""
+
+    id: str
+    memory: dict[str, int]
+    external: dict[str, float]
+    slots: dict[str, dict[str, int]]
+    """By job: how many slots hold one of each external resource."""
+    heartbeat_age: float | None = None
+
+
+def running_job(rest: Rest, job: str) -> RunningJob:
+    """Return a job with where its subtasks are."""
+    told = rest.get(f"/jobs/{job}")
+    vertices = []
+    for vertex in told["vertices"]:
+        details = rest.get(f"/jobs/{job}/vertices/{vertex['id']}")
+        subtasks = tuple(
+            RunningSubtask(int(s["subtask"]), str(s["status"]), str(s.get("taskmanager-id", "")))
+            for s in details["subtasks"]
+        )
+        vertices.append(RunningVertex(vertex["id"], vertex["name"], int(vertex["parallelism"]), subtasks))
+    return RunningJob(job, str(told["name"]), str(told["state"]), tuple(vertices))
+
+
+def jobs(rest: Rest) -> dict[str, str]:
+    """Return the state of every job of a cluster by its id."""
+    return {job["id"]: job["status"] for job in rest.get("/jobs")["jobs"]}
+
+
+def task_managers(rest: Rest) -> dict[str, RunningTaskManager]:
+    """Return the TaskManagers of a cluster by their id."""
+    found = {}
+    for entry in rest.get("/taskmanagers")["taskmanagers"]:
+        name = str(entry["id"])
+        told = rest.get(f"/taskmanagers/{name}")
+        slots: dict[str, dict[str, int]] = {}
+        for slot in told.get("allocatedSlots", []):
+            held = slots.setdefault(str(slot["jobId"]), {})
+            for quota, amount in slot["resource"].get("extendedResources", {}).items():
+                held[quota] = held.get(quota, 0) + int(amount)
+        found[name] = RunningTaskManager(
+            id=name,
+            memory={key: int(value) for key, value in (told.get("memoryConfiguration") or {}).items()},
+            external={k: float(v) for k, v in told["totalResource"].get("extendedResources", {}).items()},
+            slots=slots,
+        )
+    return found
+
+
+def failure(rest: Rest, job: str) -> str:
+    """Return why a job failed, in a line."""
+    entries = rest.get(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"]
+    if not entries:
+        return "no reason is known"
+    causes = [line for line in entries[0]["stacktrace"].splitlines() if line.startswith("Caused by:")]
+    text = causes[-1].removeprefix("Caused by: ") if causes else entries[0]["stacktrace"].splitlines()[0]
+    return str(text)[:500]

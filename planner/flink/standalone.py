@@ -1,0 +1,192 @@
+"""A local cluster that stays up when planner has ended: started, looked at and ended by its folder.
+
+The folder holds the state: ports and a mark. Which processes run is never remembered but looked up, by
+the mark in their environment: so nothing is lost when planner is killed at any moment.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from planner.flink.errors import ClusterFailed, RestError
+from planner.flink.processes import (
+    Ports,
+    cause,
+    end,
+    free_ports,
+    jobmanager_command,
+    log_file,
+    marked,
+    prepare,
+    resource_id,
+    start,
+    taskmanager_command,
+)
+from planner.flink.rest import Rest
+
+STATE = "cluster.json"
+Launch = tuple[Sequence[str], Mapping[str, str]]
+"""JVM arguments and Flink options of a process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standalone:
+    """A cluster in a folder; ``launches`` are its processes as they were last asked for."""
+
+    folder: Path
+    mark: str
+    ports: Ports
+    launches: Mapping[str, Launch]
+
+    @property
+    def url(self) -> str:
+        """The REST address."""
+        return self.ports.url
+
+    def running(self) -> dict[str, int]:
+        """Return the ids of the running processes by name."""
+        found = {name: pid for pid in marked(self.mark) if (name := resource_id(pid)) is not None}
+        return dict(sorted(found.items(), key=lambda entry: (entry[0] != "jobmanager", entry[0])))
+
+
+def read(folder: Path) -> Standalone | None:
+    """Return the cluster of a folder, None where there is none.
+
+    Raises:
+        ClusterFailed: when its state cannot be read.
+
+    """
+    file = folder / STATE
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        launches = {name: (list(one[0]), dict(one[1])) for name, one in data["launches"].items()}
+        return Standalone(folder, str(data["mark"]), Ports(data["restPort"], data["rpcPort"]), launches)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ClusterFailed(f"{file} cannot be read ({error}); planner did not write it like this") from None
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other planners off the folder; the lock ends with this process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ClusterFailed(f"another planner is at work in {folder}") from None
+        yield
+
+
+def up(
+    folder: Path,
+    launches: Mapping[str, Launch],
+    seconds: float,
+    home: Path | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> Standalone:
+    """Start what is not running of a cluster, wait until every TaskManager is registered, and return it.
+
+    ``launches`` has the JobManager under ``jobmanager`` and TaskManagers under their ids.
+
+    Raises:
+        ClusterFailed: when another cluster runs in the folder, or this one does not come up.
+
+    """
+    folder = folder.resolve()
+    with _locked(folder):
+        cluster = read(folder)
+        wanted = {name: (list(arguments), dict(options)) for name, (arguments, options) in launches.items()}
+        if cluster is not None and cluster.launches != wanted:
+            if cluster.running():
+                raise ClusterFailed(f"another cluster runs in {folder}; end it first: planner down")
+            cluster = None
+        if cluster is None:
+            cluster = Standalone(folder, uuid.uuid4().hex, free_ports(), wanted)
+            _write(cluster)
+        prepare(folder)
+        running = cluster.running()
+        for name in cluster.launches:
+            if name not in running:
+                note(f"starting {name}")
+                start(folder, name, _command(cluster, name, home), cluster.mark)
+        _wait(cluster, seconds, note)
+        return cluster
+
+
+def _command(cluster: Standalone, name: str, home: Path | None) -> list[str]:
+    arguments, options = cluster.launches[name]
+    if name == "jobmanager":
+        return jobmanager_command(cluster.folder, cluster.ports, arguments, options, home)
+    return taskmanager_command(cluster.folder, cluster.ports, name, arguments, options, home)
+
+
+def _write(cluster: Standalone) -> None:
+    data = {
+        "mark": cluster.mark,
+        "restPort": cluster.ports.rest,
+        "rpcPort": cluster.ports.rpc,
+        "launches": cluster.launches,
+    }
+    whole = cluster.folder / f".{STATE}"
+    whole.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    os.replace(whole, cluster.folder / STATE)
+
+
+def registered(cluster: Standalone) -> set[str]:
+    """Return the ids of the TaskManagers that the JobManager knows; none where it does not answer."""
+    try:
+        return {str(entry["id"]) for entry in Rest(cluster.url).get("/taskmanagers")["taskmanagers"]}
+    except RestError:
+        return set()
+
+
+def _wait(cluster: Standalone, seconds: float, note: Callable[[str], None]) -> None:
+    until = time.monotonic() + seconds
+    managers = set(cluster.launches) - {"jobmanager"}
+    while True:
+        known = registered(cluster)
+        if known >= managers:
+            return
+        note(f"{len(known & managers)} of {len(managers)} TaskManagers registered")
+        running = cluster.running()
+        for name in cluster.launches:
+            if name not in running:
+                text = log_file(cluster.folder, name).read_text(encoding="utf-8", errors="replace")
+                raise ClusterFailed(f"{name} ended: {cause(text) or 'its log is empty'}")
+        if time.monotonic() > until:
+            missing = ", ".join(sorted(managers - known)[:5])
+            raise ClusterFailed(f"not registered within {seconds:g} s: {missing}; see {cluster.folder}/log")
+        time.sleep(0.3)
+
+
+def down(folder: Path) -> list[str] | None:
+    """End every process of a folder's cluster and remove its state; return their names, None without one.
+
+    Raises:
+        ClusterFailed: when its state cannot be read, or another planner is at work there.
+
+    """
+    folder = folder.resolve()
+    if not (folder / STATE).exists():
+        return None
+    with _locked(folder):
+        cluster = read(folder)
+        if cluster is None:
+            return None
+        names = list(cluster.running())
+        end(marked(cluster.mark))
+        (folder / STATE).unlink(missing_ok=True)
+        for place in ("conf", "tmp"):
+            shutil.rmtree(folder / place, ignore_errors=True)
+    return names

@@ -1,0 +1,155 @@
+"""Whether a cluster does what a placement says: TaskManagers, their memory and quotas, slots, subtasks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from planner.documents.placement import PlacedTaskManager, Placement
+from planner.flink.rest import RunningJob, RunningTaskManager, RunningVertex
+from planner.graph.job import JobGraph
+from planner.memory.taskmanager import derive_taskmanager
+from planner.place.plan import quota_name
+
+_PARTS = {
+    "taskHeap": "task_heap",
+    "taskOffHeap": "task_off_heap",
+    "managedMemory": "managed",
+    "networkMemory": "network",
+    "jvmMetaspace": "jvm_metaspace",
+    "jvmOverhead": "jvm_overhead",
+    "totalProcessMemory": "process",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is otherwise than planned; ``where`` is a TaskManager or a vertex."""
+
+    where: str
+    what: str
+    planned: str
+    actual: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}: {self.actual}, planned: {self.planned}"
+
+
+def differences(
+    placement: Placement,
+    managers: Mapping[str, RunningTaskManager],
+    job: RunningJob | None,
+    graph: JobGraph | None = None,
+) -> list[Difference]:
+    """Return what is otherwise than planned.
+
+    Without ``job`` only TaskManagers are looked at, without ``graph`` no subtasks.
+    """
+    found: list[Difference] = []
+    real = match(placement, managers)
+    for planned in placement.task_managers:
+        manager = real.get(planned.id)
+        if manager is None:
+            if planned.slots or not planned.reserve:
+                found.append(Difference(planned.id, "the TaskManager", "registered", "missing"))
+            continue
+        found += _manager(planned, manager)
+        if job is not None:
+            found += _slots(planned, manager, job)
+    known = {manager.id for manager in real.values()}
+    for name, manager in managers.items():
+        if name not in known and job is not None and manager.slots.get(job.id):
+            found.append(Difference(name, "slots of the job", "none, it is not in the plan", "some"))
+    if job is not None and graph is not None:
+        found += _subtasks(placement, real, job, graph)
+    elif job is not None:
+        found += [difference for vertex in job.vertices for difference in _states(vertex)]
+    return found
+
+
+def _states(vertex: RunningVertex) -> Iterator[Difference]:
+    """Say how many subtasks of a vertex do not run."""
+    states = Counter(subtask.state for subtask in vertex.subtasks)
+    if states.keys() - {"RUNNING", "FINISHED"}:
+        actual = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        yield Difference(vertex.name, "subtasks", f"{vertex.parallelism} RUNNING", actual)
+
+
+def match(placement: Placement, managers: Mapping[str, RunningTaskManager]) -> dict[str, RunningTaskManager]:
+    """Return which TaskManager stands for which of the plan: by id, else one with the same quotas."""
+    found = {tm.id: managers[tm.id] for tm in placement.task_managers if tm.id in managers}
+    free = [manager for name, manager in managers.items() if name not in found]
+    for tm in placement.task_managers:
+        if tm.id in found:
+            continue
+        alike = next((m for m in free if m.external == _external(tm) and not _memory(tm, m)), None)
+        if alike is not None:
+            free.remove(alike)
+            found[tm.id] = alike
+    return found
+
+
+def _external(planned: PlacedTaskManager) -> dict[str, float]:
+    """Return the external resources that the options of a TaskManager announce."""
+    options = planned.memory.dynamic_options if planned.memory else {}
+    names = [name for name in options.get("external-resources", "").split(";") if name]
+    return {name: float(options.get(f"external-resource.{name}.amount", "0")) for name in names}
+
+
+def _memory(planned: PlacedTaskManager, manager: RunningTaskManager) -> list[Difference]:
+    if planned.memory is None or not manager.memory:
+        return []
+    memory = derive_taskmanager(planned.memory.dynamic_options)
+    return [
+        Difference(planned.id, part, f"{getattr(memory, name)} bytes", f"{manager.memory[part]} bytes")
+        for part, name in _PARTS.items()
+        if part in manager.memory and manager.memory[part] != getattr(memory, name)
+    ]
+
+
+def _manager(planned: PlacedTaskManager, manager: RunningTaskManager) -> Iterator[Difference]:
+    yield from _memory(planned, manager)
+    wanted = _external(planned)
+    for name in sorted(wanted.keys() | manager.external.keys()):
+        if wanted.get(name, 0.0) != manager.external.get(name, 0.0):
+            yield Difference(
+                planned.id, f"quota {name}", f"{wanted.get(name, 0):g}", f"{manager.external.get(name, 0):g}"
+            )
+
+
+def _slots(planned: PlacedTaskManager, manager: RunningTaskManager, job: RunningJob) -> Iterator[Difference]:
+    held = manager.slots.get(job.id, {})
+    for group, count in sorted(planned.quotas.items()):
+        actual = held.get(quota_name(group), 0)
+        if actual != count:
+            yield Difference(planned.id, f"slots of group {group}", str(count), str(actual))
+
+
+def _subtasks(
+    placement: Placement, real: Mapping[str, RunningTaskManager], job: RunningJob, graph: JobGraph
+) -> Iterator[Difference]:
+    """Compare subtasks with quotas: a vertex has at most one subtask in each slot of its group."""
+    running = {vertex.id: vertex for vertex in job.vertices}
+    quotas = {real[tm.id].id: tm.quotas for tm in placement.task_managers if tm.id in real}
+    names = {manager.id: planned for planned, manager in real.items()}
+    slots: Counter[str] = Counter()
+    for tm in placement.task_managers:
+        slots.update(tm.quotas)
+    for vertex in graph.vertices:
+        there = running.get(vertex.id)
+        if there is None:
+            yield Difference(vertex.name, "the vertex", "in the job", "missing")
+            continue
+        if there.parallelism != vertex.parallelism:
+            yield Difference(vertex.name, "parallelism", str(vertex.parallelism), str(there.parallelism))
+        yield from _states(there)
+        placed = Counter(subtask.task_manager for subtask in there.subtasks)
+        full = vertex.parallelism == slots[vertex.group]
+        for name in sorted(placed.keys() | quotas.keys()):
+            quota = quotas.get(name, {}).get(vertex.group, 0)
+            if placed[name] > quota or (full and placed[name] != quota):
+                what = f"subtasks of {vertex.name}"
+                yield Difference(names.get(name, name), what, str(quota), str(placed[name]))
+    extra = running.keys() - {vertex.id for vertex in graph.vertices}
+    yield from (Difference(running[v].name, "the vertex", "not in the job", "there") for v in sorted(extra))

@@ -1,0 +1,227 @@
+"""Edits of a profile that was compiled from a program: what they are, and how they are kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from planner.documents.profile import Edge, Node, ResourceProfile
+from planner.documents.vocabulary import Ship
+from planner.graph.restore import operator_id, planner_fields
+from planner.graph.stream import default_max_parallelism, default_ship
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A setting that differs from what the program says; ``where`` is an operator, an edge or a group."""
+
+    where: str
+    setting: str
+    program: str
+    profile: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.setting} {self.program} becomes {self.profile}"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How a program differs from the one that an older profile was compiled from, by operator."""
+
+    new: tuple[str, ...]
+    gone: tuple[str, ...]
+    changed: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.new or self.gone or self.changed)
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line for every operator."""
+        yield from (f"new: {name}" for name in self.new)
+        yield from (f"gone: {name}, its edits with it" for name in self.gone)
+        yield from (f"changed: {text}" for text in self.changed)
+
+
+def edits(profile: ResourceProfile) -> list[Edit]:
+    """Return what the nodes and edges of ``profile`` say otherwise than its program."""
+    return [*_node_edits(profile), *_edge_edits(profile)]
+
+
+def _node_edits(profile: ResourceProfile) -> Iterator[Edit]:
+    for node in profile.nodes:
+        compiled = node.planner.compiled if node.planner else None
+        if compiled is None:
+            continue
+        name, now = operator_id(node), node.profile
+        for setting, before, after in (
+            ("parallelism", compiled.parallelism, now.parallelism),
+            ("group", compiled.group, now.group),
+            ("chaining", compiled.chaining, now.chaining or compiled.chaining),
+        ):
+            if before != after:
+                yield Edit(name, setting, str(before), str(after))
+        most = edited_max_parallelism(node)
+        if most is not None and most != compiled.max_parallelism:
+            yield Edit(name, "maxParallelism", str(compiled.max_parallelism or "unset"), str(most))
+
+
+def edited_max_parallelism(node: Node) -> int | None:
+    """Return the max parallelism to set, None where it is the one that Flink derives."""
+    unset = node.planner is not None and "maxParallelism" in (node.planner.defaults or ())
+    before = node.planner.compiled.parallelism if node.planner and node.planner.compiled else 0
+    derived = {default_max_parallelism(p) for p in (node.profile.parallelism, before) if p}
+    return None if unset and node.profile.max_parallelism in derived else node.profile.max_parallelism
+
+
+def ship_of(edge: Edge, parallelism: dict[int, int]) -> Ship:
+    """Return the strategy to run: FORWARD between unequal parallelism becomes REBALANCE."""
+    if edge.strategy is Ship.FORWARD:
+        return default_ship(parallelism[edge.source], parallelism[edge.target])
+    return edge.strategy
+
+
+def _edge_edits(profile: ResourceProfile) -> Iterator[Edit]:
+    names = {node.id: operator_id(node) for node in profile.nodes}
+    parallelism = {node.id: node.profile.parallelism for node in profile.nodes}
+    for edge in profile.edges:
+        compiled = edge.planner.compiled if edge.planner else None
+        if compiled is not None and (ship := ship_of(edge, parallelism)) is not compiled.strategy:
+            where = f"{names[edge.source]} -> {names[edge.target]}"
+            yield Edit(where, "strategy", compiled.strategy, ship)
+
+
+def matched(new: ResourceProfile, old: ResourceProfile) -> dict[int, Node]:
+    """Return for nodes of ``new`` the node of ``old`` that is the same operator.
+
+    By uid where there is one; else by name and kind where that pair is alone among its operators, and
+    else by name, kind and the names of what it reads.
+    """
+    found: dict[int, Node] = {}
+    taken: set[int] = set()
+    for key_of in (_by_uid, _by_name, _by_inputs):
+        keys = key_of(old)
+        counts = Counter(key for key in keys.values() if key is not None)
+        candidates = {
+            key: node for node in old.nodes if (key := keys[node.id]) is not None and counts[key] == 1
+        }
+        mine = key_of(new)
+        wanted = Counter(key for key in mine.values() if key is not None)
+        for node in new.nodes:
+            key = mine[node.id]
+            if node.id in found or key is None or wanted[key] != 1 or key not in candidates:
+                continue
+            other = candidates[key]
+            if other.id not in taken:
+                found[node.id] = other
+                taken.add(other.id)
+    return found
+
+
+Keys = dict[int, tuple[str, ...] | None]
+
+
+def _by_uid(profile: ResourceProfile) -> Keys:
+    return {
+        node.id: (node.planner.uid,) if node.planner and node.planner.uid else None for node in profile.nodes
+    }
+
+
+def _by_name(profile: ResourceProfile) -> Keys:
+    return {node.id: None if _uid(node) else (node.desc, node.type) for node in profile.nodes}
+
+
+def _by_inputs(profile: ResourceProfile) -> Keys:
+    desc = {node.id: node.desc for node in profile.nodes}
+    inputs: dict[int, list[str]] = {node.id: [] for node in profile.nodes}
+    for edge in profile.edges:
+        inputs[edge.target].append(desc[edge.source])
+    return {
+        node.id: None if _uid(node) else (node.desc, node.type, *inputs[node.id]) for node in profile.nodes
+    }
+
+
+def _uid(node: Node) -> str | None:
+    return node.planner.uid if node.planner else None
+
+
+def keep_edits(new: ResourceProfile, old: ResourceProfile) -> tuple[ResourceProfile, Drift]:
+    """Return a new compilation with the edits of an older profile, and what has drifted.
+
+    Kept are what differs from the program it was compiled from: parallelism, max parallelism, group
+    and chaining of operators, strategies of edges; and what no program says: resources and placement
+    of groups, load and state of operators.
+    """
+    same = matched(new, old)
+    nodes = [_kept(node, same[node.id]) if node.id in same else node for node in new.nodes]
+    now = {node.id: same[node.id].id for node in new.nodes if node.id in same}
+    strategies = {(edge.source, edge.target): edge for edge in old.edges}
+    edges = [
+        _kept_edge(edge, strategies.get((now.get(edge.source, -1), now.get(edge.target, -1))))
+        for edge in new.edges
+    ]
+    used = dict.fromkeys(node.profile.group for node in nodes)
+    declared = {group.name: group for group in new.ssg_profiles}
+    declared |= {group.name: group for group in old.ssg_profiles if group.cpu is not None}
+    groups = [declared[name] for name in used if name in declared]
+    fields = planner_fields(new).model_copy(update={"placement": planner_fields(old).placement})
+    profile = new.model_copy(
+        update={"nodes": nodes, "edges": edges, "ssg_profiles": groups, "planner": fields}
+    )
+    names = {node.id: operator_id(node) for node in old.nodes}
+    kept = {node.id for node in same.values()}
+    return profile, Drift(
+        new=tuple(operator_id(node) for node in new.nodes if node.id not in same),
+        gone=tuple(names[node.id] for node in old.nodes if node.id not in kept),
+        changed=tuple(
+            text for node in new.nodes if node.id in same for text in _changed(node, same[node.id])
+        ),
+    )
+
+
+def _kept(node: Node, old: Node) -> Node:
+    before = old.planner.compiled if old.planner else None
+    if before is None or node.planner is None or old.planner is None:
+        return node
+    update: dict[str, object] = {}
+    for setting in ("parallelism", "group"):
+        if getattr(old.profile, setting) != getattr(before, setting):
+            update[setting] = getattr(old.profile, setting)
+    if old.profile.chaining not in (None, before.chaining):
+        update["chaining"] = old.profile.chaining
+    most = edited_max_parallelism(old)
+    if most is not None and most != before.max_parallelism:
+        update["max_parallelism"] = most
+    elif "maxParallelism" in (node.planner.defaults or ()):
+        parallelism = update.get("parallelism", node.profile.parallelism)
+        assert isinstance(parallelism, int)
+        update["max_parallelism"] = default_max_parallelism(parallelism)
+    own = {name: getattr(old.planner, name) for name in ("state", "load", "resources")}
+    return node.model_copy(
+        update={
+            "profile": node.profile.model_copy(update=update),
+            "planner": node.planner.model_copy(
+                update={name: value for name, value in own.items() if value is not None}
+            ),
+        }
+    )
+
+
+def _kept_edge(edge: Edge, old: Edge | None) -> Edge:
+    before = old.planner.compiled if old is not None and old.planner else None
+    if old is None or before is None or old.strategy is before.strategy:
+        return edge
+    return edge.model_copy(update={"strategy": old.strategy})
+
+
+def _changed(node: Node, old: Node) -> Iterator[str]:
+    """Say what the program itself says otherwise than before."""
+    now = node.planner.compiled if node.planner else None
+    before = old.planner.compiled if old.planner else None
+    if now is None or before is None:
+        return
+    for setting in ("parallelism", "max_parallelism", "group", "chaining"):
+        if getattr(now, setting) != getattr(before, setting):
+            label = setting.replace("max_parallelism", "maxParallelism")
+            values = getattr(before, setting), getattr(now, setting)
+            yield f"{operator_id(node)}: {label} of the program was {values[0]} and is {values[1]}"

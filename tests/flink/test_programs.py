@@ -1,0 +1,203 @@
+"""Programs compiled by a real Flink, edited, run under their plan on a real cluster, and verified."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from planner.flink.processes import marked
+from planner.flink.rest import Rest, jobs
+from planner.flink.standalone import read
+
+pytestmark = pytest.mark.flink
+ROOT = Path(__file__).parent.parent.parent
+JAR = Path(__file__).parent / "jobs/test-job.jar"
+SQL = """SET 'pipeline.name' = 'three';
+CREATE TABLE s (a INT, b STRING) WITH ('connector' = 'datagen', 'rows-per-second' = '50');
+CREATE TABLE k (b STRING, n BIGINT) WITH ('connector' = 'blackhole');
+EXECUTE STATEMENT SET BEGIN
+  INSERT INTO k SELECT b, COUNT(*) FROM s GROUP BY b;
+  INSERT INTO k SELECT b, SUM(a) FROM s WHERE a > 0 GROUP BY b;
+  INSERT INTO k SELECT b, CAST(a AS BIGINT) FROM s;
+END;
+"""
+CLUSTER = {
+    "apiVersion": "planner/v1",
+    "kind": "Cluster",
+    "metadata": {"name": "c"},
+    "spec": {
+        "taskManagerClasses": [
+            {"name": "large", "count": 1, "cpu": 2, "memory": {"process": "1300 mb"}, "slots": 8},
+            {"name": "small", "count": 1, "cpu": 1, "memory": {"process": "900 mb"}, "slots": 4},
+        ]
+    },
+}
+
+
+def planner(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "planner", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=300,
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    (tmp_path / "job.sql").write_text(SQL)
+    (tmp_path / "cluster.yaml").write_text(yaml.safe_dump(CLUSTER))
+    yield tmp_path
+    planner(tmp_path, "down")
+
+
+def edited(file: Path, group: str, operators: str, parallelism: int) -> dict[str, Any]:
+    """Put the operators whose name has a word in it into a group of their own, with a parallelism."""
+    profile: dict[str, Any] = json.loads(file.read_text())
+    found = [node for node in profile["nodes"] if operators in node["desc"]]
+    assert found
+    for node in found:
+        node["profile"]["group"] = group
+        node["profile"]["parallelism"] = parallelism
+    small = {"cpu": 0.25, "heap": "32 mb", "offHeap": "0 mb"}
+    profile["ssgProfiles"] = [{"name": name, **small} for name in ("default", group)]
+    file.write_text(json.dumps(profile))
+    return profile
+
+
+def placed(folder: Path, *compile_options: str, group: str, operators: str, parallelism: int) -> None:
+    """Compile a program, edit its profile, and place it."""
+    planner(folder, "compile", *compile_options, "-o", "job.profile.json")
+    edited(folder / "job.profile.json", group, operators, parallelism)
+    planner(folder, "place", "job.profile.json", "-c", "cluster.yaml", "-o", "job.placement.json")
+
+
+def test_a_script_runs_as_planned_and_survives_a_kill(folder: Path) -> None:
+    placed(
+        folder, "job.sql", "-D", "parallelism.default=2", group="count", operators="Aggregate", parallelism=3
+    )
+    planner(folder, "up")
+    dry = planner(folder, "run", "job.sql", "--dry-run").stdout
+    assert "parallelism 2 becomes 3" in dry
+    assert "group default becomes count" in dry
+    assert "as planned" in planner(folder, "run", "job.sql").stderr
+    cluster = read(folder / ".planner")
+    assert cluster is not None
+    rest = Rest(cluster.url)
+    (job,) = jobs(rest)
+    told = rest.get(f"/jobs/{job}")["vertices"]
+    assert {v["parallelism"] for v in told if "Aggregate" in v["name"]} == {3}
+    assert {v["parallelism"] for v in told if "Aggregate" not in v["name"]} == {2}
+
+    # a second run finds the slots taken, and says so at once
+    assert "holds slots of this plan" in planner(folder, "run", "job.sql", code=1).stderr
+
+    os.kill(cluster.running()["small-0"], signal.SIGKILL)
+    while "small-0" in cluster.running():
+        time.sleep(0.1)
+    assert "not running" in planner(folder, "status", code=1).stdout
+    assert planner(folder, "verify", code=1).stderr
+    planner(folder, "up")
+    end = time.monotonic() + 60
+    while subprocess.run(
+        [sys.executable, "-m", "planner", "verify"], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+    ).returncode:  # fmt: skip
+        assert time.monotonic() < end
+    assert "ended 3 processes" in planner(folder, "down").stderr
+    assert not marked(cluster.mark)
+
+
+def test_a_jar_runs_as_planned(folder: Path) -> None:
+    arguments = ["--args", "exchange rebalance 2 3"]
+    placed(folder, str(JAR), *arguments, group="sinks", operators="Sink", parallelism=4)
+    planner(folder, "up")
+    assert "as planned" in planner(folder, "run", str(JAR), *arguments).stderr
+    # a cluster that is otherwise than planned is refused before anything is submitted
+    placement = json.loads((folder / "job.placement.json").read_text())
+    placement["taskManagers"][0]["memory"]["dynamicOptions"]["external-resource.slot-sinks.amount"] = "9"
+    (folder / "other.json").write_text(json.dumps(placement))
+    found = planner(folder, "verify", "other.json", "--profile", "job.profile.json", code=1)
+    assert "quota slot-sinks" in found.stderr
+
+
+def test_a_killed_up_leaves_nothing_behind(folder: Path) -> None:
+    placed(folder, "job.sql", group="count", operators="Aggregate", parallelism=1)
+    command = [sys.executable, "-m", "planner", "up"]
+    child = subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    while (cluster := read(folder / ".planner")) is None or not cluster.running():
+        time.sleep(0.05)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    planner(folder, "up")  # goes on where the other was killed
+    assert len(cluster.running()) == 3
+    planner(folder, "down")
+    assert not marked(cluster.mark)
+    assert "nothing to end" in planner(folder, "down").stderr
+
+
+def test_edits_outlive_a_new_compilation(folder: Path) -> None:
+    planner(folder, "compile", "job.sql", "-o", "job.profile.json")
+    edited(folder / "job.profile.json", "count", "Aggregate", 3)
+    again = planner(folder, "compile", "job.sql", "--from", "job.profile.json")
+    nodes = {node["desc"]: node["profile"] for node in json.loads(again.stdout)["nodes"]}
+    assert {p["group"] for desc, p in nodes.items() if "Aggregate" in desc} == {"count"}
+    assert {p["parallelism"] for desc, p in nodes.items() if "Aggregate" in desc} == {3}
+    assert not again.stderr
+
+    changed = SQL.replace("INSERT INTO k SELECT b, CAST(a AS BIGINT) FROM s;", "")
+    (folder / "job.sql").write_text(changed.replace("a > 0", "a > 7"))
+    drifted = planner(folder, "compile", "job.sql", "--from", "job.profile.json")
+    assert "gone:" in drifted.stderr
+    nodes = {node["desc"]: node["profile"] for node in json.loads(drifted.stdout)["nodes"]}
+    assert "count" in {p["group"] for p in nodes.values()}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("SELECT 1;", "job.sql:1: a query that prints its rows is no job"),
+        ("-- c\nCREATE TABLE k (a INT) WITH ('connector'='blackhole');\nINSERT INTO k\n SELECT x;", "job.sql:4:9: "),
+        ("CREATE TABLE k (a INT) WITH ('connector'='blackhole')", "holds no INSERT"),
+        ("BEGIN STATEMENT SET;", "has no END"),
+        ("INSERT INTO nowhere SELECT 1;", "job.sql:1: Cannot find table"),
+        ("\udcff", "no UTF-8"),
+        ("", "holds no INSERT"),
+    ],
+)  # fmt: skip
+def test_broken_scripts(folder: Path, text: str, message: str) -> None:
+    (folder / "job.sql").write_bytes(text.encode(errors="surrogateescape"))
+    found = planner(folder, "compile", "job.sql", code=2).stderr
+    assert message in found
+    assert "Traceback" not in found
+
+
+def test_broken_jars(folder: Path) -> None:
+    (folder / "job.jar").write_bytes(b"PK no")
+    assert "job.jar" in planner(folder, "compile", "job.jar", code=2).stderr
+    assert "not there" in planner(folder, "compile", "none.jar", code=2).stderr
+    found = planner(folder, "compile", str(JAR), "--class", "NoSuch", code=2).stderr
+    assert "NoSuch" in found
+    assert "holds no Flink" in planner(folder, "compile", str(JAR), "--flink-home", ".", code=2).stderr
+
+
+def test_a_cluster_that_does_not_answer(folder: Path) -> None:
+    placed(folder, "job.sql", group="count", operators="Aggregate", parallelism=1)
+    found = planner(folder, "run", "job.sql", "--rest", "http://127.0.0.1:9", code=1).stderr
+    assert "no Flink answers at http://127.0.0.1:9" in found
+    assert "start one with planner up" in planner(folder, "run", "job.sql", code=2).stderr
+    assert "no address" in planner(folder, "verify", "--rest", "nonsense://", code=1).stderr
