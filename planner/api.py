@@ -44,8 +44,8 @@ from planner.recover.restart import restart_strategy
 from planner.rules import run
 
 DEFAULT_SLACK = 0.02
-SECONDS_PER_SLOT = 1.3e-4
-"""What writing a placement takes after the search, for each slot."""
+SECONDS_AFTER, SECONDS_PER_SLOT = 0.4, 1.3e-4
+"""What checking and writing a placement take after the search, at least and for each slot."""
 
 __all__ = [
     "BALANCE",
@@ -168,7 +168,7 @@ def place(
     """
     clock = Clock(stop)
     task = _task(document, cluster)
-    clock.reserve(SECONDS_PER_SLOT * len(task.slots))
+    clock.reserve(SECONDS_AFTER + SECONDS_PER_SLOT * len(task.slots))
     if previous is None:
         result = _solve(task, clock, progress, objective)
     else:
