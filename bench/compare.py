@@ -29,10 +29,11 @@ from planner.documents.job import Job
 from planner.documents.load import load
 from planner.graph.job import build_job_graph
 from planner.graph.restore import stream_graph
+from planner.place.allocation import Mode
 from planner.place.capacity import hosts
 from planner.place.problem import Problem, Solution, build_problem
 from planner.place.slots import JobSlot, job_slots, slot_resources
-from planner.place.stock import Mode, predict
+from planner.place.stock import predict
 
 ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "docs/benchmarks/peers.md"

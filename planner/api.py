@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 from planner import __version__
 from planner.documents.cluster import Cluster
@@ -26,6 +27,7 @@ from planner.graph.regions import pipelined_regions
 from planner.graph.restore import planner_fields
 from planner.memory.offheap import Catalogue, OffHeapUse
 from planner.memory.profile import complete_profile
+from planner.place.allocation import Mode
 from planner.place.bounds import lower_bound
 from planner.place.capacity import ClusterError, hosts
 from planner.place.check import RefusedError, check
@@ -35,9 +37,9 @@ from planner.place.moves import Point, Previous
 from planner.place.objective import BALANCE, PACK, Objective, objectives
 from planner.place.plan import plan
 from planner.place.problem import Problem, build_problem, zone_choices
-from planner.place.result import Progress, Result, Status
+from planner.place.result import Level, Progress, Result, Status
 from planner.place.slots import JobSlot, job_slots, move_weights, slot_resources
-from planner.place.stock import Mode, predict
+from planner.place.stock import outcome, predict, solution
 from planner.place.stop import Clock, Stop
 from planner.recover.errors import PlacementMismatchError
 from planner.recover.restart import restart_strategy
@@ -59,6 +61,7 @@ __all__ = [
     "Finding",
     "FlinkMissing",
     "Loaded",
+    "Mode",
     "NoFlinkHome",
     "Objective",
     "PlacementMismatchError",
@@ -77,6 +80,7 @@ __all__ = [
     "objectives",
     "pareto",
     "place",
+    "place_like_flink",
     "point_data",
     "recover",
     "restart_outline",
@@ -194,6 +198,31 @@ def place(
     seconds = round(clock.spent(), 3)
     meta = Meta(seconds=seconds, seed=stop.seed, workers=stop.workers, planner_version=__version__)
     return PlacementResult(result.status, placement.model_copy(update={"meta": meta}))
+
+
+def place_like_flink(
+    document: Job | ResourceProfile, cluster: Cluster, mode: Mode, seed: int
+) -> Placement | None:
+    """Return one possible outcome of stock Flink's own allocation, None where not all slots find room.
+
+    Constraints of groups and limits of slots mean nothing to Flink.
+
+    Raises:
+        ValueError: when the job is not valid (see `validate`).
+        ClusterError: when the figures of a TaskManager do not work out.
+
+    """
+    task = _task(document, cluster)
+    placed = outcome(task.free, task.slots, mode, Random(seed))
+    if placed is None:
+        return None
+    found, bound = solution(task.free, placed), lower_bound(task.free)
+    level = Level("maxCpuUtilisation", found.max_utilisation(task.free), bound)
+    status = Status.OPTIMAL if level.optimal else Status.FEASIBLE
+    result = Result(status, task.free, found, bound, (level,), 0.0, seed)
+    stock = {each.value: predict(task.free, task.slots, each, seed) for each in Mode}
+    inputs = Inputs(profile=digest(task.profile), cluster=digest(cluster))
+    return plan(task.profile, task.job, task.slots, result, stock, inputs)
 
 
 def pareto(

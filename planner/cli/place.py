@@ -39,6 +39,16 @@ if TYPE_CHECKING:
     from planner.documents.profile import ResourceProfile
 
 
+class Strategy(StrEnum):
+    """Who places: planner, or stock Flink under a value of taskmanager.load-balance.mode."""
+
+    PLANNER = "planner"
+    NONE = "flink-none"
+    SLOTS = "flink-slots"
+    TASKS = "flink-tasks"
+    MIN_RESOURCES = "flink-min-resources"
+
+
 class Format(StrEnum):
     """How to print a plan."""
 
@@ -100,6 +110,10 @@ def place(
             "--pareto", show_default=False, help="With --from, print balance against moves, no plan."
         ),
     ] = False,
+    strategy: Annotated[
+        Strategy,
+        typer.Option(help="Instead of a plan, one outcome of what Flink alone would do, computed."),
+    ] = Strategy.PLANNER,
     time_limit: Annotated[
         float, typer.Option(min=0.1, max=86400, metavar="SECONDS", help="When to stop, start-up included.")
     ] = 10.0,
@@ -126,8 +140,11 @@ def place(
       planner place job.yaml -c cluster.yaml --format json --no-meta
       planner place job.yaml -c cluster.yaml --from old.placement.json --slack 1%
       planner place job.yaml -c cluster.yaml --from old.placement.json --pareto
+      planner place job.yaml -c cluster.yaml --strategy flink-slots
     """
     start = begun()
+    if strategy is not Strategy.PLANNER and (pack or objective or previous):
+        fail("--strategy leaves placing to Flink; leave out --pack, --objective and --from")
     if pack and objective:
         fail("--pack has its own objective; leave out one of --pack and --objective")
     if previous is None and (slack is not None or pareto):
@@ -148,6 +165,15 @@ def place(
         fail(f"--objective: {error}")
     inputs.stop_on([finding for finding in api.validate(inputs.loaded) if not finding.code.startswith("FIT")])
     inputs.keep(output)
+    if strategy is not Strategy.PLANNER:
+        mode = api.Mode[strategy.name]
+        found_by_flink = api.place_like_flink(document, places, mode, seed)
+        if found_by_flink is None:
+            fail(f"Flink alone, with mode {mode.name}, finds no room for every slot", Exit.INFEASIBLE)
+        shown = api.PlacementResult(api.Status.FEASIBLE, found_by_flink)
+        say(f"planner: one outcome of Flink's mode {mode.name}, computed with seed {seed}; it is no plan")
+        _print(document, shown, output_format, meta, output)
+        return
     with interruptible() as interrupted, progress("placing") as tell:
         stop = api.Stop(
             seconds=max(time_limit - (time.monotonic() - start), 0.05),

@@ -102,6 +102,14 @@ def test_topologies(jvm: Jvm) -> None:
     assert not [n for n, case in enumerate(cases) if topology_answers(case) != case["expected"]]
 
 
+def test_slot_allocation(jvm: Jvm) -> None:
+    from oracles.make_allocation import generate
+    from place.test_allocation import answer, expected, told
+
+    cases = generate(jvm, 5 * COUNT, SEED)
+    assert not [n for n, case in enumerate(cases) if told(answer(case)) != expected(case)]
+
+
 def test_memory(jvm: Jvm) -> None:
     from memory.test_process import answer, expected
     from oracles.make_memory import generate
