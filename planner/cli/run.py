@@ -97,13 +97,12 @@ def run(
             }
         )
     from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError, RestError
-    from planner.flink.execute import execute, verify, wait_until_running
-    from planner.flink.rest import task_managers
-    from planner.flink.verify import differences
+    from planner.flink.execute import execute, wait_until_running
+    from planner.flink.execute import verify as verify_cluster
 
     try:
-        cluster = None if dry_run else _cluster(rest, folder)
-        if cluster is not None and (found := differences(plan, task_managers(cluster), None)):
+        cluster = None if dry_run else rest_of(rest, folder)
+        if cluster is not None and (found := verify_cluster(cluster, plan, None)):
             _report(found, f"the cluster at {cluster.url} is not the one that was planned")
         if cluster is not None and (other := _holder(cluster)):
             fail(f"job {other} holds slots of this plan at {cluster.url}; cancel it first", Exit.FINDINGS)
@@ -114,7 +113,7 @@ def run(
             return
         with progress(f"job {job}") as tell:
             wait_until_running(cluster, job, seconds, tell)
-            found = verify(cluster, plan, job, made.graph)
+            found = verify_cluster(cluster, plan, job, made.graph)
     except (FlinkMissing, NoFlinkHome, ProgramError) as error:
         fail(str(error))
     except RestError as error:
@@ -157,10 +156,10 @@ def verify(
     if graph is None:
         say("planner: no profile of this placement here; subtasks are not compared (--profile)")
     try:
-        cluster = _cluster(rest, folder)
+        cluster = rest_of(rest, folder)
         if watch:
             _watch(cluster, plan, job, graph)
-        found = execute.verify(cluster, plan, job or _only_job(cluster), graph)
+        found = execute.verify(cluster, plan, job or only_job(cluster), graph)
     except RestError as error:
         fail(str(error), Exit.FINDINGS)
     _report(found, "the cluster does not do what was planned")
@@ -175,7 +174,7 @@ def _watch(cluster: Rest, plan: Placement, job: str | None, graph: JobGraph | No
     try:
         while True:
             try:
-                found = execute.verify(cluster, plan, job or _only_job(cluster), graph)
+                found = execute.verify(cluster, plan, job or only_job(cluster), graph)
                 lines = [str(difference) for difference in found]
             except RestError as error:
                 lines = [str(error)]
@@ -211,7 +210,8 @@ def _print_plan(made: Plan) -> None:
     sys.stdout.write(shown)
 
 
-def _cluster(rest: str | None, folder: Path) -> Rest:
+def rest_of(rest: str | None, folder: Path) -> Rest:
+    """Return the cluster that is named, else the local one."""
     from planner.flink.errors import ClusterFailed
     from planner.flink.rest import Rest
     from planner.flink.standalone import read
@@ -240,7 +240,8 @@ def _holder(cluster: Rest) -> str | None:
     return next(held, None)
 
 
-def _only_job(cluster: Rest) -> str:
+def only_job(cluster: Rest) -> str:
+    """Return the only job that runs; end where there is none or more than one."""
     from planner.flink.rest import jobs
 
     ended = ("FINISHED", "CANCELED", "FAILED")

@@ -25,6 +25,7 @@ from planner.flink.processes import (
     start,
     taskmanager_command,
 )
+from planner.flink.rest import registered
 
 START_SECONDS = 90.0
 
@@ -128,7 +129,7 @@ def _wait(cluster: Cluster, names: set[str]) -> None:
                     f"{name} ended with code {process.returncode}: {cause(cluster.log(name))}"
                 )
         try:
-            found = {entry["id"] for entry in cluster.get("/taskmanagers")["taskmanagers"]}
+            found = registered(cluster.get("/taskmanagers")["taskmanagers"])
         except (urllib.error.URLError, OSError, ValueError):
             found = set()
         if found >= names:

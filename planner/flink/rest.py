@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -157,6 +158,11 @@ def task_managers(rest: Rest) -> dict[str, RunningTaskManager]:
             slots=slots,
         )
     return found
+
+
+def registered(entries: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the ids of TaskManagers (of REST's list) that have told the JobManager what they offer."""
+    return {str(entry["id"]) for entry in entries if entry["totalResource"]["cpuCores"] > 0}
 
 
 def failure(rest: Rest, job: str) -> str:

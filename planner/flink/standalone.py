@@ -32,6 +32,7 @@ from planner.flink.processes import (
     taskmanager_command,
 )
 from planner.flink.rest import Rest
+from planner.flink.rest import registered as ready
 
 STATE = "cluster.json"
 Launch = tuple[Sequence[str], Mapping[str, str]]
@@ -146,7 +147,7 @@ def _write(cluster: Standalone) -> None:
 def registered(cluster: Standalone) -> set[str]:
     """Return the ids of the TaskManagers that the JobManager knows; none where it does not answer."""
     try:
-        return {str(entry["id"]) for entry in Rest(cluster.url).get("/taskmanagers")["taskmanagers"]}
+        return ready(Rest(cluster.url).get("/taskmanagers")["taskmanagers"])
     except RestError:
         return set()
 

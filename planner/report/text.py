@@ -14,10 +14,11 @@ from rich.text import Text
 from planner.documents.placement import ObjectiveLevel, PlacedTaskManager, Placement
 from planner.documents.profile import ResourceProfile
 from planner.documents.recovery import Failure, RecoveryPlan, RestartStrategy
+from planner.flink.load import Measured
 from planner.graph.job import JobGraph
 from planner.place.infeasible import Explanation
 from planner.place.moves import Point
-from planner.units import GIB, MIB, format_cpu, rounded_size
+from planner.units import CORE, GIB, MIB, format_cpu, rounded_size
 
 WIDTH = 80
 ROWS = 24
@@ -261,6 +262,22 @@ def cluster_table(url: str, rows: Sequence[tuple[str, str, str]]) -> Table:
     table = _table(f"Cluster at {url}", "process", "pid", "state", right=("pid",), wrap="process")
     for row in rows:
         table.add_row(*row)
+    return table
+
+
+def load_table(measured: Measured) -> Table:
+    """Return the measured load of one subtask of every vertex."""
+    figures = ("busy", "backpressure", "cpu", "records/s", "bytes/record")
+    table = _table("Measured, one subtask on average", "task", *figures, right=figures, wrap="task")
+    for vertex in measured.vertices:
+        table.add_row(
+            _short(vertex.name),
+            f"{vertex.busy:.0%}",
+            f"{vertex.backpressured:.0%}",
+            "?" if vertex.cpu is None else f"{vertex.cpu / CORE:.3f}",
+            f"{vertex.records:.1f}",
+            "?" if vertex.bytes_per_record is None else f"{vertex.bytes_per_record:.1f}",
+        )
     return table
 
 

@@ -128,7 +128,7 @@ class Allocator:
         order = [manager.getInstanceId().toString() for manager in each(tracker.getRegisteredTaskManagers())]
         result = strategy.tryFulfillRequirements(requirements, tracker, blocked)
         on_registered = result.getAllocationsOnRegisteredResources()
-        given = {key.toString(): value for key, value in on_registered.get(job, {}).items()}
+        given = {key.toString(): value for key, value in (on_registered.get(job) or {}).items()}
         on_pending = result.getAllocationsOnPendingResources()
         return {
             **case,

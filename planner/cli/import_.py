@@ -1,0 +1,83 @@
+"""``planner import``: what a running cluster knows, into planner's documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from planner.cli.cluster import FOLDER, FolderOption
+from planner.cli.common import Exit, Inputs, OutputOption, default_job, emit, fail, pick_job, progress, say
+from planner.cli.run import RestOption, only_job, rest_of
+
+if TYPE_CHECKING:
+    from planner.flink.load import Measured
+
+app = typer.Typer(no_args_is_help=True, help="Read a running cluster into planner's documents.")
+
+
+@app.command("load")
+def load(
+    profile: Annotated[
+        str | None,
+        typer.Argument(metavar="[PROFILE]", help="Profile of the job. Default: *.profile.json here."),
+    ] = None,
+    rest: RestOption = None,
+    job: Annotated[
+        str | None, typer.Option("--job", metavar="ID", help="Which job. Default: the only one that runs.")
+    ] = None,
+    window: Annotated[
+        float, typer.Option("--window", min=1, max=3600, metavar="SECONDS", help="How long to measure.")
+    ] = 30.0,
+    output: OutputOption = None,
+    folder: FolderOption = FOLDER,
+) -> None:
+    """Measure a running job and write the load of its subtasks into its profile.
+
+    CPU is what the TaskManagers' processes used, shared out by busy time. The next planner place
+    balances by it.
+
+    \b
+    Examples:
+      planner import load job.profile.json --rest http://host:8081 -o loaded.profile.json
+      planner import load --window 60 -o loaded.profile.json
+    """
+    inputs = Inputs()
+    document = pick_job(inputs, default_job() if profile is None else profile)
+    from planner import api
+    from planner.documents.profile import ResourceProfile
+    from planner.documents.write import to_data
+    from planner.flink.errors import RestError
+    from planner.flink.load import measure, with_load
+    from planner.flink.rest import running_job
+
+    if not isinstance(document, ResourceProfile):
+        fail(
+            "a measured load goes into a profile; compile first: planner compile job.yaml -o job.profile.json"
+        )
+    inputs.stop_on(api.validate(inputs.loaded))
+    complete, graph = api.compile_job(document)
+    try:
+        cluster = rest_of(rest, folder)
+        running = running_job(cluster, job or only_job(cluster))
+        if not {vertex.id for vertex in graph.vertices} & {vertex.id for vertex in running.vertices}:
+            fail(f"job {running.id} at {cluster.url} has none of the vertices of this profile")
+        if not running.running:
+            fail(f"job {running.id} at {cluster.url} does not run with all its subtasks yet", Exit.FINDINGS)
+        with progress("measuring") as tell:
+            measured = measure(cluster, running, window, tell)
+    except RestError as error:
+        fail(str(error), Exit.FINDINGS)
+    _print(measured)
+    emit(api.to_json(to_data(api.compile_job(with_load(complete, graph, measured))[0])), output)
+
+
+def _print(measured: Measured) -> None:
+    import sys
+
+    from planner.cli.common import wants_color
+    from planner.report.text import load_table, render
+
+    sys.stderr.write(render(load_table(measured), color=wants_color(sys.stderr.isatty())))
+    if any(vertex.cpu is None for vertex in measured.vertices):
+        say("planner: Flink measures no busy time of sources of the old kind; they keep the load they have")
