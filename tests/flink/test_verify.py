@@ -1,0 +1,118 @@
+"""Differences between a plan and what a cluster says, each found by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from planner.api import Stop, compile_job, place
+from planner.documents.placement import Placement
+from planner.flink.rest import Rest, RunningJob, RunningSubtask, RunningTaskManager, RunningVertex
+from planner.flink.verify import differences
+from planner.graph.job import JobGraph
+from planner.memory.taskmanager import derive_taskmanager
+from planner.place.plan import quota_name
+from samples import cluster_of, job_of
+
+NAMES = {
+    "taskHeap": "task_heap", "taskOffHeap": "task_off_heap", "managedMemory": "managed", "networkMemory": "network",
+    "jvmMetaspace": "jvm_metaspace", "jvmOverhead": "jvm_overhead", "totalProcessMemory": "process",
+}  # fmt: skip
+Observed = tuple[Placement, dict[str, RunningTaskManager], RunningJob, JobGraph]
+
+
+@pytest.fixture(scope="module")
+def obeyed() -> Observed:
+    """Return a plan, and what REST would say of a cluster that keeps to it."""
+    job, cluster = job_of("skewed-join"), cluster_of("skewed-join")
+    placement = place(job, cluster, Stop()).placement
+    assert placement is not None
+    graph = compile_job(job)[1]
+    managers, places = {}, {}
+    for tm in placement.task_managers:
+        assert tm.memory is not None
+        memory = derive_taskmanager(tm.memory.dynamic_options)
+        options = tm.memory.dynamic_options
+        names = [name for name in options.get("external-resources", "").split(";") if name]
+        managers[tm.id] = RunningTaskManager(
+            id=tm.id,
+            memory={rest: getattr(memory, name) for rest, name in NAMES.items()},
+            external={name: float(options[f"external-resource.{name}.amount"]) for name in names},
+            slots={"j": {quota_name(group): count for group, count in tm.quotas.items()}},
+        )
+        for slot in tm.slots:
+            for subtask in slot.subtasks:
+                places[subtask] = tm.id
+    head = {v.index: v for v in graph.vertices}
+    profile = compile_job(job)[0]
+    names_of = {node.id: node.planner.operator for node in profile.nodes if node.planner}
+    vertices = tuple(
+        RunningVertex(
+            v.id,
+            v.name,
+            v.parallelism,
+            tuple(
+                RunningSubtask(i, "RUNNING", places[f"{names_of[v.nodes[0]]}/{i}"])
+                for i in range(v.parallelism)
+            ),
+        )
+        for v in head.values()
+    )
+    return placement, managers, RunningJob("j", "job", "RUNNING", vertices), graph
+
+
+def test_a_cluster_that_obeys(obeyed: Observed) -> None:
+    assert differences(*obeyed) == []
+
+
+def test_other_names_of_taskmanagers_are_no_difference(obeyed: Observed) -> None:
+    placement, managers, job, graph = obeyed
+    renamed = {f"pod-{name}": replace(manager, id=f"pod-{name}") for name, manager in managers.items()}
+    moved = tuple(
+        replace(v, subtasks=tuple(replace(s, task_manager=f"pod-{s.task_manager}") for s in v.subtasks))
+        for v in job.vertices
+    )
+    assert differences(placement, renamed, replace(job, vertices=moved), graph) == []
+
+
+def test_each_difference_is_told(obeyed: Observed) -> None:
+    placement, managers, job, graph = obeyed
+    name = next(tm.id for tm in placement.task_managers if tm.quotas)
+    group = next(iter(next(tm for tm in placement.task_managers if tm.id == name).quotas))
+    manager = managers[name]
+
+    def found(changed: RunningTaskManager | None, of: RunningJob = job) -> list[str]:
+        others = {key: value for key, value in managers.items() if key != name}
+        seen = {**others, **({name: changed} if changed else {})}
+        return [str(difference) for difference in differences(placement, seen, of, graph)]
+
+    assert any("missing" in line for line in found(None))
+    assert any(
+        "taskHeap" in line for line in found(replace(manager, memory={**manager.memory, "taskHeap": 1}))
+    )
+    quota = quota_name(group)
+    assert any(
+        f"quota {quota}" in line
+        for line in found(replace(manager, external={**manager.external, quota: 99.0}))
+    )
+    assert any(f"slots of group {group}" in line for line in found(replace(manager, slots={})))
+    first = job.vertices[0]
+    stopped = replace(first, subtasks=tuple(replace(s, state="FAILED") for s in first.subtasks))
+    lines = found(manager, replace(job, vertices=(stopped, *job.vertices[1:])))
+    assert lines == [
+        f"{first.name}: subtasks: {first.parallelism} FAILED, planned: {first.parallelism} RUNNING"
+    ]
+    elsewhere = replace(first, subtasks=tuple(replace(s, task_manager=name) for s in first.subtasks))
+    assert any(
+        f"subtasks of {first.name}" in line
+        for line in found(manager, replace(job, vertices=(elsewhere, *job.vertices[1:])))
+    )
+    assert any(
+        "the vertex: missing" in line for line in found(manager, replace(job, vertices=job.vertices[1:]))
+    )
+
+
+@pytest.mark.parametrize("text", ["http://h:8081", "h:8081", "https://h", "http://h:8081/"])
+def test_addresses(text: str) -> None:
+    assert Rest.at(text).url.startswith("http")

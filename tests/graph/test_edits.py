@@ -1,0 +1,146 @@
+"""Edits of a compiled profile: found, and kept through a new compilation of a changed program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.documents.profile import ResourceProfile
+from planner.documents.write import to_data
+from planner.graph.edits import edits, keep_edits, matched
+from planner.graph.job import build_job_graph
+from planner.graph.restore import stream_graph
+
+NAMES = ("Source: a", "Map", "Join", "Sink: Writer", "Filter")
+
+
+def program(names: list[str], parallelism: int = 2, uids: dict[str, str] | None = None) -> ResourceProfile:
+    """Return a profile as it is read of a program: a chain of operators."""
+    nodes: list[dict[str, Any]] = []
+    for number, name in enumerate(names, 1):
+        source = number == 1
+        compiled = {
+            "parallelism": parallelism,
+            "chaining": "ALWAYS",
+            "traits": ["source", "sourceFactory"] if source else [],
+        }
+        nodes.append(
+            {
+                "id": number,
+                "type": "Factory",
+                "desc": name,
+                "profile": {"parallelism": parallelism, "maxParallelism": 128, "chaining": "ALWAYS"},
+                "planner": {
+                    "operator": f"{name}-{number}",
+                    "uid": (uids or {}).get(name),
+                    "defaults": ["maxParallelism"],
+                    "compiled": compiled,
+                },
+            }
+        )
+    edges = [
+        {
+            "source": number,
+            "target": number + 1,
+            "mode": "UNDEFINED",
+            "strategy": "FORWARD",
+            "planner": {"compiled": {"strategy": "FORWARD", "key": 0}},
+        }
+        for number in range(1, len(names))
+    ]
+    return ResourceProfile.model_validate(
+        {
+            "apiVersion": "planner/v1",
+            "kind": "ResourceProfile",
+            "metadata": {"name": "job"},
+            "ssgProfiles": [{"name": "default"}],
+            "nodes": nodes,
+            "edges": edges,
+            "planner": {"program": {"file": "job.jar", "kind": "jar"}},
+        }
+    )
+
+
+def edited(profile: ResourceProfile, name: str, **settings: object) -> ResourceProfile:
+    nodes = [
+        node.model_copy(update={"profile": node.profile.model_copy(update=settings)})
+        if node.desc == name
+        else node
+        for node in profile.nodes
+    ]
+    return profile.model_copy(update={"nodes": nodes})
+
+
+def test_an_unedited_profile_has_no_edits() -> None:
+    assert edits(program(["Source: a", "Map", "Sink"])) == []
+
+
+def test_edits_are_named() -> None:
+    profile = edited(
+        program(["Source: a", "Map", "Sink"]), "Map", parallelism=4, group="heavy", max_parallelism=512
+    )
+    assert [str(edit) for edit in edits(profile)] == [
+        "Map-2: parallelism 2 becomes 4",
+        "Map-2: group default becomes heavy",
+        "Map-2: maxParallelism unset becomes 512",
+        "Source: a-1 -> Map-2: strategy FORWARD becomes REBALANCE",
+        "Map-2 -> Sink-3: strategy FORWARD becomes REBALANCE",
+    ]
+    ships = {edge.ship for edge in build_job_graph(stream_graph(profile)).edges}
+    assert {ship.value for ship in ships} == {"REBALANCE"}
+
+
+def test_edits_outlive_a_new_operator() -> None:
+    old = edited(program(["Source: a", "Map", "Sink"]), "Map", parallelism=5, group="heavy")
+    new, drift = keep_edits(program(["Source: a", "Filter", "Map", "Sink"]), old)
+    found = {node.desc: node.profile for node in new.nodes}
+    assert (found["Map"].parallelism, found["Map"].group) == (5, "heavy")
+    assert (found["Filter"].parallelism, found["Filter"].group) == (2, "default")
+    assert drift.new == ("Filter-2",)
+    assert not drift.gone
+
+
+def test_a_renamed_operator_is_known_by_its_uid() -> None:
+    old = edited(program(["Source: a", "Map", "Sink"], uids={"Map": "m"}), "Map", parallelism=5)
+    new, drift = keep_edits(program(["Source: a", "Enrich", "Sink"], uids={"Enrich": "m"}), old)
+    assert {node.desc: node.profile.parallelism for node in new.nodes}["Enrich"] == 5
+    assert not drift
+
+
+def test_what_the_program_changes_itself_is_told_and_taken() -> None:
+    old = edited(program(["Source: a", "Map", "Sink"]), "Map", group="heavy")
+    new, drift = keep_edits(program(["Source: a", "Map", "Sink"], parallelism=3), old)
+    assert {node.profile.parallelism for node in new.nodes} == {3}
+    assert {node.desc: node.profile.group for node in new.nodes}["Map"] == "heavy"
+    assert drift.changed[0] == "Source: a-1: parallelism of the program was 2 and is 3"
+
+
+def test_what_is_gone_is_told() -> None:
+    _, drift = keep_edits(program(["Source: a", "Sink"]), program(["Source: a", "Map", "Sink"]))
+    assert list(drift.lines()) == ["gone: Map-2, its edits with it"]
+
+
+def test_operators_of_one_name_are_not_mixed_up() -> None:
+    """Two operators of the same name that read different ones are told apart, else left alone."""
+    old = program(["Source: a", "Map", "Map", "Sink"])
+    same = matched(program(["Source: a", "Map", "Map", "Sink"]), old)
+    assert {new: node.id for new, node in same.items()} == {1: 1, 2: 2, 3: 3, 4: 4}
+
+
+@given(st.lists(st.sampled_from(NAMES), min_size=2, max_size=8), st.data())
+def test_the_same_program_keeps_every_edit(names: list[str], data: st.DataObject) -> None:
+    old = program(names)
+    for node in old.nodes:
+        if names.count(node.desc) == 1 and data.draw(st.booleans()):
+            old = edited(old, node.desc, parallelism=data.draw(st.integers(1, 9)), group="g")
+    new, drift = keep_edits(program(names), old)
+    unique = [node for node in old.nodes if names.count(node.desc) == 1]
+    assert {
+        n.desc: (n.profile.parallelism, n.profile.group)
+        for n in new.nodes
+        if n.desc in {u.desc for u in unique}
+    } == {n.desc: (n.profile.parallelism, n.profile.group) for n in unique}
+    assert not drift.changed
+    assert ResourceProfile.model_validate(to_data(new)) == new
