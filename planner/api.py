@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from planner import __version__
 from planner.documents.cluster import Cluster
@@ -44,6 +44,9 @@ from planner.place.stop import Clock, Stop
 from planner.recover.errors import PlacementMismatchError
 from planner.recover.restart import restart_strategy
 from planner.rules import run
+
+if TYPE_CHECKING:
+    from planner.flink.program import Toolchain
 
 DEFAULT_SLACK = 0.02
 SECONDS_AFTER, SECONDS_PER_SLOT = 0.4, 1.3e-4
@@ -117,7 +120,7 @@ def compile_job(
 def compile_program(
     program: Program,
     previous: ResourceProfile | None = None,
-    flink_home: Path | None = None,
+    tools: Toolchain | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> tuple[ResourceProfile, Drift | None]:
     """Return the profile of a program as Flink itself compiles it, with the edits of a previous one.
@@ -127,15 +130,13 @@ def compile_program(
     Raises:
         ProgramError: when the program cannot be read or Flink refuses it.
         FlinkMissing: when the extra ``planner[flink]`` is not installed.
-        NoFlinkHome: when ``flink_home`` holds no Flink.
+        NoFlinkHome: when the distribution that is named holds no Flink.
 
     """
     from planner.flink.compiled import flink_version, profile_of
-    from planner.flink.jvm import flink_jars, start_jvm
-    from planner.flink.program import stream_graph
+    from planner.flink.program import Toolchain, stream_graph
 
-    with start_jvm(flink_jars(flink_home)) as jvm:
-        graph = stream_graph(jvm, program, note)
+    with stream_graph(program, tools or Toolchain(), note) as (jvm, graph):
         profile = profile_of(jvm, graph, program, flink_version(jvm))
     return (profile, None) if previous is None else keep_edits(profile, previous)
 

@@ -12,6 +12,7 @@ from planner.cli.programs import (
     ArgumentsOption,
     ClassOption,
     HomeOption,
+    PythonOption,
     SettingOption,
     compile_with_flink,
     is_program,
@@ -57,10 +58,11 @@ def compile_(
         ),
     ] = None,
     flink_home: HomeOption = None,
+    python: PythonOption = "python3",
 ) -> None:
     """Compile a job to its stream graph and resource profile, as JSON.
 
-    A JAR or a SQL script is compiled by Flink itself, which planner[flink] brings.
+    A JAR, a SQL script or a PyFlink program is compiled by Flink itself.
 
     \b
     Examples:
@@ -69,6 +71,7 @@ def compile_(
       planner compile edited.profile.json -o edited.profile.json
       planner compile job.jar --class com.example.Main --args "--rate 100"
       planner compile job.sql --from job.profile.json -o job.profile.json
+      planner compile job.py --python venv/bin/python -D parallelism.default=4
     """
     from planner import api
     from planner.documents.job import Job
@@ -79,10 +82,11 @@ def compile_(
     document: Job | ResourceProfile
     if is_program(name):
         before = _profile(inputs, previous)
-        document = compile_with_flink(program_of(name, entry_class, arguments, settings), before, flink_home)
+        program = program_of(name, entry_class, arguments, settings)
+        document = compile_with_flink(program, before, flink_home, python)
     else:
         if entry_class or arguments or settings or previous or flink_home:
-            fail("--class, --args, -D, --from and --flink-home are for a JAR or a SQL script")
+            fail("--class, --args, -D, --from and --flink-home are for a program: a .jar, .sql or .py file")
         document = pick_job(inputs, name)
     inputs.stop_on(api.validate(inputs.loaded))
     entries = _catalogue(inputs, catalogue)

@@ -1,4 +1,4 @@
-"""Programs on the command line: a JAR or a SQL script where a job is expected."""
+"""Programs on the command line: a JAR, a SQL script or a PyFlink program where a job is expected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from planner.cli.common import fail, progress, say
 if TYPE_CHECKING:
     from planner.documents.profile import Program, ResourceProfile
 
-KINDS: dict[str, Literal["jar", "sql"]] = {".jar": "jar", ".sql": "sql"}
+KINDS: dict[str, Literal["jar", "sql", "python"]] = {".jar": "jar", ".sql": "sql", ".py": "python"}
 
 ClassOption = Annotated[
     str | None,
@@ -28,6 +28,9 @@ SettingOption = Annotated[
 HomeOption = Annotated[
     Path | None,
     typer.Option("--flink-home", metavar="DIR", help="A Flink distribution to use instead of the extra."),
+]
+PythonOption = Annotated[
+    str, typer.Option("--python", metavar="COMMAND", help="The interpreter that has PyFlink, for a .py file.")
 ]
 
 
@@ -45,6 +48,8 @@ def program_of(
     kind = KINDS[Path(name).suffix.lower()]
     if kind == "sql" and (entry_class or arguments):
         fail("a SQL script has no entry class and takes no arguments")
+    if kind == "python" and entry_class:
+        fail("a PyFlink program has no entry class")
     options = {}
     for setting in settings or []:
         key, equals, value = setting.partition("=")
@@ -59,14 +64,18 @@ def program_of(
 
 
 def compile_with_flink(
-    program: Program, previous: ResourceProfile | None = None, home: Path | None = None
+    program: Program,
+    previous: ResourceProfile | None = None,
+    home: Path | None = None,
+    python: str = "python3",
 ) -> ResourceProfile:
     """Return the profile of a program; end with what is wrong with it, tell how it has drifted."""
     from planner import api
+    from planner.flink.program import Toolchain
 
     try:
         with progress(f"compiling {program.file} with Flink"):
-            profile, drift = api.compile_program(program, previous, home, say)
+            profile, drift = api.compile_program(program, previous, Toolchain(home, python), say)
     except (api.ProgramError, api.FlinkMissing, api.NoFlinkHome) as error:
         fail(str(error))
     if drift:

@@ -24,6 +24,7 @@ from planner.cli.programs import (
     ArgumentsOption,
     ClassOption,
     HomeOption,
+    PythonOption,
     SettingOption,
     is_program,
     program_of,
@@ -53,7 +54,7 @@ RestOption = Annotated[
 
 
 def run(
-    program: Annotated[str, typer.Argument(metavar="PROGRAM", help="A JAR or a SQL script.")],
+    program: Annotated[str, typer.Argument(metavar="PROGRAM", help="A .jar, .sql or .py file.")],
     placement: PlacementOption = None,
     profile: ProfileOption = None,
     rest: RestOption = None,
@@ -68,6 +69,7 @@ def run(
     ] = 120.0,
     folder: FolderOption = FOLDER,
     flink_home: HomeOption = None,
+    python: PythonOption = "python3",
 ) -> None:
     """Run a program on a cluster as a placement says, and verify that the cluster obeys.
 
@@ -81,7 +83,7 @@ def run(
       planner run job.sql --dry-run
     """
     if not is_program(program):
-        fail(f"{program} is no program; name a .jar or a .sql file")
+        fail(f"{program} is no program; name a .jar, .sql or .py file")
     inputs = Inputs()
     plan = pick_placement(inputs, default_placement() if placement is None else placement)
     name = placement or default_placement()
@@ -99,6 +101,7 @@ def run(
     from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError, RestError
     from planner.flink.execute import execute, wait_until_running
     from planner.flink.execute import verify as verify_cluster
+    from planner.flink.program import Toolchain
 
     try:
         cluster = None if dry_run else rest_of(rest, folder)
@@ -107,7 +110,7 @@ def run(
         if cluster is not None and (other := _holder(cluster)):
             fail(f"job {other} holds slots of this plan at {cluster.url}; cancel it first", Exit.FINDINGS)
         with progress(f"running {program}") as tell:
-            made, job = execute(wanted, document, plan, cluster, flink_home, tell)
+            made, job = execute(wanted, document, plan, cluster, Toolchain(flink_home, python), tell)
         if job is None or cluster is None:
             _print_plan(made)
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from planner.documents.placement import Placement
 from planner.documents.profile import Program, ResourceProfile
@@ -13,8 +12,7 @@ from planner.documents.write import digest
 from planner.flink.apply import apply, submit
 from planner.flink.compiled import flink_version, profile_of
 from planner.flink.errors import ProgramError, RestError
-from planner.flink.jvm import flink_jars, start_jvm
-from planner.flink.program import stream_graph
+from planner.flink.program import Toolchain, stream_graph
 from planner.flink.rest import Rest, RunningJob, failure, running_job, task_managers
 from planner.flink.standalone import Launch
 from planner.flink.verify import Difference, differences
@@ -55,7 +53,7 @@ def execute(
     profile: ResourceProfile | None,
     placement: Placement,
     rest: Rest | None,
-    home: Path | None = None,
+    tools: Toolchain,
     note: Callable[[str], None] = lambda _: None,
 ) -> tuple[Plan, str | None]:
     """Submit a program as ``placement`` plans it; return what that means and the job's id.
@@ -67,12 +65,11 @@ def execute(
         ProgramError: when program, profile and placement do not belong together.
         RestError: when the cluster does not take the job.
         FlinkMissing: when the extra ``planner[flink]`` is not installed.
-        NoFlinkHome: when ``home`` holds no Flink.
+        NoFlinkHome: when the distribution that is named holds no Flink.
 
     """
-    with start_jvm(flink_jars(home)) as jvm:
-        note(f"compiling {program.file}")
-        graph = stream_graph(jvm, program, note)
+    note(f"compiling {program.file}")
+    with stream_graph(program, tools, note) as (jvm, graph):
         fresh = profile_of(jvm, graph, program, flink_version(jvm))
         complete, job = complete_profile(profile or fresh)
         if digest(complete) != placement.inputs.profile:

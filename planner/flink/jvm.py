@@ -104,9 +104,15 @@ def start_jvm(jars: Sequence[Path] | None = None, java_options: Sequence[str] = 
         _stop(gateway, process)
 
 
+def disconnect(gateway: Any) -> None:
+    """Close the connections to a JVM; Java objects that are freed later do not look for it any more."""
+    gateway.close()
+    gateway._gateway_client.is_connected = False
+
+
 def _stop(gateway: Any, process: subprocess.Popen[bytes]) -> None:
     """Close the connections, end the JVM by closing its input, and wait until it is gone."""
-    gateway.close()
+    disconnect(gateway)
     with suppress(OSError):
         if process.stdin is not None:
             process.stdin.close()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from planner.documents.profile import Program
 from planner.flink.errors import ProgramError
-from planner.flink.jvm import Jvm
+from planner.flink.interpreter import pyflink_graph
+from planner.flink.jvm import Jvm, flink_jars, start_jvm
 from planner.flink.sql import ScriptError, Statement, statements
 
 RUNTIME_MODE = "execution.runtime-mode"
@@ -19,20 +21,38 @@ _LOOKING = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN", "HELP", "CLEAR", "QUIT", "EXI
 """Statements that only print: a script may hold them, and they say nothing about the job."""
 
 
-def stream_graph(jvm: Jvm, program: Program, note: Callable[[str], None] = lambda _: None) -> Any:
-    """Return Flink's ``StreamGraph`` of a program, with the jars that it needs attached.
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """What compiles programs: a Flink distribution instead of the extra's, an interpreter with PyFlink."""
+
+    flink_home: Path | None = None
+    python: str = "python3"
+
+
+@contextmanager
+def stream_graph(
+    program: Program, tools: Toolchain, note: Callable[[str], None] = lambda _: None
+) -> Iterator[tuple[Jvm, Any]]:
+    """Yield a JVM and in it Flink's ``StreamGraph`` of a program, with the jars that it needs attached.
 
     ``note`` is told what a user should know of how the program was read.
 
     Raises:
         ProgramError: when the program cannot be read or Flink refuses it.
+        FlinkMissing: when the extra ``planner[flink]`` is not installed.
+        NoFlinkHome: when the distribution that is named holds no Flink.
 
     """
-    file = Path(program.file)
-    if not file.is_file():
+    if not Path(program.file).is_file():
         raise ProgramError(f"{program.file} is not there")
-    with _told(program.file):
-        return _of_script(jvm, program, note) if program.kind == "sql" else _of_jar(jvm, program)
+    if program.kind == "python":
+        with pyflink_graph(program, tools.python) as (jvm, graph):
+            yield jvm, graph
+        return
+    with start_jvm(flink_jars(tools.flink_home)) as jvm:
+        with _told(program.file):
+            graph = _of_script(jvm, program, note) if program.kind == "sql" else _of_jar(jvm, program)
+        yield jvm, graph
 
 
 @contextmanager

@@ -201,3 +201,36 @@ def test_a_cluster_that_does_not_answer(folder: Path) -> None:
     assert "no Flink answers at http://127.0.0.1:9" in found
     assert "start one with planner up" in planner(folder, "run", "job.sql", code=2).stderr
     assert "no address" in planner(folder, "verify", "--rest", "nonsense://", code=1).stderr
+
+
+PYFLINK = os.environ.get("PLANNER_PYFLINK")
+"""An interpreter with the package apache-flink, which does not install beside planner."""
+PROGRAM = """from pyflink.common import Types, WatermarkStrategy
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream.connectors.number_seq import NumberSequenceSource
+
+env = StreamExecutionEnvironment.get_execution_environment()
+numbers = env.from_source(
+    NumberSequenceSource(1, 10**12), WatermarkStrategy.no_watermarks(), "numbers", Types.LONG()
+)
+numbers.map(lambda n: n + 1, Types.LONG()).name("one more").disable_chaining().print()
+print("a program prints")
+env.execute("python")
+"""
+
+
+@pytest.mark.skipif(not PYFLINK, reason="PLANNER_PYFLINK names no interpreter with PyFlink")
+def test_a_pyflink_program_runs_as_planned(folder: Path) -> None:
+    (folder / "job.py").write_text(PROGRAM)
+    python = ["--python", str(PYFLINK)]
+    placed(folder, "job.py", *python, group="python", operators="one more", parallelism=2)
+    planner(folder, "up")
+    assert "as planned" in planner(folder, "run", "job.py", *python).stderr
+    (folder / "job.py").write_text("x = 1\ny = x / 0\n")
+    assert "job.py:2: ZeroDivisionError" in planner(folder, "compile", "job.py", *python, code=2).stderr
+
+
+def test_an_interpreter_without_pyflink(folder: Path) -> None:
+    (folder / "job.py").write_text(PROGRAM)
+    found = planner(folder, "compile", "job.py", "--python", "no-such-python", code=2).stderr
+    assert "no Python interpreter 'no-such-python'" in found
