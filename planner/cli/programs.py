@@ -63,6 +63,13 @@ def program_of(
     return Program(file=name, kind=kind, entry_class=entry_class, arguments=words, configuration=options)
 
 
+def quiet_bridge() -> None:
+    """Keep the traces off stderr that py4j logs when a JVM ends; what is wrong is told as an error."""
+    import logging
+
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
 def compile_with_flink(
     program: Program,
     previous: ResourceProfile | None = None,
@@ -73,6 +80,7 @@ def compile_with_flink(
     from planner import api
     from planner.flink.program import Toolchain
 
+    quiet_bridge()
     try:
         with progress(f"compiling {program.file} with Flink"):
             profile, drift = api.compile_program(program, previous, Toolchain(home, python), say)

@@ -28,6 +28,7 @@ from planner.cli.programs import (
     SettingOption,
     is_program,
     program_of,
+    quiet_bridge,
 )
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def run(
     from planner.flink.execute import verify as verify_cluster
     from planner.flink.program import Toolchain
 
+    quiet_bridge()
     try:
         cluster = None if dry_run else rest_of(rest, folder)
         if cluster is not None and (found := verify_cluster(cluster, plan, None)):

@@ -46,24 +46,27 @@ def stream_graph(
     if not Path(program.file).is_file():
         raise ProgramError(f"{program.file} is not there")
     if program.kind == "python":
-        with pyflink_graph(program, tools.python) as (jvm, graph):
+        with pyflink_graph(program, tools.python) as (jvm, graph), _told(program.file):
             yield jvm, graph
         return
-    with start_jvm(flink_jars(tools.flink_home)) as jvm:
-        with _told(program.file):
-            graph = _of_script(jvm, program, note) if program.kind == "sql" else _of_jar(jvm, program)
+    with start_jvm(flink_jars(tools.flink_home)) as jvm, _told(program.file):
+        graph = _of_script(jvm, program, note) if program.kind == "sql" else _of_jar(jvm, program)
         yield jvm, graph
 
 
 @contextmanager
 def _told(name: str) -> Iterator[None]:
-    """Turn what Flink throws into its cause, in one line."""
-    from py4j.protocol import Py4JJavaError
+    """Turn what Flink throws into its cause, in one line, and the end of its JVM into a guess why."""
+    from py4j.protocol import Py4JError, Py4JJavaError
 
     try:
         yield
     except Py4JJavaError as error:
         raise ProgramError(f"{name}: {root_cause(error.java_exception)}") from None
+    except (Py4JError, ConnectionError) as error:
+        raise ProgramError(
+            f"{name}: the JVM of Flink ended in the middle; it was killed, or the program calls System.exit"
+        ) from error
 
 
 def messages(exception: Any) -> Iterator[str]:
