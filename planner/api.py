@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -159,11 +160,13 @@ def place(
     objective: Sequence[Objective] = BALANCE,
     previous: Placement | None = None,
     slack: float = DEFAULT_SLACK,
+    started: float | None = None,
 ) -> PlacementResult:
     """Place a job on a cluster so that each level of ``objective`` is least, in their order.
 
     With a ``previous`` placement only the highest CPU utilisation counts, and among the placements that
-    are within ``slack`` (a share) of the best one the moves that lead there.
+    are within ``slack`` (a share) of the best one the moves that lead there. ``started`` is when the time
+    limit began (`time.monotonic`), now unless given.
 
     Raises:
         ValueError: when the job is not valid (see `validate`).
@@ -171,7 +174,7 @@ def place(
         RefusedError: when the checker refuses the placement, which is a defect of planner.
 
     """
-    clock = Clock(stop)
+    clock = Clock(stop, started=started)
     task = _task(document, cluster)
     clock.reserve(SECONDS_AFTER + SECONDS_PER_SLOT * len(task.slots))
     if previous is None:
@@ -232,6 +235,7 @@ def pareto(
     previous: Placement,
     stop: Stop,
     progress: Progress = lambda *_: None,
+    started: float | None = None,
 ) -> list[Point] | PlacementResult:
     """Return how balance goes with moves against a ``previous`` placement, or why there is no placement.
 
@@ -242,7 +246,7 @@ def pareto(
     """
     from planner.place.moves import curve
 
-    clock = Clock(stop)
+    clock = Clock(stop, started=started)
     task = _task(document, cluster)
     result = _solve(task, clock.part(clock.left() / 3), progress, (Objective.CPU,))
     if result.solution is None:
@@ -256,7 +260,8 @@ class _Task:
     """What is to be placed: the job's slots, and the problem for each choice of zones.
 
     ``free`` is the problem without constraints of groups. ``relaxed`` tells that only its bound holds
-    for the whole: which slots or zones serve a constraint was chosen beforehand.
+    for the whole: which slots or zones serve a constraint was chosen beforehand. ``complete`` tells that
+    ``problems`` are all choices there are, so that what none of them allows is impossible.
     """
 
     profile: ResourceProfile
@@ -265,6 +270,7 @@ class _Task:
     free: Problem
     problems: list[Problem]
     relaxed: bool
+    complete: bool = True
 
 
 def _task(document: Job | ResourceProfile, cluster: Cluster) -> _Task:
@@ -276,7 +282,7 @@ def _task(document: Job | ResourceProfile, cluster: Cluster) -> _Task:
     constraints = (profile.planner.placement if profile.planner else None) or {}
     if not constraints:
         return _Task(profile, job, slots, free, [free], relaxed=False)
-    choices = zone_choices(constraints, machines)
+    choices, every = zone_choices(constraints, [machines[index] for index in free.usable])
     problems = [
         build_problem(slots, resources, machines, reserve, constraints, zones, flows) for zones in choices
     ]
@@ -285,26 +291,38 @@ def _task(document: Job | ResourceProfile, cluster: Cluster) -> _Task:
         loads[group] > 1 and (wanted.min_task_managers or wanted.min_zones)
         for group, wanted in constraints.items()
     )
-    return _Task(profile, job, slots, free, problems, relaxed=chosen or len(choices) > 1)
+    relaxed = chosen or len(choices) > 1
+    return _Task(profile, job, slots, free, problems, relaxed, complete=every and not chosen)
 
 
 def _solve(task: _Task, clock: Clock, progress: Progress, objective: Sequence[Objective]) -> Result:
     """Return the best result over the choices of zones."""
     from planner.place.solve import solve  # solvers load only where they are needed
 
+    if task.relaxed and count(task.free) is not None:  # not even without constraints
+        return Result(Status.INFEASIBLE, task.free, None, lower_bound(task.free), (), 0.0, clock.stop.seed)
     best: Result | None = None
+    least = lower_bound(task.free).value
+    refuted = 0
     for number, problem in enumerate(task.problems):
         share = clock if len(task.problems) == 1 else clock.part(clock.left() / (len(task.problems) - number))
         if count(problem) is not None:
             result = Result(Status.INFEASIBLE, problem, None, lower_bound(problem), (), 0.0, clock.stop.seed)
         else:
             result = solve(problem, share, progress, objective)
+        refuted += result.status is Status.INFEASIBLE
         if best is None or result.better_than(best):
             best = result
-        if best.status is Status.OPTIMAL or clock.expired():
+        if clock.expired() or (best.solution is not None and _highest(best) <= least):
             break
     assert best is not None
-    return best.with_bound_of(task.free) if task.relaxed else best
+    if not task.relaxed or (task.complete and refuted == len(task.problems)):
+        return best
+    return best.with_bound_of(task.free)
+
+
+def _highest(result: Result) -> Fraction:
+    return next(level.value for level in result.levels if level.name == "maxCpuUtilisation")
 
 
 def _previous(task: _Task, placement: Placement) -> Previous:

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from planner import __version__
-from planner.cli import cluster, explain, export, import_, memory, place, recover, schema, show, validate
+from planner.cli import (
+    cluster,
+    diff,
+    explain,
+    export,
+    import_,
+    memory,
+    place,
+    recover,
+    schema,
+    show,
+    validate,
+)
 from planner.cli import compile as compile_verb
 from planner.cli import run as run_verb
 
@@ -51,6 +63,7 @@ app.command("status", epilog=EPILOG)(cluster.status)
 app.command("down", epilog=EPILOG)(cluster.down)
 app.command("run", epilog=EPILOG)(run_verb.run)
 app.command("verify", epilog=EPILOG)(run_verb.verify)
+app.command("diff", epilog=EPILOG)(diff.diff)
 app.add_typer(import_.app, name="import")
 app.command("show")(show.show)
 app.command("export")(export.export)

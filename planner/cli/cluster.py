@@ -45,13 +45,17 @@ def up(
     inputs = Inputs()
     document = pick_placement(inputs, default_placement() if placement is None else placement)
     from planner.flink import standalone
-    from planner.flink.errors import ClusterFailed, FlinkMissing, NoFlinkHome
+    from planner.flink.errors import ClusterFailed, FlinkMissing, NoFlinkHome, TimedOut
     from planner.flink.execute import launches
 
     try:
         with progress("starting the cluster") as tell:
             cluster = standalone.up(folder, launches(document), seconds, flink_home, tell)
-    except (ClusterFailed, FlinkMissing, NoFlinkHome) as error:
+    except TimedOut as error:
+        fail(str(error), Exit.TIME)
+    except ClusterFailed as error:
+        fail(str(error), Exit.FINDINGS)
+    except (FlinkMissing, NoFlinkHome) as error:
         fail(str(error))
     say(f"planner: {len(cluster.launches) - 1} TaskManagers at {cluster.url}, logs in {folder / 'log'}")
 
@@ -73,7 +77,7 @@ def status(folder: FolderOption = FOLDER) -> None:
     if cluster is None:
         say(f"planner: no cluster in {folder}")
         raise typer.Exit(Exit.FINDINGS)
-    running, known = cluster.running(), registered(cluster)
+    running, known = cluster.running(), set(registered(cluster))
     _print_status(cluster, running, known)
     managers = set(cluster.launches) - {"jobmanager"}
     if set(cluster.launches) - set(running) or managers - known:

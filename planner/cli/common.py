@@ -268,6 +268,7 @@ def pick_job(inputs: Inputs, name: str) -> Job | ResourceProfile:
     from planner.documents.profile import ResourceProfile
 
     if is_program(name):
+        inputs.names.append(name)
         return compile_with_flink(program_of(name))
     loaded = inputs.read(name)
     found = [entry.document for entry in loaded if isinstance(entry.document, (Job, ResourceProfile))]

@@ -82,6 +82,8 @@ def compile_(
     document: Job | ResourceProfile
     if is_program(name):
         before = _profile(inputs, previous)
+        inputs.names = [name]  # the older profile may be replaced, the program not
+        inputs.keep(output)
         program = program_of(name, entry_class, arguments, settings)
         document = compile_with_flink(program, before, flink_home, python)
     else:
@@ -108,11 +110,13 @@ def compile_(
 def _profile(inputs: Inputs, name: str | None) -> ResourceProfile | None:
     if name is None:
         return None
+    from planner import api
     from planner.documents.profile import ResourceProfile
 
     document = pick_job(inputs, name)
     if not isinstance(document, ResourceProfile):
         fail(f"--from: {name} is a Job; name the profile of an earlier compilation")
+    inputs.stop_on(api.validate(inputs.loaded))
     return document
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -176,7 +175,7 @@ def place(
         return
     with interruptible() as interrupted, progress("placing") as tell:
         stop = api.Stop(
-            seconds=max(time_limit - (time.monotonic() - start), 0.05),
+            seconds=time_limit,
             gap=_share("--gap-limit", gap_limit),
             seed=seed,
             workers=workers,
@@ -189,11 +188,11 @@ def place(
             tell(f"placing: {step}{best}, bound {float(bound):.2%}{gap}")
 
         if pareto and before is not None:
-            found = api.pareto(document, places, before, stop, report)
+            found = api.pareto(document, places, before, stop, report, start)
             if isinstance(found, list):
                 _print_curve(found, output_format, output)
                 return
-            no_placement(found, time_limit)
+            no_placement(found, time_limit, output_format)
         try:
             result = api.place(
                 document,
@@ -203,6 +202,7 @@ def place(
                 objective=levels,
                 previous=before,
                 slack=_share("--slack", slack) if slack is not None else api.DEFAULT_SLACK,
+                started=start,
             )
         except api.RefusedError as error:
             fail(f"a defect of planner: its checker refuses the placement ({error}); nothing is written")
@@ -224,7 +224,7 @@ def _share(option: str, text: str) -> float:
         value = float(number.removesuffix("%")) / (100 if percent else 1)
     except ValueError:
         value = -1.0
-    if not 0 <= value <= 10:
+    if not 0 <= value <= 10 or (not percent and value >= 1):  # 2 could be 2 % or 200 %
         fail(f"{option}: {text!r} is no share; write 2% or 0.02")
     return value
 

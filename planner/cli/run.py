@@ -99,7 +99,7 @@ def run(
                 "configuration": {**given.configuration, **wanted.configuration},
             }
         )
-    from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError, RestError
+    from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError, RestError, TimedOut
     from planner.flink.execute import execute, wait_until_running
     from planner.flink.execute import verify as verify_cluster
     from planner.flink.program import Toolchain
@@ -117,13 +117,15 @@ def run(
             _print_plan(made)
             return
         with progress(f"job {job}") as tell:
-            wait_until_running(cluster, job, seconds, tell)
+            done = wait_until_running(cluster, job, seconds, tell)
             found = verify_cluster(cluster, plan, job, made.graph)
     except (FlinkMissing, NoFlinkHome, ProgramError) as error:
         fail(str(error))
+    except TimedOut as error:
+        fail(str(error), Exit.TIME)
     except RestError as error:
         fail(str(error), Exit.FINDINGS)
-    say(f"planner: job {job} runs at {cluster.url}")
+    say(f"planner: job {job} {'has finished' if done.state == 'FINISHED' else 'runs'} at {cluster.url}")
     _report(found, "the cluster does not do what was planned")
     say("planner: every slot, subtask and TaskManager is as planned")
 
@@ -217,12 +219,15 @@ def _print_plan(made: Plan) -> None:
 
 def rest_of(rest: str | None, folder: Path) -> Rest:
     """Return the cluster that is named, else the local one."""
-    from planner.flink.errors import ClusterFailed
+    from planner.flink.errors import ClusterFailed, RestError
     from planner.flink.rest import Rest
     from planner.flink.standalone import read
 
     if rest is not None:
-        return Rest.at(rest)
+        try:
+            return Rest.at(rest)
+        except RestError as error:
+            fail(f"--rest: {error}")
     try:
         local = read(folder.resolve())
     except ClusterFailed as error:
@@ -252,11 +257,10 @@ def only_job(cluster: Rest) -> str:
     ended = ("FINISHED", "CANCELED", "FAILED")
     running = [name for name, state in jobs(cluster).items() if state not in ended]
     if len(running) != 1:
+        from planner.flink.errors import RestError
+
         which = f"{len(running)} jobs run" if running else "no job runs"
-        fail(
-            f"{which} at {cluster.url}; name one with --job ID" if running else f"{which} at {cluster.url}",
-            Exit.FINDINGS,
-        )
+        raise RestError(f"{which} at {cluster.url}" + ("; name one with --job ID" if running else ""))
     return running[0]
 
 
@@ -270,6 +274,7 @@ def _profile(inputs: Inputs, name: str | None, plan: Placement, beside: Path) ->
         document = pick_job(inputs, name)
         if not isinstance(document, ResourceProfile):
             fail(f"--profile: {name} is a Job, not a ResourceProfile")
+        inputs.stop_on(api.validate(inputs.loaded))
         return document
     for file in sorted({*Path().glob(PROFILE_PATTERN), *beside.glob(PROFILE_PATTERN)}):
         for entry in Inputs().read(str(file)):

@@ -10,7 +10,7 @@ from planner.documents.vocabulary import Ship
 from planner.flink.compiled import each
 from planner.flink.errors import ProgramError, RestError
 from planner.flink.jvm import Jvm
-from planner.flink.program import root_cause
+from planner.flink.program import has_method, root_cause
 from planner.graph.edits import edited_max_parallelism, ship_of
 from planner.graph.restore import operator_id
 from planner.place.plan import quota_name
@@ -39,7 +39,8 @@ def apply(jvm: Jvm, graph: Any, fresh: ResourceProfile, profile: ResourceProfile
     strategies = jvm.view.org.apache.flink.streaming.api.operators.ChainingStrategy
     for wanted in profile.nodes:
         node = by_number[wanted.id]
-        if int(node.getParallelism()) != wanted.profile.parallelism:
+        # what nobody set Flink's batch scheduler would size as it runs, so a plan sets all of it
+        if graph.isDynamic() or int(node.getParallelism()) != wanted.profile.parallelism:
             node.setParallelism(wanted.profile.parallelism)
         most = edited_max_parallelism(wanted)
         if most is not None and int(node.getMaxParallelism()) != most:
@@ -113,7 +114,7 @@ def submit(jvm: Jvm, graph: Any, url: str) -> str:
     flink, parts = jvm.view.org.apache.flink, urlsplit(url)
     options = {
         "rest.address": str(parts.hostname),
-        "rest.port": str(parts.port or 8081),
+        "rest.port": str(parts.port),
         "rest.retry.max-attempts": "2",
     }
     if parts.scheme == "https":
@@ -124,7 +125,7 @@ def submit(jvm: Jvm, graph: Any, url: str) -> str:
             configuration, flink.client.deployment.StandaloneClusterId.getInstance()
         )
         try:
-            plan = _submittable(graph)
+            plan = _submittable(jvm, graph)
             return str(client.submitJob(plan).get().toString())
         finally:
             client.close()
@@ -134,12 +135,16 @@ def submit(jvm: Jvm, graph: Any, url: str) -> str:
         ) from None
 
 
-def _submittable(graph: Any) -> Any:
+def _submittable(jvm: Jvm, graph: Any) -> Any:
     """Return what a client submits: the stream graph itself since Flink 2.0, a job graph before."""
-    if hasattr(graph, "serializeUserDefinedInstances"):
+    if has_method(graph, "serializeUserDefinedInstances"):
         graph.serializeUserDefinedInstances()
         return graph
-    return graph.getJobGraph()
+    flink = jvm.view.org.apache.flink
+    job = graph.getJobGraph()
+    for url in graph.getJobConfiguration().get(flink.configuration.PipelineOptions.JARS) or ():
+        job.addJar(flink.core.fs.Path(jvm.view.java.net.URI.create(str(url))))
+    return job
 
 
 def _server_side(message: str) -> str:

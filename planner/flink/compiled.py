@@ -27,6 +27,7 @@ from planner.documents.profile import (
 )
 from planner.documents.vocabulary import Chaining, Exchange, JobType, Ship, UseCase
 from planner.flink.jvm import Jvm
+from planner.flink.program import private_field
 from planner.graph.stream import default_max_parallelism
 from planner.units import parse_cpu
 
@@ -81,7 +82,7 @@ class _Reader:
         """Return the connector of a source or sink by the package of its class, None if there is none."""
         factory = node.getOperatorFactory()
         for name in ("source", "sink"):
-            value = _field(self.jvm, factory, name)
+            value = private_field(factory, name)
             found = value is not None and _CONNECTOR.search(value.getClass().getName() + ".")
             if found and found[1] not in _OWN:
                 return str(found[1] or found[2]).replace("_", "-")
@@ -99,18 +100,6 @@ def _yielding_class(jvm: Jvm) -> str:
             continue
         return _STREAMING + name
     raise RuntimeError("this Flink has no YieldingOperatorFactory; planner knows 1.20 to 2.3")
-
-
-def _field(jvm: Jvm, instance: Any, name: str) -> Any:
-    """Return a private field of a Java object, None where no class of it has one."""
-    kind = instance.getClass()
-    while kind is not None:
-        for field in kind.getDeclaredFields():
-            if field.getName() == name:
-                field.setAccessible(True)
-                return field.get(instance)
-        kind = kind.getSuperclass()
-    return None
 
 
 def each(iterable: Any) -> Iterator[Any]:

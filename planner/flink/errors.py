@@ -24,3 +24,7 @@ class ClusterFailed(RuntimeError):  # noqa: N818 - the user reads it
 
 class RestError(RuntimeError):
     """A cluster does not answer, or refuses what it is asked; the message names the address."""
+
+
+class TimedOut(RestError):  # noqa: N818 - the user reads it
+    """Something did not happen within the time that was given."""

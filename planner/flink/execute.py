@@ -11,7 +11,7 @@ from planner.documents.profile import Program, ResourceProfile
 from planner.documents.write import digest
 from planner.flink.apply import apply, submit
 from planner.flink.compiled import flink_version, profile_of
-from planner.flink.errors import ProgramError, RestError
+from planner.flink.errors import ProgramError, RestError, TimedOut
 from planner.flink.program import Toolchain, stream_graph
 from planner.flink.rest import Rest, RunningJob, failure, running_job, task_managers
 from planner.flink.standalone import Launch
@@ -92,7 +92,8 @@ def wait_until_running(
     """Return the job as soon as every subtask runs.
 
     Raises:
-        RestError: when the job fails, or does not run within ``seconds``.
+        RestError: when the job fails.
+        TimedOut: when it does not run within ``seconds``.
 
     """
     until = time.monotonic() + seconds
@@ -105,7 +106,7 @@ def wait_until_running(
         states = [subtask.state for vertex in found.vertices for subtask in vertex.subtasks]
         note(f"job {job} {found.state}, {states.count('RUNNING')} of {len(states)} subtasks run")
         if time.monotonic() > until:
-            raise RestError(
+            raise TimedOut(
                 f"job {job} does not run after {seconds:g} s, only {states.count('RUNNING')} of its"
                 f" {len(states)} subtasks do; it is left as it is"
             )

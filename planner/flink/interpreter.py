@@ -10,10 +10,11 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from planner.documents.profile import Program
 from planner.flink.errors import FlinkMissing, ProgramError
@@ -46,16 +47,17 @@ def pyflink_graph(program: Program, interpreter: str) -> Iterator[tuple[Jvm, Any
         **program.configuration,
     }
     home = str(Path(java()).parent.parent)
+    said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 (closed below)
     child = subprocess.Popen(
         [found, str(RUNNER), program.file, json.dumps(options), *program.arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=said,
         env={**os.environ, "JAVA_HOME": os.environ.get("JAVA_HOME", home)},
         text=True,
     )
     try:
-        answer = _answer(child, program, found)
+        answer = _answer(child, said, program, found)
         gateway = JavaGateway(gateway_parameters=GatewayParameters(port=answer["port"], auto_convert=True))
         try:
             jvm = Jvm(gateway)
@@ -67,19 +69,22 @@ def pyflink_graph(program: Program, interpreter: str) -> Iterator[tuple[Jvm, Any
             disconnect(gateway)
     finally:
         _end(child)
+        said.close()
 
 
-def _answer(child: subprocess.Popen[str], program: Program, interpreter: str) -> dict[str, Any]:
+def _answer(
+    child: subprocess.Popen[str], said: IO[str], program: Program, interpreter: str
+) -> dict[str, Any]:
     assert child.stdout is not None
     line = child.stdout.readline()
     try:
         answer: dict[str, Any] = json.loads(line)
     except ValueError:
         _end(child)
-        said = (child.stderr.read() if child.stderr else "").strip().splitlines()
-        raise ProgramError(
-            f"{program.file}: {interpreter} ended: {said[-1] if said else 'silently'}"
-        ) from None
+        said.seek(0)
+        lines = said.read().strip().splitlines()
+        reason = lines[-1] if lines else "silently"
+        raise ProgramError(f"{program.file}: {interpreter} ended: {reason}") from None
     if "missing" in answer:
         what = "has no PyFlink" if str(answer["missing"]).startswith(("pyflink", "py4j")) else answer["error"]
         raise ProgramError(f"{interpreter} {what}; name the interpreter that has it with --python")

@@ -129,7 +129,7 @@ def _wait(cluster: Cluster, names: set[str]) -> None:
                     f"{name} ended with code {process.returncode}: {cause(cluster.log(name))}"
                 )
         try:
-            found = registered(cluster.get("/taskmanagers")["taskmanagers"])
+            found = set(registered(cluster.get("/taskmanagers")["taskmanagers"]))
         except (urllib.error.URLError, OSError, ValueError):
             found = set()
         if found >= names:

@@ -146,7 +146,10 @@ def log_file(folder: Path, name: str) -> Path:
 def start(folder: Path, name: str, command: Sequence[str], mark: str = "") -> subprocess.Popen[bytes]:
     """Start a process; with a ``mark`` it outlives this one and is found again by it."""
     environment = {**os.environ, **({MARK: mark} if mark else {})}
-    with open(log_file(folder, name), "wb") as log:
+    path = log_file(folder, name)
+    if path.exists():
+        path.replace(path.with_suffix(".log.1"))  # why the one before ended
+    with open(path, "wb") as log:
         return subprocess.Popen(
             command,
             stdout=log,

@@ -19,6 +19,11 @@ RUNTIME_MODE = "execution.runtime-mode"
 _PLACE = re.compile(r"(?:[Aa]t|[Ff]rom) line (\d+), column (\d+)(?: to line \d+, column \d+)?:?\s*")
 _LOOKING = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN", "HELP", "CLEAR", "QUIT", "EXIT")
 """Statements that only print: a script may hold them, and they say nothing about the job."""
+_STARTING = ("UPDATE", "DELETE", "TRUNCATE", "CALL", "EXECUTE", "STOP")
+_AS_SELECT = re.compile(
+    r"(CREATE|REPLACE|CREATE\s+OR\s+REPLACE)\s+TABLE\b.*\bAS\s+SELECT\b", re.IGNORECASE | re.DOTALL
+)
+"""Statements that would start something by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ def stream_graph(
     if not Path(program.file).is_file():
         raise ProgramError(f"{program.file} is not there")
     if program.kind == "python":
+        default_parallelism(program)
         with pyflink_graph(program, tools.python) as (jvm, graph), _told(program.file):
             yield jvm, graph
         return
@@ -57,13 +63,13 @@ def stream_graph(
 @contextmanager
 def _told(name: str) -> Iterator[None]:
     """Turn what Flink throws into its cause, in one line, and the end of its JVM into a guess why."""
-    from py4j.protocol import Py4JError, Py4JJavaError
+    from py4j.protocol import Py4JJavaError, Py4JNetworkError
 
     try:
         yield
     except Py4JJavaError as error:
         raise ProgramError(f"{name}: {root_cause(error.java_exception)}") from None
-    except (Py4JError, ConnectionError) as error:
+    except (Py4JNetworkError, ConnectionError) as error:
         raise ProgramError(
             f"{name}: the JVM of Flink ended in the middle; it was killed, or the program calls System.exit"
         ) from error
@@ -95,7 +101,7 @@ def _of_jar(jvm: Jvm, program: Program) -> Any:
     if program.entry_class:
         builder = builder.setEntryPointClassName(program.entry_class)
     packaged = builder.build()
-    parallelism = int(program.configuration.get("parallelism.default", "1"))
+    parallelism = default_parallelism(program)
     graph = client.PackagedProgramUtils.getPipelineFromProgram(packaged, configuration, parallelism, True)
     if "StreamGraph" not in graph.getClass().getSimpleName():
         raise ProgramError(f"{program.file}: is no DataStream or Table program")
@@ -103,10 +109,44 @@ def _of_jar(jvm: Jvm, program: Program) -> Any:
     return graph
 
 
+def default_parallelism(program: Program) -> int:
+    """Return the parallelism of operators that name none.
+
+    Raises:
+        ProgramError: when the option for it is no number.
+
+    """
+    text = program.configuration.get("parallelism.default", "1")
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ProgramError(f"parallelism.default has to be a whole number from 1, not {text!r}")
+    return int(text)
+
+
+def private_field(instance: Any, name: str) -> Any:
+    """Return a private field of a Java object, None where no class of it has one."""
+    kind = instance.getClass()
+    while kind is not None:
+        for field in kind.getDeclaredFields():
+            if field.getName() == name:
+                field.setAccessible(True)
+                return field.get(instance)
+        kind = kind.getSuperclass()
+    return None
+
+
+def has_method(instance: Any, name: str) -> bool:
+    """Tell whether a Java object has a method; py4j itself finds out only when it is called."""
+    return any(method.getName() == name for method in instance.getClass().getMethods())
+
+
 def attach_jars(jvm: Jvm, graph: Any, urls: Sequence[str]) -> None:
-    """Let a stream graph take jars along when it is submitted."""
-    for url in urls:
-        graph.addJar(jvm.view.org.apache.flink.core.fs.Path(jvm.view.java.net.URI.create(url)))
+    """Let a stream graph take jars along when it is submitted; before Flink 2.0 its options hold them."""
+    if has_method(graph, "addJar"):
+        for url in urls:
+            graph.addJar(jvm.view.org.apache.flink.core.fs.Path(jvm.view.java.net.URI.create(url)))
+    elif urls:
+        jars = jvm.view.org.apache.flink.configuration.PipelineOptions.JARS
+        graph.getJobConfiguration().set(jars, jvm.view.java.util.ArrayList(list(urls)))
 
 
 class _Script:
@@ -116,8 +156,8 @@ class _Script:
         flink = jvm.view.org.apache.flink
         self.jvm = jvm
         self.name = program.file
-        self.inserts: list[Statement] = []
-        self.sets = 0
+        self.inserts = 0
+        self.jobs = 0
         self.open_set = False
         batch = _runtime_mode(program, parts) == "batch"
         options = {**program.configuration, **({RUNTIME_MODE: "BATCH"} if batch else {})}
@@ -128,6 +168,7 @@ class _Script:
         settings = settings.inBatchMode() if batch else settings.inStreamingMode()
         bridge = flink.table.api.bridge.java.StreamTableEnvironment
         self.tables = bridge.create(self.env, settings.build())
+        self.together = self.tables.createStatementSet()
 
     def run(self, statement: Statement) -> None:
         """Run a statement, or keep it where it is an INSERT."""
@@ -156,13 +197,15 @@ class _Script:
         return ProgramError(f"{place}: {text}")
 
     def _run(self, statement: Statement) -> None:
+        if statement.head in _LOOKING:
+            return
         if statement.inner:
-            self.sets += 1
+            self.jobs += 1
             for inner in statement.inner:
                 self._insert(inner)
             return
-        if statement.head in _LOOKING:
-            return
+        if statement.head in _STARTING or _AS_SELECT.match(statement.text):
+            raise self.refused(statement, "only INSERT statements make a job that is compiled")
         (operation,) = list(self.tables.getParser().parse(statement.text))
         kind = operation.getClass().getSimpleName()
         if kind == "SetOperation":
@@ -171,10 +214,11 @@ class _Script:
         elif kind == "ResetOperation":
             raise self.refused(statement, "RESET is not supported in a script that is compiled; remove it")
         elif kind == "BeginStatementSetOperation":
-            self.sets, self.open_set = self.sets + 1, True
+            self.jobs, self.open_set = self.jobs + 1, True
         elif kind == "EndStatementSetOperation":
             self.open_set = False
         elif statement.head == "INSERT":
+            self.jobs += not self.open_set
             self._insert(statement)
         elif kind.endswith("QueryOperation"):
             raise self.refused(statement, "a query that prints its rows is no job; write INSERT INTO")
@@ -182,28 +226,30 @@ class _Script:
             self.tables.executeSql(statement.text)
 
     def _insert(self, statement: Statement) -> None:
+        """Add an INSERT to the job; tables and views are those that there are at this place of the script."""
+        from py4j.protocol import Py4JJavaError
+
         if statement.head != "INSERT":
             raise self.refused(statement, "a statement set holds INSERT statements only")
-        self.inserts.append(statement)
+        try:
+            self.together.addInsertSql(statement.text)
+        except Py4JJavaError as error:
+            raise self.thrown(statement, error.java_exception) from None
+        self.inserts += 1
 
     def graph(self) -> Any:
         """Return the stream graph of all INSERTs together."""
-        from py4j.protocol import Py4JJavaError
-
-        together = self.tables.createStatementSet()
-        for statement in self.inserts:
-            try:
-                together.addInsertSql(statement.text)
-            except Py4JJavaError as error:
-                raise self.thrown(statement, error.java_exception) from None
-        together.attachAsDataStream()
+        self.together.attachAsDataStream()
+        resources = private_field(self.tables, "resourceManager")
+        if resources is not None:  # jars of ADD JAR and of functions
+            resources.addJarConfiguration(self.tables.getConfig())
         options = self.tables.getConfig().getConfiguration()
         self.env.configure(options, self.jvm.view.java.lang.Thread.currentThread().getContextClassLoader())
         graph = self.env.getStreamGraph()
         name = options.toMap().get("pipeline.name")
         graph.setJobName(name or Path(self.name).stem)
-        jars = str(options.toMap().get("pipeline.jars") or "")
-        attach_jars(self.jvm, graph, [part for part in jars.split(";") if part])
+        pipeline = self.jvm.view.org.apache.flink.configuration.PipelineOptions
+        attach_jars(self.jvm, graph, [str(jar) for jar in options.get(pipeline.JARS) or ()])
         return graph
 
 
@@ -228,11 +274,11 @@ def _of_script(jvm: Jvm, program: Program, note: Callable[[str], None]) -> Any:
         script.run(statement)
     if script.open_set:
         raise ProgramError(f"{program.file}: BEGIN STATEMENT SET has no END")
-    if not script.inserts:
+    if script.inserts == 0:
         raise ProgramError(f"{program.file}: holds no INSERT, so there is no job to compile")
-    if len(script.inserts) > 1 and not script.sets:
+    if script.jobs > 1:
         note(
-            f"{program.file}: {len(script.inserts)} INSERTs outside a statement set are compiled as one job;"
-            " the SQL client would start one job each"
+            f"planner: {program.file}: its {script.inserts} INSERTs are compiled as one job;"
+            f" the SQL client would start {script.jobs}"
         )
     return script.graph()

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,12 +33,14 @@ class Rest:
         url = (text if "://" in text else f"http://{text}").rstrip("/")
         try:
             parts = urlsplit(url)
-            valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            valid = parts.scheme in ("http", "https") and parts.hostname and not parts.path
         except ValueError:
-            valid = False
+            valid, port = False, 0
         if not valid:
             raise RestError(f"{text!r} is no address of a cluster; write http://host:8081")
-        return cls(url)
+        host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
+        return cls(f"{parts.scheme}://{host}:{port}")
 
     def get(self, path: str) -> Any:
         """Return the JSON answer of a path.
@@ -54,15 +57,22 @@ class Rest:
 
     def _ask(self, request: urllib.request.Request) -> Any:
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+            with _opener(self.url).open(request, timeout=SECONDS) as answer:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             raise RestError(
                 f"{self.url} answers {error.code} to {request.selector}: {_reason(error)}"
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise RestError(f"no Flink answers at {self.url}: {reason}") from None
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """Return what opens an address: never by a proxy where that is this machine."""
+    if urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1"):
+        return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    return urllib.request.build_opener()
 
 
 def _reason(error: urllib.error.HTTPError) -> str:
@@ -137,13 +147,19 @@ def running_job(rest: Rest, job: str) -> RunningJob:
 
 def jobs(rest: Rest) -> dict[str, str]:
     """Return the state of every job of a cluster by its id."""
-    return {job["id"]: job["status"] for job in rest.get("/jobs")["jobs"]}
+    told = rest.get("/jobs")
+    if not isinstance(told, dict) or "jobs" not in told:
+        raise RestError(f"what answers at {rest.url} is no Flink")
+    return {job["id"]: job["status"] for job in told["jobs"]}
 
 
 def task_managers(rest: Rest) -> dict[str, RunningTaskManager]:
     """Return the TaskManagers of a cluster by their id."""
     found = {}
-    for entry in rest.get("/taskmanagers")["taskmanagers"]:
+    told_all = rest.get("/taskmanagers")
+    if not isinstance(told_all, dict) or "taskmanagers" not in told_all:
+        raise RestError(f"what answers at {rest.url} is no Flink")
+    for entry in told_all["taskmanagers"]:
         name = str(entry["id"])
         told = rest.get(f"/taskmanagers/{name}")
         slots: dict[str, dict[str, int]] = {}
@@ -160,9 +176,9 @@ def task_managers(rest: Rest) -> dict[str, RunningTaskManager]:
     return found
 
 
-def registered(entries: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return the ids of TaskManagers (of REST's list) that have told the JobManager what they offer."""
-    return {str(entry["id"]) for entry in entries if entry["totalResource"]["cpuCores"] > 0}
+def registered(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the addresses of TaskManagers (of REST's list) that have told the JobManager what they offer."""
+    return {str(e["id"]): str(e["path"]) for e in entries if e["totalResource"]["cpuCores"] > 0}
 
 
 def failure(rest: Rest, job: str) -> str:

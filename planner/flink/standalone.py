@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from planner.flink.errors import ClusterFailed, RestError
+from planner.flink.errors import ClusterFailed, RestError, TimedOut
 from planner.flink.processes import (
     Ports,
     cause,
@@ -80,8 +80,12 @@ def read(folder: Path) -> Standalone | None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Keep other planners off the folder; the lock ends with this process."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w", encoding="utf-8") as lock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / "lock", "w", encoding="utf-8")  # noqa: SIM115 (closed below)
+    except OSError as error:
+        raise ClusterFailed(f"{folder} cannot hold a cluster: {error.strerror or error}") from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -117,11 +121,14 @@ def up(
             _write(cluster)
         prepare(folder)
         running = cluster.running()
+        before = registered(cluster) if "jobmanager" in running else {}
         for name in cluster.launches:
             if name not in running:
                 note(f"starting {name}")
                 start(folder, name, _command(cluster, name, home), cluster.mark)
-        _wait(cluster, seconds, note)
+            else:
+                before.pop(name, None)  # it has not changed, so its registration is good
+        _wait(cluster, before, seconds, note)
         return cluster
 
 
@@ -144,30 +151,33 @@ def _write(cluster: Standalone) -> None:
     os.replace(whole, cluster.folder / STATE)
 
 
-def registered(cluster: Standalone) -> set[str]:
-    """Return the ids of the TaskManagers that the JobManager knows; none where it does not answer."""
+def registered(cluster: Standalone) -> dict[str, str]:
+    """Return the addresses of the TaskManagers that the JobManager knows; none where it does not answer."""
     try:
         return ready(Rest(cluster.url).get("/taskmanagers")["taskmanagers"])
     except RestError:
-        return set()
+        return {}
 
 
-def _wait(cluster: Standalone, seconds: float, note: Callable[[str], None]) -> None:
+def _wait(
+    cluster: Standalone, before: Mapping[str, str], seconds: float, note: Callable[[str], None]
+) -> None:
+    """Wait until every TaskManager is registered, those in ``before`` at another address than that."""
     until = time.monotonic() + seconds
     managers = set(cluster.launches) - {"jobmanager"}
     while True:
-        known = registered(cluster)
-        if known >= managers:
-            return
+        known = {name for name, place in registered(cluster).items() if before.get(name) != place}
         note(f"{len(known & managers)} of {len(managers)} TaskManagers registered")
         running = cluster.running()
         for name in cluster.launches:
             if name not in running:
                 text = log_file(cluster.folder, name).read_text(encoding="utf-8", errors="replace")
                 raise ClusterFailed(f"{name} ended: {cause(text) or 'its log is empty'}")
+        if known >= managers:
+            return
         if time.monotonic() > until:
             missing = ", ".join(sorted(managers - known)[:5])
-            raise ClusterFailed(f"not registered within {seconds:g} s: {missing}; see {cluster.folder}/log")
+            raise TimedOut(f"not registered within {seconds:g} s: {missing}; see {cluster.folder}/log")
         time.sleep(0.3)
 
 

@@ -120,9 +120,11 @@ def _manager(planned: PlacedTaskManager, manager: RunningTaskManager) -> Iterato
 
 def _slots(planned: PlacedTaskManager, manager: RunningTaskManager, job: RunningJob) -> Iterator[Difference]:
     held = manager.slots.get(job.id, {})
+    finished = any(s.state == "FINISHED" for vertex in job.vertices for s in vertex.subtasks)
     for group, count in sorted(planned.quotas.items()):
         actual = held.get(quota_name(group), 0)
-        if actual != count:
+        # a subtask that has finished gives its slot back
+        if actual > count or (actual < count and not finished):
             yield Difference(planned.id, f"slots of group {group}", str(count), str(actual))
 
 
@@ -144,8 +146,8 @@ def _subtasks(
         if there.parallelism != vertex.parallelism:
             yield Difference(vertex.name, "parallelism", str(vertex.parallelism), str(there.parallelism))
         yield from _states(there)
-        placed = Counter(subtask.task_manager for subtask in there.subtasks)
-        full = vertex.parallelism == slots[vertex.group]
+        placed = Counter(s.task_manager for s in there.subtasks if s.state == "RUNNING")
+        full = placed.total() == vertex.parallelism == slots[vertex.group]
         for name in sorted(placed.keys() | quotas.keys()):
             quota = quotas.get(name, {}).get(vertex.group, 0)
             if placed[name] > quota or (full and placed[name] != quota):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +12,10 @@ from planner.documents.profile import Edge, Node, ResourceProfile
 from planner.documents.vocabulary import Ship
 from planner.graph.restore import operator_id, planner_fields
 from planner.graph.stream import default_max_parallelism, default_ship
+
+_NUMBER = re.compile(r"\[\d+\]")
+_DEPTH = 64
+"""How far around an operator others tell it apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,51 +100,68 @@ def _edge_edits(profile: ResourceProfile) -> Iterator[Edit]:
 def matched(new: ResourceProfile, old: ResourceProfile) -> dict[int, Node]:
     """Return for nodes of ``new`` the node of ``old`` that is the same operator.
 
-    By uid where there is one; else by name and kind where that pair is alone among its operators, and
-    else by name, kind and the names of what it reads.
+    By uid where there is one. Else by name and type together with those of everything it reads and of
+    everything that reads it; else with one of these sides; else by name and type alone. Each counts
+    only where it tells one operator from all others. A SQL operator is named after what it does, with a
+    number for its place in the script: it is known only by what reads it, a source by its table.
     """
     found: dict[int, Node] = {}
     taken: set[int] = set()
-    for key_of in (_by_uid, _by_name, _by_inputs):
-        keys = key_of(old)
-        counts = Counter(key for key in keys.values() if key is not None)
-        candidates = {
-            key: node for node in old.nodes if (key := keys[node.id]) is not None and counts[key] == 1
-        }
-        mine = key_of(new)
-        wanted = Counter(key for key in mine.values() if key is not None)
-        for node in new.nodes:
-            key = mine[node.id]
-            if node.id in found or key is None or wanted[key] != 1 or key not in candidates:
-                continue
-            other = candidates[key]
-            if other.id not in taken:
-                found[node.id] = other
-                taken.add(other.id)
+    mine, theirs = _signatures(new), _signatures(old)
+    by_id = {node.id: node for node in old.nodes}
+    for level in range(len(_LEVELS)):
+        candidates: dict[str, list[int]] = defaultdict(list)
+        for number, keys in theirs.items():
+            if number not in taken:
+                candidates[keys[level]].append(number)
+        wanted = Counter(keys[level] for number, keys in mine.items() if number not in found)
+        for number, keys in mine.items():
+            key = keys[level]
+            if number not in found and key and wanted[key] == 1 and len(candidates[key]) == 1:
+                found[number] = by_id[candidates[key][0]]
+                taken.add(candidates[key][0])
     return found
 
 
-Keys = dict[int, tuple[str, ...] | None]
+_LEVELS = ("uid", "both", "reads", "read by", "name")
 
 
-def _by_uid(profile: ResourceProfile) -> Keys:
-    return {
-        node.id: (node.planner.uid,) if node.planner and node.planner.uid else None for node in profile.nodes
-    }
-
-
-def _by_name(profile: ResourceProfile) -> Keys:
-    return {node.id: None if _uid(node) else (node.desc, node.type) for node in profile.nodes}
-
-
-def _by_inputs(profile: ResourceProfile) -> Keys:
-    desc = {node.id: node.desc for node in profile.nodes}
-    inputs: dict[int, list[str]] = {node.id: [] for node in profile.nodes}
+def _signatures(profile: ResourceProfile) -> dict[int, tuple[str, ...]]:
+    """Return for every node what may tell it from others, by :data:`_LEVELS`; empty where nothing does."""
+    inputs: dict[int, list[int]] = {node.id: [] for node in profile.nodes}
+    outputs: dict[int, list[int]] = {node.id: [] for node in profile.nodes}
     for edge in profile.edges:
-        inputs[edge.target].append(desc[edge.source])
-    return {
-        node.id: None if _uid(node) else (node.desc, node.type, *inputs[node.id]) for node in profile.nodes
-    }
+        if edge.target in inputs and edge.source in outputs:
+            inputs[edge.target].append(edge.source)
+            outputs[edge.source].append(edge.target)
+    names = {node.id: f"{_NUMBER.sub('', node.desc)} {node.type}" for node in profile.nodes}
+    above, below = _hashes(names, inputs), _hashes(names, outputs)
+    found: dict[int, tuple[str, ...]] = {}
+    for node in profile.nodes:
+        uid, number = _uid(node), node.id
+        both = f"{above[number]} {below[number]}"
+        telling = not _NUMBER.search(node.desc) or not inputs[number]
+        if uid is not None:
+            found[number] = (f"uid {uid}", "", "", "", "")
+        elif telling:
+            found[number] = ("", both, above[number], below[number], names[number])
+        else:
+            found[number] = ("", both, "", below[number], "")
+    return found
+
+
+def _hashes(names: dict[int, str], neighbours: dict[int, list[int]]) -> dict[int, str]:
+    """Return for every node a hash of its name and, as far as that goes, of all that is beyond it."""
+    found = dict(names)
+    for _ in range(min(len(names), _DEPTH)):
+        after = {
+            number: hashlib.sha256(
+                "|".join([names[number], *sorted(found[other] for other in neighbours[number])]).encode()
+            ).hexdigest()
+            for number in names
+        }
+        found = after
+    return found
 
 
 def _uid(node: Node) -> str | None:

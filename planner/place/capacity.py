@@ -182,6 +182,11 @@ def _capacity(
             (*path, "memory"),
             f"its parts are larger together than the {rounded_size(budget)} that slots may use",
         )
+    if None not in parts and sum(size or 0 for size in parts) < budget and (memory.process or memory.flink):
+        raise ClusterError(
+            (*path, "memory"),
+            f"its parts are less together than the {rounded_size(budget)} of the slots; leave one out",
+        )
     more_overhead = memory.process is not None and not any(
         key.startswith(f"{PREFIX}jvm-overhead.") for key in configured
     )

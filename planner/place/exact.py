@@ -18,7 +18,8 @@ from planner.place.problem import Problem, Solution
 from planner.place.state import State
 from planner.place.stop import Clock
 
-INT_LIMIT = 2**58
+INT_LIMIT = 2**52
+"""CP-SAT tells its bounds as doubles, which hold whole numbers up to here."""
 SOLVED = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
 
@@ -48,6 +49,17 @@ class _Model:
         """Return the load of a TaskManager as an expression."""
         return sum(x * slot.load for x, slot in zip(self.counts[host], self.problem.types, strict=True))
 
+    def used(self) -> dict[int, cp_model.IntVar]:
+        """Return for every TaskManager whether it holds slots; the first of equal ones do."""
+        found = {host: self.model.new_bool_var("") for host in self.problem.usable}
+        for host, row in self.counts.items():
+            for x, slot in zip(row, self.problem.types, strict=True):
+                self.model.add(x <= slot.count * found[host])
+        for entry in self.problem.classes:
+            for first, second in itertools.pairwise(entry.members):
+                self.model.add(found[first] >= found[second])
+        return found
+
     def hint(self, solution: Solution) -> None:
         for host, row in self.counts.items():
             for x, count in zip(row, solution.counts[host], strict=True):
@@ -76,11 +88,21 @@ def _rounding(problem: Problem, scale: int) -> int:
 
 
 def minimise_maximum(
-    problem: Problem, hint: Solution | None, bound: Fraction, clock: Clock, seconds: float
+    problem: Problem,
+    hint: Solution | None,
+    bound: Fraction,
+    clock: Clock,
+    seconds: float,
+    most_hosts: int | None = None,
 ) -> Outcome:
-    """Minimise the highest utilisation, given a lower bound that is proven already."""
+    """Minimise the highest utilisation, given a lower bound that is proven already.
+
+    ``most_hosts`` is how many TaskManagers may hold slots, where not all may.
+    """
     scale = _scale(problem)
     build = _Model(problem)
+    if most_hosts is not None:
+        build.model.add(sum(build.used().values()) <= most_hosts)
     low = bound.numerator * scale // bound.denominator
     high = max(problem.total_load * scale // min(entry.cpu for entry in problem.classes) + 1, low)
     if hint is not None:
@@ -148,13 +170,7 @@ def fewest_hosts(
 ) -> tuple[set[int], int] | None:
     """Return the fewest TaskManagers that hold everything and a bound of their number, None if unknown."""
     build = _Model(problem)
-    used = {host: build.model.new_bool_var("") for host in problem.usable}
-    for host, row in build.counts.items():
-        for x, slot in zip(row, problem.types, strict=True):
-            build.model.add(x <= slot.count * used[host])
-    for entry in problem.classes:
-        for first, second in itertools.pairwise(entry.members):
-            build.model.add(used[first] >= used[second])
+    used = build.used()
     build.model.add(sum(used.values()) >= at_least)
     build.model.minimize(sum(used.values()))
     status, solver = build.solve(clock, seconds)

@@ -68,7 +68,8 @@ Change = MoreTaskManagers | LessForGroup
 class Explanation:
     """Conflicts, without whose groups all others fit, and single changes each of which is enough.
 
-    ``complete`` tells whether it was verified that the other groups fit.
+    No group of a conflict can be left out of it, as far as there was time to find out. ``complete``
+    tells whether it was verified that the other groups fit.
     """
 
     conflicts: tuple[Conflict, ...]
@@ -137,13 +138,13 @@ def _too_big(problem: Problem) -> Conflict | None:
             ((_shortage(slot, entry), entry) for entry in problem.classes), key=lambda found: found[0][0]
         )
         name, need, limit = problem.resources[index], slot.demand[index], entry.limits[index] or 0
-        return Conflict(
-            name,
-            (slot.group,),
-            _names(problem),
+        message = (
             f"one slot of group {slot.group!r} needs {spell(name, need)} of {name}, more than any"
-            f" TaskManager has; the closest class, {entry.name!r}, has {spell(name, limit)}",
+            f" TaskManager has; the closest class, {entry.name!r}, has {spell(name, limit)}"
         )
+        if name in problem.reasons:
+            message = f"{problem.reasons[name]}, and there is no TaskManager where one of its slots may be"
+        return Conflict(name, (slot.group,), _names(problem), message)
     return None
 
 
@@ -197,14 +198,27 @@ def _too_many_of_a_kind(problem: Problem) -> Conflict | None:
                 if need and limit is not None
             )
             name = problem.resources[scarce[1]]
-            return Conflict(
-                name,
-                (slot.group,),
-                _names(problem),
+            message = (
                 f"group {slot.group!r} has {slot.count} slots, and even empty TaskManagers hold only"
-                f" {room} of them, for lack of {name}",
+                f" {room} of them, for lack of {name}{_where(problem, slot.group)}"
             )
+            if name in problem.reasons:
+                message = f"{problem.reasons[name]}, and there is room for only {room} of {slot.count}"
+            names = tuple(dict.fromkeys(e.name for e in problem.classes if _copies(slot, e)))
+            return Conflict(name, (slot.group,), names, message)
     return None
+
+
+def _where(problem: Problem, *names: str) -> str:
+    """Say which constraints groups have, for the end of a message."""
+    kinds = {slot.group: slot for slot in problem.types}
+    reasons = [
+        problem.reasons[resource]
+        for name in names
+        for resource, need in zip(problem.resources, kinds[name].demand, strict=True)
+        if need and resource in problem.reasons
+    ]
+    return f" ({'; '.join(reasons)})" if reasons else ""
 
 
 def _copies(slot: SlotType, entry: TaskManagerClass) -> int:
@@ -234,7 +248,7 @@ def _combination(problem: Problem, clock: Clock) -> Conflict:
         groups(left),
         _names(left),
         f"every resource is enough in total, but slots and TaskManagers{apart} do not divide so that all of"
-        " them fit",
+        f" them fit{_where(left, *groups(left))}",
     )
 
 

@@ -33,8 +33,12 @@ DIGITS = 1_000_000
 
 @dataclass
 class Kept:
-    """What later levels may not change: a band of load, limits of resources, traffic."""
+    """What later levels may not change: a band of load, limits of resources, traffic.
 
+    ``least`` is a bound of the highest utilisation, which later levels may still lower.
+    """
+
+    least: Fraction
     cap: Floats
     floor: Floats
     limits: Floats
@@ -44,10 +48,11 @@ class Kept:
 Improve = Callable[[State, Kept, Clock, np.random.Generator], Level]
 
 
-def keep_maximum(state: State, highest: Fraction) -> Kept:
-    """Return what is kept when no utilisation may be above ``highest``."""
-    cap = state.caps(highest.numerator, highest.denominator)
-    return Kept(cap, np.zeros_like(cap), state.limits.copy())
+def keep_maximum(state: State, highest: Level) -> Kept:
+    """Return what is kept when no utilisation may be above the level of the highest one."""
+    cap = state.caps(highest.value.numerator, highest.value.denominator)
+    least = highest.bound.value if highest.bound is not None else Fraction(0)
+    return Kept(least, cap, np.zeros_like(cap), state.limits.copy())
 
 
 def _part(state: State, clock: Clock) -> Clock:
@@ -83,14 +88,14 @@ def _spread(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) ->
     problem = state.problem
     highest = max(_utilisations(state))
     mean = Fraction(problem.total_load, problem.total_cpu)
-    bound = Bound(max(highest - mean, Fraction(0)), "mean")
+    bound = Bound(max(kept.least - mean, Fraction(0)), "mean")
     small = len(state.cpu) * state.types <= EXACT_VARIABLES and kept.traffic is None
     if small and highest - min(_utilisations(state)) > bound.value:
         found = exact.maximise_minimum(problem, state.solution(), highest, clock, EXACT_WORK)
         if found.solution is not None:
             state.set(State.of(problem, found.solution).counts.copy())
         if found.bound is not None:
-            exactly = Bound(max(highest - found.bound, Fraction(0)), "cp-sat")
+            exactly = Bound(max(kept.least - found.bound, Fraction(0)), "cp-sat")
             bound = max(bound, exactly, key=lambda one: one.value)
     if highest - min(_utilisations(state)) > bound.value:
         _peel(state, kept, clock, rng)

@@ -91,10 +91,14 @@ def curve(result: Result, previous: Previous, clock: Clock, progress: Progress) 
             known.append(found.solution)
             if not found.moved:
                 break
-    points = set()
+    kept: dict[tuple[Fraction, Fraction], Point] = {}
     for solution in known:
         moves = _moves(problem, solution, previous, 0.0)
-        points.add(Point(solution.max_utilisation(problem), moves.moved, moves.weight))
+        point = Point(solution.max_utilisation(problem), moves.moved, moves.weight)
+        same = kept.get((point.weight, point.maximum))
+        if same is None or point.moved < same.moved:
+            kept[point.weight, point.maximum] = point
+    points = kept.values()
     return _with_knee(
         sorted(
             (

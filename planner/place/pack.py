@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from planner.place import exact
-from planner.place.bounds import Bound
+from planner.place.bounds import Bound, lower_bound
 from planner.place.problem import Problem
 from planner.place.result import Level
 from planner.place.room import EXACT_VARIABLES, find_room
@@ -84,6 +84,25 @@ def _fewest(problem: Problem) -> int:
             count += 1
         fewest = max(fewest, count if total <= 0 else len(limits) + 1)
     return fewest
+
+
+def packed_bound(problem: Problem, count: int) -> Bound:
+    """Return a bound of the highest utilisation on any ``count`` of a problem's TaskManagers."""
+    largest = sorted((problem.cpu(host) for host in problem.usable), reverse=True)[:count]
+    area = Bound(Fraction(problem.total_load, max(sum(largest), 1)), "area")
+    return max(lower_bound(problem), area, key=lambda bound: bound.value)
+
+
+def best_packed(problem: Problem, count: int, clock: Clock) -> tuple[Problem, Bound] | None:
+    """Return the problem with the ``count`` TaskManagers that balance best, where CP-SAT finds that out."""
+    bound = packed_bound(problem, count)
+    if len(problem.usable) * len(problem.types) > EXACT_VARIABLES:
+        return None
+    found = exact.minimise_maximum(problem, None, bound.value, clock, clock.left(), count)
+    if found.solution is None or found.bound is None:
+        return None
+    chosen = [host for host in problem.usable if any(found.solution.counts[host])]
+    return only(problem, chosen), Bound(found.bound, "cp-sat")
 
 
 def only(problem: Problem, hosts: Sequence[int]) -> Problem:

@@ -68,6 +68,8 @@ class Problem:
     flows: tuple[tuple[int, int, int], ...] = ()
     limits_of: LimitsOf = field(default=_no_limits, compare=False, repr=False)
     """The limits that any TaskManager has in this problem, also one that it does not have."""
+    reasons: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """What the resources that stand for constraints of groups mean, in words."""
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
@@ -205,6 +207,7 @@ def build_problem(
             if rate and source in numbers and target in numbers
         ),
         limits_of,
+        {rule.name: rule.reason for rule in rules},
     )
 
 
@@ -213,6 +216,7 @@ class _Rule:
     """A limit of a group as a resource; ``copies`` are as many of its slots as it is for, 0 for all."""
 
     name: str
+    reason: str
     group: str
     limit: Callable[[Host], int | None]
     copies: int = 0
@@ -235,23 +239,25 @@ def _special(group: str, rules: Sequence[_Rule]) -> list[frozenset[str]]:
 
 
 def _rules(group: str, wanted: GroupPlacement, zones: Sequence[str]) -> Iterator[_Rule]:
-    def named(host: Host, names: Sequence[str]) -> bool:
-        return host.id in names or host.class_name in names
-
     if wanted.pinned or wanted.forbidden:
 
         def where(host: Host) -> int | None:
-            allowed = not wanted.pinned or named(host, wanted.pinned)
-            return UNLIMITED if allowed and not named(host, wanted.forbidden) else 0
+            return UNLIMITED if _may_stand(host, wanted) else 0
 
-        yield _Rule(f"placement of {group}", group, where)
+        only = f"may only stand on {', '.join(wanted.pinned)}" if wanted.pinned else ""
+        never = f"may not stand on {', '.join(wanted.forbidden)}" if wanted.forbidden else ""
+        reason = f"group {group!r} {' and '.join(filter(None, (only, never)))}"
+        yield _Rule(f"placement of {group}", reason, group, where)
     if wanted.max_per_task_manager is not None:
         most = wanted.max_per_task_manager
-        yield _Rule(f"slots of {group} per TaskManager", group, lambda _: most)
+        reason = f"group {group!r} may have at most {most} slots on a TaskManager"
+        yield _Rule(f"slots of {group} per TaskManager", reason, group, lambda _: most)
     if wanted.min_task_managers is not None:
-        yield _Rule(f"TaskManagers of {group}", group, lambda _: 1, wanted.min_task_managers)
+        reason = f"group {group!r} has to stand on {wanted.min_task_managers} TaskManagers"
+        yield _Rule(f"TaskManagers of {group}", reason, group, lambda _: 1, wanted.min_task_managers)
     for zone in zones:
-        yield _Rule(f"{group} in zone {zone}", group, partial(_in_zone, zone), 1, zone=True)
+        reason = f"group {group!r} has to stand in {wanted.min_zones} zones"
+        yield _Rule(f"{group} in zone {zone}", reason, group, partial(_in_zone, zone), 1, zone=True)
 
 
 def _in_zone(zone: str, host: Host) -> int | None:
@@ -276,24 +282,38 @@ def _rivals(
 
 def zone_choices(
     constraints: Mapping[str, GroupPlacement], hosts: Sequence[Host], most: int = 32
-) -> list[dict[str, tuple[str, ...]]]:
-    """Return the ways to pick the zones that groups have to stand in, those with most CPU first.
+) -> tuple[list[dict[str, tuple[str, ...]]], bool]:
+    """Return ways to pick the zones that groups have to stand in, and whether these are all.
 
-    A group that has to stand in more zones than there are gets a zone that no TaskManager is in.
+    ``hosts`` are the TaskManagers that may be used. For every group its zones with most CPU come first,
+    only those where it may stand. A group that has to stand in more zones than there are gets one
+    that no TaskManager is in.
     """
-    cpu: Counter[str] = Counter()
-    for host in hosts:
-        if zone := dict(host.labels).get(ZONE):
-            cpu[zone] += host.capacity.cpu
-    zones = [zone for zone, _ in cpu.most_common()]
-    wanting = {group: c.min_zones for group, c in constraints.items() if c.min_zones}
-    ways = [
-        list(itertools.islice(itertools.combinations(zones, count), most))
-        or [(*zones, *(f"(missing {n})" for n in range(count - len(zones))))]
-        for count in wanting.values()
-    ]
-    picks = itertools.islice(itertools.product(*ways), most)
-    return [dict(zip(wanting, pick, strict=True)) for pick in picks]
+    ways = []
+    wanting = {group: wanted for group, wanted in constraints.items() if wanted.min_zones}
+    for wanted in wanting.values():
+        cpu: Counter[str] = Counter()
+        for host in hosts:
+            zone = dict(host.labels).get(ZONE)
+            if zone and _may_stand(host, wanted):
+                cpu[zone] += host.capacity.cpu
+        zones, count = [zone for zone, _ in cpu.most_common()], wanted.min_zones or 0
+        missing = (*zones, *(f"(missing {n})" for n in range(count - len(zones))))
+        ways.append(list(itertools.islice(itertools.combinations(zones, count), most)) or [missing])
+    complete = math.prod(map(len, ways)) <= most and all(len(way) < most for way in ways)
+    # the first of each group first, then those that are nearest to it: no group has to wait for another
+    picks = sorted(
+        itertools.islice(itertools.product(*(range(len(way)) for way in ways)), most**2),
+        key=lambda pick: (sum(pick), pick),
+    )[:most]
+    chosen = [tuple(way[index] for way, index in zip(ways, pick, strict=True)) for pick in picks]
+    return [dict(zip(wanting, zones, strict=True)) for zones in chosen], complete
+
+
+def _may_stand(host: Host, wanted: GroupPlacement) -> bool:
+    """Tell whether a group is neither pinned elsewhere nor forbidden on a TaskManager."""
+    names = {host.id, host.class_name}
+    return (not wanted.pinned or bool(names & set(wanted.pinned))) and not names & set(wanted.forbidden)
 
 
 def _demand(slot: SlotResources, external: Sequence[str]) -> tuple[int, ...]:

@@ -35,8 +35,10 @@ def class_bound(problem: Problem) -> Bound | None:
     objective.SetMinimization()
     objective.SetCoefficient(top, 1)
     load_rows = [solver.Constraint(-infinity, 0) for _ in classes]
+    # in shares of all CPU, so that prices are of the order of one however fine the grain is
+    scale = problem.total_cpu
     for row, entry in zip(load_rows, classes, strict=True):
-        row.SetCoefficient(top, -float(entry.cpu * len(entry.members)))
+        row.SetCoefficient(top, -entry.cpu * len(entry.members) / scale)
     rows = [
         {r: solver.Constraint(-infinity, len(entry.members)) for r in mine}
         for entry, mine in zip(classes, limits, strict=True)
@@ -46,13 +48,13 @@ def class_bound(problem: Problem) -> Bound | None:
         for c in choices:
             variable = solver.NumVar(0, infinity, "")
             placed.SetCoefficient(variable, 1)
-            load_rows[c].SetCoefficient(variable, float(slot.load))
+            load_rows[c].SetCoefficient(variable, slot.load / scale)
             for r, row in rows[c].items():
                 if slot.demand[r]:
                     row.SetCoefficient(variable, slot.demand[r] / limits[c][r])
     if solver.Solve() != pywraplp.Solver.OPTIMAL:
         return None
-    cpu_prices = [_price(row) for row in load_rows]
+    cpu_prices = [_price(row) / scale for row in load_rows]
     whole = sum(
         (price * entry.cpu * len(entry.members) for price, entry in zip(cpu_prices, classes, strict=True)),
         Fraction(0),

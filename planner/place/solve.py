@@ -17,7 +17,7 @@ from planner.place.costs import Overflow
 from planner.place.exchange import exchange
 from planner.place.levels import LEVELS, keep_maximum, level_clock, measured
 from planner.place.objective import BALANCE, Objective, is_packing
-from planner.place.pack import pack
+from planner.place.pack import best_packed, pack, packed_bound
 from planner.place.problem import Problem, Solution
 from planner.place.relaxation import class_bound
 from planner.place.result import Level, Progress, Result, Status, Step
@@ -39,19 +39,17 @@ def solve(
 ) -> Result:
     """Place the slots of ``problem`` so that each level of ``objective`` is least, in their order."""
     first: list[Level] = []
+    bound: Bound | None = None
     if is_packing(objective) and problem.usable:
         progress("packing", None, Fraction(0))
-        packed = pack(problem, clock.part(clock.left() / 2))
-        if packed is not None:
-            problem, level = packed
-            first.append(level)
+        problem, first, bound = _packed(problem, clock)
     search = Search(problem, clock, progress)
     result = search.run()
     if result.solution is None:
         return result
-    highest = result.levels[0]
+    highest = result.levels[0] if bound is None else replace(result.levels[0], bound=bound)
     state = State.of(problem, result.solution)
-    kept = keep_maximum(state, highest.value)
+    kept = keep_maximum(state, highest)
     levels = [*first, highest]
     for name in objective:
         if name not in LEVELS or (name is Objective.TRAFFIC and not problem.flows) or clock.expired():
@@ -62,7 +60,34 @@ def solve(
     # evening out may have lowered the highest as well
     value = state.solution().max_utilisation(problem)
     final = tuple(replace(one, value=value) if one is highest else measured(one, state) for one in levels)
-    return replace(result, problem=problem, solution=state.solution(), levels=final, seconds=clock.spent())
+    proven = all(level.optimal for level in final[: len(first) + 1])
+    return replace(
+        result,
+        status=Status.OPTIMAL if proven else Status.FEASIBLE,
+        problem=problem,
+        solution=state.solution(),
+        bound=final[len(first)].bound or result.bound,
+        levels=final,
+        seconds=clock.spent(),
+    )
+
+
+def _packed(problem: Problem, clock: Clock) -> tuple[Problem, list[Level], Bound | None]:
+    """Return the problem with few TaskManagers, the level that says how few, and a bound of the next level.
+
+    The bound holds for whichever as many TaskManagers; None where those that were chosen are the only
+    ones, or as good as any.
+    """
+    found = pack(problem, clock.part(clock.left() / 2))
+    if found is None:
+        return problem, [], None
+    packed, level = found
+    if len(packed.usable) == len(problem.usable) or len(problem.classes) == 1:
+        return packed, [level], None
+    best = best_packed(problem, len(packed.usable), clock.part(clock.left() / 3))
+    if best is not None:
+        return best[0], [level], best[1]
+    return packed, [level], packed_bound(problem, len(packed.usable))
 
 
 class Search:

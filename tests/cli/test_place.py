@@ -90,6 +90,7 @@ def test_objective_picks_the_levels() -> None:
         (["--pareto"], "--from"),
         (["--gap-limit", "small"], "'small' is no share"),
         (["--gap-limit", "-1%"], "'-1%' is no share"),
+        (["--gap-limit", "2"], "'2' is no share"),
     ],
 )
 def test_options_that_make_no_sense(options: list[str], part: str) -> None:
@@ -186,6 +187,59 @@ def test_constraints_from_the_job(tmp_path: Path) -> None:
     assert {tm["id"]: tm["quotas"].get("big", 0) for tm in pinned["taskManagers"]}["a-1"] == 4
     zones = placed(job_file(tmp_path, minZones=2, forbidden=["a-0", "b-0"]), "-c", cluster)
     assert {tm["id"] for tm in zones["taskManagers"] if tm["slots"]} == {"a-1", "b-1"}
+
+
+def zoned(folder: Path, *sizes: tuple[str, int, int]) -> str:
+    """Write a cluster with classes of a zone, a count and a CPU each."""
+    return cluster_file(
+        folder,
+        *(
+            {"name": f"c{n}", "count": count, "cpu": cpu, "labels": {"zone": zone}}
+            for n, (zone, count, cpu) in enumerate(sizes)
+        ),
+    )
+
+
+def test_the_best_choice_of_zones_is_found(tmp_path: Path) -> None:
+    cluster = zoned(tmp_path, ("x", 4, 4), ("y", 1, 12), ("z", 1, 10))
+    job = job_file(tmp_path, minZones=2, maxPerTaskManager=2)
+    level = placed(job, "-c", cluster)["objective"][0]
+    assert (level["value"], level["status"]) == (0.6, "optimal")  # two each on y and z
+
+
+def test_many_zones_where_a_group_may_not_stand(tmp_path: Path) -> None:
+    cluster = zoned(tmp_path, *((f"z{n}", 1, 8) for n in range(9)))
+    placement = placed(job_file(tmp_path, minZones=2, pinned=["c7", "c8"]), "-c", cluster)
+    assert {tm["id"] for tm in placement["taskManagers"] if tm["slots"]} == {"c7-0", "c8-0"}
+
+
+def test_what_fits_nowhere_is_infeasible_in_any_zones(tmp_path: Path) -> None:
+    result = run(job_file(tmp_path, minZones=2), "-c", zoned(tmp_path, ("x", 3, 2), ("y", 3, 2), ("z", 3, 2)))
+    assert result.exit_code == Exit.INFEASIBLE
+    assert "one slot of group 'big' needs 3 cores" in result.stderr
+
+
+def test_parts_that_leave_memory_over_are_refused(tmp_path: Path) -> None:
+    parts = {"taskHeap": "1 gb", "taskOffHeap": "512 mb", "managed": "1 gb", "network": "128 mb"}
+    shape = {"name": "c", "count": 2, "cpu": 8, "memory": {"flink": "8 gb", **parts}}
+    result = run(job_file(tmp_path), "-c", cluster_file(tmp_path, shape))
+    assert result.exit_code == Exit.FINDINGS
+    assert "leave one out" in result.stderr
+
+
+def test_infeasible_as_data_of_a_curve(tmp_path: Path) -> None:
+    before = tmp_path / "before.json"
+    job = job_file(tmp_path)
+    assert (
+        run(
+            job, "-c", cluster_file(tmp_path, {"name": "s", "count": 4, "cpu": 4}), "-o", str(before)
+        ).exit_code
+        == 0
+    )
+    small = cluster_file(tmp_path, {"name": "s", "count": 3, "cpu": 4})
+    result = run(job, "-c", small, "--from", str(before), "--pareto", "--format", "json")
+    assert result.exit_code == Exit.INFEASIBLE
+    assert json.loads(result.stdout)["status"] == "infeasible"
 
 
 def test_a_refused_placement_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,45 @@ def test_operators_of_one_name_are_not_mixed_up() -> None:
     assert {new: node.id for new, node in same.items()} == {1: 1, 2: 2, 3: 3, 4: 4}
 
 
+def script(*inserts: tuple[str, str]) -> ResourceProfile:
+    """Return a profile as of a SQL script: one source, and for each INSERT an aggregate and a sink."""
+    profile = program(["Source: orders[1]"])
+    nodes, edges, number = list(profile.nodes), [], 1
+    for what, sink in inserts:
+        for name in (f"{what}[{number + 1}]", f"{sink}[{number + 2}]: Writer"):
+            number += 1
+            (node,) = program([name]).nodes
+            nodes.append(node.model_copy(update={"id": number}))
+        edges += [(1, number - 1), (number - 1, number)]
+    (edge, *_) = program(["Source", "Map"]).edges
+    made = [edge.model_copy(update={"source": a, "target": b}) for a, b in edges]
+    return profile.model_copy(update={"nodes": nodes, "edges": made})
+
+
+def test_inserts_of_a_script_may_change_places() -> None:
+    old = edited(
+        script(("GroupAggregate", "k1"), ("GroupAggregate", "k2")), "GroupAggregate[2]", parallelism=7
+    )
+    new, drift = keep_edits(script(("GroupAggregate", "k2"), ("GroupAggregate", "k1")), old)
+    assert {n.desc: n.profile.parallelism for n in new.nodes if "Agg" in n.desc} == {
+        "GroupAggregate[2]": 2,
+        "GroupAggregate[4]": 7,
+    }
+    assert not drift
+    new, drift = keep_edits(script(("Rank", "k0"), ("GroupAggregate", "k1"), ("GroupAggregate", "k2")), old)
+    assert {n.desc: n.profile.parallelism for n in new.nodes if "Agg" in n.desc} == {
+        "GroupAggregate[4]": 7,
+        "GroupAggregate[6]": 2,
+    }
+
+
+def test_an_edit_does_not_go_to_another_insert() -> None:
+    old = edited(script(("GroupAggregate", "k1")), "GroupAggregate[2]", parallelism=7)
+    new, drift = keep_edits(script(("GroupAggregate", "k9")), old)
+    assert {node.profile.parallelism for node in new.nodes} == {2}
+    assert drift.gone
+
+
 @given(st.lists(st.sampled_from(NAMES), min_size=2, max_size=8), st.data())
 def test_the_same_program_keeps_every_edit(names: list[str], data: st.DataObject) -> None:
     old = program(names)

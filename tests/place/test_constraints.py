@@ -95,7 +95,7 @@ def test_constraints_hold(case: tuple[list[JobSlot], Sequence[Host], dict[str, G
     if any(max(r.min_task_managers or 0, r.min_zones or 0) > counts[g] for g, r in wanted.items()):
         return  # refused by rule GRA311
     resources = dict.fromkeys(counts, SLOT)
-    for zones in zone_choices(wanted, hosts):
+    for zones in zone_choices(wanted, hosts)[0]:
         problem = build_problem(slots, resources, hosts, 0, wanted, zones)
         result = solve(problem, Clock(Stop(seconds=20)), objective=(Objective.CPU,))
         best = exhaustive(problem)
@@ -119,7 +119,7 @@ def test_a_way_that_keeps_all_constraints_is_found(
     if any(max(r.min_task_managers or 0, r.min_zones or 0) > counts[g] for g, r in wanted.items()):
         return
     resources = dict.fromkeys(counts, SLOT)
-    models = [build_problem(slots, resources, hosts, 0, wanted, z) for z in zone_choices(wanted, hosts)]
+    models = [build_problem(slots, resources, hosts, 0, wanted, z) for z in zone_choices(wanted, hosts)[0]]
     free = every_way(slots, hosts)
     unlimited = replace(
         free, classes=tuple(replace(c, limits=tuple(None for _ in c.limits)) for c in free.classes)

@@ -76,5 +76,18 @@ def _least_spread(problem: Problem, highest: Fraction) -> Fraction:
     return least
 
 
+@SMALL
+@given(problems(groups=2, hosts=3, slots=3))
+def test_no_spread_is_called_least_from_a_highest_that_can_fall(problem: Problem) -> None:
+    """A search that is content early leaves the highest where later levels may still lower it."""
+    if exhaustive(problem) is None:
+        return
+    content = Clock(Stop(seconds=20, gap=5.0))
+    result = solve(problem, content, objective=(Objective.CPU, Objective.SPREAD))
+    highest, spread = result.levels
+    if spread.optimal:
+        assert spread.value == _least_spread(problem, highest.value)
+
+
 def test_an_objective_is_read_in_order() -> None:
     assert objectives("cpu,memory, spread") == (Objective.CPU, Objective.MEMORY, Objective.SPREAD)

@@ -44,3 +44,13 @@ def test_as_few_as_exhaustive_search(problem: Problem) -> None:
     assert level.bound.value <= least
     assert len(result.problem.usable) == least
     assert result.solution is not None
+    # the next level is the best that any so many TaskManagers allow, and its bound holds for all of them
+    best = min(
+        found
+        for hosts in itertools.combinations(problem.usable, least)
+        if (found := exhaustive(only(problem, hosts))) is not None
+    )
+    second = result.levels[1]
+    assert second.value == result.solution.max_utilisation(result.problem) >= best
+    assert second.bound is None or second.bound.value <= best
+    assert not second.optimal or second.value == best

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import HealthCheck, given, settings
 
 from place.instances import exhaustive, problems
@@ -45,6 +47,22 @@ def test_bounds_never_exceed_the_optimum(problem: Problem) -> None:
         assert rounded_area_bound(problem).value <= best
         linear = class_bound(problem)
         assert linear is None or linear.value <= best
+
+
+@SMALL
+@given(problems())
+def test_the_class_bound_does_not_depend_on_the_grain(problem: Problem) -> None:
+    """Loads and CPU in a finer unit are the same problem: its bound by classes does not get lost."""
+    finer = 10**7
+    fine = replace(
+        problem,
+        types=tuple(replace(slot, load=slot.load * finer) for slot in problem.types),
+        classes=tuple(replace(entry, cpu=entry.cpu * finer) for entry in problem.classes),
+    )
+    coarse, found = class_bound(problem), class_bound(fine)
+    assert (coarse is None) == (found is None)
+    if coarse is not None and found is not None:
+        assert abs(float(coarse.value) - float(found.value)) <= 1e-6 + float(coarse.value) / 100
 
 
 @SMALL
