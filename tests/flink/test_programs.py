@@ -23,6 +23,7 @@ pytestmark = pytest.mark.flink
 ROOT = Path(__file__).parent.parent.parent
 JAR = Path(__file__).parent / "jobs/test-job.jar"
 SQL = """SET 'pipeline.name' = 'three';
+SET 'execution.checkpointing.interval' = '5 s';
 CREATE TABLE s (a INT, b STRING) WITH ('connector' = 'datagen', 'rows-per-second' = '50');
 CREATE TABLE k (b STRING, n BIGINT) WITH ('connector' = 'blackhole');
 EXECUTE STATEMENT SET BEGIN
