@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from planner.documents.source import Source
 
 STDIN = "-"
+D = TypeVar("D")
 PROFILE_PATTERN = "*.profile.json"
 LONGEST = 1000
 """Characters of a line on stderr; names and numbers of a document can be megabytes."""
@@ -270,36 +271,30 @@ def pick_job(inputs: Inputs, name: str) -> Job | ResourceProfile:
     if is_program(name):
         inputs.names.append(name)
         return compile_with_flink(program_of(name))
-    loaded = inputs.read(name)
-    found = [entry.document for entry in loaded if isinstance(entry.document, (Job, ResourceProfile))]
-    if len(found) == 1:
-        return found[0]
-    _no_document(inputs, loaded, name, "Job or ResourceProfile", len(found))
-    return None
+    kinds: tuple[type[Job | ResourceProfile], ...] = (Job, ResourceProfile)
+    return _pick(inputs, name, kinds, "Job or ResourceProfile")
 
 
 def pick_cluster(inputs: Inputs, name: str) -> Cluster:
     """Read the cluster in a file; end with findings if there is none."""
     from planner.documents.cluster import Cluster
 
-    loaded = inputs.read(name)
-    found = [entry.document for entry in loaded if isinstance(entry.document, Cluster)]
-    if len(found) == 1:
-        return found[0]
-    _no_document(inputs, loaded, name, "Cluster", len(found))
-    return None
+    return _pick(inputs, name, (Cluster,), "Cluster")
 
 
 def pick_placement(inputs: Inputs, name: str) -> Placement:
     """Read the placement in a file; end with findings if there is none."""
     from planner.documents.placement import Placement
 
+    return _pick(inputs, name, (Placement,), "Placement")
+
+
+def _pick(inputs: Inputs, name: str, kinds: tuple[type[D], ...], wanted: str) -> D:
     loaded = inputs.read(name)
-    found = [entry.document for entry in loaded if isinstance(entry.document, Placement)]
+    found = [entry.document for entry in loaded if isinstance(entry.document, kinds)]
     if len(found) == 1:
         return found[0]
-    _no_document(inputs, loaded, name, "Placement", len(found))
-    return None
+    return _no_document(inputs, loaded, name, wanted, len(found))
 
 
 def _no_document(inputs: Inputs, loaded: Iterable[Loaded], name: str, wanted: str, count: int) -> NoReturn:

@@ -12,13 +12,13 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from planner.documents.profile import Program
 from planner.flink.errors import FlinkMissing, ProgramError
-from planner.flink.jvm import EXIT_SECONDS, Jvm, disconnect
+from planner.flink.jvm import Jvm, disconnect, end_by_input
 from planner.flink.processes import java
 from planner.flink.pyflink_runner import KEY
 
@@ -68,7 +68,7 @@ def pyflink_graph(program: Program, interpreter: str) -> Iterator[tuple[Jvm, Any
         finally:
             disconnect(gateway)
     finally:
-        _end(child)
+        end_by_input(child)  # its JVM ends with it
         said.close()
 
 
@@ -80,7 +80,7 @@ def _answer(
     try:
         answer: dict[str, Any] = json.loads(line)
     except ValueError:
-        _end(child)
+        end_by_input(child)  # its JVM ends with it
         said.seek(0)
         lines = said.read().strip().splitlines()
         reason = lines[-1] if lines else "silently"
@@ -92,15 +92,3 @@ def _answer(
         text = str(answer["error"])
         raise ProgramError(text if text.startswith(program.file) else f"{program.file}: {text}")
     return answer
-
-
-def _end(child: subprocess.Popen[str]) -> None:
-    """Let the interpreter end by closing its input; its JVM ends with it."""
-    if child.stdin is not None:
-        with suppress(OSError):
-            child.stdin.close()
-    try:
-        child.wait(EXIT_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()

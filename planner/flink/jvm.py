@@ -113,6 +113,11 @@ def disconnect(gateway: Any) -> None:
 def _stop(gateway: Any, process: subprocess.Popen[bytes]) -> None:
     """Close the connections, end the JVM by closing its input, and wait until it is gone."""
     disconnect(gateway)
+    end_by_input(process)
+
+
+def end_by_input(process: subprocess.Popen[Any]) -> None:
+    """End a process that watches its input by closing that, by force if it takes too long."""
     with suppress(OSError):
         if process.stdin is not None:
             process.stdin.close()
