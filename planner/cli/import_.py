@@ -39,7 +39,7 @@ def load(
 
     \b
     Examples:
-      planner import load job.profile.json --rest http://host:8081 -o loaded.profile.json
+      planner import load --rest http://host:8081 -o loaded.profile.json
       planner import load --window 60 -o loaded.profile.json
     """
     inputs = Inputs()

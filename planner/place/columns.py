@@ -27,7 +27,9 @@ def new_solver(clock: Clock, seconds: float, seed: int) -> cp_model.CpSolver:
     """Return a solver that works for ``seconds`` at most, the same way each time."""
     solver = cp_model.CpSolver()
     solver.parameters.max_deterministic_time = seconds / WORK_OF_CP_SAT
-    solver.parameters.max_time_in_seconds = max(min(2 * seconds, clock.seconds()), 0.01)
+    # a clock of the wall would end it at another point each time where the machine is busy
+    wall = clock.seconds() if clock.stop.workers == 1 else min(2 * seconds, clock.seconds())
+    solver.parameters.max_time_in_seconds = max(wall, 0.01)
     solver.parameters.num_workers = clock.stop.workers
     solver.parameters.random_seed = seed
     solver.parameters.catch_sigint_signal = False
