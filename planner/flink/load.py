@@ -25,6 +25,8 @@ _METRICS = (
 )
 CPU_TIME = "Status.JVM.CPU.Time"
 NANOS = 10**9
+COLLECTED = 25.0
+"""Seconds within which Flink should have metrics of a job that just began."""
 MEASURED_AGAIN = 1.0
 """Seconds between readings of the rates in a window."""
 
@@ -59,6 +61,7 @@ def measure(
         RestError: when the cluster does not answer.
 
     """
+    _wait_for_figures(rest, job, note)
     hosts = sorted({subtask.task_manager for vertex in job.vertices for subtask in vertex.subtasks} - {""})
     start, before = time.monotonic(), _cpu_times(rest, hosts)
     readings: dict[str, list[dict[str, float]]] = {vertex.id: [] for vertex in job.vertices}
@@ -75,6 +78,16 @@ def measure(
         if host in after and host in before
     }
     return Measured(tuple(_loads(job, readings, sum(cores.values()))), cores)
+
+
+def _wait_for_figures(rest: Rest, job: RunningJob, note: Callable[[str], None]) -> None:
+    """Wait until Flink has collected metrics of every vertex, which it does every 10 s, or give up."""
+    until = time.monotonic() + COLLECTED
+    while time.monotonic() < until:
+        if all(_averages(rest, job.id, vertex.id) for vertex in job.vertices):
+            return
+        note("waiting for Flink to collect metrics")
+        time.sleep(MEASURED_AGAIN)
 
 
 def _cpu_times(rest: Rest, hosts: Iterable[str]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from planner.flink.errors import FlinkMissing
+from planner.flink.errors import ClusterFailed, FlinkMissing
 from planner.flink.jvm import flink_jars
 
 JOBMANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
@@ -26,6 +27,7 @@ HOST = "127.0.0.1"
 STOP_SECONDS = 10.0
 MARK = "PLANNER_CLUSTER"
 """Environment variable by which the processes of a cluster are found again, whatever was lost."""
+PORTS = range(20_000, 32_000)
 _OPENS = [
     "java.lang",
     "java.net",
@@ -65,11 +67,18 @@ class Ports:
 
 
 def free_ports() -> Ports:
-    """Return ports of the loopback interface that nobody listens on now."""
-    with socket.socket() as first, socket.socket() as second:
-        first.bind((HOST, 0))
-        second.bind((HOST, 0))
-        return Ports(int(first.getsockname()[1]), int(second.getsockname()[1]))
+    """Return ports of the loopback interface that nobody listens on now.
+
+    Below those that the system hands out by itself: one of these may be taken before Flink binds it.
+    """
+    found: list[int] = []
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            found.append(port)
+        if len(found) == 2:
+            return Ports(*found)
+    raise ClusterFailed(f"no free port from {PORTS.start} to {PORTS.stop} of this machine")
 
 
 def java() -> str:

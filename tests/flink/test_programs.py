@@ -128,7 +128,7 @@ def test_a_jar_runs_as_planned(folder: Path) -> None:
     placed(folder, str(JAR), *arguments, group="sinks", operators="Sink", parallelism=4)
     planner(folder, "up")
     assert "as planned" in planner(folder, "run", str(JAR), *arguments).stderr
-    loaded = json.loads(planner(folder, "import", "load", "job.profile.json", "--window", "3").stdout)
+    loaded = json.loads(planner(folder, "import", "load", "job.profile.json", "--window", "15").stdout)
     loads = {n["desc"]: n["planner"]["load"] for n in loaded["nodes"] if n["planner"].get("load")}
     assert loads["Source: numbers"]["cpu"] > 0  # the source feeds a chain that never rests
     assert all("recordsPerSecond" in load or "cpu" in load for load in loads.values())
