@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from planner.flink.verify import Difference
     from planner.graph.job import JobGraph
 
+LOST_SECONDS = 60.0
 QUOTA = "slot-"
 """What the external resources of quotas begin with (`planner.place.plan.quota_name`)."""
 PlacementOption = Annotated[
@@ -238,16 +239,25 @@ def rest_of(rest: str | None, folder: Path) -> Rest:
 
 
 def _holder(cluster: Rest) -> str | None:
-    """Return a job that has slots with a quota, None where all are free."""
-    from planner.flink.rest import task_managers
+    """Return a job that has slots with a quota, None where all are free.
 
-    held = (
-        job
-        for manager in task_managers(cluster).values()
-        for job, quotas in manager.slots.items()
-        if any(name.startswith(QUOTA) for name in quotas)
-    )
-    return next(held, None)
+    Slots of a job that the JobManager does not know, because it was lost with the one before, are free
+    as soon as their TaskManagers notice; that is waited for.
+    """
+    from planner.flink.rest import jobs, task_managers
+
+    until = time.monotonic() + LOST_SECONDS
+    while True:
+        held = {
+            job
+            for manager in task_managers(cluster).values()
+            for job, quotas in manager.slots.items()
+            if any(name.startswith(QUOTA) for name in quotas)
+        }
+        known = held & jobs(cluster).keys()
+        if known or not held or time.monotonic() > until:
+            return min(known or held, default=None)
+        time.sleep(1)
 
 
 def only_job(cluster: Rest) -> str:
