@@ -378,4 +378,5 @@ def explanation_data(explanation: Explanation) -> dict[str, object]:
             for conflict in explanation.conflicts
         ],
         "changes": [change.data() for change in explanation.changes],
+        **({"reserve": list(explanation.reserve)} if explanation.reserve else {}),
     }

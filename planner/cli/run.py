@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from planner.graph.job import JobGraph
 
 LOST_SECONDS = 60.0
+"""How long TaskManagers may take to give up the slots of a job that no JobManager knows any more."""
 QUOTA = "slot-"
 """What the external resources of quotas begin with (`planner.place.plan.quota_name`)."""
 PlacementOption = Annotated[
@@ -87,8 +88,8 @@ def run(
     if not is_program(program):
         fail(f"{program} is no program; name a .jar, .sql or .py file")
     inputs = Inputs()
-    plan = pick_placement(inputs, default_placement() if placement is None else placement)
-    name = placement or default_placement()
+    name = default_placement() if placement is None else placement
+    plan = pick_placement(inputs, name)
     document = _profile(inputs, profile, plan, Path(name).parent)
     wanted = program_of(program, entry_class, arguments, settings)
     if document is not None and document.planner and document.planner.program:

@@ -51,7 +51,7 @@ class _Reader:
     """Reads nodes and edges; classes are looked up once."""
 
     def __init__(self, jvm: Jvm, graph: Any) -> None:
-        self.jvm, self.graph = jvm, graph
+        self.graph = graph
         self.source_factory = jvm.java_class(_STREAMING + "operators.SourceOperatorFactory")
         self.yielding = jvm.java_class(_yielding_class(jvm))
         nothing = jvm.array(jvm.view.java.lang.Class, [])

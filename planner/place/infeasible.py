@@ -69,19 +69,22 @@ class Explanation:
     """Conflicts, without whose groups all others fit, and single changes each of which is enough.
 
     No group of a conflict can be left out of it, as far as there was time to find out. ``complete``
-    tells whether it was verified that the other groups fit.
+    tells whether it was verified that the other groups fit. ``reserve`` are TaskManagers that are there
+    and kept empty.
     """
 
     conflicts: tuple[Conflict, ...]
     changes: tuple[Change, ...]
     complete: bool
+    reserve: tuple[str, ...] = ()
 
 
 def explain(problem: Problem, clock: Clock) -> Explanation:
     """Return why ``problem``, which is proven to be infeasible, has no placement."""
+    reserve = tuple(problem.hosts[index].id for index in problem.spare)
     if not problem.usable:
         nobody = Conflict("slots", groups(problem), (), "there is no TaskManager to place slots on")
-        return Explanation((nobody,), (), complete=True)
+        return Explanation((nobody,), (), complete=True, reserve=reserve)
     conflicts: list[Conflict] = []
     rest, complete = problem, False
     while rest.types:
@@ -96,7 +99,7 @@ def explain(problem: Problem, clock: Clock) -> Explanation:
         rest = without(rest, found.groups)
     else:
         complete = True
-    return Explanation(tuple(conflicts), tuple(_changes(problem, conflicts, clock)), complete)
+    return Explanation(tuple(conflicts), tuple(_changes(problem, conflicts, clock)), complete, reserve)
 
 
 def count(problem: Problem) -> Conflict | None:

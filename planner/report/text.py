@@ -342,6 +342,8 @@ def infeasible_lines(explanation: Explanation) -> list[str]:
             f"  groups:        {_some(conflict.groups)}",
             f"  TaskManagers:  {_some(conflict.task_managers)}",
         ]
+    if explanation.reserve:
+        lines.append(f"  kept empty:    {_some(explanation.reserve)} (the cluster's reserve)")
     lines += [f"  what helps:    {change}" for change in explanation.changes]
     if not explanation.changes:
         lines.append("  what helps:    offer more of it, or lower what the groups take")

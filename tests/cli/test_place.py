@@ -227,6 +227,17 @@ def test_parts_that_leave_memory_over_are_refused(tmp_path: Path) -> None:
     assert "leave one out" in result.stderr
 
 
+def test_what_is_kept_in_reserve_is_told(tmp_path: Path) -> None:
+    file = cluster_file(tmp_path, {"name": "s", "count": 4, "cpu": 4})
+    cluster = yaml.safe_load(Path(file).read_text())
+    cluster["spec"]["reserve"] = {"taskManagers": 1}
+    Path(file).write_text(yaml.safe_dump(cluster))
+    result = run(job_file(tmp_path), "-c", file, "--format", "json")
+    assert result.exit_code == Exit.INFEASIBLE
+    assert json.loads(result.stdout)["reserve"] == ["s-3"]
+    assert "kept empty:    s-3" in result.stderr
+
+
 def test_infeasible_as_data_of_a_curve(tmp_path: Path) -> None:
     before = tmp_path / "before.json"
     job = job_file(tmp_path)
