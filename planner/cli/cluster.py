@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from planner.cli.common import Exit, Inputs, default_placement, fail, pick_placement, progress, say
-from planner.cli.programs import HomeOption
+from planner.cli.common import (
+    Exit,
+    Inputs,
+    default_placement,
+    fail,
+    pick_cluster,
+    pick_placement,
+    progress,
+    say,
+)
+from planner.cli.programs import HomeOption, options_of
 
 if TYPE_CHECKING:
-    from planner.flink.standalone import Standalone
+    from planner.flink.standalone import Launch, Standalone
 
 FOLDER = Path(".planner")
 
@@ -21,9 +30,23 @@ FolderOption = Annotated[
 
 
 def up(
+    cluster: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CLUSTER]", help="Start it without a plan, or check that the plan is for it."
+        ),
+    ] = None,
     placement: Annotated[
         str | None,
-        typer.Option("-p", "--placement", metavar="FILE", help="Default: *.placement.json here."),
+        typer.Option(
+            "-p",
+            "--placement",
+            metavar="FILE",
+            help="Default: *.placement.json here, unless CLUSTER is given.",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("-D", metavar="KEY=VALUE", help="A Flink option for all processes.")
     ] = None,
     folder: FolderOption = FOLDER,
     seconds: Annotated[
@@ -33,31 +56,60 @@ def up(
 ) -> None:
     """Start a local cluster with the TaskManagers of a placement, or what is missing of it.
 
-    JobManager and TaskManagers are real processes with the memory and quotas that were planned. They
-    stay up until planner down.
+    JobManager and TaskManagers are real processes with the memory and quotas that were planned, and
+    with no more CPU than that where control groups can be made. They stay up until planner down.
 
     \b
     Examples:
       planner up -p job.placement.json
       planner run job.sql -p job.placement.json
       planner down
+      planner up cluster.yaml -D taskmanager.load-balance.mode=TASKS   # stock Flink
     """
-    inputs = Inputs()
-    document = pick_placement(inputs, default_placement() if placement is None else placement)
+    wanted = _launches(cluster, placement, options_of(settings))
     from planner.flink import standalone
     from planner.flink.errors import ClusterFailed, FlinkMissing, NoFlinkHome, TimedOut
-    from planner.flink.execute import launches
 
     try:
         with progress("starting the cluster") as tell:
-            cluster = standalone.up(folder, launches(document), seconds, flink_home, tell)
+            started = standalone.up(folder, wanted, seconds, flink_home, tell)
     except TimedOut as error:
         fail(str(error), Exit.TIME)
     except ClusterFailed as error:
         fail(str(error), Exit.FINDINGS)
     except (FlinkMissing, NoFlinkHome) as error:
         fail(str(error))
-    say(f"planner: {len(cluster.launches) - 1} TaskManagers at {cluster.url}, logs in {folder / 'log'}")
+    count = len(started.launches) - 1
+    say(f"planner: {count} TaskManager{'s' if count != 1 else ''} at {started.url}, logs in {folder / 'log'}")
+    if started.control_group is None:
+        say("planner: their CPU is not limited, since control groups cannot be made here")
+
+
+def _launches(cluster: str | None, placement: str | None, options: dict[str, str]) -> dict[str, Launch]:
+    """Return how the processes of a placement are started, or of a cluster without one."""
+    inputs = Inputs()
+    there = None if cluster is None else pick_cluster(inputs, cluster)
+    if there is not None:
+        from planner import api
+
+        inputs.stop_on(api.validate(inputs.loaded))
+    plan = None
+    if there is None or placement is not None:
+        plan = pick_placement(inputs, default_placement() if placement is None else placement)
+    from planner.documents.write import digest
+    from planner.flink.errors import ClusterFailed
+    from planner.flink.execute import launches, stock_launches
+    from planner.place.capacity import ClusterError
+
+    if there is not None and plan is not None and digest(there) != plan.inputs.cluster:
+        fail(f"{placement} was made for another cluster than {cluster}; place again")
+    try:
+        if plan is not None:
+            return launches(plan, options)
+        assert there is not None
+        return stock_launches(there, options)
+    except (ClusterFailed, ClusterError) as error:
+        fail(str(error))
 
 
 def status(folder: FolderOption = FOLDER) -> None:

@@ -50,17 +50,23 @@ def program_of(
         fail("a SQL script has no entry class and takes no arguments")
     if kind == "python" and entry_class:
         fail("a PyFlink program has no entry class")
+    options = options_of(settings)
+    try:
+        words = shlex.split(arguments or "")
+    except ValueError as error:
+        fail(f"--args: {error}")
+    return Program(file=name, kind=kind, entry_class=entry_class, arguments=words, configuration=options)
+
+
+def options_of(settings: list[str] | None) -> dict[str, str]:
+    """Return the Flink options of ``-D`` arguments."""
     options = {}
     for setting in settings or []:
         key, equals, value = setting.partition("=")
         if not equals or not key.strip():
             fail(f"-D {setting}: write -D key=value")
         options[key.strip()] = value.strip()
-    try:
-        words = shlex.split(arguments or "")
-    except ValueError as error:
-        fail(f"--args: {error}")
-    return Program(file=name, kind=kind, entry_class=entry_class, arguments=words, configuration=options)
+    return options
 
 
 def quiet_bridge() -> None:

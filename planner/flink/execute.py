@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from planner.documents.cluster import Cluster
 from planner.documents.placement import Placement
 from planner.documents.profile import Program, ResourceProfile
 from planner.documents.write import digest
 from planner.flink.apply import apply, submit
 from planner.flink.compiled import flink_version, profile_of
-from planner.flink.errors import ProgramError, RestError, TimedOut
+from planner.flink.errors import ClusterFailed, ProgramError, RestError, TimedOut
 from planner.flink.program import Toolchain, stream_graph
 from planner.flink.rest import Rest, RunningJob, failure, running_job, task_managers
 from planner.flink.standalone import Launch
 from planner.flink.verify import Difference, differences
 from planner.graph.edits import Edit, edits
 from planner.graph.job import JobGraph
+from planner.memory.launch import launch_jobmanager
+from planner.memory.process import MemoryConfigurationError
 from planner.memory.profile import complete_profile
+from planner.memory.taskmanager import derive_taskmanager
+from planner.place.capacity import ClusterError, stock_options
 
 POLL_SECONDS = 0.3
 SETTLING_SECONDS = 5.0
@@ -35,17 +40,52 @@ class Plan:
     edits: list[Edit]
 
 
-def launches(placement: Placement) -> dict[str, Launch]:
-    """Return JVM arguments and options of the processes of a cluster that a placement describes."""
-    from planner.memory.launch import launch_jobmanager
+def launches(placement: Placement, options: Mapping[str, str]) -> dict[str, Launch]:
+    """Return how the processes of the cluster that a placement describes are started.
 
-    master = launch_jobmanager({"jobmanager.memory.process.size": JOBMANAGER_MEMORY})
-    found: dict[str, Launch] = {"jobmanager": (master.jvm_arguments, master.dynamic_options)}
+    ``options`` are Flink options for all of them.
+
+    Raises:
+        ClusterFailed: when the placement sets one of ``options`` otherwise.
+
+    """
+    found = {"jobmanager": _jobmanager(options)}
     for tm in placement.task_managers:
-        if tm.memory is not None:
-            slots = {"taskmanager.numberOfTaskSlots": str(max(len(tm.slots), 1))}
-            found[tm.id] = (tm.memory.jvm_arguments, {**tm.memory.dynamic_options, **slots})
+        if tm.memory is None:
+            continue
+        planned = {
+            **tm.memory.dynamic_options,
+            "taskmanager.numberOfTaskSlots": str(max(len(tm.slots), 1)),
+        }
+        for key in options.keys() & planned.keys():
+            if options[key] != planned[key]:
+                raise ClusterFailed(f"-D {key}={options[key]}: the placement sets it to {planned[key]}")
+        found[tm.id] = (tm.memory.jvm_arguments, {**options, **planned})
     return found
+
+
+def stock_launches(cluster: Cluster, options: Mapping[str, str]) -> dict[str, Launch]:
+    """Return how the processes of a cluster are started that holds no plan.
+
+    Raises:
+        ClusterError: when the figures of a TaskManager do not work out.
+
+    """
+    found = {"jobmanager": _jobmanager(options)}
+    for name, own in stock_options(cluster).items():
+        configured = {**options, **own}
+        try:
+            memory = derive_taskmanager(configured)
+        except MemoryConfigurationError as error:
+            raise ClusterError(("spec",), f"TaskManager {name}: {error}") from None
+        found[name] = (memory.jvm_arguments(), {**configured, **memory.dynamic_options()})
+    return found
+
+
+def _jobmanager(options: Mapping[str, str]) -> Launch:
+    own = {key: value for key, value in options.items() if not key.startswith("taskmanager.memory.")}
+    master = launch_jobmanager({"jobmanager.memory.process.size": JOBMANAGER_MEMORY, **own})
+    return master.jvm_arguments, {**own, **master.dynamic_options}
 
 
 def execute(

@@ -1,28 +1,32 @@
 """Measured load of a running job: CPU, records and bytes of one subtask of every vertex.
 
-CPU is an estimate: what the TaskManagers' processes used over a window (`Status.JVM.CPU.Time`), shared
-out by the time that subtasks were busy (`busyTimeMsPerSecond`). The rest is as Flink's metrics say.
+CPU is an estimate: what the process of a TaskManager used over a window (`Status.JVM.CPU.Time`), shared
+out among its subtasks by the time that they were busy (`busyTimeMsPerSecond`). The rest is as Flink's
+metrics say.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
 
 from planner.documents.job import Load
 from planner.documents.profile import Node, ResourceProfile
-from planner.flink.rest import Rest, RunningJob
+from planner.flink.errors import RestError
+from planner.flink.rest import Rest, RunningJob, RunningVertex
 from planner.graph.job import JobGraph
 from planner.units import CORE
 
-_METRICS = (
-    "busyTimeMsPerSecond",
-    "backPressuredTimeMsPerSecond",
-    "numRecordsOutPerSecond",
-    "numBytesOutPerSecond",
-)
+BUSY = "busyTimeMsPerSecond"
+BACKPRESSURED = "backPressuredTimeMsPerSecond"
+RECORDS = "numRecordsOutPerSecond"
+BYTES = "numBytesOutPerSecond"
+SUBTASKS_ASKED = 100
+"""Subtasks of one request: Flink's REST server takes 4,096 characters of address."""
 CPU_TIME = "Status.JVM.CPU.Time"
 NANOS = 10**9
 COLLECTED = 25.0
@@ -58,17 +62,19 @@ def measure(
     """Return the load of a running job over the next ``seconds``.
 
     Raises:
-        RestError: when the cluster does not answer.
+        RestError: when the cluster does not answer, or nothing was busy.
 
     """
     _wait_for_figures(rest, job, note)
     hosts = sorted({subtask.task_manager for vertex in job.vertices for subtask in vertex.subtasks} - {""})
     start, before = time.monotonic(), _cpu_times(rest, hosts)
-    readings: dict[str, list[dict[str, float]]] = {vertex.id: [] for vertex in job.vertices}
+    readings = {vertex.id: _Readings() for vertex in job.vertices}
     while (left := start + seconds - time.monotonic()) > 0:
         note(f"measuring, {left:.0f} s left")
         for vertex in job.vertices:
-            readings[vertex.id].append(_averages(rest, job.id, vertex.id))
+            readings[vertex.id].averages.append(_averages(rest, job.id, vertex.id))
+            for subtask, busy in _busy(rest, job.id, vertex).items():
+                readings[vertex.id].busy.setdefault(subtask, []).append(busy)
         time.sleep(min(MEASURED_AGAIN, max(start + seconds - time.monotonic(), 0)))
     spent = time.monotonic() - start
     after = _cpu_times(rest, hosts)
@@ -77,7 +83,21 @@ def measure(
         for host in hosts
         if host in after and host in before
     }
-    return Measured(tuple(_loads(job, readings, sum(cores.values()))), cores)
+    loads = tuple(_loads(job, readings, cores))
+    if not any(load.busy for load in loads):
+        raise RestError(
+            f"no subtask of job {job.id} was busy within {seconds:g} s as far as Flink's metrics tell;"
+            " measure again once records flow, or longer with --window"
+        )
+    return Measured(loads, cores)
+
+
+@dataclass(frozen=True, slots=True)
+class _Readings:
+    """What was read of a vertex, again and again: means over its subtasks, and busy time by subtask."""
+
+    averages: list[dict[str, float]] = field(default_factory=list)
+    busy: dict[int, list[float]] = field(default_factory=dict)
 
 
 def _wait_for_figures(rest: Rest, job: RunningJob, note: Callable[[str], None]) -> None:
@@ -101,31 +121,53 @@ def _cpu_times(rest: Rest, hosts: Iterable[str]) -> dict[str, float]:
 
 def _averages(rest: Rest, job: str, vertex: str) -> dict[str, float]:
     """Return the mean of each metric over the subtasks of a vertex, without what is not a number."""
-    told = rest.get(f"/jobs/{job}/vertices/{vertex}/subtasks/metrics?get={','.join(_METRICS)}&agg=avg")
+    wanted = ",".join((BUSY, BACKPRESSURED, RECORDS, BYTES))
+    told = rest.get(f"/jobs/{job}/vertices/{vertex}/subtasks/metrics?get={wanted}&agg=avg")
     values = {str(metric["id"]): float(metric["avg"]) for metric in told}
     return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
-def _mean(readings: list[dict[str, float]], name: str) -> float | None:
+def _busy(rest: Rest, job: str, vertex: RunningVertex) -> dict[int, float]:
+    """Return the busy time of each subtask of a vertex, in milliseconds a second."""
+    found = {}
+    for first in range(0, vertex.parallelism, SUBTASKS_ASKED):
+        indices = range(first, min(first + SUBTASKS_ASKED, vertex.parallelism))
+        wanted = ",".join(f"{index}.{BUSY}" for index in indices)
+        for metric in rest.get(f"/jobs/{job}/vertices/{vertex.id}/metrics?get={wanted}"):
+            value = float(metric["value"])
+            if math.isfinite(value):
+                found[int(metric["id"].partition(".")[0])] = value
+    return found
+
+
+def _mean(readings: Sequence[Mapping[str, float]], name: str) -> float | None:
     values = [reading[name] for reading in readings if name in reading]
-    return sum(values) / len(values) if values else None
+    return fmean(values) if values else None
 
 
 def _loads(
-    job: RunningJob, readings: Mapping[str, list[dict[str, float]]], cores: float
-) -> Iterable[VertexLoad]:
-    busy = {vertex.id: _mean(readings[vertex.id], _METRICS[0]) for vertex in job.vertices}
-    whole = sum((busy[vertex.id] or 0.0) * vertex.parallelism for vertex in job.vertices)
+    job: RunningJob, readings: Mapping[str, _Readings], cores: Mapping[str, float]
+) -> Iterator[VertexLoad]:
+    busy = {v.id: {i: fmean(values) for i, values in readings[v.id].busy.items()} for v in job.vertices}
+    hosts = {v.id: {subtask.index: subtask.task_manager for subtask in v.subtasks} for v in job.vertices}
+    whole: dict[str, float] = defaultdict(float)
+    for name, subtasks in busy.items():
+        for index, value in subtasks.items():
+            whole[hosts[name][index]] += value
     for vertex in job.vertices:
-        mine, values = busy[vertex.id], readings[vertex.id]
-        records = _mean(values, _METRICS[2]) or 0.0
-        sent = _mean(values, _METRICS[3])
+        mine, host_of = busy[vertex.id], hosts[vertex.id]
+        shares = [
+            cores.get(host, 0.0) * value / whole[host] if whole[host := host_of[index]] else 0.0
+            for index, value in mine.items()
+        ]
+        averages = readings[vertex.id].averages
+        records, sent = _mean(averages, RECORDS) or 0.0, _mean(averages, BYTES)
         yield VertexLoad(
             vertex=vertex.id,
             name=vertex.name,
-            busy=(mine or 0.0) / 1000,
-            backpressured=(_mean(values, _METRICS[1]) or 0.0) / 1000,
-            cpu=round(CORE * cores * mine / whole) if mine is not None and whole else None,
+            busy=fmean(mine.values()) / 1000 if mine else 0.0,
+            backpressured=(_mean(averages, BACKPRESSURED) or 0.0) / 1000,
+            cpu=round(CORE * fmean(shares)) if shares else None,
             records=records,
             bytes_per_record=sent / records if sent is not None and records else None,
         )

@@ -133,7 +133,9 @@ def _shared(folder: Path, ports: Ports) -> dict[str, str]:
         "rest.bind-address": HOST,
         "rest.port": str(ports.rest),
         "io.tmp.dirs": str(folder / "tmp"),
+        # what REST tells is at most this old, for those who watch and measure
         "web.refresh-interval": "200",
+        "metrics.fetcher.update-interval": "1 s",
     }
 
 
@@ -199,6 +201,12 @@ def resource_id(pid: int) -> str | None:
         return "jobmanager"
     prefix = "taskmanager.resource-id="
     return next((word.removeprefix(prefix) for word in words if word.startswith(prefix)), None)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def end(pids: Iterable[int], seconds: float = STOP_SECONDS) -> None:

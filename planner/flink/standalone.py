@@ -14,9 +14,10 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from planner.flink import limits
 from planner.flink.errors import ClusterFailed, RestError, TimedOut
 from planner.flink.processes import (
     Ports,
@@ -41,12 +42,16 @@ Launch = tuple[Sequence[str], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Standalone:
-    """A cluster in a folder; ``launches`` are its processes as they were last asked for."""
+    """A cluster in a folder; ``launches`` are its processes as they were last asked for.
+
+    ``control_group`` holds the CPU limits of its TaskManagers, None where none can be set.
+    """
 
     folder: Path
     mark: str
     ports: Ports
     launches: Mapping[str, Launch]
+    control_group: Path | None = None
 
     @property
     def url(self) -> str:
@@ -70,7 +75,9 @@ def read(folder: Path) -> Standalone | None:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         launches = {name: (list(one[0]), dict(one[1])) for name, one in data["launches"].items()}
-        return Standalone(folder, str(data["mark"]), Ports(data["restPort"], data["rpcPort"]), launches)
+        ports = Ports(data["restPort"], data["rpcPort"])
+        group = data.get("controlGroup")
+        return Standalone(folder, str(data["mark"]), ports, launches, Path(group) if group else None)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
@@ -117,10 +124,13 @@ def up(
                 raise ClusterFailed(f"another cluster runs in {folder}; end it first: planner down")
             cluster = None
         if cluster is None:
-            cluster = Standalone(folder, uuid.uuid4().hex, free_ports(), wanted)
+            mark = uuid.uuid4().hex
+            cluster = Standalone(folder, mark, free_ports(), wanted)
+        running = cluster.running()
+        if not running:  # nothing of it, or the machine was started again
+            cluster = replace(cluster, control_group=limits.folder_for(cluster.mark))
             _write(cluster)
         prepare(folder)
-        running = cluster.running()
         before = registered(cluster) if "jobmanager" in running else {}
         for name in cluster.launches:
             if name not in running:
@@ -136,7 +146,11 @@ def _command(cluster: Standalone, name: str, home: Path | None) -> list[str]:
     arguments, options = cluster.launches[name]
     if name == "jobmanager":
         return jobmanager_command(cluster.folder, cluster.ports, arguments, options, home)
-    return taskmanager_command(cluster.folder, cluster.ports, name, arguments, options, home)
+    command = taskmanager_command(cluster.folder, cluster.ports, name, arguments, options, home)
+    cores = options.get("taskmanager.cpu.cores")
+    if cluster.control_group is None or cores is None:
+        return command
+    return limits.limited(cluster.control_group, name, float(cores), command)
 
 
 def _write(cluster: Standalone) -> None:
@@ -144,6 +158,7 @@ def _write(cluster: Standalone) -> None:
         "mark": cluster.mark,
         "restPort": cluster.ports.rest,
         "rpcPort": cluster.ports.rpc,
+        "controlGroup": str(cluster.control_group) if cluster.control_group else None,
         "launches": cluster.launches,
     }
     whole = cluster.folder / f".{STATE}"
@@ -197,6 +212,8 @@ def down(folder: Path) -> list[str] | None:
             return None
         names = list(cluster.running())
         end(marked(cluster.mark))
+        if cluster.control_group is not None:
+            limits.remove(cluster.control_group)
         (folder / STATE).unlink(missing_ok=True)
         for place in ("conf", "tmp"):
             shutil.rmtree(folder / place, ignore_errors=True)

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from planner.documents.cluster import Cluster, Memory, TaskManager, TaskManagerClass
+from planner.documents.cluster import Cluster, Memory, TaskManager, TaskManagerClass, TaskManagerShape
 from planner.memory.offheap import overhead_for
 from planner.memory.process import MemoryConfigurationError, Options
 from planner.memory.taskmanager import PREFIX, TaskManagerMemory, derive_taskmanager
 from planner.place.slots import SlotResources
-from planner.units import MIB, rounded_size
+from planner.units import MIB, cpu_number, rounded_size
 
 _KEYS = {
     "process": "process.size",
@@ -112,11 +112,14 @@ def _entries(cluster: Cluster) -> Iterator[list[Host] | ClusterError]:
 
 
 def _class_hosts(entry: TaskManagerClass, path: tuple[str | int, ...]) -> list[Host]:
-    capacity = _capacity(
-        entry.cpu, entry.memory, entry.slots, entry.external, entry.flink_configuration, path
-    )
+    capacity = _capacity(entry, path)
     labels = tuple(sorted(entry.labels.items()))
-    return [Host(f"{entry.name}-{n}", entry.name, capacity, labels) for n in range(class_count(entry))]
+    return [Host(name, entry.name, capacity, labels) for name in class_ids(entry)]
+
+
+def class_ids(entry: TaskManagerClass) -> list[str]:
+    """Return the ids of the TaskManagers of a class."""
+    return [f"{entry.name}-{number}" for number in range(class_count(entry))]
 
 
 def class_count(entry: TaskManagerClass) -> int:
@@ -128,26 +131,60 @@ def class_count(entry: TaskManagerClass) -> int:
 def _named_host(
     one: TaskManager, classes: Mapping[str, TaskManagerClass], path: tuple[str | int, ...]
 ) -> Host:
-    shape = classes.get(one.class_) if one.class_ else None
-    if one.class_ and shape is None:
+    shape = _shape(one, classes, path)
+    return Host(one.id, one.class_, _capacity(shape, path), tuple(sorted(shape.labels.items())))
+
+
+def _shape(
+    one: TaskManager, classes: Mapping[str, TaskManagerClass], path: tuple[str | int, ...]
+) -> TaskManagerShape:
+    """Return what a named TaskManager offers: its own figures over those of its class."""
+    of_class = classes.get(one.class_) if one.class_ else None
+    if one.class_ and of_class is None:
         raise ClusterError(
             (*path, "class"),
             f"TaskManager {one.id!r} is of class {one.class_!r}, which is not there",
         )
-    cpu = one.cpu if one.cpu is not None else shape.cpu if shape else None
-    memory = one.memory or (shape.memory if shape else None)
+    cpu = one.cpu if one.cpu is not None else of_class.cpu if of_class else None
+    memory = one.memory or (of_class.memory if of_class else None)
     if cpu is None or memory is None:
         raise ClusterError(path, f"TaskManager {one.id!r} needs a class, or its own cpu and memory")
-    external = one.external if one.external is not None else shape.external if shape else {}
-    slots = one.slots if one.slots is not None else shape.slots if shape else None
-    options = shape.flink_configuration if shape else {}
-    labels = {**(shape.labels if shape else {}), **one.labels}
-    return Host(
-        one.id,
-        one.class_,
-        _capacity(cpu, memory, slots, external, options, path),
-        tuple(sorted(labels.items())),
+    return TaskManagerShape.model_construct(
+        cpu=cpu,
+        memory=memory,
+        slots=one.slots if one.slots is not None else of_class.slots if of_class else None,
+        external=one.external if one.external is not None else of_class.external if of_class else {},
+        labels={**(of_class.labels if of_class else {}), **one.labels},
+        flink_configuration=of_class.flink_configuration if of_class else {},
     )
+
+
+def stock_options(cluster: Cluster) -> dict[str, dict[str, str]]:
+    """Return the Flink options of every TaskManager of ``cluster`` as it is without a plan.
+
+    Raises:
+        ClusterError: when a class is unknown or figures are missing.
+
+    """
+    classes = {entry.name: entry for entry in cluster.spec.task_manager_classes}
+    shapes: dict[str, TaskManagerShape] = {
+        name: entry for entry in classes.values() for name in class_ids(entry)
+    }
+    for index, one in enumerate(cluster.spec.task_managers):
+        shapes[one.id] = _shape(one, classes, ("spec", "taskManagers", index))
+    return {name: _stock_options(shape) for name, shape in shapes.items()}
+
+
+def _stock_options(shape: TaskManagerShape) -> dict[str, str]:
+    options = memory_options(shape.memory, shape.flink_configuration)
+    options["taskmanager.cpu.cores"] = str(float(cpu_number(shape.cpu)))
+    if shape.slots is not None:
+        options["taskmanager.numberOfTaskSlots"] = str(shape.slots)
+    for name, amount in shape.external.items():
+        options[f"external-resource.{name}.amount"] = str(amount)
+    if shape.external:
+        options["external-resources"] = ";".join(shape.external)
+    return options
 
 
 def memory_options(memory: Memory, configuration: Mapping[str, str]) -> dict[str, str]:
@@ -162,15 +199,9 @@ def memory_options(memory: Memory, configuration: Mapping[str, str]) -> dict[str
     return options
 
 
-def _capacity(
-    cpu: int,
-    memory: Memory,
-    slots: int | None,
-    external: Mapping[str, Decimal],
-    configuration: Mapping[str, str],
-    path: tuple[str | int, ...],
-) -> Capacity:
-    configured = memory_options(memory, configuration)
+def _capacity(shape: TaskManagerShape, path: tuple[str | int, ...]) -> Capacity:
+    memory = shape.memory
+    configured = memory_options(memory, shape.flink_configuration)
     try:
         fixed, budget = _budget(memory, configured)
     except MemoryConfigurationError as error:
@@ -190,7 +221,8 @@ def _capacity(
     more_overhead = memory.process is not None and not any(
         key.startswith(f"{PREFIX}jvm-overhead.") for key in configured
     )
-    return Capacity(cpu, budget, parts, slots, tuple(sorted(external.items())), fixed, more_overhead)
+    external = tuple(sorted(shape.external.items()))
+    return Capacity(shape.cpu, budget, parts, shape.slots, external, fixed, more_overhead)
 
 
 def _budget(memory: Memory, configured: Mapping[str, str]) -> tuple[TaskManagerMemory, int]:

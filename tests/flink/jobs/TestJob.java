@@ -3,7 +3,10 @@ import java.nio.ByteBuffer;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.functions.RichMapFunction;
+import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.connector.source.lib.NumberSequenceSource;
+import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
+import org.apache.flink.connector.datagen.source.DataGeneratorSource;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
@@ -14,12 +17,17 @@ import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
  * <p>exchange SHIP P1 P2: a source of parallelism P1 shipped by SHIP to an operator of parallelism P2.
  *
  * <p>direct BYTES P: every one of P subtasks holds BYTES of direct memory.
+ *
+ * <p>work RATE ROUNDS: three groups of unequal work, 2 sources that make RATE records a second together
+ * (0: as many as they can), 4 subtasks that compute 6 times ROUNDS for a record, 6 that compute ROUNDS.
  */
 public final class TestJob {
     public static void main(String[] args) throws Exception {
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         if (args[0].equals("exchange")) {
             exchange(env, args[1], Integer.parseInt(args[2]), Integer.parseInt(args[3]));
+        } else if (args[0].equals("work")) {
+            work(env, Double.parseDouble(args[1]), Integer.parseInt(args[2]));
         } else {
             direct(env, Long.parseLong(args[1]), Integer.parseInt(args[2]));
         }
@@ -44,6 +52,49 @@ public final class TestJob {
                 .setParallelism(parallelism)
                 .sinkTo(new DiscardingSink<>())
                 .setParallelism(parallelism);
+    }
+
+    private static void work(StreamExecutionEnvironment env, double rate, int rounds) {
+        RateLimiterStrategy limit =
+                rate > 0 ? RateLimiterStrategy.perSecond(rate) : RateLimiterStrategy.noOp();
+        env.fromSource(
+                        new DataGeneratorSource<>(index -> index, Long.MAX_VALUE, limit, Types.LONG),
+                        WatermarkStrategy.noWatermarks(),
+                        "ingest")
+                .setParallelism(2)
+                .slotSharingGroup("ingest")
+                .rebalance()
+                .map(new Worker(6 * rounds))
+                .name("enrich")
+                .setParallelism(4)
+                .slotSharingGroup("enrich")
+                .rebalance()
+                .map(new Worker(rounds))
+                .name("store")
+                .setParallelism(6)
+                .slotSharingGroup("store")
+                .sinkTo(new DiscardingSink<>())
+                .setParallelism(6);
+    }
+
+    /** Computes the same for every record, however fast the machine is. */
+    private static final class Worker extends RichMapFunction<Long, Long> {
+        private final int rounds;
+
+        Worker(int rounds) {
+            this.rounds = rounds;
+        }
+
+        @Override
+        public Long map(Long value) {
+            long state = value | 1;
+            for (int i = 0; i < rounds; i++) {
+                state ^= state << 13;
+                state ^= state >>> 7;
+                state ^= state << 17;
+            }
+            return state;
+        }
     }
 
     /** Holds direct memory and lets ten records a second pass. */
