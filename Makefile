@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-flink test lint lock bench bench-placement bench-peers generate clean help
+.PHONY: demo demo-flink test test-versions lint lock bench bench-placement bench-peers generate clean help
 
 help:
 	@echo "make demo   compile, validate and place a sample job, with its restart plan"
 	@echo "make demo-flink  run a SQL job on a real local cluster under a plan, and verify it"
 	@echo "make test   the whole test suite (add ARGS='-k name' to pick)"
+	@echo "make test-versions  the way to a verified run on other versions of Flink"
 	@echo "make lint   ruff, mypy --strict and generated files up to date"
 	@echo "make bench  measured figures (see bench/)"
 	@echo "make bench-placement, make bench-peers  placement, alone and beside other solvers"
@@ -28,6 +29,17 @@ demo: $(STAMP)
 
 demo-flink: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh samples/sql/demo.sh
+
+# Other versions of Flink than the extra's, 300 MB each, for tests/flink/test_versions.py.
+VERSIONS := 1.20.5 2.3.0
+HOMES := .flink
+$(HOMES)/%/.installed: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) apache-flink-libraries==$*
+	@touch $@
+
+test-versions: $(VERSIONS:%=$(HOMES)/%/.installed)
+	PLANNER_FLINK_HOMES="$$(echo $(VERSIONS:%=$(CURDIR)/$(HOMES)/%/pyflink) | tr ' ' ':')" \
+		$(BIN)/python -m pytest tests/flink/test_versions.py $(ARGS)
 
 generate: $(STAMP)
 	$(BIN)/python tools/generate.py

@@ -2,19 +2,21 @@
 
 The comparisons of tests/flink with larger numbers:
 
-    python bench/differential.py --memory 10000 --graphs 2000 --topologies 500
+    python bench/differential.py --memory 10000 --graphs 2000 --topologies 500 --scripts 1000
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+from flink.test_differential import program_profiles, script_profiles
 from memory.test_process import answer, backwards_problems, expected
 from oracles import make_graphs, make_memory, make_topologies
 from oracles.adapter import compiled, expected_compiled, topology_answers
@@ -23,7 +25,14 @@ from planner.flink.jvm import Jvm, start_jvm
 
 ROOT = Path(__file__).parent.parent
 HEADER = "| cases | differences | seconds |\n|---|---|---|"
-COUNTS = {"memory": 10_000, "backwards": 10_000, "graphs": 2_000, "topologies": 500}
+COUNTS = {
+    "memory": 10_000,
+    "backwards": 10_000,
+    "graphs": 2_000,
+    "topologies": 500,
+    "programs": 1_000,
+    "scripts": 1_000,
+}
 
 
 def memory(jvm: Jvm, count: int, seed: int) -> tuple[str, int, int]:
@@ -48,6 +57,18 @@ def topologies(jvm: Jvm, count: int, seed: int) -> tuple[str, int, int]:
     return "topologies", len(cases), sum(topology_answers(case) != case["expected"] for case in cases)
 
 
+def programs(jvm: Jvm, count: int, seed: int) -> tuple[str, int, int]:
+    found = [same for same in program_profiles(jvm, count, seed) if same is not None]
+    return "DataStream programs: through a profile to the job graph", len(found), found.count(False)
+
+
+def scripts(jvm: Jvm, count: int, seed: int) -> tuple[str, int, int]:
+    with tempfile.TemporaryDirectory() as folder:
+        tried = script_profiles(jvm, count, seed, Path(folder))
+        found = [same for same in tried if same is not None]
+    return "SQL scripts: through a profile to the job graph", len(found), found.count(False)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name, count in COUNTS.items():
@@ -63,7 +84,7 @@ def main() -> None:
     ]
     print(HEADER)
     with start_jvm() as jvm:
-        for compare in (memory, backwards, graphs, topologies):
+        for compare in (memory, backwards, graphs, topologies, programs, scripts):
             started = time.monotonic()
             what, count, wrong = compare(jvm, getattr(options, compare.__name__), options.seed)
             lines.append(f"| {count:,} {what} | {wrong} | {time.monotonic() - started:.0f} |")

@@ -65,6 +65,15 @@ class Window:
         return max(self.utilisations) / statistics.mean(self.utilisations)
 
 
+@dataclass(frozen=True)
+class Run:
+    """What was seen at the fixed rate and without one; subtasks of enrich by TaskManager, then and then."""
+
+    fixed: Window
+    free: Window
+    placed: str
+
+
 def planner(folder: Path, *arguments: str) -> str:
     """Run planner in a folder and return what it says on stderr."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -153,7 +162,7 @@ def plans(folder: Path, window: float) -> dict[str, Any]:
     return found
 
 
-def run(folder: Path, variant: str, warm: float, seconds: float) -> tuple[Window, Window, str]:
+def run(folder: Path, variant: str, warm: float, seconds: float) -> Run:
     """Return what a variant does at the fixed rate and without one, on a cluster of its own."""
     options = ["-D", f"taskmanager.load-balance.mode={variant}"]
     given = ["-p", f"rate-{RATE}.placement.json"] if variant == "planner" else ["cluster.yaml", *options]
@@ -161,10 +170,10 @@ def run(folder: Path, variant: str, warm: float, seconds: float) -> tuple[Window
     with cluster(folder, *given) as running:
         for rate in (RATE, 0):
             job = submit(running, folder, variant, rate)
-            found.append(observe(running, job, warm, seconds))
-            placed = where(running, job)
+            found.append((observe(running, job, warm, seconds), where(running, job)))
             cancel(running, job)
-    return found[0], found[1], placed
+    (fixed, at_first), (free, then) = found
+    return Run(fixed, free, at_first if at_first == then else f"{at_first}, {then}")
 
 
 def spread(values: list[float], form: str) -> str:
@@ -185,15 +194,15 @@ def main() -> None:
         (folder / "cluster.yaml").write_text(CLUSTER, encoding="utf-8")
         plan = plans(folder, options.seconds)
         print(f"planned: highest CPU {plan['imbalance']['max']:.2f}", flush=True)
-        seen: dict[str, list[tuple[Window, Window, str]]] = {variant: [] for variant in VARIANTS}
+        seen: dict[str, list[Run]] = {variant: [] for variant in VARIANTS}
         for number in range(options.runs):
             for variant in VARIANTS:
-                fixed, free, placed = run(folder, variant, options.warm, options.seconds)
-                seen[variant].append((fixed, free, placed))
-                busy = " ".join(f"{value:.2f}" for value in fixed.utilisations)
+                one = run(folder, variant, options.warm, options.seconds)
+                seen[variant].append(one)
+                busy = " ".join(f"{value:.2f}" for value in one.fixed.utilisations)
                 print(
-                    f"{number} {variant:8} enrich {placed}; at {fixed.records:6.0f} records/s: {busy};"
-                    f" free: {free.records:6.0f} records/s",
+                    f"{number} {variant:8} enrich {one.placed}; at {one.fixed.records:6.0f} records/s:"
+                    f" {busy}; free: {one.free.records:6.0f} records/s",
                     flush=True,
                 )
     lines = _table(seen)
@@ -202,19 +211,19 @@ def main() -> None:
         OUTPUT.write_text("\n".join(_page(lines, plan, options)) + "\n", encoding="utf-8")
 
 
-def _table(seen: Mapping[str, list[tuple[Window, Window, str]]]) -> list[str]:
+def _table(seen: Mapping[str, list[Run]]) -> list[str]:
     lines = [
-        "| | highest CPU | highest / mean CPU | records/s, as many as fit | enrich on large, small, small |",
-        "|---|---|---|---|---|",
+        "| | highest CPU | highest / mean CPU | records/s of the rate | records/s without one | enrich |",
+        "|---|---|---|---|---|---|",
     ]
     for variant, runs in seen.items():
-        fixed, free = [one[0] for one in runs], [one[1] for one in runs]
         cells = (
             "the plan" if variant == "planner" else f"Flink, {variant}",
-            spread([max(window.utilisations) for window in fixed], ".2f"),
-            spread([window.imbalance for window in fixed], ".2f"),
-            spread([window.records for window in free], ",.0f"),
-            "; ".join(one[2] for one in runs),
+            spread([max(one.fixed.utilisations) for one in runs], ".2f"),
+            spread([one.fixed.imbalance for one in runs], ".2f"),
+            spread([one.fixed.records for one in runs], ",.0f"),
+            spread([one.free.records for one in runs], ",.0f"),
+            "; ".join(one.placed for one in runs),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return lines
@@ -228,9 +237,10 @@ def _page(lines: list[str], plan: Mapping[str, Any], options: argparse.Namespace
         f"Measured by `python bench/real/balance.py --write` on a virtual machine of {machine}: one job on"
         " TaskManagers that control groups hold to 0.8, 0.4 and 0.4 cores, with 6, 3 and 3 slots; 2"
         f" sources, 4 heavy subtasks, 6 light ones. Medians and ranges of {options.runs} runs, each a new"
-        f" cluster, of {options.seconds:g} s after {options.warm:g} s. Columns 2 and 3 are at"
-        f" {RATE:,} records/s offered, the fourth is without a limit. The plan was made from a load"
-        " measured once under NONE.",
+        f" cluster, of {options.seconds:g} s after {options.warm:g} s. CPU and the first rate are at"
+        f" {RATE:,} records/s offered. The last column is how many subtasks of the heavy operator large and"
+        " the two small ones had, with the fixed rate and without where they differ. The plan was made"
+        " from a load measured once under NONE.",
         "",
         *lines,
         "",

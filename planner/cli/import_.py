@@ -72,6 +72,68 @@ def load(
     emit(api.to_json(to_data(api.compile_job(with_load(complete, graph, measured))[0])), output)
 
 
+@app.command("job")
+def job(
+    rest: RestOption = None,
+    job: Annotated[
+        str | None, typer.Option("--job", metavar="ID", help="Which job. Default: the only one that runs.")
+    ] = None,
+    output: OutputOption = None,
+    folder: FolderOption = FOLDER,
+) -> None:
+    """Write a running job as a profile: its vertices, parallelism, groups, state and options.
+
+    REST tells of vertices, not of the operators in them, and not of resources: those are planner's
+    defaults, to be edited or measured with planner import load. Where the program is at hand,
+    planner compile knows more.
+
+    \b
+    Examples:
+      planner import job --rest http://host:8081 -o job.profile.json
+      planner import job --job 5f2c…e1 | planner place - -c cluster.yaml
+    """
+    from planner import api
+    from planner.documents.write import to_data
+    from planner.flink.errors import RestError
+    from planner.flink.imported import job_profile
+
+    try:
+        cluster = rest_of(rest, folder)
+        found = job_profile(cluster, job or only_job(cluster))
+    except RestError as error:
+        fail(str(error), Exit.FINDINGS)
+    emit(api.to_json(to_data(api.compile_job(found)[0])), output)
+
+
+@app.command("cluster")
+def cluster(
+    rest: RestOption = None,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the document.")] = "cluster",
+    output: OutputOption = None,
+    folder: FolderOption = FOLDER,
+) -> None:
+    """Write the TaskManagers of a running cluster as a Cluster document.
+
+    \b
+    Examples:
+      planner import cluster --rest http://host:8081 -o cluster.yaml
+    """
+    from planner.documents.write import as_written, to_yaml
+    from planner.flink.errors import RestError
+    from planner.flink.imported import cluster_document
+
+    try:
+        found, guessed = cluster_document(rest_of(rest, folder), name)
+    except RestError as error:
+        fail(str(error), Exit.FINDINGS)
+    if guessed:
+        say(
+            f"planner: {', '.join(guessed[:3])}{', …' if len(guessed) > 3 else ''}: as many cores as slots, which"
+            " is what Flink announces where taskmanager.cpu.cores is not set; check cpu"
+        )
+    emit(to_yaml(as_written(found)), output)
+
+
 def _print(measured: Measured) -> None:
     import sys
 

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 LOST_SECONDS = 60.0
 """How long TaskManagers may take to give up the slots of a job that no JobManager knows any more."""
-QUOTA = "slot-"
-"""What the external resources of quotas begin with (`planner.place.plan.quota_name`)."""
 PlacementOption = Annotated[
     str | None, typer.Option("-p", "--placement", metavar="FILE", help="Default: *.placement.json here.")
 ]
@@ -112,9 +110,14 @@ def run(
         if cluster is not None and (found := verify_cluster(cluster, plan, None)):
             _report(found, f"the cluster at {cluster.url} is not the one that was planned")
         if cluster is not None and (other := _holder(cluster)):
-            fail(f"job {other} holds slots of this plan at {cluster.url}; cancel it first", Exit.FINDINGS)
+            fail(
+                f"job {other} holds slots of this plan at {cluster.url};"
+                f" cancel it first: curl -X PATCH {cluster.url}/jobs/{other}",
+                Exit.FINDINGS,
+            )
+        home = flink_home if flink_home or rest else _local_home(folder)
         with progress(f"running {program}") as tell:
-            made, job = execute(wanted, document, plan, cluster, Toolchain(flink_home, python), tell)
+            made, job = execute(wanted, document, plan, cluster, Toolchain(home, python), tell)
         if job is None or cluster is None:
             _print_plan(made)
             return
@@ -239,13 +242,27 @@ def rest_of(rest: str | None, folder: Path) -> Rest:
     return Rest(local.url)
 
 
-def _holder(cluster: Rest) -> str | None:
-    """Return a job that has slots with a quota, None where all are free.
+def _local_home(folder: Path) -> Path | None:
+    """Return the Flink distribution that the local cluster runs, None for that of the extra."""
+    from planner.flink.errors import ClusterFailed
+    from planner.flink.standalone import read
 
-    Slots of a job that the JobManager does not know, because it was lost with the one before, are free
-    as soon as their TaskManagers notice; that is waited for.
+    try:
+        local = read(folder.resolve())
+    except ClusterFailed as error:
+        fail(str(error))
+    return local.home if local else None
+
+
+def _holder(cluster: Rest) -> str | None:
+    """Return a job that runs in slots with a quota, None where all are free.
+
+    Slots of a job that has ended, or that the JobManager does not know because it was lost with the one
+    before, are free as soon as their TaskManagers notice; that is waited for.
     """
-    from planner.flink.rest import jobs, task_managers
+    from planner.flink.errors import RestError
+    from planner.flink.rest import ENDED, jobs, task_managers
+    from planner.place.plan import QUOTA
 
     until = time.monotonic() + LOST_SECONDS
     while True:
@@ -255,18 +272,22 @@ def _holder(cluster: Rest) -> str | None:
             for job, quotas in manager.slots.items()
             if any(name.startswith(QUOTA) for name in quotas)
         }
-        known = held & jobs(cluster).keys()
-        if known or not held or time.monotonic() > until:
-            return min(known or held, default=None)
+        running = held & {job for job, state in jobs(cluster).items() if state not in ENDED}
+        if running or not held:
+            return min(running, default=None)
+        if time.monotonic() > until:
+            raise RestError(
+                f"TaskManagers at {cluster.url} hold slots for job {min(held)}, which has ended;"
+                " start them again"
+            )
         time.sleep(1)
 
 
 def only_job(cluster: Rest) -> str:
     """Return the only job that runs; end where there is none or more than one."""
-    from planner.flink.rest import jobs
+    from planner.flink.rest import ENDED, jobs
 
-    ended = ("FINISHED", "CANCELED", "FAILED")
-    running = [name for name, state in jobs(cluster).items() if state not in ended]
+    running = [name for name, state in jobs(cluster).items() if state not in ENDED]
     if len(running) != 1:
         from planner.flink.errors import RestError
 

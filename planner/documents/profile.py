@@ -80,7 +80,8 @@ Trait = Literal["source", "sourceFactory", "legacySource", "yielding", "atEnd", 
 class CompiledNode(Model):
     """What a program itself says of a node, before any edit: its settings, and facts about its class.
 
-    ``traits`` are what Flink asks an operator's class: see `planner.graph.stream.StreamNode`.
+    ``traits`` are what Flink asks an operator's class: see `planner.graph.stream.StreamNode`. ``id`` is
+    that of the job vertex, where the node was imported from a running job.
     """
 
     parallelism: Parallelism
@@ -88,6 +89,7 @@ class CompiledNode(Model):
     group: Name = "default"
     chaining: ChainingField
     traits: list[Trait] = []
+    id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
     managed_weights: dict[UseCaseField, int] = {}
     managed_slot: list[UseCaseField] = []
 
@@ -122,11 +124,13 @@ class Node(Foreign):
 class CompiledEdge(Model):
     """What a program itself says of an edge, before any edit.
 
-    ``key`` is equal for edges of one producer that partition alike.
+    ``key`` is equal for edges of one producer that partition alike. ``unchained`` is what Flink makes of
+    a FORWARD that it does not chain, where it stands for a second shuffle by the same key.
     """
 
     strategy: ShipField
     key: int | None = None
+    unchained: ShipField | None = None
 
 
 class EdgeFields(Model):
@@ -199,7 +203,11 @@ class Program(Model):
 
 
 class PlannerFields(Model):
-    """What the official document has no place for; ``placement`` limits where groups may stand."""
+    """What the official document has no place for.
+
+    ``placement`` limits where groups may stand; ``compiled_groups`` are those that the program itself
+    gives resources, before any edit.
+    """
 
     type: JobTypeField = JobType.STREAMING
     flink_version: FlinkVersion = "2.2"
@@ -208,6 +216,7 @@ class PlannerFields(Model):
     groups: dict[str, SlotFields] = {}
     vertices: list[VertexFields] = []
     program: Program | None = None
+    compiled_groups: list[SsgProfile] | None = None
 
 
 class ResourceProfile(Foreign):

@@ -22,6 +22,12 @@ class Ship(StrEnum):
     SHUFFLE = "SHUFFLE"
     CUSTOM = "CUSTOM"
 
+    @classmethod
+    def named(cls, text: str) -> Ship:
+        """Return the strategy that a partitioner prints; one of a connector's own is CUSTOM."""
+        name = text.partition("[")[0].strip().upper()
+        return cls(name) if name in cls.__members__ else cls.CUSTOM
+
     @property
     def pointwise(self) -> bool:
         """Whether a consumer subtask reads only some producer subtasks (`StreamPartitioner.isPointwise`)."""

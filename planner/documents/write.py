@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any
 
+import yaml
 from pydantic import BaseModel
 
 
@@ -24,6 +25,12 @@ def as_written(document: BaseModel) -> dict[str, Any]:
 def to_json(data: Any) -> str:
     """Return ``data`` as indented JSON with a final newline."""
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_yaml(data: Any) -> str:
+    """Return ``data`` as YAML for a person to go on with."""
+    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    return text
 
 
 def digest(document: BaseModel) -> str:

@@ -79,9 +79,10 @@ def _apply_strategies(jvm: Jvm, nodes: dict[int, Any], profile: ResourceProfile)
             before = edge.planner.compiled.strategy if edge.planner and edge.planner.compiled else ship
             if ship is before:
                 continue
-            if ship not in _SWAPPED or before not in _SWAPPED:
+            keyed = edge.planner is not None and edge.planner.compiled and edge.planner.compiled.unchained
+            if ship not in _SWAPPED or before not in _SWAPPED or keyed:
                 raise ProgramError(
-                    f"an edge of the program is {before} and the profile says {ship}:"
+                    f"an edge of the program is {keyed or before} and the profile says {ship}:"
                     " only FORWARD, REBALANCE and RESCALE can be exchanged"
                 )
             real.setPartitioner(getattr(partitioners, _SWAPPED[ship])())

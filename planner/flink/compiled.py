@@ -33,18 +33,22 @@ from planner.units import parse_cpu
 
 _STREAMING = "org.apache.flink.streaming.api."
 _CONNECTOR = re.compile(r"\.connectors?\.(?:file\.)?(\w+)\.|\.flink\.(?:\w+\.)*(iceberg|paimon|hudi)\.")
+_CONSECUTIVE = "ForwardForConsecutiveHashPartitioner"
+"""Batch SQL: a shuffle by the key that the data is partitioned by already."""
 _OWN = ("source", "sink", "base", "datagen")
 """Packages of Flink itself that are no connectors to anything outside."""
-_OPTIONS = (
+OPTIONS = (
     "execution.",
     "state.",
     "pipeline.",
     "restart-strategy",
     "table.exec.",
     "jobmanager.scheduler",
-    "taskmanager.",
+    "jobmanager.execution.failover-strategy",
+    "taskmanager.network.",
+    "taskmanager.memory.segment-size",
 )
-"""Options of a job that planner's own figures can depend on."""
+"""What the options begin with that planner's own figures of a job can depend on."""
 
 
 class _Reader:
@@ -122,12 +126,13 @@ def profile_of(jvm: Jvm, graph: Any, program: Program, version: str) -> Resource
     number = {int(node.getId()): index for index, node in enumerate(nodes, 1)}
     names = _names(nodes)
     batch = graph.getJobType().name() == "BATCH"
-    groups = dict.fromkeys(str(node.getSlotSharingGroup() or "default") for node in nodes)
+    used = dict.fromkeys(str(node.getSlotSharingGroup() or "default") for node in nodes)
+    groups = [_group(graph, name) for name in used]
     return ResourceProfile(
         api_version=API_VERSION,
         kind="ResourceProfile",
         metadata=Metadata(name=_slug(graph.getJobName()) or "job"),
-        ssg_profiles=[_group(graph, name) for name in groups],
+        ssg_profiles=groups,
         nodes=[_node(reader, node, number, names) for node in nodes],
         edges=[_edge(reader, edge, number) for edge in _edges(nodes)],
         planner=PlannerFields(
@@ -135,13 +140,14 @@ def profile_of(jvm: Jvm, graph: Any, program: Program, version: str) -> Resource
             flink_version=version,
             flink_configuration=_options(graph, program),
             program=program.model_copy(update={"file": Path(program.file).name}),
+            compiled_groups=[group for group in groups if group.cpu is not None] or None,
         ),
     )
 
 
 def _options(graph: Any, program: Program) -> dict[str, str]:
     found = dict(graph.getJobConfiguration().toMap())
-    kept = {key: str(value) for key, value in found.items() if key.startswith(_OPTIONS)}
+    kept = {key: str(value) for key, value in found.items() if key.startswith(OPTIONS)}
     return dict(sorted({**kept, **program.configuration}.items()))
 
 
@@ -258,12 +264,18 @@ def _edges(nodes: list[Any]) -> Iterator[Any]:
         yield from waiting.pop(ready).getInEdges()
 
 
+def _hash_partitioner(partitioner: Any) -> Any:
+    """Return what a partitioner partitions by where its edge is not chained."""
+    again = partitioner.getClass().getSimpleName() == _CONSECUTIVE
+    return partitioner.getHashPartitioner() if again else partitioner
+
+
 def _edge(reader: _Reader, edge: Any, number: Mapping[int, int]) -> Edge:
     partitioner = edge.getPartitioner()
-    ship = Ship(str(partitioner.toString()).partition("[")[0].upper())
+    ship = Ship.named(str(partitioner.toString()))
     siblings = reader.graph.getStreamNode(edge.getSourceId()).getOutEdges()
-    key = next(n for n, other in enumerate(siblings) if partitioner.equals(other.getPartitioner()))
-    unspecified = partitioner.getClass().getSimpleName() == "ForwardForUnspecifiedPartitioner"
+    mine, name = _hash_partitioner(partitioner), partitioner.getClass().getSimpleName()
+    key = next(n for n, one in enumerate(siblings) if mine.equals(_hash_partitioner(one.getPartitioner())))
     return Edge(
         source=number[int(edge.getSourceId())],
         target=number[int(edge.getTargetId())],
@@ -271,7 +283,9 @@ def _edge(reader: _Reader, edge: Any, number: Mapping[int, int]) -> Edge:
         strategy=ship,
         planner=EdgeFields(
             input=int(edge.getTypeNumber()),
-            default=unspecified,
-            compiled=CompiledEdge(strategy=ship, key=int(key)),
+            default=name == "ForwardForUnspecifiedPartitioner",
+            compiled=CompiledEdge(
+                strategy=ship, key=int(key), unchained=Ship.HASH if name == _CONSECUTIVE else None
+            ),
         ),
     )

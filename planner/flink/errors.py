@@ -26,5 +26,9 @@ class RestError(RuntimeError):
     """A cluster does not answer, or refuses what it is asked; the message names the address."""
 
 
+class NotThere(RestError):  # noqa: N818 - the user reads it
+    """A cluster answers that it does not have what it is asked for."""
+
+
 class TimedOut(RestError):  # noqa: N818 - the user reads it
     """Something did not happen within the time that was given."""

@@ -53,14 +53,9 @@ def launches(placement: Placement, options: Mapping[str, str]) -> dict[str, Laun
     for tm in placement.task_managers:
         if tm.memory is None:
             continue
-        planned = {
-            **tm.memory.dynamic_options,
-            "taskmanager.numberOfTaskSlots": str(max(len(tm.slots), 1)),
-        }
-        for key in options.keys() & planned.keys():
-            if options[key] != planned[key]:
-                raise ClusterFailed(f"-D {key}={options[key]}: the placement sets it to {planned[key]}")
-        found[tm.id] = (tm.memory.jvm_arguments, {**options, **planned})
+        slots = {"taskmanager.numberOfTaskSlots": str(max(len(tm.slots), 1))}
+        planned = _merged(options, {**tm.memory.dynamic_options, **slots}, "placement")
+        found[_task_manager(tm.id)] = (tm.memory.jvm_arguments, planned)
     return found
 
 
@@ -69,23 +64,41 @@ def stock_launches(cluster: Cluster, options: Mapping[str, str]) -> dict[str, La
 
     Raises:
         ClusterError: when the figures of a TaskManager do not work out.
+        ClusterFailed: when the cluster sets one of ``options`` otherwise.
 
     """
     found = {"jobmanager": _jobmanager(options)}
     for name, own in stock_options(cluster).items():
-        configured = {**options, **own}
+        configured = _merged(options, own, "cluster")
         try:
             memory = derive_taskmanager(configured)
         except MemoryConfigurationError as error:
             raise ClusterError(("spec",), f"TaskManager {name}: {error}") from None
-        found[name] = (memory.jvm_arguments(), {**configured, **memory.dynamic_options()})
+        found[_task_manager(name)] = (memory.jvm_arguments(), {**configured, **memory.dynamic_options()})
     return found
 
 
 def _jobmanager(options: Mapping[str, str]) -> Launch:
     own = {key: value for key, value in options.items() if not key.startswith("taskmanager.memory.")}
-    master = launch_jobmanager({"jobmanager.memory.process.size": JOBMANAGER_MEMORY, **own})
+    try:
+        master = launch_jobmanager({"jobmanager.memory.process.size": JOBMANAGER_MEMORY, **own})
+    except MemoryConfigurationError as error:
+        raise ClusterFailed(f"the JobManager would not start: {error}") from None
     return master.jvm_arguments, {**own, **master.dynamic_options}
+
+
+def _task_manager(name: str) -> str:
+    if name == "jobmanager":
+        raise ClusterFailed("a TaskManager of a local cluster cannot have the id 'jobmanager'")
+    return name
+
+
+def _merged(options: Mapping[str, str], own: Mapping[str, str], document: str) -> dict[str, str]:
+    """Return the options of a TaskManager: those of all processes, and what a document says of it."""
+    for key in sorted(options.keys() & own.keys()):
+        if options[key] != own[key]:
+            raise ClusterFailed(f"-D {key}={options[key]}: the {document} sets it to {own[key]}")
+    return {**options, **own}
 
 
 def execute(
@@ -110,7 +123,13 @@ def execute(
     """
     note(f"compiling {program.file}")
     with stream_graph(program, tools, note) as (jvm, graph):
-        fresh = profile_of(jvm, graph, program, flink_version(jvm))
+        version = flink_version(jvm)
+        if rest is not None and (theirs := rest.flink_version()) != version:
+            raise ProgramError(
+                f"{rest.url} runs Flink {theirs} and the program was compiled with {version}; name a"
+                f" distribution of {theirs} with --flink-home (for a .py file, --python with its PyFlink)"
+            )
+        fresh = profile_of(jvm, graph, program, version)
         complete, job = complete_profile(profile or fresh)
         if digest(complete) != placement.inputs.profile:
             raise ProgramError(

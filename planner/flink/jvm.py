@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from planner.flink.errors import FlinkMissing, NoFlinkHome
+from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,8 +94,10 @@ def start_jvm(jars: Sequence[Path] | None = None, java_options: Sequence[str] = 
             enable_auth=True,
             return_proc=True,
         )
-    except ValueError as error:  # the first line of its output was no port
-        raise RuntimeError("the JVM with Flink did not start") from error
+    except ValueError:  # the first line of its output was no port
+        raise ProgramError(
+            "the JVM of Flink did not start: it was killed, or had too little memory"
+        ) from None
     parameters = GatewayParameters(port=port, auth_token=token, auto_convert=True)
     gateway = JavaGateway(gateway_parameters=parameters, java_process=process)
     try:

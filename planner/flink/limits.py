@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ QUOTAS = ("cpu.max", "cpu.cfs_quota_us")
 """The file of the limit, of version 2 and of version 1."""
 LEAST = 1_000
 """Smallest quota that the kernel takes, in microseconds."""
+PROCESSES = "cgroup.procs"
 GONE_SECONDS = 2.0
 _ENTER = 'echo 0 > "$0" && exec "$@"'
 """A process enters its group before it becomes Java, which looks at its limits when it starts."""
@@ -23,10 +25,13 @@ def folder_for(mark: str) -> Path | None:
     """Make the control group of a cluster and return it; None where that is not permitted."""
     for parent in _parents():
         folder = parent / f"planner-{mark}"
+        if not os.access(parent / PROCESSES, os.W_OK):
+            continue  # a process could not go from there into a group
         with suppress(OSError):
             folder.mkdir(exist_ok=True)
             if _limits_children(folder):
                 return folder
+        with suppress(OSError):
             folder.rmdir()
     return None
 
@@ -55,7 +60,7 @@ def _parents() -> Iterator[Path]:
         elif kind == "cgroup2":
             inside = next((path for number, names, path in own if (number, names) == ("0", "")), "/")
             here = root / inside.strip("/")
-            yield here if here == root else here.parent
+            yield from (parent for parent in (here.parent, root) if parent.is_relative_to(root))
 
 
 def _lines(file: str) -> list[str]:
@@ -75,13 +80,15 @@ def limited(folder: Path, name: str, cores: float, command: Sequence[str]) -> li
     group = folder / name
     group.mkdir(parents=True, exist_ok=True)
     quota = max(round(cores * PERIOD), LEAST)
-    # a group around this one may allow less than that, and the kernel then refuses more
-    with suppress(OSError):
+    try:
         if (group / "cpu.max").exists():
             (group / "cpu.max").write_text(f"{quota} {PERIOD}")
         else:
             (group / "cpu.cfs_quota_us").write_text(str(quota))
-    return ["/bin/sh", "-c", _ENTER, str(group / "cgroup.procs"), *command]
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # that is: a group around this one allows less anyway
+            raise
+    return ["/bin/sh", "-c", _ENTER, str(group / PROCESSES), *command]
 
 
 def remove(folder: Path) -> None:

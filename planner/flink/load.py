@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -31,6 +31,8 @@ CPU_TIME = "Status.JVM.CPU.Time"
 NANOS = 10**9
 COLLECTED = 25.0
 """Seconds within which Flink should have metrics of a job that just began."""
+FRESH = 0.2
+"""Seconds between questions for a metric that is to change."""
 MEASURED_AGAIN = 1.0
 """Seconds between readings of the rates in a window."""
 
@@ -67,7 +69,8 @@ def measure(
     """
     _wait_for_figures(rest, job, note)
     hosts = sorted({subtask.task_manager for vertex in job.vertices for subtask in vertex.subtasks} - {""})
-    start, before = time.monotonic(), _cpu_times(rest, hosts)
+    before = _cpu_times(rest, hosts, note)
+    start = time.monotonic()
     readings = {vertex.id: _Readings() for vertex in job.vertices}
     while (left := start + seconds - time.monotonic()) > 0:
         note(f"measuring, {left:.0f} s left")
@@ -76,13 +79,13 @@ def measure(
             for subtask, busy in _busy(rest, job.id, vertex).items():
                 readings[vertex.id].busy.setdefault(subtask, []).append(busy)
         time.sleep(min(MEASURED_AGAIN, max(start + seconds - time.monotonic(), 0)))
-    spent = time.monotonic() - start
-    after = _cpu_times(rest, hosts)
-    cores = {
-        host: (after[host] - before[host]) / NANOS / spent
-        for host in hosts
-        if host in after and host in before
-    }
+    after = _cpu_times(rest, hosts, note)
+    cores = {}
+    for host in hosts:
+        used, spent = after[host].seconds - before[host].seconds, after[host].at - before[host].at
+        if used < 0:
+            raise RestError(f"TaskManager {host} was started again in the window; measure again")
+        cores[host] = used / spent
     loads = tuple(_loads(job, readings, cores))
     if not any(load.busy for load in loads):
         raise RestError(
@@ -110,12 +113,32 @@ def _wait_for_figures(rest: Rest, job: RunningJob, note: Callable[[str], None]) 
         time.sleep(MEASURED_AGAIN)
 
 
-def _cpu_times(rest: Rest, hosts: Iterable[str]) -> dict[str, float]:
-    """Return the CPU time of TaskManagers in nanoseconds."""
-    found = {}
-    for host in hosts:
-        for metric in rest.get(f"/taskmanagers/{host}/metrics?get={CPU_TIME}"):
-            found[host] = float(metric["value"])
+@dataclass(frozen=True, slots=True)
+class _CpuTime:
+    """CPU seconds of a TaskManager, and when they were read."""
+
+    seconds: float
+    at: float
+
+
+def _cpu_times(rest: Rest, hosts: Sequence[str], note: Callable[[str], None]) -> dict[str, _CpuTime]:
+    """Return the CPU time of TaskManagers, each as soon as Flink has read it anew.
+
+    Flink collects metrics when somebody asks, at most every 10 s, and answers with what it had before.
+    """
+    stale: dict[str, float] = {}
+    found: dict[str, _CpuTime] = {}
+    until = time.monotonic() + COLLECTED
+    while missing := [host for host in hosts if host not in found]:
+        note("waiting for Flink to collect metrics")
+        for host in missing:
+            told = rest.get(f"/taskmanagers/{host}/metrics?get={CPU_TIME}")
+            for value in (float(metric["value"]) / NANOS for metric in told):
+                if stale.setdefault(host, value) != value:
+                    found[host] = _CpuTime(value, time.monotonic())
+        if time.monotonic() > until:
+            raise RestError(f"{rest.url} tells no CPU time of TaskManager {missing[0]} ({CPU_TIME})")
+        time.sleep(FRESH)
     return found
 
 
@@ -157,7 +180,7 @@ def _loads(
     for vertex in job.vertices:
         mine, host_of = busy[vertex.id], hosts[vertex.id]
         shares = [
-            cores.get(host, 0.0) * value / whole[host] if whole[host := host_of[index]] else 0.0
+            cores[host] * value / whole[host] if whole[host := host_of[index]] else 0.0
             for index, value in mine.items()
         ]
         averages = readings[vertex.id].averages

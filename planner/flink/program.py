@@ -56,7 +56,7 @@ def stream_graph(
             yield jvm, graph
         return
     with start_jvm(flink_jars(tools.flink_home)) as jvm, _told(program.file):
-        graph = _of_script(jvm, program, note) if program.kind == "sql" else _of_jar(jvm, program)
+        graph = script_graph(jvm, program, note) if program.kind == "sql" else _of_jar(jvm, program)
         yield jvm, graph
 
 
@@ -262,7 +262,13 @@ def _runtime_mode(program: Program, parts: Sequence[Statement]) -> str:
     return found.strip().strip("'\"").lower()
 
 
-def _of_script(jvm: Jvm, program: Program, note: Callable[[str], None]) -> Any:
+def script_graph(jvm: Jvm, program: Program, note: Callable[[str], None]) -> Any:
+    """Return the stream graph of a SQL script.
+
+    Raises:
+        ProgramError: when it cannot be read, or Flink refuses one of its statements.
+
+    """
     try:
         parts = statements(Path(program.file).read_text(encoding="utf-8"))
     except UnicodeDecodeError:

@@ -11,9 +11,11 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-from planner.flink.errors import RestError
+from planner.flink.errors import NotThere, RestError
 
 SECONDS = 15.0
+ENDED = ("FINISHED", "CANCELED", "FAILED")
+"""States of a job that is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +57,25 @@ class Rest:
         """Send a PATCH, with which Flink cancels jobs."""
         return self._ask(urllib.request.Request(self.url + path, method="PATCH"))
 
+    def flink_version(self) -> str:
+        """Return the major and minor version of the cluster's Flink.
+
+        Raises:
+            RestError: when it does not answer, or is no Flink.
+
+        """
+        told = self.get("/config")
+        if not isinstance(told, dict) or "flink-version" not in told:
+            raise RestError(f"what answers at {self.url} is no Flink")
+        return ".".join(str(told["flink-version"]).split("-")[0].split(".")[:2])
+
     def _ask(self, request: urllib.request.Request) -> Any:
         try:
             with _opener(self.url).open(request, timeout=SECONDS) as answer:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
-            raise RestError(
-                f"{self.url} answers {error.code} to {request.selector}: {_reason(error)}"
-            ) from None
+            kind = NotThere if error.code == 404 else RestError
+            raise kind(f"{self.url} answers {error.code} to {request.selector}: {_reason(error)}") from None
         except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise RestError(f"no Flink answers at {self.url}: {reason}") from None

@@ -44,7 +44,8 @@ Launch = tuple[Sequence[str], Mapping[str, str]]
 class Standalone:
     """A cluster in a folder; ``launches`` are its processes as they were last asked for.
 
-    ``control_group`` holds the CPU limits of its TaskManagers, None where none can be set.
+    ``control_group`` holds the CPU limits of its TaskManagers, None where none can be set; ``home`` is the
+    Flink distribution that it runs, None for that of the extra.
     """
 
     folder: Path
@@ -52,6 +53,7 @@ class Standalone:
     ports: Ports
     launches: Mapping[str, Launch]
     control_group: Path | None = None
+    home: Path | None = None
 
     @property
     def url(self) -> str:
@@ -76,11 +78,11 @@ def read(folder: Path) -> Standalone | None:
         data = json.loads(file.read_text(encoding="utf-8"))
         launches = {name: (list(one[0]), dict(one[1])) for name, one in data["launches"].items()}
         ports = Ports(data["restPort"], data["rpcPort"])
-        group = data.get("controlGroup")
-        return Standalone(folder, str(data["mark"]), ports, launches, Path(group) if group else None)
+        group, home = (Path(data[key]) if data.get(key) else None for key in ("controlGroup", "flinkHome"))
+        return Standalone(folder, str(data["mark"]), ports, launches, group, home)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ClusterFailed(f"{file} cannot be read ({error}); planner did not write it like this") from None
 
 
@@ -109,48 +111,65 @@ def up(
 ) -> Standalone:
     """Start what is not running of a cluster, wait until every TaskManager is registered, and return it.
 
-    ``launches`` has the JobManager under ``jobmanager`` and TaskManagers under their ids.
+    ``launches`` has the JobManager under ``jobmanager`` and TaskManagers under their ids. ``home`` is a
+    Flink distribution; a cluster that is there already goes on with its own.
 
     Raises:
         ClusterFailed: when another cluster runs in the folder, or this one does not come up.
 
     """
-    folder = folder.resolve()
+    folder, home = folder.resolve(), home and home.resolve()
+    for name in launches:
+        if "/" in name or name in (".", ".."):
+            raise ClusterFailed(
+                f"{name!r} cannot be the id of a TaskManager here: its log is a file of that name"
+            )
     with _locked(folder):
         cluster = read(folder)
         wanted = {name: (list(arguments), dict(options)) for name, (arguments, options) in launches.items()}
-        if cluster is not None and cluster.launches != wanted:
+        if cluster is not None and (cluster.launches != wanted or home not in (None, cluster.home)):
             if cluster.running():
                 raise ClusterFailed(f"another cluster runs in {folder}; end it first: planner down")
+            _forget(cluster)
             cluster = None
         if cluster is None:
             mark = uuid.uuid4().hex
-            cluster = Standalone(folder, mark, free_ports(), wanted)
+            cluster = Standalone(folder, mark, free_ports(), wanted, home=home)
         running = cluster.running()
-        if not running:  # nothing of it, or the machine was started again
-            cluster = replace(cluster, control_group=limits.folder_for(cluster.mark))
+        if not running:  # nothing of it was started, or the machine was since
+            _forget(cluster)
+            cluster = replace(cluster, ports=free_ports(), control_group=limits.folder_for(cluster.mark))
             _write(cluster)
         prepare(folder)
         before = registered(cluster) if "jobmanager" in running else {}
         for name in cluster.launches:
             if name not in running:
                 note(f"starting {name}")
-                start(folder, name, _command(cluster, name, home), cluster.mark)
+                start(folder, name, _command(cluster, name), cluster.mark)
             else:
                 before.pop(name, None)  # it has not changed, so its registration is good
         _wait(cluster, before, seconds, note)
         return cluster
 
 
-def _command(cluster: Standalone, name: str, home: Path | None) -> list[str]:
+def _forget(cluster: Standalone) -> None:
+    """Remove what the kernel keeps of a cluster none of whose processes runs."""
+    if cluster.control_group is not None:
+        limits.remove(cluster.control_group)
+
+
+def _command(cluster: Standalone, name: str) -> list[str]:
     arguments, options = cluster.launches[name]
     if name == "jobmanager":
-        return jobmanager_command(cluster.folder, cluster.ports, arguments, options, home)
-    command = taskmanager_command(cluster.folder, cluster.ports, name, arguments, options, home)
+        return jobmanager_command(cluster.folder, cluster.ports, arguments, options, cluster.home)
+    command = taskmanager_command(cluster.folder, cluster.ports, name, arguments, options, cluster.home)
     cores = options.get("taskmanager.cpu.cores")
     if cluster.control_group is None or cores is None:
         return command
-    return limits.limited(cluster.control_group, name, float(cores), command)
+    try:
+        return limits.limited(cluster.control_group, name, float(cores), command)
+    except OSError as error:
+        raise ClusterFailed(f"the CPU of {name} cannot be limited: {error}") from None
 
 
 def _write(cluster: Standalone) -> None:
@@ -159,6 +178,7 @@ def _write(cluster: Standalone) -> None:
         "restPort": cluster.ports.rest,
         "rpcPort": cluster.ports.rpc,
         "controlGroup": str(cluster.control_group) if cluster.control_group else None,
+        "flinkHome": str(cluster.home) if cluster.home else None,
         "launches": cluster.launches,
     }
     whole = cluster.folder / f".{STATE}"
@@ -212,8 +232,7 @@ def down(folder: Path) -> list[str] | None:
             return None
         names = list(cluster.running())
         end(marked(cluster.mark))
-        if cluster.control_group is not None:
-            limits.remove(cluster.control_group)
+        _forget(cluster)
         (folder / STATE).unlink(missing_ok=True)
         for place in ("conf", "tmp"):
             shutil.rmtree(folder / place, ignore_errors=True)

@@ -80,7 +80,8 @@ class Chainer:
             return Obstacle.MAX_PARALLELISM
         if edge.ship is not Ship.FORWARD:
             return Obstacle.PARTITIONER
-        return Obstacle.EXCHANGE if edge.exchange is Exchange.BATCH else None
+        blocking = edge.exchange is Exchange.BATCH and edge.unchained is not Ship.HASH
+        return Obstacle.EXCHANGE if blocking else None
 
     def _head(self, node: StreamNode) -> StreamNode:
         """Return the first operator of the chain that ``node`` is in."""
@@ -97,7 +98,7 @@ class Chainer:
 
 
 def operator_ids(graph: StreamGraph, chainer: Chainer) -> dict[int, bytes]:
-    """Return the 16-byte id of every operator: murmur3 of its uid, or generated breadth first.
+    """Return the 16-byte id of every operator: as known, murmur3 of its uid, or generated breadth first.
 
     Operators that no source leads to get none, as in Flink.
     """
@@ -107,7 +108,9 @@ def operator_ids(graph: StreamGraph, chainer: Chainer) -> dict[int, bytes]:
     while queue:
         current = graph.by_id[queue.popleft()]
         inputs = graph.inputs[current.id]
-        if current.uid is not None:
+        if current.known_id is not None:
+            ids[current.id] = bytes.fromhex(current.known_id)
+        elif current.uid is not None:
             ids[current.id] = uid_hash(current.uid)
         elif all(edge.source in ids for edge in inputs):
             chained = sum(chainer.chainable(edge) for edge in graph.outputs[current.id])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from planner.documents.profile import Edge, Node, ResourceProfile
+from planner.documents.profile import Edge, Node, ResourceProfile, SsgProfile
 from planner.documents.vocabulary import Ship
 from planner.graph.restore import operator_id, planner_fields
 from planner.graph.stream import default_max_parallelism, default_ship
@@ -81,8 +81,12 @@ def edited_max_parallelism(node: Node) -> int | None:
 
 
 def ship_of(edge: Edge, parallelism: dict[int, int]) -> Ship:
-    """Return the strategy to run: FORWARD between unequal parallelism becomes REBALANCE."""
-    if edge.strategy is Ship.FORWARD:
+    """Return the strategy to run: FORWARD between unequal parallelism becomes REBALANCE.
+
+    Unless Flink itself knows what it becomes.
+    """
+    known = edge.planner.compiled.unchained if edge.planner and edge.planner.compiled else None
+    if edge.strategy is Ship.FORWARD and known is None:
         return default_ship(parallelism[edge.source], parallelism[edge.target])
     return edge.strategy
 
@@ -178,14 +182,11 @@ def keep_edits(new: ResourceProfile, old: ResourceProfile) -> tuple[ResourceProf
     same = matched(new, old)
     nodes = [_kept(node, same[node.id]) if node.id in same else node for node in new.nodes]
     now = {node.id: same[node.id].id for node in new.nodes if node.id in same}
-    strategies = {(edge.source, edge.target): edge for edge in old.edges}
-    edges = [
-        _kept_edge(edge, strategies.get((now.get(edge.source, -1), now.get(edge.target, -1))))
-        for edge in new.edges
-    ]
+    before = dict(_places(old.edges, {node.id: node.id for node in old.nodes}))
+    edges = [_kept_edge(edge, before.get(place)) for place, edge in _places(new.edges, now)]
     used = dict.fromkeys(node.profile.group for node in nodes)
     declared = {group.name: group for group in new.ssg_profiles}
-    declared |= {group.name: group for group in old.ssg_profiles if group.cpu is not None}
+    declared |= {name: group for name, group in _edited_groups(old) if group.cpu is not None}
     groups = [declared[name] for name in used if name in declared]
     fields = planner_fields(new).model_copy(update={"placement": planner_fields(old).placement})
     profile = new.model_copy(
@@ -196,10 +197,53 @@ def keep_edits(new: ResourceProfile, old: ResourceProfile) -> tuple[ResourceProf
     return profile, Drift(
         new=tuple(operator_id(node) for node in new.nodes if node.id not in same),
         gone=tuple(names[node.id] for node in old.nodes if node.id not in kept),
-        changed=tuple(
-            text for node in new.nodes if node.id in same for text in _changed(node, same[node.id])
+        changed=(
+            *(text for node in new.nodes if node.id in same for text in _changed(node, same[node.id])),
+            *_changed_groups(new, old),
         ),
     )
+
+
+_Place = tuple[int, int, int, int]
+
+
+def _places(edges: Sequence[Edge], numbers: Mapping[int, int]) -> Iterator[tuple[_Place, Edge]]:
+    """Yield edges by their ends in ``numbers`` and their input, several of one kind by their order."""
+    seen: Counter[tuple[int, int, int]] = Counter()
+    for edge in edges:
+        ends = numbers.get(edge.source, -1), numbers.get(edge.target, -1)
+        key = (*ends, edge.planner.input if edge.planner else 0)
+        yield (*key, seen[key]), edge
+        seen[key] += 1
+
+
+def _compiled_groups(profile: ResourceProfile) -> dict[str, SsgProfile]:
+    return {group.name: group for group in planner_fields(profile).compiled_groups or ()}
+
+
+def _edited_groups(old: ResourceProfile) -> Iterator[tuple[str, SsgProfile]]:
+    """Yield the groups that are not as the program of a profile declares them."""
+    before = _compiled_groups(old)
+    for group in old.ssg_profiles:
+        if not _alike(group, before.get(group.name)):
+            yield group.name, group
+
+
+def _changed_groups(new: ResourceProfile, old: ResourceProfile) -> Iterator[str]:
+    """Say which groups the program itself gives other resources than before."""
+    before, now = _compiled_groups(old), _compiled_groups(new)
+    edited = dict(_edited_groups(old))
+    for name in sorted(before.keys() | now.keys()):
+        if not _alike(before.get(name), now.get(name)):
+            kept = "; the profile's own are kept" if name in edited else ""
+            yield f"group {name}: the program gives it other resources than before{kept}"
+
+
+def _alike(one: SsgProfile | None, two: SsgProfile | None) -> bool:
+    if one is None or two is None:
+        return one is two
+    fields = ("cpu", "heap", "off_heap", "managed", "extended")
+    return all(getattr(one, name) == getattr(two, name) for name in fields)
 
 
 def _kept(node: Node, old: Node) -> Node:

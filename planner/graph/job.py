@@ -293,7 +293,7 @@ def _connect(
     for chain in chains:
         shared: dict[tuple[object, ...], int] = {}
         for edge in chain.out_edges:
-            ship = Ship.RESCALE if edge.unspecified else edge.ship
+            ship = edge.unchained or edge.ship
             kind = _result_type(graph, edge, edge.source in at_end)
             consumer = graph.by_id[edge.target]
             partitioner: object = ship
@@ -323,7 +323,7 @@ def _forward_groups(
         (vertex_of[chain.start], vertex_of[edge.target])
         for chain in chains
         for edge in chain.out_edges
-        if edge.ship is Ship.FORWARD and not edge.unspecified
+        if edge.ship is Ship.FORWARD and edge.unchained is None
     ]
     groups = components(len(chains), pairs) if graph.dynamic else [(index,) for index in range(len(chains))]
     return [[chains[index] for index in group] for group in groups]

@@ -100,6 +100,7 @@ def _compiled_node(node: Node, name: str, compiled: CompiledNode) -> StreamNode:
         yielding="yielding" in compiled.traits,
         at_end="atEnd" in compiled.traits,
         adaptive="adaptive" in compiled.traits and profile.parallelism == compiled.parallelism,
+        known_id=compiled.id,
         managed_weights=tuple(compiled.managed_weights.items()),
         managed_slot=frozenset(compiled.managed_slot),
     )
@@ -143,7 +144,10 @@ def _edge(edge: Edge, parallelism: Mapping[int, int], dynamic: bool) -> StreamEd
     compiled = edge.planner.compiled if edge.planner is not None else None
     natural = default_ship(parallelism[edge.source], parallelism[edge.target])
     ship = natural if default else edge.strategy
-    if compiled is not None:
+    unchained = Ship.RESCALE if dynamic and default and ship is Ship.FORWARD else None
+    if compiled is not None and compiled.unchained is not None:
+        unchained = compiled.unchained
+    elif compiled is not None:
         # a program's FORWARD cannot stay between unequal parallelism: Flink refuses it
         ship = natural if edge.strategy is Ship.FORWARD else edge.strategy
     return StreamEdge(
@@ -152,6 +156,6 @@ def _edge(edge: Edge, parallelism: Mapping[int, int], dynamic: bool) -> StreamEd
         ship=ship,
         exchange=edge.mode,
         input=edge.planner.input if edge.planner else 0,
-        unspecified=dynamic and default and ship is Ship.FORWARD,
+        unchained=unchained,
         key=compiled.key if compiled is not None else None,
     )

@@ -20,7 +20,8 @@ class StreamNode:
     ``max_parallelism`` is None where nobody set one. ``legacy_source`` and ``yielding`` are what
     Flink asks an operator factory before chaining (`isLegacySource`, `YieldingOperatorFactory`).
     ``at_end`` marks an operator that emits only at the end of its input, ``adaptive`` one whose
-    parallelism nobody set in a batch job that Flink's adaptive scheduler sizes as it runs.
+    parallelism nobody set in a batch job that Flink's adaptive scheduler sizes as it runs. ``known_id``
+    is the id that a cluster gave it, in hexadecimal, where what it was made from is not at hand.
     """
 
     id: int
@@ -36,6 +37,7 @@ class StreamNode:
     yielding: bool = False
     at_end: bool = False
     adaptive: bool = False
+    known_id: str | None = None
     managed_weights: tuple[tuple[UseCase, int], ...] = ()
     managed_slot: frozenset[UseCase] = frozenset()
 
@@ -45,8 +47,9 @@ class StreamEdge:
     """An edge between operators.
 
     ``input`` is Flink's type number: 0 for one-input operators and unions, else 1, 2, ... for the
-    inputs of an operator with several. ``unspecified`` marks a FORWARD edge of a dynamic batch
-    graph that nobody asked for; it becomes RESCALE where it is not chained. ``key`` tells HASH and
+    inputs of an operator with several. ``unchained`` is what a FORWARD edge of a dynamic batch graph
+    becomes where it is not chained: RESCALE if nobody asked for FORWARD, HASH if it stands for a second
+    shuffle by the same key; None if it stays FORWARD. ``key`` tells HASH and
     CUSTOM edges of one producer apart: equal ones partition alike, None is alike to no other.
     """
 
@@ -55,7 +58,7 @@ class StreamEdge:
     ship: Ship
     exchange: Exchange = Exchange.UNDEFINED
     input: int = 0
-    unspecified: bool = False
+    unchained: Ship | None = None
     key: int | None = None
 
 

@@ -36,6 +36,8 @@ from planner.place.stock import Prediction
 from planner.units import CORE, cpu_number
 
 DIGITS = 6
+QUOTA = "slot-"
+"""What the names of quotas begin with, among the external resources of a TaskManager."""
 
 
 def rounded(value: Fraction | float) -> float:
@@ -177,7 +179,7 @@ def quota_name(group: str) -> str:
     """Return the external resource that stands for a slot of ``group``: letters, digits and dashes."""
     safe = "".join(char if char.isascii() and char.isalnum() else "-" for char in group)
     suffix = "" if safe == group else "-" + hashlib.sha256(group.encode()).hexdigest()[:8]
-    return f"slot-{safe}{suffix}"
+    return f"{QUOTA}{safe}{suffix}"
 
 
 def imbalance(utilisations: Sequence[Fraction]) -> Imbalance:

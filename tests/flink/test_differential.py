@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 from oracles.adapter import compiled, expected_compiled, topology_answers
@@ -16,12 +19,11 @@ from planner.documents.profile import Program as Described
 from planner.documents.profile import ResourceProfile
 from planner.documents.write import to_data, to_json
 from planner.flink.compiled import profile_of
+from planner.flink.errors import ProgramError
 from planner.flink.jvm import Jvm, start_jvm
+from planner.flink.program import script_graph
 from planner.graph.restore import stream_graph
 from planner.graph.stream import StreamGraph
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.flink
 COUNT = int(os.environ.get("PLANNER_DIFFERENTIAL_COUNT", "40"))
@@ -51,37 +53,92 @@ def test_job_graphs(jvm: Jvm) -> None:
 
 def test_profiles_of_programs(jvm: Jvm) -> None:
     """What is read of a program, written as a profile and read again, compiles to Flink's job graph."""
-    import random
+    found = [same for same in program_profiles(jvm, COUNT, SEED) if same is not None]
+    assert len(found) > COUNT // 2
+    assert all(found)
 
-    from oracles.make_graphs import Exporter, Program, random_conf, reset_ids
 
-    wrong, compared = [], 0
-    rng = random.Random(SEED)
-    for number in range(COUNT):
-        own = random.Random(rng.getrandbits(64))
+def program_profiles(jvm: Jvm, count: int, seed: int) -> Iterator[bool | None]:
+    """Yield for random DataStream programs whether their profile compiles as Flink does; None: refused."""
+    from oracles.make_graphs import Program, random_conf, reset_ids
+
+    rng = Random(seed)
+    for _ in range(count):
+        own = Random(rng.getrandbits(64))
         conf = random_conf(own)
         reset_ids(jvm)
         program = Program(jvm, own, conf)
         program.build()
         try:
             graph = program.env.getStreamGraph()
-            about = Described(file="random.jar", kind="jar", configuration=conf)
-            profile = profile_of(jvm, graph, about, "2.2")
-            exporter = Exporter(jvm, graph)
-            case = {"conf": conf, **exporter.stream_part()}
-            case |= exporter.job_part(graph.getJobGraph())
         except Py4JJavaError:
-            continue  # Flink refuses the program
-        (loaded,) = load(to_json(to_data(profile)).encode(), "profile.json")
-        assert isinstance(loaded.document, ResourceProfile)
-        # nodes are numbered from 1 in a profile, in the order of the program
-        ids = {index: node["id"] for index, node in enumerate(_sorted(case), 1)}
-        got = compiled(case, _renumbered(stream_graph(loaded.document), ids))
-        compared += 1
-        if got != expected_compiled(case, got):
-            wrong.append(number)
-    assert compared > COUNT // 2
-    assert not wrong
+            yield None
+            continue
+        yield same_through_profile(jvm, graph, Described(file="r.jar", kind="jar", configuration=conf))
+
+
+def test_profiles_of_scripts(jvm: Jvm, tmp_path: Path) -> None:
+    """The same for SQL: scripts with windows, joins, aggregates, several sinks, streaming and batch."""
+    found = [same for same in script_profiles(jvm, COUNT, SEED, tmp_path) if same is not None]
+    assert len(found) > COUNT // 2
+    assert all(found)
+
+
+def script_profiles(jvm: Jvm, count: int, seed: int, folder: Path) -> Iterator[bool | None]:
+    """Yield for random SQL scripts whether their profile compiles as Flink does; None: refused."""
+    from oracles.make_sql import script
+
+    rng = Random(seed)
+    for _ in range(count):
+        text, options = script(Random(rng.getrandbits(64)))
+        yield _of_script(jvm, text, options, folder)
+
+
+def _of_script(jvm: Jvm, text: str, options: dict[str, str], folder: Path) -> bool | None:
+    file = folder / "job.sql"
+    file.write_text(text, encoding="utf-8")
+    program = Described(file=str(file), kind="sql", configuration=options)
+    try:
+        graph = script_graph(jvm, program, lambda _: None)
+    except (ProgramError, Py4JJavaError):
+        return None
+    return same_through_profile(jvm, graph, program)
+
+
+QUERIES = Path(__file__).parent / "queries"
+QUERY_NAMES = sorted(file.stem for file in QUERIES.glob("q*.sql"))
+
+
+@pytest.mark.parametrize("parallelism", ["1", "4"])
+@pytest.mark.parametrize("name", [*QUERY_NAMES, "all"])
+def test_queries(jvm: Jvm, tmp_path: Path, name: str, parallelism: str) -> None:
+    """Queries in the manner of Nexmark, each by itself and all in one job."""
+    files = ["tables", *(QUERY_NAMES if name == "all" else [name])]
+    text = "".join((QUERIES / f"{file}.sql").read_text(encoding="utf-8") for file in files)
+    assert _of_script(jvm, text, {"parallelism.default": parallelism}, tmp_path)
+
+
+def same_through_profile(jvm: Jvm, graph: Any, about: Described) -> bool | None:
+    """Tell whether a stream graph, written as a profile and read again, compiles to Flink's job graph.
+
+    None where Flink refuses to compile it.
+    """
+    from oracles.make_graphs import Exporter
+
+    try:
+        profile = profile_of(jvm, graph, about, "2.2")
+        exporter = Exporter(jvm, graph)
+        case = {"conf": about.configuration, **exporter.stream_part()}
+        case |= exporter.job_part(graph.getJobGraph())
+    except Py4JJavaError:
+        return None
+    (loaded,) = load(to_json(to_data(profile)).encode(), "profile.json")
+    assert isinstance(loaded.document, ResourceProfile)
+    # nodes are numbered from 1 in a profile, in the order of the program
+    ids = {index: node["id"] for index, node in enumerate(_sorted(case), 1)}
+    got = compiled(case, _renumbered(stream_graph(loaded.document), ids))
+    same: bool = got == expected_compiled(case, got)
+    return same
 
 
 def _sorted(case: dict[str, Any]) -> list[dict[str, Any]]:

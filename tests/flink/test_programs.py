@@ -8,83 +8,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from flink.commands import ENVIRONMENT, JAR, SQL, edited, placed, planner
 from planner.flink.processes import marked
 from planner.flink.rest import Rest, jobs
 from planner.flink.standalone import read
 
 pytestmark = pytest.mark.flink
-ROOT = Path(__file__).parent.parent.parent
-JAR = Path(__file__).parent / "jobs/test-job.jar"
-SQL = """SET 'pipeline.name' = 'three';
-SET 'execution.checkpointing.interval' = '5 s';
-CREATE TABLE s (a INT, b STRING) WITH ('connector' = 'datagen', 'rows-per-second' = '50');
-CREATE TABLE k (b STRING, n BIGINT) WITH ('connector' = 'blackhole');
-EXECUTE STATEMENT SET BEGIN
-  INSERT INTO k SELECT b, COUNT(*) FROM s GROUP BY b;
-  INSERT INTO k SELECT b, SUM(a) FROM s WHERE a > 0 GROUP BY b;
-  INSERT INTO k SELECT b, CAST(a AS BIGINT) FROM s;
-END;
-"""
-CLUSTER = {
-    "apiVersion": "planner/v1",
-    "kind": "Cluster",
-    "metadata": {"name": "c"},
-    "spec": {
-        "taskManagerClasses": [
-            {"name": "large", "count": 1, "cpu": 2, "memory": {"process": "1300 mb"}, "slots": 8},
-            {"name": "small", "count": 1, "cpu": 1, "memory": {"process": "900 mb"}, "slots": 4},
-        ]
-    },
-}
-
-
-def planner(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "planner", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=300,
-    )
-    assert done.returncode == code, done.stderr
-    return done
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    (tmp_path / "job.sql").write_text(SQL)
-    (tmp_path / "cluster.yaml").write_text(yaml.safe_dump(CLUSTER))
-    yield tmp_path
-    planner(tmp_path, "down")
-
-
-def edited(file: Path, group: str, operators: str, parallelism: int) -> dict[str, Any]:
-    """Put the operators whose name has a word in it into a group of their own, with a parallelism."""
-    profile: dict[str, Any] = json.loads(file.read_text())
-    found = [node for node in profile["nodes"] if operators in node["desc"]]
-    assert found
-    for node in found:
-        node["profile"]["group"] = group
-        node["profile"]["parallelism"] = parallelism
-    small = {"cpu": 0.25, "heap": "32 mb", "offHeap": "0 mb"}
-    profile["ssgProfiles"] = [{"name": name, **small} for name in ("default", group)]
-    file.write_text(json.dumps(profile))
-    return profile
-
-
-def placed(folder: Path, *compile_options: str, group: str, operators: str, parallelism: int) -> None:
-    """Compile a program, edit its profile, and place it."""
-    planner(folder, "compile", *compile_options, "-o", "job.profile.json")
-    edited(folder / "job.profile.json", group, operators, parallelism)
-    planner(folder, "place", "job.profile.json", "-c", "cluster.yaml", "-o", "job.placement.json")
 
 
 def test_a_script_runs_as_planned_and_survives_a_kill(folder: Path) -> None:
@@ -115,9 +50,8 @@ def test_a_script_runs_as_planned_and_survives_a_kill(folder: Path) -> None:
     planner(folder, "up")
     end = time.monotonic() + 240
     while subprocess.run(
-        [sys.executable, "-m", "planner", "verify"], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-    ).returncode:  # fmt: skip
+        [sys.executable, "-m", "planner", "verify"], cwd=folder, env=ENVIRONMENT, capture_output=True
+    ).returncode:
         assert time.monotonic() < end
     assert "ended 3 processes" in planner(folder, "down").stderr
     assert not marked(cluster.mark)
@@ -132,6 +66,7 @@ def test_a_jar_runs_as_planned(folder: Path) -> None:
     loads = {n["desc"]: n["planner"]["load"] for n in loaded["nodes"] if n["planner"].get("load")}
     assert loads["Source: numbers"]["cpu"] > 0  # the source feeds a chain that never rests
     assert all("recordsPerSecond" in load or "cpu" in load for load in loads.values())
+    _imported(folder)
     # a cluster that is otherwise than planned is refused before anything is submitted
     placement = json.loads((folder / "job.placement.json").read_text())
     placement["taskManagers"][0]["memory"]["dynamicOptions"]["external-resource.slot-sinks.amount"] = "9"
@@ -140,19 +75,28 @@ def test_a_jar_runs_as_planned(folder: Path) -> None:
     assert "quota slot-sinks" in found.stderr
 
 
-def test_a_killed_up_leaves_nothing_behind(folder: Path) -> None:
-    placed(folder, "job.sql", group="count", operators="Aggregate", parallelism=1)
-    command = [sys.executable, "-m", "planner", "up"]
-    child = subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    while (cluster := read(folder / ".planner")) is None or not cluster.running():
-        time.sleep(0.05)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    planner(folder, "up")  # goes on where the other was killed
-    assert len(cluster.running()) == 3
-    planner(folder, "down")
-    assert not marked(cluster.mark)
-    assert "nothing to end" in planner(folder, "down").stderr
+def _imported(folder: Path) -> None:
+    """What REST tells of the running job and its cluster is enough to place it again."""
+    planner(folder, "import", "job", "-o", "imported.profile.json")
+    imported = json.loads((folder / "imported.profile.json").read_text())
+    planned = json.loads(planner(folder, "compile", "job.profile.json").stdout)
+    assert imported["vertices"].keys() == planned["vertices"].keys()
+
+    def shape(profile: dict[str, Any]) -> dict[str, tuple[int, int, list[dict[str, str]]]]:
+        vertices = profile["planner"]["vertices"]
+        return {v["id"]: (v["parallelism"], v["maxParallelism"], v["inputs"]) for v in vertices}
+
+    assert shape(imported) == shape(planned)
+    assert len({vertex["group"] for vertex in imported["planner"]["vertices"]}) == 2
+    planner(folder, "import", "cluster", "-o", "imported.yaml")
+    cluster = yaml.safe_load((folder / "imported.yaml").read_text())
+    assert [manager["id"] for manager in cluster["spec"]["taskManagers"]] == ["large-0", "small-0"]
+    assert [(c["cpu"], c["slots"]) for c in cluster["spec"]["taskManagerClasses"]]
+    for group in imported["ssgProfiles"]:
+        group.update(cpu=0.25, heap="32 mb", offHeap="0 mb")
+    (folder / "imported.profile.json").write_text(json.dumps(imported))
+    again = planner(folder, "place", "imported.profile.json", "-c", "imported.yaml").stdout
+    assert {tm["id"] for tm in json.loads(again)["taskManagers"]} == {"large-0", "small-0"}
 
 
 def test_edits_outlive_a_new_compilation(folder: Path) -> None:

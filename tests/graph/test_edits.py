@@ -183,3 +183,46 @@ def test_the_same_program_keeps_every_edit(names: list[str], data: st.DataObject
     } == {n.desc: (n.profile.parallelism, n.profile.group) for n in unique}
     assert not drift.changed
     assert ResourceProfile.model_validate(to_data(new)) == new
+
+
+def declaring(profile: ResourceProfile, cpu: float) -> ResourceProfile:
+    """Return the profile of a program that gives its group resources."""
+    group = {"name": "default", "cpu": cpu, "heap": "64 mb", "offHeap": "0 mb"}
+    data = to_data(profile)
+    data["ssgProfiles"] = [group]
+    data["planner"]["compiledGroups"] = [group]
+    return ResourceProfile.model_validate(data)
+
+
+def cpu_of(profile: ResourceProfile) -> int | None:
+    (group,) = profile.ssg_profiles
+    return group.cpu
+
+
+def test_resources_that_the_program_changes_are_taken_over() -> None:
+    old, new = (declaring(program(["Source: a", "Map"]), cpu) for cpu in (0.5, 0.75))
+    kept, drift = keep_edits(new, old)
+    assert cpu_of(kept) == cpu_of(new)
+    assert list(drift.lines()) == ["changed: group default: the program gives it other resources than before"]
+
+
+def test_resources_that_a_person_edited_stay() -> None:
+    old, new = (declaring(program(["Source: a", "Map"]), cpu) for cpu in (0.5, 0.75))
+    mine = old.model_copy(update={"ssg_profiles": declaring(old, 0.25).ssg_profiles})
+    kept, drift = keep_edits(new, mine)
+    assert cpu_of(kept) == cpu_of(mine)
+    assert "the profile's own are kept" in next(drift.lines())
+    kept, drift = keep_edits(old, mine)
+    assert cpu_of(kept) == cpu_of(mine)
+    assert not drift
+
+
+def test_two_edges_between_one_pair_have_edits_of_their_own() -> None:
+    profile = program(["Source: a", "Join"], parallelism=3)
+    (edge,) = to_data(profile)["edges"]
+    edges = [{**edge, "planner": {**edge["planner"], "input": number}} for number in (1, 2)]
+    new = ResourceProfile.model_validate({**to_data(profile), "edges": edges})
+    edges[1]["strategy"] = "REBALANCE"
+    old = ResourceProfile.model_validate({**to_data(profile), "edges": edges})
+    kept, _ = keep_edits(new, old)
+    assert [edge.strategy for edge in kept.edges] == ["FORWARD", "REBALANCE"]

@@ -1,0 +1,86 @@
+"""What ``planner up`` refuses before it starts anything, and what it would start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from planner.api import Stop, place
+from planner.cli.app import app
+from planner.documents.write import to_data, to_json
+from planner.flink.execute import launches, stock_launches
+from planner.memory.taskmanager import derive_taskmanager
+from samples import FOLDER, SAMPLES, cluster_of, job_of
+
+NAME = "click-enrichment"
+CLUSTER = FOLDER / NAME / "cluster.yaml"
+
+
+def up(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["up", *arguments])
+
+
+@pytest.fixture(scope="module")
+def placement(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    placed = place(job_of(NAME), cluster_of(NAME), Stop()).placement
+    assert placed is not None
+    file = tmp_path_factory.mktemp("up") / "job.placement.json"
+    file.write_text(to_json(to_data(placed)))
+    return file
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_cluster_without_a_plan(name: str) -> None:
+    cluster = cluster_of(name)
+    found = stock_launches(cluster, {"taskmanager.load-balance.mode": "TASKS"})
+    classes = {entry.name: entry for entry in cluster.spec.task_manager_classes}
+    assert found.pop("jobmanager")[1]["taskmanager.load-balance.mode"] == "TASKS"
+    assert len(found) == sum(entry.count or entry.max or 0 for entry in classes.values()) + len(
+        cluster.spec.task_managers
+    )
+    for manager, (arguments, options) in found.items():
+        memory = derive_taskmanager(options)
+        assert list(arguments) == memory.jvm_arguments()
+        shape = classes.get(manager.rpartition("-")[0])
+        if shape is not None:
+            assert memory.process == shape.memory.process or shape.memory.process is None
+            assert options.get("taskmanager.numberOfTaskSlots") == (str(shape.slots) if shape.slots else None)
+        assert not any(key.startswith("external-resource.slot-") for key in options)
+
+
+def test_options_may_not_contradict_the_plan(placement: Path) -> None:
+    result = up("-p", str(placement), "-D", "taskmanager.memory.managed.size=1b")
+    assert result.exit_code == 2
+    assert "-D taskmanager.memory.managed.size=1b: the placement sets it to" in result.stderr
+
+
+def test_options_reach_every_process() -> None:
+    placed = place(job_of(NAME), cluster_of(NAME), Stop()).placement
+    assert placed is not None
+    found = launches(placed, {"restart-strategy.type": "none"})
+    assert all(options["restart-strategy.type"] == "none" for _, options in found.values())
+
+
+def test_a_plan_for_another_cluster(placement: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    cluster = yaml.safe_load(CLUSTER.read_text())
+    cluster["spec"]["taskManagerClasses"][0]["cpu"] = 99
+    other.write_text(yaml.safe_dump(cluster))
+    result = up(str(other), "-p", str(placement))
+    assert result.exit_code == 2
+    assert "was made for another cluster" in result.stderr
+
+
+def test_a_cluster_that_flink_would_not_start(tmp_path: Path) -> None:
+    small = tmp_path / "small.yaml"
+    cluster = yaml.safe_load(CLUSTER.read_text())
+    cluster["spec"]["taskManagerClasses"][0]["memory"] = {"process": "700 mb"}
+    small.write_text(yaml.safe_dump(cluster))
+    result = up(str(small))
+    assert result.exit_code in (1, 2)
+    assert "Traceback" not in result.stderr
+    assert "memory" in result.stderr.lower()

@@ -1,0 +1,79 @@
+"""planner as its users call it, in a folder of a test."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent.parent
+JAR = Path(__file__).parent / "jobs/test-job.jar"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+SQL = """SET 'pipeline.name' = 'three';
+SET 'execution.checkpointing.interval' = '5 s';
+CREATE TABLE s (a INT, b STRING) WITH ('connector' = 'datagen', 'rows-per-second' = '50');
+CREATE TABLE k (b STRING, n BIGINT) WITH ('connector' = 'blackhole');
+EXECUTE STATEMENT SET BEGIN
+  INSERT INTO k SELECT b, COUNT(*) FROM s GROUP BY b;
+  INSERT INTO k SELECT b, SUM(a) FROM s WHERE a > 0 GROUP BY b;
+  INSERT INTO k SELECT b, CAST(a AS BIGINT) FROM s;
+END;
+"""
+CLUSTER = """apiVersion: planner/v1
+kind: Cluster
+metadata: {name: c}
+spec:
+  taskManagerClasses:
+    - {name: large, count: 1, cpu: 2, memory: {process: 1300 mb}, slots: 8}
+    - {name: small, count: 1, cpu: 1, memory: {process: 1100 mb}, slots: 4}
+"""
+
+
+def planner(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run planner in a folder and check its exit code."""
+    done = subprocess.run(
+        [sys.executable, "-m", "planner", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        timeout=300,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start planner in a folder, to be killed there."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "planner", *arguments],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def edited(file: Path, group: str, operators: str, parallelism: int) -> dict[str, Any]:
+    """Put the operators whose name has a word in it into a group of their own, with a parallelism."""
+    profile: dict[str, Any] = json.loads(file.read_text())
+    found = [node for node in profile["nodes"] if operators in node["desc"]]
+    assert found
+    for node in found:
+        node["profile"]["group"] = group
+        node["profile"]["parallelism"] = parallelism
+    small = {"cpu": 0.25, "heap": "32 mb", "offHeap": "0 mb"}
+    profile["ssgProfiles"] = [{"name": name, **small} for name in ("default", group)]
+    file.write_text(json.dumps(profile))
+    return profile
+
+
+def placed(folder: Path, *compile_options: str, group: str, operators: str, parallelism: int) -> None:
+    """Compile a program, edit its profile, and place it."""
+    planner(folder, "compile", *compile_options, "-o", "job.profile.json")
+    edited(folder / "job.profile.json", group, operators, parallelism)
+    planner(folder, "place", "job.profile.json", "-c", "cluster.yaml", "-o", "job.placement.json")
