@@ -58,15 +58,21 @@ def topologies(jvm: Jvm, count: int, seed: int) -> tuple[str, int, int]:
 
 
 def programs(jvm: Jvm, count: int, seed: int) -> tuple[str, int, int]:
-    found = [same for same in program_profiles(jvm, count, seed) if same is not None]
-    return "DataStream programs: through a profile to the job graph", len(found), found.count(False)
+    tried = [s for edited in (False, True) for s in program_profiles(jvm, count // 2, seed, edited)]
+    return "DataStream programs, half of them edited: profile to job graph", *_counted(tried)
 
 
 def scripts(jvm: Jvm, count: int, seed: int) -> tuple[str, int, int]:
-    with tempfile.TemporaryDirectory() as folder:
-        tried = script_profiles(jvm, count, seed, Path(folder))
-        found = [same for same in tried if same is not None]
-    return "SQL scripts: through a profile to the job graph", len(found), found.count(False)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tried = [
+            s for edited in (False, True) for s in script_profiles(jvm, count // 2, seed, folder, edited)
+        ]
+    return "SQL scripts, half of them edited: profile to job graph", *_counted(tried)
+
+
+def _counted(tried: list[bool | None]) -> tuple[int, int]:
+    return len(tried) - tried.count(None), tried.count(False)
 
 
 def main() -> None:

@@ -6,13 +6,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from planner.documents.profile import ResourceProfile, SsgProfile
-from planner.documents.vocabulary import Ship
+from planner.documents.vocabulary import JobType, Ship
 from planner.flink.compiled import each
 from planner.flink.errors import ProgramError, RestError
 from planner.flink.jvm import Jvm
 from planner.flink.program import has_method, root_cause
 from planner.graph.edits import edited_max_parallelism, ship_of
-from planner.graph.restore import operator_id
+from planner.graph.restore import operator_id, planner_fields
 from planner.place.plan import quota_name
 from planner.units import cpu_number
 
@@ -51,6 +51,10 @@ def apply(jvm: Jvm, graph: Any, fresh: ResourceProfile, profile: ResourceProfile
             factory.setChainingStrategy(strategies.valueOf(str(chaining)))
     _apply_strategies(jvm, by_number, profile)
     graph.setSlotSharingGroupResource({g.name: _resources(jvm, g) for g in profile.ssg_profiles})
+    if planner_fields(profile).type is JobType.BATCH:
+        # as Flink does for programs that give groups resources (`StreamGraphGenerator`), against deadlocks
+        modes = jvm.view.org.apache.flink.streaming.api.graph.GlobalStreamExchangeMode
+        graph.setGlobalStreamExchangeMode(modes.ALL_EDGES_BLOCKING)
 
 
 def _same_program(fresh: ResourceProfile, profile: ResourceProfile) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from planner.documents.profile import Edge, Node, ResourceProfile, SsgProfile
-from planner.documents.vocabulary import Ship
+from planner.documents.vocabulary import JobType, Ship
 from planner.graph.restore import operator_id, planner_fields
 from planner.graph.stream import default_max_parallelism, default_ship
 
@@ -50,8 +50,17 @@ class Drift:
 
 
 def edits(profile: ResourceProfile) -> list[Edit]:
-    """Return what the nodes and edges of ``profile`` say otherwise than its program."""
-    return [*_node_edits(profile), *_edge_edits(profile)]
+    """Return what ``profile`` says otherwise than its program, and what follows from that for the job."""
+    return [*_job_edits(profile), *_node_edits(profile), *_edge_edits(profile)]
+
+
+def _job_edits(profile: ResourceProfile) -> Iterator[Edit]:
+    """Tell of the one shuffle mode that Flink permits a batch job whose groups have resources."""
+    fields, key, blocking = planner_fields(profile), "execution.batch-shuffle-mode", "ALL_EXCHANGES_BLOCKING"
+    mode = fields.flink_configuration.get(key, blocking).upper().replace("-", "_")
+    fine_grained = any(group.cpu is not None for group in profile.ssg_profiles)
+    if fields.type is JobType.BATCH and fine_grained and mode != blocking:
+        yield Edit("job", key, mode, blocking)
 
 
 def _node_edits(profile: ResourceProfile) -> Iterator[Edit]:

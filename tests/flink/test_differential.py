@@ -18,6 +18,7 @@ from planner.documents.load import load
 from planner.documents.profile import Program as Described
 from planner.documents.profile import ResourceProfile
 from planner.documents.write import to_data, to_json
+from planner.flink.apply import apply
 from planner.flink.compiled import profile_of
 from planner.flink.errors import ProgramError
 from planner.flink.jvm import Jvm, start_jvm
@@ -51,14 +52,21 @@ def test_job_graphs(jvm: Jvm) -> None:
     assert not wrong
 
 
-def test_profiles_of_programs(jvm: Jvm) -> None:
-    """What is read of a program, written as a profile and read again, compiles to Flink's job graph."""
-    found = [same for same in program_profiles(jvm, COUNT, SEED) if same is not None]
-    assert len(found) > COUNT // 2
+EDITED = pytest.mark.parametrize("edited", [False, True], ids=["as it is", "edited"])
+
+
+@EDITED
+def test_profiles_of_programs(jvm: Jvm, edited: bool) -> None:
+    """What is read of a program, written as a profile and read again, compiles to Flink's job graph.
+
+    Edited at random it compiles to what Flink makes of its graph once the edits are applied to it.
+    """
+    found = [same for same in program_profiles(jvm, COUNT, SEED, edited) if same is not None]
+    assert len(found) > COUNT // 3
     assert all(found)
 
 
-def program_profiles(jvm: Jvm, count: int, seed: int) -> Iterator[bool | None]:
+def program_profiles(jvm: Jvm, count: int, seed: int, edited: bool) -> Iterator[bool | None]:
     """Yield for random DataStream programs whether their profile compiles as Flink does; None: refused."""
     from oracles.make_graphs import Program, random_conf, reset_ids
 
@@ -74,27 +82,32 @@ def program_profiles(jvm: Jvm, count: int, seed: int) -> Iterator[bool | None]:
         except Py4JJavaError:
             yield None
             continue
-        yield same_through_profile(jvm, graph, Described(file="r.jar", kind="jar", configuration=conf))
+        about = Described(file="r.jar", kind="jar", configuration=conf)
+        yield same_through_profile(jvm, graph, about, own if edited else None)
 
 
-def test_profiles_of_scripts(jvm: Jvm, tmp_path: Path) -> None:
+@EDITED
+def test_profiles_of_scripts(jvm: Jvm, tmp_path: Path, edited: bool) -> None:
     """The same for SQL: scripts with windows, joins, aggregates, several sinks, streaming and batch."""
-    found = [same for same in script_profiles(jvm, COUNT, SEED, tmp_path) if same is not None]
+    found = [same for same in script_profiles(jvm, COUNT, SEED, tmp_path, edited) if same is not None]
     assert len(found) > COUNT // 2
     assert all(found)
 
 
-def script_profiles(jvm: Jvm, count: int, seed: int, folder: Path) -> Iterator[bool | None]:
+def script_profiles(jvm: Jvm, count: int, seed: int, folder: Path, edited: bool) -> Iterator[bool | None]:
     """Yield for random SQL scripts whether their profile compiles as Flink does; None: refused."""
     from oracles.make_sql import script
 
     rng = Random(seed)
     for _ in range(count):
-        text, options = script(Random(rng.getrandbits(64)))
-        yield _of_script(jvm, text, options, folder)
+        own = Random(rng.getrandbits(64))
+        text, options = script(own)
+        yield _of_script(jvm, text, options, folder, own if edited else None)
 
 
-def _of_script(jvm: Jvm, text: str, options: dict[str, str], folder: Path) -> bool | None:
+def _of_script(
+    jvm: Jvm, text: str, options: dict[str, str], folder: Path, edits: Random | None = None
+) -> bool | None:
     file = folder / "job.sql"
     file.write_text(text, encoding="utf-8")
     program = Described(file=str(file), kind="sql", configuration=options)
@@ -102,7 +115,7 @@ def _of_script(jvm: Jvm, text: str, options: dict[str, str], folder: Path) -> bo
         graph = script_graph(jvm, program, lambda _: None)
     except (ProgramError, Py4JJavaError):
         return None
-    return same_through_profile(jvm, graph, program)
+    return same_through_profile(jvm, graph, program, edits)
 
 
 QUERIES = Path(__file__).parent / "queries"
@@ -118,17 +131,21 @@ def test_queries(jvm: Jvm, tmp_path: Path, name: str, parallelism: str) -> None:
     assert _of_script(jvm, text, {"parallelism.default": parallelism}, tmp_path)
 
 
-def same_through_profile(jvm: Jvm, graph: Any, about: Described) -> bool | None:
+def same_through_profile(jvm: Jvm, graph: Any, about: Described, edits: Random | None) -> bool | None:
     """Tell whether a stream graph, written as a profile and read again, compiles to Flink's job graph.
 
-    None where Flink refuses to compile it.
+    With ``edits`` the profile is edited at random, and Flink's graph with it. None where Flink refuses to
+    compile it.
     """
     from oracles.make_graphs import Exporter
 
+    profile = profile_of(jvm, graph, about, "2.2")
+    if edits is not None:
+        profile, fresh = _edited(edits, profile), profile
+        apply(jvm, graph, fresh, profile)
+    exporter = Exporter(jvm, graph)
+    case = {"conf": about.configuration, **exporter.stream_part()}
     try:
-        profile = profile_of(jvm, graph, about, "2.2")
-        exporter = Exporter(jvm, graph)
-        case = {"conf": about.configuration, **exporter.stream_part()}
         case |= exporter.job_part(graph.getJobGraph())
     except Py4JJavaError:
         return None
@@ -139,6 +156,22 @@ def same_through_profile(jvm: Jvm, graph: Any, about: Described) -> bool | None:
     got = compiled(case, _renumbered(stream_graph(loaded.document), ids))
     same: bool = got == expected_compiled(case, got)
     return same
+
+
+def _edited(rng: Random, profile: ResourceProfile) -> ResourceProfile:
+    """Return a profile with other parallelism, groups and chaining for some of its operators."""
+    data = to_data(profile)
+    for node in data["nodes"]:
+        own = node["profile"]
+        if rng.random() < 0.3:
+            own["parallelism"] = rng.randint(1, 6)
+        if rng.random() < 0.3:
+            own["group"] = rng.choice(("default", "one", "two"))
+        if rng.random() < 0.1:
+            own["chaining"] = rng.choice(("ALWAYS", "HEAD", "NEVER"))
+    used = dict.fromkeys(node["profile"]["group"] for node in data["nodes"])
+    data["ssgProfiles"] = [{"name": name, "cpu": 0.5, "heap": "32 mb", "offHeap": 0} for name in used]
+    return ResourceProfile.model_validate(data)
 
 
 def _sorted(case: dict[str, Any]) -> list[dict[str, Any]]:

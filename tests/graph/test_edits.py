@@ -185,6 +185,18 @@ def test_the_same_program_keeps_every_edit(names: list[str], data: st.DataObject
     assert ResourceProfile.model_validate(to_data(new)) == new
 
 
+def test_pipelined_batch_jobs_with_resources_become_blocking() -> None:
+    data = to_data(declaring(program(["Source: a", "Map"]), 0.5))
+    data["planner"] |= {
+        "type": "batch",
+        "flinkConfiguration": {"execution.batch-shuffle-mode": "ALL_EXCHANGES_PIPELINED"},
+    }
+    (edit,) = edits(ResourceProfile.model_validate(data))
+    assert "ALL_EXCHANGES_PIPELINED becomes ALL_EXCHANGES_BLOCKING" in str(edit)
+    data["ssgProfiles"] = [{"name": "default"}]
+    assert edits(ResourceProfile.model_validate(data)) == []
+
+
 def declaring(profile: ResourceProfile, cpu: float) -> ResourceProfile:
     """Return the profile of a program that gives its group resources."""
     group = {"name": "default", "cpu": cpu, "heap": "64 mb", "offHeap": "0 mb"}
