@@ -131,7 +131,10 @@ def cluster(
             f"planner: {', '.join(guessed[:3])}{', …' if len(guessed) > 3 else ''}: as many cores as slots, which"
             " is what Flink announces where taskmanager.cpu.cores is not set; check cpu"
         )
-    emit(to_yaml(as_written(found)), output)
+    data = as_written(found)
+    classes = data["spec"]["taskManagerClasses"]
+    data["spec"]["taskManagerClasses"] = [{"name": entry["name"], **entry} for entry in classes]
+    emit(to_yaml(data), output)
 
 
 def _print(measured: Measured) -> None:

@@ -142,10 +142,12 @@ def submit(jvm: Jvm, graph: Any, url: str) -> str:
 
 def _submittable(jvm: Jvm, graph: Any) -> Any:
     """Return what a client submits: the stream graph itself since Flink 2.0, a job graph before."""
+    flink = jvm.view.org.apache.flink
     if has_method(graph, "serializeUserDefinedInstances"):
+        if has_method(graph, "getOptionalJobId") and not graph.getOptionalJobId().isPresent():
+            graph.setJobId(flink.api.common.JobID())  # Flink 2.3 leaves it to the client
         graph.serializeUserDefinedInstances()
         return graph
-    flink = jvm.view.org.apache.flink
     job = graph.getJobGraph()
     for url in graph.getJobConfiguration().get(flink.configuration.PipelineOptions.JARS) or ():
         job.addJar(flink.core.fs.Path(jvm.view.java.net.URI.create(str(url))))

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -142,13 +143,14 @@ def up(
             _write(cluster)
         prepare(folder)
         before = registered(cluster) if "jobmanager" in running else {}
+        started = {}
         for name in cluster.launches:
             if name not in running:
                 note(f"starting {name}")
-                start(folder, name, _command(cluster, name), cluster.mark)
+                started[name] = start(folder, name, _command(cluster, name), cluster.mark)
             else:
                 before.pop(name, None)  # it has not changed, so its registration is good
-        _wait(cluster, before, seconds, note)
+        _wait(cluster, started, before, seconds, note)
         return cluster
 
 
@@ -195,7 +197,11 @@ def registered(cluster: Standalone) -> dict[str, str]:
 
 
 def _wait(
-    cluster: Standalone, before: Mapping[str, str], seconds: float, note: Callable[[str], None]
+    cluster: Standalone,
+    started: Mapping[str, subprocess.Popen[bytes]],
+    before: Mapping[str, str],
+    seconds: float,
+    note: Callable[[str], None],
 ) -> None:
     """Wait until every TaskManager is registered, those in ``before`` at another address than that."""
     until = time.monotonic() + seconds
@@ -205,7 +211,8 @@ def _wait(
         note(f"{len(known & managers)} of {len(managers)} TaskManagers registered")
         running = cluster.running()
         for name in cluster.launches:
-            if name not in running:
+            # one that was just started is not seen while it becomes Java
+            if name not in running and (name not in started or started[name].poll() is not None):
                 text = log_file(cluster.folder, name).read_text(encoding="utf-8", errors="replace")
                 raise ClusterFailed(f"{name} ended: {cause(text) or 'its log is empty'}")
         if known >= managers:
