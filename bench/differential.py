@@ -30,7 +30,7 @@ COUNTS = {
     "backwards": 10_000,
     "graphs": 2_000,
     "topologies": 500,
-    "programs": 1_000,
+    "programs": 2_000,
     "scripts": 1_000,
 }
 

@@ -74,7 +74,7 @@ class NodeProfile(Foreign):
     chaining: ChainingField | None = None
 
 
-Trait = Literal["source", "sourceFactory", "legacySource", "yielding", "atEnd", "adaptive"]
+Trait = Literal["source", "sourceFactory", "legacySource", "yielding", "atEnd"]
 
 
 class CompiledNode(Model):

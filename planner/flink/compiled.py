@@ -58,13 +58,7 @@ class _Reader:
         self.graph = graph
         self.source_factory = jvm.java_class(_STREAMING + "operators.SourceOperatorFactory")
         self.yielding = jvm.java_class(_yielding_class(jvm))
-        nothing = jvm.array(jvm.view.java.lang.Class, [])
-        node_class = jvm.java_class(_STREAMING + "graph.StreamNode")
-        self.configured = node_class.getDeclaredMethod("isParallelismConfigured", nothing)
-        self.configured.setAccessible(True)
-        self.nothing = jvm.array(jvm.view.java.lang.Object, [])
         self.sources = set(graph.getSourceIDs())
-        self.dynamic = bool(graph.isDynamic())
 
     def nodes(self) -> list[Any]:
         """Return the nodes in order of their number in the program."""
@@ -78,7 +72,6 @@ class _Reader:
             "legacySource": factory.isLegacySource(),
             "yielding": self.yielding.isInstance(factory),
             "atEnd": node.isOutputOnlyAfterEndOfStream(),
-            "adaptive": self.dynamic and not self.configured.invoke(node, self.nothing),
         }
         return [trait for trait, there in found.items() if there]
 

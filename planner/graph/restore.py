@@ -99,7 +99,6 @@ def _compiled_node(node: Node, name: str, compiled: CompiledNode) -> StreamNode:
         legacy_source="legacySource" in compiled.traits,
         yielding="yielding" in compiled.traits,
         at_end="atEnd" in compiled.traits,
-        adaptive="adaptive" in compiled.traits and profile.parallelism == compiled.parallelism,
         known_id=compiled.id,
         managed_weights=tuple(compiled.managed_weights.items()),
         managed_slot=frozenset(compiled.managed_slot),
