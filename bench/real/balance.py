@@ -230,7 +230,12 @@ def _table(seen: Mapping[str, list[Run]]) -> list[str]:
 
 
 def _page(lines: list[str], plan: Mapping[str, Any], options: argparse.Namespace) -> list[str]:
-    machine = f"{os.cpu_count()} cores ({platform.machine()}, {platform.system()})"
+    models = [
+        line
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        if "model name" in line
+    ]
+    machine = f"{os.cpu_count()} cores, {models[0].partition(': ')[2] if models else platform.machine()}"
     return [
         "# A plan against stock Flink, on a real cluster",
         "",

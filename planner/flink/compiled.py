@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def profile_of(jvm: Jvm, graph: Any, program: Program, version: str) -> Resource
     return ResourceProfile(
         api_version=API_VERSION,
         kind="ResourceProfile",
-        metadata=Metadata(name=_slug(graph.getJobName()) or "job"),
+        metadata=Metadata(name=slug(graph.getJobName()) or "job"),
         ssg_profiles=groups,
         nodes=[_node(reader, node, number, names) for node in nodes],
         edges=[_edge(reader, edge, number) for edge in _edges(nodes)],
@@ -144,23 +144,29 @@ def _options(graph: Any, program: Program) -> dict[str, str]:
     return dict(sorted({**kept, **program.configuration}.items()))
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """Return a text as a short name in lower case, with dashes for all else than letters and digits."""
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:60].lower()
 
 
 def _names(nodes: list[Any]) -> dict[int, str]:
     """Return a name for every node that is the same at each compilation: its uid, or made of its name."""
-    wanted = {
-        int(n.getId()): n.getTransformationUID() or _slug(n.getOperatorName()) or "operator" for n in nodes
-    }
+    wanted = [n.getTransformationUID() or slug(n.getOperatorName()) or "operator" for n in nodes]
+    return {int(node.getId()): name for node, name in zip(nodes, unique(wanted), strict=True)}
+
+
+def unique(wanted: Sequence[str]) -> list[str]:
+    """Return names with a number after those that come again."""
     seen: Counter[str] = Counter()
-    found = {}
-    for key, name in wanted.items():
+    taken = set(wanted)
+    found = []
+    for name in wanted:
         seen[name] += 1
-        found[key] = name if seen[name] == 1 else f"{name}-{seen[name]}"
-        while seen[name] > 1 and found[key] in wanted.values():
-            seen[name] += 1
-            found[key] = f"{name}-{seen[name]}"
+        own = name
+        while seen[name] > 1 and own in taken:
+            own = f"{name}-{seen[name]}"
+            seen[name] += own in taken
+        found.append(own)
     return found
 
 

@@ -6,8 +6,6 @@ id of its vertex. What REST does not tell keeps planner's defaults: names of gro
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,7 +27,7 @@ from planner.documents.profile import (
 )
 from planner.documents.vocabulary import Backend, Chaining, Exchange, JobType, Ship, UseCase
 from planner.documents.write import as_written
-from planner.flink.compiled import OPTIONS
+from planner.flink.compiled import OPTIONS, slug, unique
 from planner.flink.errors import NotThere, RestError
 from planner.flink.rest import Rest, registered
 from planner.memory.process import MemoryConfigurationError
@@ -71,7 +69,7 @@ def _profile(rest: Rest, job: str, told: Mapping[str, Any]) -> ResourceProfile:
     number = {name: index for index, name in enumerate(order, 1)}
     batch = str(told.get("job-type", "")).upper() == "BATCH"
     groups = _groups([vertices[name] for name in order], batch)
-    operators = _unique([_operator(str(vertices[name]["name"])) for name in order])
+    operators = unique([_operator(str(vertices[name]["name"])) for name in order])
     options, states = _options(rest, job), _states(rest, job)
     nodes = [
         _node(vertices[name], number[name], operator, groups, inputs[name], states.get(name))
@@ -81,7 +79,7 @@ def _profile(rest: Rest, job: str, told: Mapping[str, Any]) -> ResourceProfile:
     return ResourceProfile(
         api_version=API_VERSION,
         kind="ResourceProfile",
-        metadata=Metadata(name=_slug(str(told["name"])) or "job"),
+        metadata=Metadata(name=slug(str(told["name"])) or "job"),
         ssg_profiles=[SsgProfile(name=name) for name in dict.fromkeys(groups.values())],
         nodes=nodes,
         edges=edges,
@@ -121,26 +119,9 @@ def _group_id(vertex: Mapping[str, Any]) -> str:
     return str(vertex.get("slotSharingGroupId"))
 
 
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:60].lower()
-
-
 def _operator(name: str) -> str:
     """Return a short name for a vertex: that of the first operator of its chain."""
-    return _slug(name.partition(" -> ")[0]) or "operator"
-
-
-def _unique(names: Sequence[str]) -> list[str]:
-    seen: Counter[str] = Counter()
-    found: list[str] = []
-    for name in names:
-        seen[name] += 1
-        wanted = name if seen[name] == 1 else f"{name}-{seen[name]}"
-        while wanted in found:
-            seen[name] += 1
-            wanted = f"{name}-{seen[name]}"
-        found.append(wanted)
-    return found
+    return slug(name.partition(" -> ")[0]) or "operator"
 
 
 def _node(

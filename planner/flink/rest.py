@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
@@ -94,7 +95,7 @@ def _reason(error: urllib.error.HTTPError) -> str:
     except (OSError, ValueError, AttributeError):
         return str(error.reason)
     lines = [line for text in found for line in str(text).splitlines() if line.strip()]
-    return lines[0][:300] if lines else str(error.reason)
+    return re.sub(r"^[\w.$]+: ", "", lines[0])[:300] if lines else str(error.reason)
 
 
 @dataclass(frozen=True, slots=True)
