@@ -119,18 +119,23 @@ class RunningVertex:
 
 @dataclass(frozen=True, slots=True)
 class RunningJob:
-    """A job on a cluster."""
+    """A job on a cluster; of a ``batch`` job there are the vertices that Flink has come to."""
 
     id: str
     name: str
     state: str
     vertices: tuple[RunningVertex, ...]
+    batch: bool = False
 
     @property
     def running(self) -> bool:
-        """Whether every subtask runs: Flink calls a vertex RUNNING as soon as one does."""
+        """Whether every subtask runs: Flink calls a vertex RUNNING as soon as one does.
+
+        Of a batch job, whose subtasks run one after the other, whether any runs.
+        """
         states = [subtask.state for vertex in self.vertices for subtask in vertex.subtasks]
-        return self.state == "RUNNING" and bool(states) and all(s in ("RUNNING", "FINISHED") for s in states)
+        done = [state in ("RUNNING", "FINISHED") for state in states]
+        return self.state == "RUNNING" and (any(done) if self.batch else bool(done) and all(done))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,6 @@ class RunningTaskManager:
     external: dict[str, float]
     slots: dict[str, dict[str, int]]
     """By job: how many slots hold one of each external resource."""
-    heartbeat_age: float | None = None
 
 
 def running_job(rest: Rest, job: str) -> RunningJob:
@@ -156,7 +160,8 @@ def running_job(rest: Rest, job: str) -> RunningJob:
             for s in details["subtasks"]
         )
         vertices.append(RunningVertex(vertex["id"], vertex["name"], int(vertex["parallelism"]), subtasks))
-    return RunningJob(job, str(told["name"]), str(told["state"]), tuple(vertices))
+    batch = str(told.get("job-type", "")).upper() == "BATCH"
+    return RunningJob(job, str(told["name"]), str(told["state"]), tuple(vertices), batch)
 
 
 def jobs(rest: Rest) -> dict[str, str]:

@@ -44,7 +44,8 @@ def differences(
 ) -> list[Difference]:
     """Return what is otherwise than planned.
 
-    Without ``job`` only TaskManagers are looked at, without ``graph`` no subtasks.
+    Without ``job`` only TaskManagers are looked at, without ``graph`` no subtasks. A batch job may have less
+    than all of its slots and subtasks: they come and go as it gets on.
     """
     found: list[Difference] = []
     real = match(placement, managers)
@@ -64,14 +65,15 @@ def differences(
     if job is not None and graph is not None:
         found += _subtasks(placement, real, job, graph)
     elif job is not None:
-        found += [difference for vertex in job.vertices for difference in _states(vertex)]
+        found += [difference for vertex in job.vertices for difference in _states(vertex, job.batch)]
     return found
 
 
-def _states(vertex: RunningVertex) -> Iterator[Difference]:
-    """Say how many subtasks of a vertex do not run."""
+def _states(vertex: RunningVertex, batch: bool) -> Iterator[Difference]:
+    """Say how many subtasks of a vertex do not run, nor wait for their turn in a batch job."""
     states = Counter(subtask.state for subtask in vertex.subtasks)
-    if states.keys() - {"RUNNING", "FINISHED"}:
+    waiting = {"CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING"} if batch else set()
+    if states.keys() - {"RUNNING", "FINISHED"} - waiting:
         actual = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
         yield Difference(vertex.name, "subtasks", f"{vertex.parallelism} RUNNING", actual)
 
@@ -120,11 +122,11 @@ def _manager(planned: PlacedTaskManager, manager: RunningTaskManager) -> Iterato
 
 def _slots(planned: PlacedTaskManager, manager: RunningTaskManager, job: RunningJob) -> Iterator[Difference]:
     held = manager.slots.get(job.id, {})
-    finished = any(s.state == "FINISHED" for vertex in job.vertices for s in vertex.subtasks)
+    ended = any(s.state == "FINISHED" for vertex in job.vertices for s in vertex.subtasks)
     for group, count in sorted(planned.quotas.items()):
         actual = held.get(quota_name(group), 0)
         # a subtask that has finished gives its slot back
-        if actual > count or (actual < count and not finished):
+        if actual > count or (actual < count and not ended and not job.batch):
             yield Difference(planned.id, f"slots of group {group}", str(count), str(actual))
 
 
@@ -141,11 +143,12 @@ def _subtasks(
     for vertex in graph.vertices:
         there = running.get(vertex.id)
         if there is None:
-            yield Difference(vertex.name, "the vertex", "in the job", "missing")
+            if not job.batch:
+                yield Difference(vertex.name, "the vertex", "in the job", "missing")
             continue
         if there.parallelism != vertex.parallelism:
             yield Difference(vertex.name, "parallelism", str(vertex.parallelism), str(there.parallelism))
-        yield from _states(there)
+        yield from _states(there, job.batch)
         placed = Counter(s.task_manager for s in there.subtasks if s.state == "RUNNING")
         full = placed.total() == vertex.parallelism == slots[vertex.group]
         for name in sorted(placed.keys() | quotas.keys()):

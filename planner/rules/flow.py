@@ -43,7 +43,7 @@ class ForwardUnequal(JobRule):
                 subject.graph.by_id[edge.source].parallelism,
                 subject.graph.by_id[edge.target].parallelism,
             )
-            if edge.ship is Ship.FORWARD and up != down:
+            if edge.ship is Ship.FORWARD and edge.unchained is None and up != down:
                 yield Match(match.path, f"{match.message} is FORWARD from parallelism {up} to {down}")
 
 

@@ -57,6 +57,29 @@ def test_a_script_runs_as_planned_and_survives_a_kill(folder: Path) -> None:
     assert not marked(cluster.mark)
 
 
+BATCH = """SET 'execution.runtime-mode' = 'batch';
+CREATE TABLE a (k BIGINT, v BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '100000');
+CREATE TABLE b (k BIGINT, w BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '1000');
+CREATE TABLE o (k BIGINT, s BIGINT) WITH ('connector' = 'blackhole');
+INSERT INTO o SELECT a.k, SUM(a.v + b.w) FROM a JOIN b ON a.k = b.k GROUP BY a.k;
+"""
+
+
+def test_a_batch_script_runs_as_planned(folder: Path) -> None:
+    """Stage by stage in fewer slots than it has subtasks, with a shuffle that the edit brings back."""
+    (folder / "job.sql").write_text(BATCH)
+    planner(folder, "compile", "job.sql", "-D", "parallelism.default=2", "-o", "job.profile.json")
+    profile = json.loads((folder / "job.profile.json").read_text())
+    for node in profile["nodes"]:
+        node["profile"]["parallelism"] = 1 if "Join" in node["desc"] else 2
+    resources = {"cpu": 0.25, "heap": "32 mb", "offHeap": "0 mb", "managed": {"operator": "64 mb"}}
+    profile["ssgProfiles"] = [{"name": "default", **resources}]
+    (folder / "job.profile.json").write_text(json.dumps(profile))
+    planner(folder, "place", "job.profile.json", "-c", "cluster.yaml", "-o", "job.placement.json")
+    planner(folder, "up")
+    assert "as planned" in planner(folder, "run", "job.sql").stderr
+
+
 def test_a_jar_runs_as_planned(folder: Path) -> None:
     arguments = ["--args", "exchange rebalance 2 3"]
     placed(folder, str(JAR), *arguments, group="sinks", operators="Sink", parallelism=4)

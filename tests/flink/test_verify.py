@@ -113,6 +113,18 @@ def test_each_difference_is_told(obeyed: Observed) -> None:
     )
 
 
+def test_a_batch_job_may_have_less_than_all_of_it(obeyed: Observed) -> None:
+    placement, managers, job, graph = obeyed
+    first = job.vertices[0]
+    waiting = replace(first, subtasks=tuple(replace(s, state="SCHEDULED") for s in first.subtasks))
+    idle = {name: replace(manager, slots={}) for name, manager in managers.items()}
+    some = replace(job, vertices=(waiting, *job.vertices[2:]))
+    assert differences(placement, idle, some, graph)
+    assert differences(placement, idle, replace(some, batch=True), graph) == []
+    failed = replace(first, subtasks=tuple(replace(s, state="FAILED") for s in first.subtasks))
+    assert differences(placement, idle, replace(job, vertices=(failed,), batch=True), graph)
+
+
 @pytest.mark.parametrize("text", ["http://h:8081", "h:8081", "https://h", "http://h:8081/"])
 def test_addresses(text: str) -> None:
     assert Rest.at(text).url.startswith("http")
