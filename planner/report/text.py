@@ -38,7 +38,12 @@ def render(*parts: Table | str, color: bool = False) -> str:
 def _table(title: str, *columns: str, right: Sequence[str] = (), wrap: str = "") -> Table:
     """Return an empty table; ``wrap`` is the column that gives way where the line is too narrow."""
     table = Table(
-        title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+        title=Text(title),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        min_width=min(len(title) + 2, WIDTH),
     )
     for column in columns:
         table.add_column(
