@@ -45,6 +45,7 @@ spec:
     - {name: small, count: 2, cpu: 0.4, memory: {process: 1200 mb}, slots: 3}
 """
 RATE, ROUNDS = 20_000, 2_000
+SETTLING_SECONDS, POLL_SECONDS = 3.0, 0.05
 VARIANTS = ("NONE", "SLOTS", "TASKS", "planner")
 GROUP = {"cpu": 0.05, "heap": "32 mb", "offHeap": "0 mb"}
 
@@ -111,10 +112,29 @@ def observe(running: Standalone, job: str, warm: float, seconds: float) -> Windo
     rest = Rest(running.url)
     pids = {name: pid for name, pid in running.running().items() if name in CORES}
     time.sleep(warm)
-    begin, cpu, records = time.monotonic(), {n: cpu_seconds(p) for n, p in pids.items()}, _records(rest, job)
+    begin, records = _fresh(rest, job)
+    cpu = {name: cpu_seconds(pid) for name, pid in pids.items()}
     time.sleep(seconds)
-    spent, arrived = time.monotonic() - begin, _records(rest, job) - records
-    return Window({n: (cpu_seconds(p) - cpu[n]) / spent for n, p in pids.items()}, arrived / spent)
+    end, arrived = _fresh(rest, job)
+    used = {name: cpu_seconds(pid) - cpu[name] for name, pid in pids.items()}
+    spent = end - begin
+    return Window({name: cores / spent for name, cores in used.items()}, (arrived - records) / spent)
+
+
+def _fresh(rest: Rest, job: str) -> tuple[float, int]:
+    """Return the records so far, and when.
+
+    Flink collects figures when it is asked, at most once a second, and tells what it had before.
+    """
+    settled = time.monotonic() + SETTLING_SECONDS
+    while time.monotonic() < settled:
+        before = _records(rest, job)
+        time.sleep(POLL_SECONDS)
+    while _records(rest, job) == before and time.monotonic() < 2 * SETTLING_SECONDS + settled:
+        time.sleep(POLL_SECONDS)
+    at = time.monotonic()
+    time.sleep(5 * POLL_SECONDS)  # the TaskManagers answer one after the other
+    return at, _records(rest, job)
 
 
 def _records(rest: Rest, job: str) -> int:
@@ -185,8 +205,8 @@ def main() -> None:
     """Print a line a run, then the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--warm", type=float, default=30.0, metavar="SECONDS")
-    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--warm", type=float, default=20.0, metavar="SECONDS")
+    parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.relative_to(ROOT)}")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

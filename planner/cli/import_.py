@@ -62,6 +62,8 @@ def load(
         running = running_job(cluster, job or only_job(cluster))
         if not {vertex.id for vertex in graph.vertices} & {vertex.id for vertex in running.vertices}:
             fail(f"job {running.id} at {cluster.url} has none of the vertices of this profile")
+        if running.batch:
+            fail(f"job {running.id} is a batch job, whose load has no level to measure", Exit.FINDINGS)
         if not running.running:
             fail(f"job {running.id} at {cluster.url} does not run with all its subtasks yet", Exit.FINDINGS)
         with progress("measuring") as tell:

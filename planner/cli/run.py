@@ -132,7 +132,7 @@ def run(
         fail(str(error), Exit.FINDINGS)
     say(f"planner: job {job} {'has finished' if done.state == 'FINISHED' else 'runs'} at {cluster.url}")
     _report(found, "the cluster does not do what was planned")
-    say("planner: every slot, subtask and TaskManager is as planned")
+    say(_agreed(made.graph))
 
 
 def verify(
@@ -175,7 +175,15 @@ def verify(
     except RestError as error:
         fail(str(error), Exit.FINDINGS)
     _report(found, "the cluster does not do what was planned")
-    say("planner: every slot, subtask and TaskManager is as planned")
+    say(_agreed(graph))
+
+
+def _agreed(graph: JobGraph | None) -> str:
+    from planner.documents.vocabulary import JobType
+
+    if graph is not None and graph.type is JobType.BATCH:
+        return "planner: every TaskManager, and what runs of this batch job now, is as planned"
+    return "planner: every slot, subtask and TaskManager is as planned"
 
 
 def _watch(cluster: Rest, plan: Placement, job: str | None, graph: JobGraph | None) -> None:

@@ -13,6 +13,7 @@ from planner.documents.write import digest
 from planner.flink.apply import apply, submit
 from planner.flink.compiled import flink_version, profile_of
 from planner.flink.errors import ClusterFailed, ProgramError, RestError, TimedOut
+from planner.flink.processes import CHOSEN
 from planner.flink.program import Toolchain, stream_graph
 from planner.flink.rest import Rest, RunningJob, failure, running_job, task_managers
 from planner.flink.standalone import Launch
@@ -46,7 +47,7 @@ def launches(placement: Placement, options: Mapping[str, str]) -> dict[str, Laun
     ``options`` are Flink options for all of them.
 
     Raises:
-        ClusterFailed: when the placement sets one of ``options`` otherwise.
+        ClusterFailed: when one of ``options`` is the placement's or planner's to set.
 
     """
     found = {"jobmanager": _jobmanager(options)}
@@ -64,7 +65,7 @@ def stock_launches(cluster: Cluster, options: Mapping[str, str]) -> dict[str, La
 
     Raises:
         ClusterError: when the figures of a TaskManager do not work out.
-        ClusterFailed: when the cluster sets one of ``options`` otherwise.
+        ClusterFailed: when one of ``options`` is the cluster's or planner's to set.
 
     """
     found = {"jobmanager": _jobmanager(options)}
@@ -79,9 +80,14 @@ def stock_launches(cluster: Cluster, options: Mapping[str, str]) -> dict[str, La
 
 
 def _jobmanager(options: Mapping[str, str]) -> Launch:
+    for key in CHOSEN:
+        if key in options:
+            raise ClusterFailed(f"-D {key}: planner chooses that for a local cluster; leave it out")
     own = {key: value for key, value in options.items() if not key.startswith("taskmanager.memory.")}
+    sized = any(f"jobmanager.memory.{size}.size" in own for size in ("process", "flink", "heap"))
+    memory = {} if sized else {"jobmanager.memory.process.size": JOBMANAGER_MEMORY}
     try:
-        master = launch_jobmanager({"jobmanager.memory.process.size": JOBMANAGER_MEMORY, **own})
+        master = launch_jobmanager({**memory, **own})
     except MemoryConfigurationError as error:
         raise ClusterFailed(f"the JobManager would not start: {error}") from None
     return master.jvm_arguments, {**own, **master.dynamic_options}

@@ -134,6 +134,10 @@ def _node(
 ) -> Node:
     group = groups[_group_id(vertex)]
     parallelism, most = int(vertex["parallelism"]), int(vertex.get("maxParallelism", -1))
+    if parallelism < 1:
+        raise RestError(
+            f"Flink has not decided yet how many subtasks {vertex['name']!r} has; import it later"
+        )
     max_parallelism = most if most > 0 else None
     keyed = any(edge["ship_strategy"] == "HASH" for edge in inputs)
     traits: list[Trait] = [] if inputs else ["source", "sourceFactory"]

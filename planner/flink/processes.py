@@ -24,6 +24,19 @@ from planner.flink.jvm import flink_jars
 JOBMANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 TASKMANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
 HOST = "127.0.0.1"
+CHOSEN = (
+    "jobmanager.rpc.address",
+    "jobmanager.rpc.port",
+    "jobmanager.bind-host",
+    "rest.address",
+    "rest.bind-address",
+    "rest.port",
+    "rest.bind-port",
+    "taskmanager.host",
+    "taskmanager.bind-host",
+    "taskmanager.resource-id",
+)
+"""Options that a local cluster cannot be given, since planner finds its processes by them."""
 STOP_SECONDS = 10.0
 MARK = "PLANNER_CLUSTER"
 """Environment variable by which the processes of a cluster are found again, whatever was lost."""

@@ -149,6 +149,12 @@ class RunningTaskManager:
     """By job: how many slots hold one of each external resource."""
 
 
+def _host(subtask: Mapping[str, Any]) -> str:
+    """Return the TaskManager of a subtask, empty while it has none."""
+    host = str(subtask.get("taskmanager-id", ""))
+    return "" if host == "(unassigned)" else host
+
+
 def running_job(rest: Rest, job: str) -> RunningJob:
     """Return a job with where its subtasks are."""
     told = rest.get(f"/jobs/{job}")
@@ -156,8 +162,7 @@ def running_job(rest: Rest, job: str) -> RunningJob:
     for vertex in told["vertices"]:
         details = rest.get(f"/jobs/{job}/vertices/{vertex['id']}")
         subtasks = tuple(
-            RunningSubtask(int(s["subtask"]), str(s["status"]), str(s.get("taskmanager-id", "")))
-            for s in details["subtasks"]
+            RunningSubtask(int(s["subtask"]), str(s["status"]), _host(s)) for s in details["subtasks"]
         )
         vertices.append(RunningVertex(vertex["id"], vertex["name"], int(vertex["parallelism"]), subtasks))
     batch = str(told.get("job-type", "")).upper() == "BATCH"

@@ -116,7 +116,7 @@ def up(
     Flink distribution; a cluster that is there already goes on with its own.
 
     Raises:
-        ClusterFailed: when another cluster runs in the folder, or this one does not come up.
+        ClusterFailed: when the folder's cluster runs and was started otherwise, or does not come up.
 
     """
     folder, home = folder.resolve(), home and home.resolve()
@@ -130,7 +130,10 @@ def up(
         wanted = {name: (list(arguments), dict(options)) for name, (arguments, options) in launches.items()}
         if cluster is not None and (cluster.launches != wanted or home not in (None, cluster.home)):
             if cluster.running():
-                raise ClusterFailed(f"another cluster runs in {folder}; end it first: planner down")
+                raise ClusterFailed(
+                    f"the cluster that runs in {folder} was started otherwise, with another placement,"
+                    " cluster, -D or --flink-home: name the same again, or end it first: planner down"
+                )
             _forget(cluster)
             cluster = None
         if cluster is None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from planner.documents.profile import Edge, Node, ResourceProfile, SsgProfile
-from planner.documents.vocabulary import JobType, Ship
+from planner.documents.vocabulary import Exchange, JobType, Ship
 from planner.graph.restore import operator_id, planner_fields
 from planner.graph.stream import default_max_parallelism, default_ship
 
@@ -55,11 +55,15 @@ def edits(profile: ResourceProfile) -> list[Edit]:
 
 
 def _job_edits(profile: ResourceProfile) -> Iterator[Edit]:
-    """Tell of the one shuffle mode that Flink permits a batch job whose groups have resources."""
+    """Tell of the one shuffle mode that Flink permits a batch job whose groups have resources.
+
+    It holds for the edges whose mode the program leaves open.
+    """
     fields, key, blocking = planner_fields(profile), "execution.batch-shuffle-mode", "ALL_EXCHANGES_BLOCKING"
     mode = fields.flink_configuration.get(key, blocking).upper().replace("-", "_")
     fine_grained = any(group.cpu is not None for group in profile.ssg_profiles)
-    if fields.type is JobType.BATCH and fine_grained and mode != blocking:
+    left_open = any(edge.mode is Exchange.UNDEFINED for edge in profile.edges)
+    if fields.type is JobType.BATCH and fine_grained and left_open and mode != blocking:
         yield Edit("job", key, mode, blocking)
 
 

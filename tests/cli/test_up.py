@@ -58,6 +58,21 @@ def test_options_may_not_contradict_the_plan(placement: Path) -> None:
     assert "-D taskmanager.memory.managed.size=1b: the placement sets it to" in result.stderr
 
 
+@pytest.mark.parametrize("option", ["rest.port=8081", "taskmanager.resource-id=x"])
+def test_options_that_planner_chooses(placement: Path, option: str) -> None:
+    result = up("-p", str(placement), "-D", option)
+    assert result.exit_code == 2
+    assert f"-D {option.partition('=')[0]}: planner chooses that" in result.stderr
+
+
+def test_memory_of_the_jobmanager() -> None:
+    arguments, options = stock_launches(cluster_of(NAME), {"jobmanager.memory.heap.size": "300m"})[
+        "jobmanager"
+    ]
+    assert "-Xmx314572800" in arguments
+    assert "jobmanager.memory.process.size" not in options
+
+
 def test_options_reach_every_process() -> None:
     placed = place(job_of(NAME), cluster_of(NAME), Stop()).placement
     assert placed is not None
