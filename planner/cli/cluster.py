@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -98,18 +99,24 @@ def _launches(cluster: str | None, placement: str | None, options: dict[str, str
         plan = pick_placement(inputs, default_placement() if placement is None else placement)
     from planner.documents.write import digest
     from planner.flink.errors import ClusterFailed
-    from planner.flink.execute import launches, stock_launches
+    from planner.flink.execute import launches, stock_launches, too_large
+    from planner.memory.process import MemoryConfigurationError
     from planner.place.capacity import ClusterError
 
     if there is not None and plan is not None and digest(there) != plan.inputs.cluster:
         fail(f"{placement} was made for another cluster than {cluster}; place again")
     try:
         if plan is not None:
-            return launches(plan, options)
-        assert there is not None
-        return stock_launches(there, options)
-    except (ClusterFailed, ClusterError) as error:
+            found = launches(plan, options)
+        else:
+            assert there is not None
+            found = stock_launches(there, options)
+        reason = too_large(found, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (ClusterFailed, ClusterError, MemoryConfigurationError) as error:
         fail(str(error))
+    if reason is not None:
+        fail(f"not a cluster for this machine: {reason}", Exit.FINDINGS)
+    return found
 
 
 def status(folder: FolderOption = FOLDER) -> None:

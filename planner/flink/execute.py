@@ -25,11 +25,14 @@ from planner.memory.process import MemoryConfigurationError
 from planner.memory.profile import complete_profile
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.capacity import ClusterError, stock_options
+from planner.units import rounded_size
 
 POLL_SECONDS = 0.3
 SETTLING_SECONDS = 5.0
 """How long REST may show an older state of a TaskManager than that of the job (its cache is 3 s)."""
 JOBMANAGER_MEMORY = "1024m"
+OVERCOMMIT = 2
+"""How often the memory of this machine may be given out: processes seldom fill all of theirs."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,23 @@ def stock_launches(cluster: Cluster, options: Mapping[str, str]) -> dict[str, La
             raise ClusterError(("spec",), f"TaskManager {name}: {error}") from None
         found[_task_manager(name)] = (memory.jvm_arguments(), {**configured, **memory.dynamic_options()})
     return found
+
+
+def too_large(launches: Mapping[str, Launch], memory: int) -> str | None:
+    """Return why a machine with so many bytes of memory cannot hold a cluster, None where it can.
+
+    Raises:
+        MemoryConfigurationError: when the options of a TaskManager do not work out.
+
+    """
+    managers = [options for name, (_, options) in launches.items() if name != "jobmanager"]
+    needed = sum(derive_taskmanager(options).process for options in managers)
+    if needed <= OVERCOMMIT * memory:
+        return None
+    return (
+        f"its {len(managers)} TaskManagers take {rounded_size(needed)} together and this machine has"
+        f" {rounded_size(memory)}; place the job on a cluster that fits here"
+    )
 
 
 def _jobmanager(options: Mapping[str, str]) -> Launch:

@@ -90,6 +90,16 @@ def test_a_plan_for_another_cluster(placement: Path, tmp_path: Path) -> None:
     assert "was made for another cluster" in result.stderr
 
 
+def test_a_cluster_that_this_machine_cannot_hold(tmp_path: Path) -> None:
+    cluster = yaml.safe_load(CLUSTER.read_text())
+    cluster["spec"]["taskManagerClasses"][0]["count"] = 5000
+    (tmp_path / "huge.yaml").write_text(yaml.safe_dump(cluster))
+    result = up(str(tmp_path / "huge.yaml"), "--dir", str(tmp_path / "state"))
+    assert result.exit_code == 1
+    assert "TaskManagers take" in result.stderr
+    assert not (tmp_path / "state").exists()
+
+
 def test_a_cluster_that_flink_would_not_start(tmp_path: Path) -> None:
     small = tmp_path / "small.yaml"
     cluster = yaml.safe_load(CLUSTER.read_text())
