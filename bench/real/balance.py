@@ -44,7 +44,9 @@ spec:
     - {name: large, count: 1, cpu: 0.8, memory: {process: 1600 mb}, slots: 6}
     - {name: small, count: 2, cpu: 0.4, memory: {process: 1200 mb}, slots: 3}
 """
-RATE, ROUNDS = 20_000, 2_000
+RATE, ROUNDS = 28_000, 2_000
+CALIBRATION_SECONDS = 75.0
+"""How long the job runs before its load is measured: Flink's rates are means over the last minute."""
 SETTLING_SECONDS, POLL_SECONDS = 3.0, 0.05
 VARIANTS = ("NONE", "SLOTS", "TASKS", "planner")
 GROUP = {"cpu": 0.05, "heap": "32 mb", "offHeap": "0 mb"}
@@ -168,7 +170,7 @@ def plans(folder: Path, window: float) -> dict[str, Any]:
     (folder / "job.profile.json").write_text(json.dumps(profile), encoding="utf-8")
     with cluster(folder, "cluster.yaml", "-D", "taskmanager.load-balance.mode=NONE") as running:
         job = submit(running, folder, "NONE", RATE)
-        time.sleep(window)
+        time.sleep(CALIBRATION_SECONDS)
         loaded = f"rate-{RATE}.profile.json"
         planner(
             folder, "import", "load", "job.profile.json", "--job", job, "--window", str(window), "-o", loaded
@@ -205,8 +207,8 @@ def main() -> None:
     """Print a line a run, then the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--warm", type=float, default=20.0, metavar="SECONDS")
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--warm", type=float, default=60.0, metavar="SECONDS")
+    parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.relative_to(ROOT)}")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

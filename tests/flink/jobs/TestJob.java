@@ -2,6 +2,7 @@ import java.nio.ByteBuffer;
 
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.functions.RichFlatMapFunction;
 import org.apache.flink.api.common.functions.RichMapFunction;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.connector.source.lib.NumberSequenceSource;
@@ -10,6 +11,7 @@ import org.apache.flink.connector.datagen.source.DataGeneratorSource;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
+import org.apache.flink.util.Collector;
 
 /**
  * Jobs for tests on a real cluster. They run until they are cancelled.
@@ -22,6 +24,8 @@ import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
  * (0: as many as they can), 4 subtasks that compute 6 times ROUNDS for a record, 6 that compute ROUNDS.
  */
 public final class TestJob {
+    private static final int BATCH = 100;
+
     public static void main(String[] args) throws Exception {
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         if (args[0].equals("exchange")) {
@@ -56,13 +60,15 @@ public final class TestJob {
 
     private static void work(StreamExecutionEnvironment env, double rate, int rounds) {
         RateLimiterStrategy limit =
-                rate > 0 ? RateLimiterStrategy.perSecond(rate) : RateLimiterStrategy.noOp();
+                rate > 0 ? RateLimiterStrategy.perSecond(rate / BATCH) : RateLimiterStrategy.noOp();
         env.fromSource(
                         new DataGeneratorSource<>(index -> index, Long.MAX_VALUE, limit, Types.LONG),
                         WatermarkStrategy.noWatermarks(),
                         "ingest")
                 .setParallelism(2)
                 .slotSharingGroup("ingest")
+                .flatMap(new Batch())
+                .setParallelism(2)
                 .rebalance()
                 .map(new Worker(6 * rounds))
                 .name("enrich")
@@ -75,6 +81,16 @@ public final class TestJob {
                 .slotSharingGroup("store")
                 .sinkTo(new DiscardingSink<>())
                 .setParallelism(6);
+    }
+
+    /** Makes a batch of records of each: a limit of single records would cost more than they do. */
+    private static final class Batch extends RichFlatMapFunction<Long, Long> {
+        @Override
+        public void flatMap(Long value, Collector<Long> out) {
+            for (int i = 0; i < BATCH; i++) {
+                out.collect(value * BATCH + i);
+            }
+        }
     }
 
     /** Computes the same for every record, however fast the machine is. */
