@@ -16,8 +16,6 @@ import json
 import os
 import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -27,12 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from command import ROOT, planner
+
 from planner.flink.local import Cluster
 from planner.flink.processes import cpu_seconds
 from planner.flink.rest import Rest
 from planner.flink.standalone import Standalone, read
 
-ROOT = Path(__file__).parent.parent.parent
 JAR = ROOT / "tests/flink/jobs/test-job.jar"
 OUTPUT = ROOT / "docs/benchmarks/balance.md"
 CORES = {"large-0": 0.8, "small-0": 0.4, "small-1": 0.4}
@@ -75,16 +74,6 @@ class Run:
     fixed: Window
     free: Window
     placed: str
-
-
-def planner(folder: Path, *arguments: str) -> str:
-    """Run planner in a folder and return what it says on stderr."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "planner", *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"planner {' '.join(arguments)}: {done.stderr.strip()}")
-    return done.stderr
 
 
 @contextmanager

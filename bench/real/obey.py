@@ -14,15 +14,14 @@ import json
 import os
 import platform
 import random
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent.parent
+from command import ROOT, planner
+
 OUTPUT = ROOT / "docs/benchmarks/obey.md"
 SCRIPT = """CREATE TABLE a (x INT, y INT) WITH ('connector' = 'datagen', 'rows-per-second' = '20');
 CREATE TABLE b (x INT, z INT) WITH ('connector' = 'datagen', 'rows-per-second' = '20');
@@ -33,22 +32,6 @@ EXECUTE STATEMENT SET BEGIN
   INSERT INTO k SELECT a.x, CAST(b.z AS BIGINT) FROM a JOIN b ON a.x = b.x;
 END;
 """
-
-
-def planner(folder: Path, *arguments: str) -> str:
-    """Run planner in a folder and return what it says; end this program where it fails."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-m", "planner", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"planner {' '.join(arguments)}: {done.stderr.strip()}")
-    return done.stderr
 
 
 def documents(rng: random.Random, profile: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

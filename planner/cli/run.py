@@ -285,7 +285,7 @@ def _holder(cluster: Rest) -> str | None:
             return min(running, default=None)
         if time.monotonic() > until:
             raise RestError(
-                f"TaskManagers at {cluster.url} hold slots for job {min(held)}, which has ended;"
+                f"TaskManagers at {cluster.url} hold slots for job {min(held)}, which has ended or is lost;"
                 " start them again"
             )
         time.sleep(1)

@@ -25,7 +25,7 @@ from planner.memory.process import MemoryConfigurationError
 from planner.memory.profile import complete_profile
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.capacity import ClusterError, stock_options
-from planner.units import rounded_size
+from planner.units import GIB
 
 POLL_SECONDS = 0.3
 SETTLING_SECONDS = 5.0
@@ -94,8 +94,8 @@ def too_large(launches: Mapping[str, Launch], memory: int) -> str | None:
     if needed <= OVERCOMMIT * memory:
         return None
     return (
-        f"its {len(managers)} TaskManagers take {rounded_size(needed)} together and this machine has"
-        f" {rounded_size(memory)}; place the job on a cluster that fits here"
+        f"its {len(managers)} TaskManagers take {needed / GIB:.0f} gb together and this machine has"
+        f" {memory / GIB:.0f} gb; place the job on a cluster that fits here"
     )
 
 
