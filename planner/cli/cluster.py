@@ -74,6 +74,9 @@ def up(
     try:
         with progress("starting the cluster") as tell:
             started = standalone.up(folder, wanted, seconds, flink_home, tell)
+    except KeyboardInterrupt:
+        say("planner: interrupted; planner up goes on from here, planner down ends what was started")
+        raise
     except TimedOut as error:
         fail(str(error), Exit.TIME)
     except ClusterFailed as error:
