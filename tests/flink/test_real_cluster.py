@@ -59,16 +59,23 @@ def run(
         return outcome(cluster, cluster.run_jar(JAR, arguments))
 
 
-def outcome(cluster: Cluster, job: str, seconds: float = 40) -> tuple[str, str]:
-    """Wait until all tasks run or the job failed."""
+def outcome(cluster: Cluster, job: str, seconds: float = 60) -> tuple[str, str]:
+    """Wait until all tasks run and have read what they are sent, or the job failed.
+
+    A task may run for a moment before its gates take their network memory (the suspension in
+    StreamTask.restoreGates overtakes requestPartitions), so that running alone proves nothing of it.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         state = cluster.get(f"/jobs/{job}")
         if state["state"] in ("FAILED", "FINISHED"):
             history = cluster.get(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"]
             return state["state"], history[0]["stacktrace"] if history else ""
-        if state["state"] == "RUNNING" and all(
-            v["tasks"]["RUNNING"] == v["parallelism"] for v in state["vertices"]
+        readers = [node["id"] for node in state["plan"]["nodes"] if node.get("inputs")]
+        if all(v["tasks"]["RUNNING"] == v["parallelism"] for v in state["vertices"]) and all(
+            subtask["metrics"]["read-records"] > 0
+            for vertex in readers
+            for subtask in cluster.get(f"/jobs/{job}/vertices/{vertex}")["subtasks"]
         ):
             return "RUNNING", ""
         time.sleep(0.2)
