@@ -181,6 +181,16 @@ def _amount(value: Any) -> Decimal:
     return Decimal(units_) / units.CORE
 
 
+def _whole(amount: Decimal) -> Decimal:
+    if amount != int(amount):
+        raise ValueError("Flink counts the external resources of a TaskManager in whole numbers")
+    return amount
+
+
+WholeAmount = Annotated[Amount, AfterValidator(_whole), WithJsonSchema({"type": "integer", "minimum": 1})]
+"""How many of an external resource a TaskManager has, ``external-resource.<name>.amount``."""
+
+
 class Metadata(Model):
     """Names a document."""
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from planner.documents.base import (
-    Amount,
     Envelope,
     ExternalName,
     Metadata,
@@ -17,6 +16,7 @@ from planner.documents.base import (
     PositiveSize,
     Size,
     Text,
+    WholeAmount,
 )
 from planner.documents.job import Configuration
 
@@ -48,7 +48,7 @@ class TaskManagerShape(Model):
     cpu: PositiveCpu
     memory: Memory
     slots: Slots | None = None
-    external: dict[ExternalName, Amount] = {}
+    external: dict[ExternalName, WholeAmount] = {}
     labels: dict[str, Text] = {}
     flink_configuration: Configuration = {}
 
@@ -71,7 +71,7 @@ class TaskManager(Model):
     cpu: PositiveCpu | None = None
     memory: Memory | None = None
     slots: Slots | None = None
-    external: dict[ExternalName, Amount] | None = None
+    external: dict[ExternalName, WholeAmount] | None = None
     labels: dict[str, Text] = {}
 
     @model_validator(mode="before")

@@ -71,6 +71,23 @@ def test_errors_are_in_the_users_words(old: str, new: str, code: str, words: str
     assert words in found[0][3]
 
 
+@pytest.mark.parametrize(
+    ("amount", "codes"), [("2", []), ("2.0", []), ("1.5", ["DOC104"]), ("0", ["DOC104"])]
+)
+def test_external_resources_of_a_taskmanager_are_counted_in_whole_numbers(
+    amount: str, codes: list[str]
+) -> None:
+    found = findings(f"""
+apiVersion: planner/v1
+kind: Cluster
+metadata: {{name: c}}
+spec:
+  taskManagerClasses:
+    - {{name: gpu, count: 1, cpu: 1, memory: {{process: 1 gb}}, external: {{gpu: {amount}}}}}
+""")
+    assert [code for code, *_ in found] == codes
+
+
 def test_unquoted_numbers_in_options_keep_their_spelling() -> None:
     text = JOB.replace("spec:", "spec:\n  flinkConfiguration: {a: {b: 1.10, c: 010}, d: true, e: [x, y]}")
     (loaded,) = load(text.encode(), "doc.yaml")
