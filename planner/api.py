@@ -40,7 +40,15 @@ from planner.place.plan import plan
 from planner.place.problem import Problem, build_problem, zone_choices
 from planner.place.result import Level, Progress, Result, Status
 from planner.place.slots import JobSlot, job_slots, move_weights, slot_resources
-from planner.place.stock import outcome, predict, solution
+from planner.place.stock import (
+    Prediction,
+    default_slots,
+    effective,
+    outcome,
+    predict,
+    solution,
+    stock_slots,
+)
 from planner.place.stop import Clock, Stop
 from planner.recover.errors import PlacementMismatchError
 from planner.recover.restart import restart_strategy
@@ -190,7 +198,7 @@ def place(
 
         progress("fewer moves", result.levels[0].value, result.bound.value)
         result, moves = least_moves(result, _previous(task, previous), slack, clock)
-    stock = {mode.value: predict(task.free, task.slots, mode, stop.seed) for mode in Mode}
+    stock = _predictions(task, stop.seed)
     inputs = Inputs(
         profile=digest(task.profile),
         cluster=digest(cluster),
@@ -217,16 +225,18 @@ def place_like_flink(
 
     """
     task = _task(document, cluster)
-    placed = outcome(task.free, task.slots, mode, Random(seed))
+    real, slots = effective(mode, task.job), stock_slots(task.profile, task.job, mode)
+    machines, resources = hosts(cluster), slot_resources(task.profile)
+    problem = build_problem(slots, resources, machines, flows=group_flows(task.profile, task.job))
+    placed = outcome(problem, slots, real, Random(seed), task.default)
     if placed is None:
         return None
-    found, bound = solution(task.free, placed), lower_bound(task.free)
-    level = Level("maxCpuUtilisation", found.max_utilisation(task.free), bound)
+    found, bound = solution(problem, placed), lower_bound(problem)
+    level = Level("maxCpuUtilisation", found.max_utilisation(problem), bound)
     status = Status.OPTIMAL if level.optimal else Status.FEASIBLE
-    result = Result(status, task.free, found, bound, (level,), 0.0, seed)
-    stock = {each.value: predict(task.free, task.slots, each, seed) for each in Mode}
+    result = Result(status, problem, found, bound, (level,), 0.0, seed)
     inputs = Inputs(profile=digest(task.profile), cluster=digest(cluster))
-    return plan(task.profile, task.job, task.slots, result, stock, inputs)
+    return plan(task.profile, task.job, slots, result, _predictions(task, seed), inputs)
 
 
 def pareto(
@@ -261,13 +271,16 @@ class _Task:
 
     ``free`` is the problem without constraints of groups. ``relaxed`` tells that only its bound holds
     for the whole: which slots or zones serve a constraint was chosen beforehand. ``complete`` tells that
-    ``problems`` are all choices there are, so that what none of them allows is impossible.
+    ``problems`` are all choices there are, so that what none of them allows is impossible. ``stock`` is
+    the problem as Flink alone has it, without a reserve; groups in ``default`` ask it for default slots.
     """
 
     profile: ResourceProfile
     job: JobGraph
     slots: list[JobSlot]
     free: Problem
+    stock: Problem
+    default: frozenset[str]
     problems: list[Problem]
     relaxed: bool
     complete: bool = True
@@ -279,9 +292,11 @@ def _task(document: Job | ResourceProfile, cluster: Cluster) -> _Task:
     machines, reserve = hosts(cluster), cluster.spec.reserve.task_managers
     flows = group_flows(profile, job)
     free = build_problem(slots, resources, machines, reserve, flows=flows)
+    stock = build_problem(slots, resources, machines, flows=flows) if reserve else free
+    default = default_slots(profile, stock)
     constraints = (profile.planner.placement if profile.planner else None) or {}
     if not constraints:
-        return _Task(profile, job, slots, free, [free], relaxed=False)
+        return _Task(profile, job, slots, free, stock, default, [free], relaxed=False)
     choices, every = zone_choices(constraints, [machines[index] for index in free.usable])
     problems = [
         build_problem(slots, resources, machines, reserve, constraints, zones, flows) for zones in choices
@@ -292,7 +307,17 @@ def _task(document: Job | ResourceProfile, cluster: Cluster) -> _Task:
         for group, wanted in constraints.items()
     )
     relaxed = chosen or len(choices) > 1
-    return _Task(profile, job, slots, free, problems, relaxed, complete=every and not chosen)
+    return _Task(profile, job, slots, free, stock, default, problems, relaxed, complete=every and not chosen)
+
+
+def _predictions(task: _Task, seed: int) -> dict[str, Prediction]:
+    """Return what Flink alone would reach under each of its modes."""
+    found = {}
+    for mode in Mode:
+        real = effective(mode, task.job)
+        slots = stock_slots(task.profile, task.job, mode) if real is Mode.TASKS else task.slots
+        found[mode.value] = predict(task.stock, slots, real, seed, task.default)
+    return found
 
 
 def _solve(task: _Task, clock: Clock, progress: Progress, objective: Sequence[Objective]) -> Result:

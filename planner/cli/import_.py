@@ -8,11 +8,13 @@ import typer
 
 from planner.cli.cluster import FOLDER, FolderOption
 from planner.cli.common import Exit, Inputs, OutputOption, default_job, emit, fail, pick_job, progress, say
-from planner.cli.run import RestOption, only_job, rest_of
+from planner.cli.run import RestOption, fail_of, only_job, rest_of
 
 if TYPE_CHECKING:
     from planner.flink.load import Measured
 
+HELD_BACK = 0.1
+"""Share of the time from which on back pressure is told."""
 app = typer.Typer(no_args_is_help=True, help="Read a running cluster into planner's documents.")
 
 
@@ -69,7 +71,7 @@ def load(
         with progress("measuring") as tell:
             measured = measure(cluster, running, window, tell)
     except RestError as error:
-        fail(str(error), Exit.FINDINGS)
+        fail_of(error)
     _print(measured)
     emit(api.to_json(to_data(api.compile_job(with_load(complete, graph, measured))[0])), output)
 
@@ -103,7 +105,7 @@ def job(
         cluster = rest_of(rest, folder)
         found = job_profile(cluster, job or only_job(cluster))
     except RestError as error:
-        fail(str(error), Exit.FINDINGS)
+        fail_of(error)
     emit(api.to_json(to_data(api.compile_job(found)[0])), output)
 
 
@@ -127,7 +129,7 @@ def cluster(
     try:
         found, guessed = cluster_document(rest_of(rest, folder), name)
     except RestError as error:
-        fail(str(error), Exit.FINDINGS)
+        fail_of(error)
     if guessed:
         say(
             f"planner: {', '.join(guessed[:3])}{', …' if len(guessed) > 3 else ''}: as many cores as slots, which"
@@ -146,5 +148,14 @@ def _print(measured: Measured) -> None:
     from planner.report.text import load_table, render
 
     sys.stderr.write(render(load_table(measured), color=wants_color(sys.stderr.isatty())))
+    held_back = [vertex for vertex in measured.vertices if vertex.backpressured > HELD_BACK]
+    for vertex in held_back:
+        say(
+            f"planner: {vertex.name} was held back {vertex.backpressured:.0%} of the time by what reads from it"
+        )
+    if held_back:
+        say(
+            "planner: so this is the load that the job manages where it stands now, not all that is offered to it"
+        )
     if any(vertex.cpu is None for vertex in measured.vertices):
         say("planner: Flink measures no busy time of sources of the old kind; they keep the load they have")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -34,6 +35,7 @@ from planner.cli.programs import (
 if TYPE_CHECKING:
     from planner.documents.placement import Placement
     from planner.documents.profile import ResourceProfile
+    from planner.flink.errors import RestError
     from planner.flink.execute import Plan
     from planner.flink.rest import Rest
     from planner.flink.verify import Difference
@@ -103,6 +105,7 @@ def run(
     from planner.flink.execute import execute, wait_until_running
     from planner.flink.execute import verify as verify_cluster
     from planner.flink.program import Toolchain
+    from planner.memory.process import MemoryConfigurationError
 
     quiet_bridge()
     try:
@@ -122,17 +125,28 @@ def run(
             _print_plan(made)
             return
         with progress(f"job {job}") as tell:
-            done = wait_until_running(cluster, job, seconds, tell)
-            found = verify_cluster(cluster, plan, job, made.graph)
+            try:
+                done = wait_until_running(cluster, job, seconds, tell)
+            except TimedOut as error:
+                _say_differences(verify_cluster(cluster, plan, None), "the cluster lacks what was planned")
+                fail(str(error), Exit.TIME)
+            found = verify_cluster(cluster, plan, job, made.profile, made.graph)
     except (FlinkMissing, NoFlinkHome, ProgramError) as error:
         fail(str(error))
-    except TimedOut as error:
-        fail(str(error), Exit.TIME)
     except RestError as error:
-        fail(str(error), Exit.FINDINGS)
+        fail_of(error)
+    except MemoryConfigurationError as error:
+        fail(f"{name}: the memory of a TaskManager does not work out: {error}")
     say(f"planner: job {job} {'has finished' if done.state == 'FINISHED' else 'runs'} at {cluster.url}")
     _report(found, "the cluster does not do what was planned")
     say(_agreed(made.graph))
+
+
+def fail_of(error: RestError) -> NoReturn:
+    """End with what a cluster says: as unreadable input where it does not answer, else as a finding."""
+    from planner.flink.errors import NoAnswer
+
+    fail(str(error), Exit.USAGE if isinstance(error, NoAnswer) else Exit.FINDINGS)
 
 
 def verify(
@@ -163,17 +177,20 @@ def verify(
     from planner import api
     from planner.flink import execute
     from planner.flink.errors import RestError
+    from planner.memory.process import MemoryConfigurationError
 
-    graph = api.compile_job(document)[1] if document is not None else None
+    complete, graph = api.compile_job(document) if document is not None else (None, None)
     if graph is None:
         say("planner: no profile of this placement here; subtasks are not compared (--profile)")
     try:
         cluster = rest_of(rest, folder)
         if watch:
-            _watch(cluster, plan, job, graph)
-        found = execute.verify(cluster, plan, job or only_job(cluster), graph)
+            _watch(lambda: execute.verify(cluster, plan, job or only_job(cluster), complete, graph))
+        found = execute.verify(cluster, plan, job or only_job(cluster), complete, graph)
     except RestError as error:
-        fail(str(error), Exit.FINDINGS)
+        fail_of(error)
+    except MemoryConfigurationError as error:
+        fail(f"{name}: the memory of a TaskManager does not work out: {error}")
     _report(found, "the cluster does not do what was planned")
     say(_agreed(graph))
 
@@ -186,16 +203,14 @@ def _agreed(graph: JobGraph | None) -> str:
     return "planner: every slot, subtask and TaskManager is as planned"
 
 
-def _watch(cluster: Rest, plan: Placement, job: str | None, graph: JobGraph | None) -> None:
-    from planner.flink import execute
+def _watch(look: Callable[[], list[Difference]]) -> None:
     from planner.flink.errors import RestError
 
     before: list[str] | None = None
     try:
         while True:
             try:
-                found = execute.verify(cluster, plan, job or only_job(cluster), graph)
-                lines = [str(difference) for difference in found]
+                lines = [str(difference) for difference in look()]
             except RestError as error:
                 lines = [str(error)]
             if lines != before:
@@ -209,12 +224,17 @@ def _watch(cluster: Rest, plan: Placement, job: str | None, graph: JobGraph | No
 
 
 def _report(found: list[Difference], headline: str) -> None:
-    if not found:
-        return
-    say(f"planner: {headline}")
+    """Say what is otherwise than planned, and end, if anything is."""
+    _say_differences(found, headline)
+    if found:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _say_differences(found: list[Difference], headline: str) -> None:
+    if found:
+        say(f"planner: {headline}")
     for difference in found:
         say(f"  {difference}")
-    raise typer.Exit(Exit.FINDINGS)
 
 
 def _print_plan(made: Plan) -> None:
@@ -277,8 +297,8 @@ def _holder(cluster: Rest) -> str | None:
         held = {
             job
             for manager in task_managers(cluster).values()
-            for job, quotas in manager.slots.items()
-            if any(name.startswith(QUOTA) for name in quotas)
+            for job, slots in manager.slots.items()
+            if any(name.startswith(QUOTA) for slot in slots for name in slot.external)
         }
         running = held & {job for job, state in jobs(cluster).items() if state not in ENDED}
         if running or not held:
@@ -307,6 +327,7 @@ def only_job(cluster: Rest) -> str:
 def _profile(inputs: Inputs, name: str | None, plan: Placement, beside: Path) -> ResourceProfile | None:
     """Return the profile that a placement was made from: the one named, or one here with its digest."""
     from planner import api
+    from planner.documents.finding import Severity
     from planner.documents.profile import ResourceProfile
     from planner.documents.write import digest
 
@@ -320,10 +341,9 @@ def _profile(inputs: Inputs, name: str | None, plan: Placement, beside: Path) ->
         for entry in Inputs().read(str(file)):
             if not isinstance(entry.document, ResourceProfile):
                 continue
-            try:
-                complete = api.compile_job(entry.document)[0]
-            except ValueError:
-                continue
+            if any(finding.severity is Severity.ERROR for finding in api.validate([entry])):
+                continue  # another's, which may be broken
+            complete = api.compile_job(entry.document)[0]
             if digest(complete) == plan.inputs.profile:
                 return entry.document
     return None

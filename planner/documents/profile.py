@@ -205,8 +205,8 @@ class Program(Model):
 class PlannerFields(Model):
     """What the official document has no place for.
 
-    ``placement`` limits where groups may stand; ``compiled_groups`` are those that the program itself
-    gives resources, before any edit.
+    ``placement`` limits where groups may stand; ``compiled_groups`` are those that the program, or the
+    job document, itself gives resources, before any edit.
     """
 
     type: JobTypeField = JobType.STREAMING

@@ -26,6 +26,10 @@ class RestError(RuntimeError):
     """A cluster does not answer, or refuses what it is asked; the message names the address."""
 
 
+class NoAnswer(RestError):  # noqa: N818 - the user reads it
+    """Nothing answers at an address, or nothing that is Flink."""
+
+
 class NotThere(RestError):  # noqa: N818 - the user reads it
     """A cluster answers that it does not have what it is asked for."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from planner.documents.cluster import Cluster
 from planner.documents.placement import Placement
@@ -25,6 +26,7 @@ from planner.memory.process import MemoryConfigurationError
 from planner.memory.profile import complete_profile
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.capacity import ClusterError, stock_options
+from planner.place.slots import slot_resources
 from planner.units import GIB
 
 POLL_SECONDS = 0.3
@@ -149,6 +151,11 @@ def execute(
     """
     note(f"compiling {program.file}")
     with stream_graph(program, tools, note) as (jvm, graph):
+        if rest is not None and (scheduler := rest.scheduler()) != "default" and not _batch(graph):
+            raise ProgramError(
+                f"{rest.url} runs streaming jobs with the {scheduler} scheduler, which ignores the resources of"
+                " groups and so any plan; start it without jobmanager.scheduler and scheduler-mode"
+            )
         version = flink_version(jvm)
         if rest is not None and (theirs := rest.flink_version()) != version:
             raise ProgramError(
@@ -171,10 +178,16 @@ def execute(
         return plan, submit(jvm, graph, rest.url)
 
 
+def _batch(graph: Any) -> bool:
+    return bool(graph.getJobType().name() == "BATCH")
+
+
 def wait_until_running(
     rest: Rest, job: str, seconds: float, note: Callable[[str], None] = lambda _: None
 ) -> RunningJob:
-    """Return the job as soon as every subtask runs.
+    """Return the job as soon as every subtask runs, seen twice.
+
+    A subtask may run for a moment before it fails: its gates take their network memory then.
 
     Raises:
         RestError: when the job fails.
@@ -182,15 +195,17 @@ def wait_until_running(
 
     """
     until = time.monotonic() + seconds
+    ran = False
     while True:
         found = running_job(rest, job)
-        if found.running or found.state == "FINISHED":
+        if (found.running and ran) or found.state == "FINISHED":
             return found
+        ran = found.running
         if found.state in ("FAILED", "CANCELED", "SUSPENDED"):
             raise RestError(f"job {job} is {found.state}: {failure(rest, job)}")
         states = [subtask.state for vertex in found.vertices for subtask in vertex.subtasks]
         note(f"job {job} {found.state}, {states.count('RUNNING')} of {len(states)} subtasks run")
-        if time.monotonic() > until:
+        if time.monotonic() > until and not ran:
             raise TimedOut(
                 f"job {job} does not run after {seconds:g} s, only {states.count('RUNNING')} of its"
                 f" {len(states)} subtasks do; it is left as it is"
@@ -199,13 +214,18 @@ def wait_until_running(
 
 
 def verify(
-    rest: Rest, placement: Placement, job: str | None, graph: JobGraph | None = None
+    rest: Rest,
+    placement: Placement,
+    job: str | None,
+    profile: ResourceProfile | None = None,
+    graph: JobGraph | None = None,
 ) -> list[Difference]:
     """Return what a cluster does otherwise than planned, once REST had time to show the present state."""
     until = time.monotonic() + SETTLING_SECONDS
+    resources = slot_resources(profile) if profile is not None else None
     while True:
         running = running_job(rest, job) if job else None
-        found = differences(placement, task_managers(rest), running, graph)
+        found = differences(placement, task_managers(rest), running, graph, resources)
         if not found or time.monotonic() > until:
             return found
         time.sleep(POLL_SECONDS)

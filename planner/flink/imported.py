@@ -29,7 +29,7 @@ from planner.documents.vocabulary import Backend, Chaining, Exchange, JobType, S
 from planner.documents.write import as_written
 from planner.flink.compiled import OPTIONS, slug, unique
 from planner.flink.errors import NotThere, RestError
-from planner.flink.rest import Rest, registered
+from planner.flink.rest import Rest, manager_path, registered
 from planner.memory.process import MemoryConfigurationError
 from planner.memory.taskmanager import TaskManagerMemory, derive_taskmanager
 from planner.place.plan import QUOTA
@@ -217,7 +217,7 @@ def cluster_document(rest: Rest, name: str) -> tuple[Cluster, list[str]]:
     """
     try:
         known = sorted(registered(rest.get("/taskmanagers")["taskmanagers"]))
-        told = {one: rest.get(f"/taskmanagers/{one}") for one in known}
+        told = {one: rest.get(manager_path(one)) for one in known}
         shapes = {one: _shape(entry) for one, entry in told.items()}
         guessed = [one for one, entry in told.items() if _one_core_a_slot(entry)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -17,7 +17,7 @@ from statistics import fmean
 from planner.documents.job import Load
 from planner.documents.profile import Node, ResourceProfile
 from planner.flink.errors import RestError
-from planner.flink.rest import Rest, RunningJob, RunningVertex
+from planner.flink.rest import Rest, RunningJob, RunningVertex, manager_path, running_job
 from planner.graph.job import JobGraph
 from planner.units import CORE
 
@@ -64,11 +64,12 @@ def measure(
     """Return the load of a running job over the next ``seconds``.
 
     Raises:
-        RestError: when the cluster does not answer, or nothing was busy.
+        RestError: when the cluster does not answer, the job changed meanwhile, or nothing was busy.
 
     """
     _wait_for_figures(rest, job, note)
-    hosts = sorted({subtask.task_manager for vertex in job.vertices for subtask in vertex.subtasks} - {""})
+    subtasks = [subtask for vertex in job.vertices for subtask in vertex.subtasks]
+    hosts = sorted({subtask.task_manager for subtask in subtasks if subtask.state == "RUNNING"})
     before = _cpu_times(rest, hosts, note)
     start = time.monotonic()
     readings = {vertex.id: _Readings() for vertex in job.vertices}
@@ -86,6 +87,8 @@ def measure(
         if used < 0:
             raise RestError(f"TaskManager {host} was started again in the window; measure again")
         cores[host] = used / spent
+    if running_job(rest, job.id).vertices != job.vertices:
+        raise RestError(f"subtasks of job {job.id} restarted, moved or ended in the window; measure again")
     loads = tuple(_loads(job, readings, cores))
     if not any(load.busy for load in loads):
         raise RestError(
@@ -132,7 +135,7 @@ def _cpu_times(rest: Rest, hosts: Sequence[str], note: Callable[[str], None]) ->
     while missing := [host for host in hosts if host not in found]:
         note("waiting for Flink to collect metrics")
         for host in missing:
-            told = rest.get(f"/taskmanagers/{host}/metrics?get={CPU_TIME}")
+            told = rest.get(f"{manager_path(host)}/metrics?get={CPU_TIME}")
             for value in (float(metric["value"]) / NANOS for metric in told):
                 if stale.setdefault(host, value) != value:
                     found[host] = _CpuTime(value, time.monotonic())
@@ -172,7 +175,10 @@ def _loads(
     job: RunningJob, readings: Mapping[str, _Readings], cores: Mapping[str, float]
 ) -> Iterator[VertexLoad]:
     busy = {v.id: {i: fmean(values) for i, values in readings[v.id].busy.items()} for v in job.vertices}
-    hosts = {v.id: {subtask.index: subtask.task_manager for subtask in v.subtasks} for v in job.vertices}
+    hosts = {
+        v.id: {s.index: s.task_manager for s in v.subtasks if s.state == "RUNNING"} for v in job.vertices
+    }
+    busy = {name: {i: b for i, b in found.items() if i in hosts[name]} for name, found in busy.items()}
     whole: dict[str, float] = defaultdict(float)
     for name, subtasks in busy.items():
         for index, value in subtasks.items():

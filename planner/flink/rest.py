@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from planner.flink.errors import NotThere, RestError
+from planner.flink.errors import NoAnswer, NotThere, RestError
 
 SECONDS = 15.0
 ENDED = ("FINISHED", "CANCELED", "FAILED")
@@ -58,6 +58,18 @@ class Rest:
         """Send a PATCH, with which Flink cancels jobs."""
         return self._ask(urllib.request.Request(self.url + path, method="PATCH"))
 
+    def scheduler(self) -> str:
+        """Return the scheduler of streaming jobs: ``default``, ``adaptive`` or ``reactive``.
+
+        Raises:
+            RestError: when the cluster does not tell its options.
+
+        """
+        options = {str(entry["key"]): str(entry["value"]).lower() for entry in self.get("/jobmanager/config")}
+        if options.get("scheduler-mode") == "reactive":
+            return "reactive"
+        return "adaptive" if options.get("jobmanager.scheduler") == "adaptive" else "default"
+
     def flink_version(self) -> str:
         """Return the major and minor version of the cluster's Flink.
 
@@ -67,7 +79,7 @@ class Rest:
         """
         told = self.get("/config")
         if not isinstance(told, dict) or "flink-version" not in told:
-            raise RestError(f"what answers at {self.url} is no Flink")
+            raise NoAnswer(f"what answers at {self.url} is no Flink")
         return ".".join(str(told["flink-version"]).split("-")[0].split(".")[:2])
 
     def _ask(self, request: urllib.request.Request) -> Any:
@@ -79,7 +91,7 @@ class Rest:
             raise kind(f"{self.url} answers {error.code} to {request.selector}: {_reason(error)}") from None
         except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", error)
-            raise RestError(f"no Flink answers at {self.url}: {reason}") from None
+            raise NoAnswer(f"no Flink answers at {self.url}: {reason}") from None
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
@@ -100,11 +112,12 @@ def _reason(error: urllib.error.HTTPError) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RunningSubtask:
-    """Where a subtask is, by the id of its TaskManager."""
+    """Where a subtask is, by the id of its TaskManager, and which attempt at it that is."""
 
     index: int
     state: str
     task_manager: str
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +152,24 @@ class RunningJob:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningSlot:
+    """A slot that a job holds: cores, memory by REST name in whole MiB, external resources."""
+
+    cpu: float | None
+    memory: dict[str, int]
+    external: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class RunningTaskManager:
-    """A registered TaskManager: its memory by REST name in bytes, what it offers, its slots by quota."""
+    """A registered TaskManager: its memory by REST name in bytes, what it offers, its slots."""
 
     id: str
     memory: dict[str, int]
     external: dict[str, float]
-    slots: dict[str, dict[str, int]]
-    """By job: how many slots hold one of each external resource."""
+    slots: dict[str, tuple[RunningSlot, ...]]
+    """By job."""
+    cpu: float | None = None
 
 
 def _host(subtask: Mapping[str, Any]) -> str:
@@ -162,7 +185,8 @@ def running_job(rest: Rest, job: str) -> RunningJob:
     for vertex in told["vertices"]:
         details = rest.get(f"/jobs/{job}/vertices/{vertex['id']}")
         subtasks = tuple(
-            RunningSubtask(int(s["subtask"]), str(s["status"]), _host(s)) for s in details["subtasks"]
+            RunningSubtask(int(s["subtask"]), str(s["status"]), _host(s), int(s.get("attempt", 0)))
+            for s in details["subtasks"]
         )
         vertices.append(RunningVertex(vertex["id"], vertex["name"], int(vertex["parallelism"]), subtasks))
     batch = str(told.get("job-type", "")).upper() == "BATCH"
@@ -173,7 +197,7 @@ def jobs(rest: Rest) -> dict[str, str]:
     """Return the state of every job of a cluster by its id."""
     told = rest.get("/jobs")
     if not isinstance(told, dict) or "jobs" not in told:
-        raise RestError(f"what answers at {rest.url} is no Flink")
+        raise NoAnswer(f"what answers at {rest.url} is no Flink")
     return {job["id"]: job["status"] for job in told["jobs"]}
 
 
@@ -182,22 +206,37 @@ def task_managers(rest: Rest) -> dict[str, RunningTaskManager]:
     found = {}
     told_all = rest.get("/taskmanagers")
     if not isinstance(told_all, dict) or "taskmanagers" not in told_all:
-        raise RestError(f"what answers at {rest.url} is no Flink")
+        raise NoAnswer(f"what answers at {rest.url} is no Flink")
     for entry in told_all["taskmanagers"]:
         name = str(entry["id"])
-        told = rest.get(f"/taskmanagers/{name}")
-        slots: dict[str, dict[str, int]] = {}
+        told = rest.get(manager_path(name))
+        slots: dict[str, tuple[RunningSlot, ...]] = {}
         for slot in told.get("allocatedSlots", []):
-            held = slots.setdefault(str(slot["jobId"]), {})
-            for quota, amount in slot["resource"].get("extendedResources", {}).items():
-                held[quota] = held.get(quota, 0) + int(amount)
+            job = str(slot["jobId"])
+            slots[job] = (*slots.get(job, ()), _slot(slot["resource"]))
+        whole = told["totalResource"]
         found[name] = RunningTaskManager(
             id=name,
             memory={key: int(value) for key, value in (told.get("memoryConfiguration") or {}).items()},
-            external={k: float(v) for k, v in told["totalResource"].get("extendedResources", {}).items()},
+            external=_external(whole),
             slots=slots,
+            cpu=float(whole["cpuCores"]) if "cpuCores" in whole else None,
         )
     return found
+
+
+def manager_path(name: str) -> str:
+    """Return the path of a TaskManager, whose id may hold any character."""
+    return f"/taskmanagers/{quote(name, safe='')}"
+
+
+def _slot(told: Mapping[str, Any]) -> RunningSlot:
+    memory = {key: int(value) for key, value in told.items() if key.endswith("Memory")}
+    return RunningSlot(float(told["cpuCores"]) if "cpuCores" in told else None, memory, _external(told))
+
+
+def _external(told: Mapping[str, Any]) -> dict[str, float]:
+    return {key: float(value) for key, value in (told.get("extendedResources") or {}).items()}
 
 
 def registered(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:

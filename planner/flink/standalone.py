@@ -6,7 +6,6 @@ the mark in their environment: so nothing is lost when planner is killed at any 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -20,11 +19,13 @@ from pathlib import Path
 
 from planner.flink import limits
 from planner.flink.errors import ClusterFailed, RestError, TimedOut
+from planner.flink.jvm import flink_jars
 from planner.flink.processes import (
     Ports,
     cause,
     end,
     free_ports,
+    java,
     jobmanager_command,
     log_file,
     marked,
@@ -90,6 +91,10 @@ def read(folder: Path) -> Standalone | None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Keep other planners off the folder; the lock ends with this process."""
+    if not Path("/proc/self/environ").exists():
+        raise ClusterFailed("a local cluster needs Linux: processes are found by what /proc tells of them")
+    import fcntl  # not everywhere, and the rest of planner does without
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = open(folder / "lock", "w", encoding="utf-8")  # noqa: SIM115 (closed below)
@@ -117,6 +122,8 @@ def up(
 
     Raises:
         ClusterFailed: when the folder's cluster runs and was started otherwise, or does not come up.
+        FlinkMissing: when the extra ``planner[flink]`` is not installed.
+        NoFlinkHome: when ``home`` holds no Flink.
 
     """
     folder, home = folder.resolve(), home and home.resolve()
@@ -140,6 +147,8 @@ def up(
             mark = uuid.uuid4().hex
             cluster = Standalone(folder, mark, free_ports(), wanted, home=home)
         running = cluster.running()
+        flink_jars(cluster.home)  # raises before anything is written that a later planner would go on with
+        java()
         if not running:  # nothing of it was started, or the machine was since
             _forget(cluster)
             cluster = replace(cluster, ports=free_ports(), control_group=limits.folder_for(cluster.mark))

@@ -7,20 +7,32 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from planner.documents.placement import PlacedTaskManager, Placement
-from planner.flink.rest import RunningJob, RunningTaskManager, RunningVertex
+from planner.flink.rest import RunningJob, RunningSlot, RunningTaskManager, RunningVertex
 from planner.graph.job import JobGraph
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.plan import quota_name
+from planner.place.slots import SlotResources
+from planner.units import CORE, MIB
 
 _PARTS = {
+    "frameworkHeap": "framework_heap",
+    "frameworkOffHeap": "framework_off_heap",
     "taskHeap": "task_heap",
     "taskOffHeap": "task_off_heap",
     "managedMemory": "managed",
     "networkMemory": "network",
     "jvmMetaspace": "jvm_metaspace",
     "jvmOverhead": "jvm_overhead",
+    "totalFlinkMemory": "flink",
     "totalProcessMemory": "process",
 }
+_SLOT_PARTS = {
+    "taskHeapMemory": "heap",
+    "taskOffHeapMemory": "off_heap",
+    "managedMemory": "managed",
+    "networkMemory": "network",
+}
+_CORES = "taskmanager.cpu.cores"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +53,12 @@ def differences(
     managers: Mapping[str, RunningTaskManager],
     job: RunningJob | None,
     graph: JobGraph | None = None,
+    resources: Mapping[str, SlotResources] | None = None,
 ) -> list[Difference]:
     """Return what is otherwise than planned.
 
-    Without ``job`` only TaskManagers are looked at, without ``graph`` no subtasks. A batch job may have less
+    Without ``job`` only TaskManagers are looked at, without ``graph`` no subtasks; ``resources`` are those
+    of a slot of every group, without them slots are only counted. A batch job may have less
     than all of its slots and subtasks: they come and go as it gets on.
     """
     found: list[Difference] = []
@@ -57,11 +71,17 @@ def differences(
             continue
         found += _manager(planned, manager)
         if job is not None:
-            found += _slots(planned, manager, job)
+            found += _slots(planned, manager, job, resources or {})
     known = {manager.id for manager in real.values()}
+    quotas = {quota_name(group) for planned in placement.task_managers for group in planned.quotas}
     for name, manager in managers.items():
-        if name not in known and job is not None and manager.slots.get(job.id):
+        if name in known:
+            continue
+        if job is not None and manager.slots.get(job.id):
             found.append(Difference(name, "slots of the job", "none, it is not in the plan", "some"))
+        elif offered := sorted(quotas & manager.external.keys()):
+            what = "a TaskManager with quotas of the plan"
+            found.append(Difference(name, what, "none, it is not in the plan", ", ".join(offered)))
     if job is not None and graph is not None:
         found += _subtasks(placement, real, job, graph)
     elif job is not None:
@@ -112,6 +132,9 @@ def _memory(planned: PlacedTaskManager, manager: RunningTaskManager) -> list[Dif
 
 def _manager(planned: PlacedTaskManager, manager: RunningTaskManager) -> Iterator[Difference]:
     yield from _memory(planned, manager)
+    cores = float((planned.memory.dynamic_options if planned.memory else {}).get(_CORES, "nan"))
+    if manager.cpu is not None and abs(manager.cpu - cores) > 1 / CORE:
+        yield Difference(planned.id, "cores", _cores(cores), _cores(manager.cpu))
     wanted = _external(planned)
     for name in sorted(wanted.keys() | manager.external.keys()):
         if wanted.get(name, 0.0) != manager.external.get(name, 0.0):
@@ -120,14 +143,42 @@ def _manager(planned: PlacedTaskManager, manager: RunningTaskManager) -> Iterato
             )
 
 
-def _slots(planned: PlacedTaskManager, manager: RunningTaskManager, job: RunningJob) -> Iterator[Difference]:
-    held = manager.slots.get(job.id, {})
+def _slots(
+    planned: PlacedTaskManager,
+    manager: RunningTaskManager,
+    job: RunningJob,
+    resources: Mapping[str, SlotResources],
+) -> Iterator[Difference]:
+    held = manager.slots.get(job.id, ())
     ended = any(s.state == "FINISHED" for vertex in job.vertices for s in vertex.subtasks)
     for group, count in sorted(planned.quotas.items()):
-        actual = held.get(quota_name(group), 0)
+        mine = [slot for slot in held if quota_name(group) in slot.external]
         # a subtask that has finished gives its slot back
-        if actual > count or (actual < count and not ended and not job.batch):
-            yield Difference(planned.id, f"slots of group {group}", str(count), str(actual))
+        if len(mine) > count or (len(mine) < count and not ended and not job.batch):
+            yield Difference(planned.id, f"slots of group {group}", str(count), str(len(mine)))
+        if group in resources:
+            wanted = _told(resources[group])
+            for figures in {tuple(_figures(slot).items()): None for slot in mine}:
+                for part, value in figures:
+                    if value != wanted[part]:
+                        yield Difference(
+                            planned.id, f"{part} of a slot of group {group}", wanted[part], value
+                        )
+
+
+def _told(wanted: SlotResources) -> dict[str, str]:
+    """Return what REST tells of a slot that holds ``wanted``: memory in whole MiB."""
+    memory = {part: f"{getattr(wanted, name) // MIB} MiB" for part, name in _SLOT_PARTS.items()}
+    return {"cores": _cores(wanted.cpu / CORE), **memory}
+
+
+def _cores(cores: float) -> str:
+    return f"{cores:.8f}".rstrip("0").rstrip(".")
+
+
+def _figures(slot: RunningSlot) -> dict[str, str]:
+    cpu = {} if slot.cpu is None else {"cores": _cores(slot.cpu)}
+    return {**cpu, **{part: f"{slot.memory[part]} MiB" for part in _SLOT_PARTS if part in slot.memory}}
 
 
 def _subtasks(

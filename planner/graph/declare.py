@@ -167,11 +167,12 @@ def declare(job: Job) -> ResourceProfile:
         for operator in translation_order(spec.operators)
         for index, entry in enumerate(operator.inputs)
     ]
+    declared = list(_declared_groups(spec, groups))
     return ResourceProfile(
         api_version=API_VERSION,
         kind="ResourceProfile",
         metadata=job.metadata,
-        ssg_profiles=list(_declared_groups(spec, groups)),
+        ssg_profiles=declared,
         nodes=list(nodes.values()),
         edges=edges,
         planner=PlannerFields(
@@ -184,6 +185,7 @@ def declare(job: Job) -> ResourceProfile:
                 if group.placement is not None
             }
             or None,
+            compiled_groups=[group for group in declared if group.cpu is not None] or None,
         ),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -12,7 +12,7 @@ from planner.documents.profile import Node, ResourceProfile
 from planner.graph.job import JobGraph
 from planner.graph.regions import Subtask
 from planner.graph.restore import operator_id
-from planner.graph.sharing import local_input_preferred
+from planner.graph.sharing import Slots, local_input_preferred
 from planner.units import GIB
 
 
@@ -58,8 +58,10 @@ def slot_resources(profile: ResourceProfile) -> dict[str, SlotResources]:
     }
 
 
-def job_slots(profile: ResourceProfile, job: JobGraph) -> list[JobSlot]:
-    """Return the slots of the job, group by group, as Flink's default scheduler composes them.
+def job_slots(
+    profile: ResourceProfile, job: JobGraph, compose: Callable[[JobGraph], Slots] = local_input_preferred
+) -> list[JobSlot]:
+    """Return the slots of the job, group by group, composed as Flink's default scheduler does or otherwise.
 
     A slot's load is the sum of the loads of its subtasks where any is given, else the group's cpu.
     The regions of a batch job's default group take turns in a slot, so the largest load counts.
@@ -68,7 +70,7 @@ def job_slots(profile: ResourceProfile, job: JobGraph) -> list[JobSlot]:
     reserved = {group.name: group.cpu or 0 for group in profile.ssg_profiles}
     turns: dict[str, list[list[tuple[Subtask, ...]]]] = defaultdict(list)
     group_of = {vertex.sharing: vertex.group for vertex in job.vertices}
-    for sharing, slots in local_input_preferred(job).items():
+    for sharing, slots in compose(job).items():
         turns[group_of[sharing]].append([tuple(slot) for slot in slots])
     found = []
     for group, stages in turns.items():

@@ -1,9 +1,10 @@
-"""What stock Flink would do with the same slots and TaskManagers.
+"""What stock Flink would do with the same job and TaskManagers.
 
 The ResourceManager goes through TaskManagers in the order of random instance ids, and which slot of a
 profile gets which subtasks is random too: one order is one possible outcome, and the figures here
-are over several orders drawn from a seed. How many slots a TaskManager has is no limit under
-fine-grained resources, so it is none here.
+are over several orders drawn from a seed. A group to which the program gives no resources asks for
+default slots, the n-th part of a TaskManager of n slots; how many slots of given resources a
+TaskManager may have is no limit to Flink, so it is none here.
 """
 
 from __future__ import annotations
@@ -16,9 +17,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from planner.place.allocation import Amounts, Manager, Mode, Requirement, Rules, allocate
+from planner.documents.profile import ResourceProfile
+from planner.documents.vocabulary import JobType
+from planner.graph.job import JobGraph
+from planner.graph.restore import planner_fields
+from planner.graph.sharing import local_input_preferred, task_balanced
+from planner.place.allocation import UNKNOWN, Amounts, Manager, Mode, Requirement, Rules, allocate
 from planner.place.problem import Problem, Solution
-from planner.place.slots import JobSlot
+from planner.place.slots import JobSlot, job_slots
 
 ORDERS = 9
 LARGE = 10_000
@@ -34,12 +40,42 @@ class Prediction:
     highest: Fraction | None
 
 
-def predict(problem: Problem, slots: Sequence[JobSlot], mode: Mode, seed: int) -> Prediction:
+def default_slots(profile: ResourceProfile, problem: Problem) -> frozenset[str]:
+    """Return the groups that ask stock Flink for default slots: those whose program gives no resources.
+
+    What a default slot is follows from the number of slots; where the cluster does not tell it of every
+    TaskManager, each group is taken to ask for the resources of its profile.
+    """
+    slots = problem.resources.index("slots")
+    if profile.planner is None or any(entry.limits[slots] is None for entry in problem.classes):
+        return frozenset()
+    declared = {group.name for group in planner_fields(profile).compiled_groups or ()}
+    return frozenset({node.profile.group for node in profile.nodes} - declared)
+
+
+def stock_slots(profile: ResourceProfile, job: JobGraph, mode: Mode) -> list[JobSlot]:
+    """Return the slots of the job as Flink composes them under ``mode``."""
+    balanced = effective(mode, job) is Mode.TASKS
+    return job_slots(profile, job, task_balanced if balanced else local_input_preferred)
+
+
+def effective(mode: Mode, job: JobGraph) -> Mode:
+    """Return what a mode is for a job: balancing of tasks is for streaming jobs only."""
+    return Mode.NONE if mode is Mode.TASKS and job.type is JobType.BATCH else mode
+
+
+def predict(
+    problem: Problem,
+    slots: Sequence[JobSlot],
+    mode: Mode,
+    seed: int,
+    default: frozenset[str] = frozenset(),
+) -> Prediction:
     """Return the highest CPU utilisation that stock Flink reaches under ``mode``, over several orders."""
     rng = random.Random(seed)
     values = []
     for _ in range(min(max(LARGE // max(len(slots), 1), 1), ORDERS)):
-        placed = outcome(problem, slots, mode, rng)
+        placed = outcome(problem, slots, mode, rng, default)
         if placed is not None:
             values.append(
                 max(
@@ -55,29 +91,47 @@ def predict(problem: Problem, slots: Sequence[JobSlot], mode: Mode, seed: int) -
     return Prediction(statistics.median_low(values), min(values), max(values))
 
 
+_Given = Mapping[Amounts | None, Sequence[int]]
+"""How many slots each request gets on every TaskManager."""
+
+
 def outcome(
-    problem: Problem, slots: Sequence[JobSlot], mode: Mode, rng: random.Random
+    problem: Problem,
+    slots: Sequence[JobSlot],
+    mode: Mode,
+    rng: random.Random,
+    default: frozenset[str] = frozenset(),
 ) -> dict[int, list[JobSlot]] | None:
     """Return one possible outcome: the slots of every TaskManager, None where not all find room.
 
-    Groups of equal resources are one requirement to Flink, whose slots are alike.
+    Groups of equal resources are one requirement to Flink, whose slots are alike; so are the groups in
+    ``default``, which ask for default slots.
     """
-    demand_of = {entry.group: _amounts(problem, entry.demand) for entry in problem.types}
-    by_demand: dict[Amounts, list[JobSlot]] = defaultdict(list)
+    demand_of = {
+        entry.group: UNKNOWN if entry.group in default else _amounts(problem, entry.demand)
+        for entry in problem.types
+    }
+    by_demand: dict[Amounts | None, list[JobSlot]] = defaultdict(list)
     for slot in slots:
         by_demand[demand_of[slot.group]].append(slot)
     order = list(problem.usable)
     rng.shuffle(order)
-    totals = {
-        index: _amounts(problem, [UNLIMITED if limit is None else limit for limit in entry.limits])
-        for index, entry in enumerate(problem.classes)
-    }
-    managers = [Manager(totals[problem.class_of[host]], (), memory_parts=1) for host in order]
-    wanted = [Requirement(demand, len(found)) for demand, found in by_demand.items()]
-    given = allocate(managers, wanted, Rules(mode))
-    if given.unfulfillable:
-        return None
-    held = _hand_out(given.registered, by_demand, mode, rng)
+    totals = [
+        (_amounts(problem, [UNLIMITED if limit is None else limit for limit in entry.limits]), number or 1)
+        for entry in problem.classes
+        for number in [entry.limits[problem.resources.index("slots")]]
+    ]
+    managers = []
+    for host in order:
+        total, number = totals[problem.class_of[host]]
+        managers.append(Manager(total, tuple(amount // number for amount in total), memory_parts=1))
+    given: dict[Amounts | None, list[int]] = {}
+    for demand, wanted in by_demand.items():
+        before = [manager.given.total() for manager in managers]
+        if allocate(managers, [Requirement(demand, len(wanted))], Rules(mode)).unfulfillable:
+            return None
+        given[demand] = [manager.given.total() - had for manager, had in zip(managers, before, strict=True)]
+    held = _hand_out(len(managers), given, by_demand, mode, rng)
     return dict(zip(order, held, strict=True))
 
 
@@ -98,35 +152,36 @@ def solution(problem: Problem, placed: Mapping[int, Sequence[JobSlot]]) -> Solut
 
 
 def _hand_out(
-    given: Sequence[Counter[Amounts]],
-    by_demand: Mapping[Amounts, Sequence[JobSlot]],
+    managers: int,
+    given: _Given,
+    by_demand: Mapping[Amounts | None, Sequence[JobSlot]],
     mode: Mode,
     rng: random.Random,
 ) -> list[list[JobSlot]]:
     """Return the slots of every TaskManager after Flink put the job's slots into those it allocated."""
-    held: list[list[JobSlot]] = [[] for _ in given]
+    held: list[list[JobSlot]] = [[] for _ in range(managers)]
     if mode is not Mode.TASKS:
         for demand, slots in by_demand.items():
-            places = [row for row, counts in enumerate(given) for _ in range(counts[demand])]
+            places = [row for row, count in enumerate(given[demand]) for _ in range(count)]
             rng.shuffle(places)
             for slot, row in zip(slots, places, strict=True):
                 held[row].append(slot)
         return held
-    tasks = [0] * len(given)
-    free = [Counter(counts) for counts in given]
+    tasks = [0] * managers
+    free = {demand: list(counts) for demand, counts in given.items()}
     # tasks only grow, so a heap entry that is out of date is put back with its new number
     queues = {
-        demand: [(0, row) for row, counts in enumerate(given) if counts[demand]] for demand in by_demand
+        demand: [(0, row) for row, count in enumerate(counts) if count] for demand, counts in given.items()
     }
     requests = [(demand, slot) for demand, slots in by_demand.items() for slot in slots]
     for demand, slot in sorted(requests, key=lambda request: -len(request[1].subtasks)):
-        queue = queues[demand]
-        while queue[0][0] != tasks[queue[0][1]] or not free[queue[0][1]][demand]:
+        queue, left = queues[demand], free[demand]
+        while queue[0][0] != tasks[queue[0][1]] or not left[queue[0][1]]:
             _, row = heapq.heappop(queue)
-            if free[row][demand]:
+            if left[row]:
                 heapq.heappush(queue, (tasks[row], row))
         row = queue[0][1]
         tasks[row] += len(slot.subtasks)
         held[row].append(slot)
-        free[row][demand] -= 1
+        left[row] -= 1
     return held

@@ -93,7 +93,7 @@ def test_kills_in_the_middle_of_run(folder: Path, cluster: Standalone) -> None:
     # the JobManager: verify says so, up starts it again, run waits for the slots of the job that is lost
     os.kill(cluster.running()["jobmanager"], signal.SIGKILL)
     until(lambda: "jobmanager" not in cluster.running())
-    assert "no Flink answers" in planner(folder, "verify", code=1).stderr
+    assert "no Flink answers" in planner(folder, "verify", code=2).stderr
     assert "not running" in planner(folder, "status", code=1).stdout
     planner(folder, "up")
     assert "as planned" in planner(folder, "run", "job.sql").stderr

@@ -169,7 +169,7 @@ def test_broken_jars(folder: Path) -> None:
 
 def test_a_cluster_that_does_not_answer(folder: Path) -> None:
     placed(folder, "job.sql", group="count", operators="Aggregate", parallelism=1)
-    found = planner(folder, "run", "job.sql", "--rest", "http://127.0.0.1:9", code=1).stderr
+    found = planner(folder, "run", "job.sql", "--rest", "http://127.0.0.1:9", code=2).stderr
     assert "no Flink answers at http://127.0.0.1:9" in found
     assert "start one with planner up" in planner(folder, "run", "job.sql", code=2).stderr
     assert "no address" in planner(folder, "verify", "--rest", "nonsense://", code=2).stderr
