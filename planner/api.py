@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -224,6 +225,7 @@ def place_like_flink(
         ClusterError: when the figures of a TaskManager do not work out.
 
     """
+    started = time.monotonic()
     task = _task(document, cluster)
     real, slots = effective(mode, task.job), stock_slots(task.profile, task.job, mode)
     machines, resources = hosts(cluster), slot_resources(task.profile)
@@ -236,7 +238,11 @@ def place_like_flink(
     status = Status.OPTIMAL if level.optimal else Status.FEASIBLE
     result = Result(status, problem, found, bound, (level,), 0.0, seed)
     inputs = Inputs(profile=digest(task.profile), cluster=digest(cluster))
-    return plan(task.profile, task.job, slots, result, _predictions(task, seed), inputs)
+    predicted = plan(task.profile, task.job, slots, result, _predictions(task, seed), inputs)
+    seconds = round(time.monotonic() - started, 3)
+    meta = Meta(seconds=seconds, seed=seed, workers=1, planner_version=__version__)
+    strategy = f"flink-{mode.name.lower().replace('_', '-')}"
+    return predicted.model_copy(update={"strategy": strategy, "meta": meta})
 
 
 def pareto(

@@ -37,6 +37,30 @@ def test_nothing_is_no_statement(text: str) -> None:
     assert statements(text) == []
 
 
+def test_columns_are_those_of_the_script() -> None:
+    set_, insert = statements("SET 'a'='b';  INSERT INTO k\nSELECT 1")
+    assert (set_.column, insert.line, insert.column) == (0, 1, 14)
+    (begin,) = statements(
+        "-- first\n EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1;\n  INSERT INTO b SELECT 2;END;"
+    )
+    assert [(one.line, one.column) for one in (begin, *begin.inner)] == [(2, 1), (2, 29), (3, 2)]
+
+
+@pytest.mark.parametrize(
+    ("script", "count"),
+    [
+        ("// don't\nSELECT 1; // one; two\nSELECT 2", 2),
+        (r"SELECT E'it\'s; x'; SELECT e'\\'; SELECT 'a\'; SELECT e", 4),
+        (
+            "COMPILE PLAN 'f' FOR STATEMENT SET BEGIN INSERT INTO a SELECT 1; INSERT INTO b SELECT 2; END; SELECT 1",
+            2,
+        ),
+    ],
+)
+def test_what_else_the_sql_client_takes(script: str, count: int) -> None:
+    assert len(statements(script)) == count
+
+
 def test_a_statement_set_without_end() -> None:
     with pytest.raises(ScriptError, match="line 3"):
         statements("SELECT 1;\n\nEXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1;")

@@ -14,7 +14,7 @@ from planner.cli.common import (
     default_placement,
     fail,
     pick_cluster,
-    pick_placement,
+    pick_plan,
     progress,
     say,
 )
@@ -99,7 +99,7 @@ def _launches(cluster: str | None, placement: str | None, options: dict[str, str
         inputs.stop_on(api.validate(inputs.loaded))
     plan = None
     if there is None or placement is not None:
-        plan = pick_placement(inputs, default_placement() if placement is None else placement)
+        plan = pick_plan(inputs, default_placement() if placement is None else placement)
     from planner.documents.write import digest
     from planner.flink.errors import ClusterFailed
     from planner.flink.execute import launches, stock_launches, too_large

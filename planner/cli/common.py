@@ -289,6 +289,14 @@ def pick_placement(inputs: Inputs, name: str) -> Placement:
     return _pick(inputs, name, (Placement,), "Placement")
 
 
+def pick_plan(inputs: Inputs, name: str) -> Placement:
+    """Read the placement in a file that is to be kept to; end if it only tells what Flink alone might do."""
+    found = pick_placement(inputs, name)
+    if found.strategy is not None:
+        fail(f"{name} is what Flink alone might do ({found.strategy}), no plan; place without --strategy")
+    return found
+
+
 def _pick(inputs: Inputs, name: str, kinds: tuple[type[D], ...], wanted: str) -> D:
     loaded = inputs.read(name)
     found = [entry.document for entry in loaded if isinstance(entry.document, kinds)]

@@ -168,7 +168,11 @@ def place(
         mode = api.Mode[strategy.name]
         found_by_flink = api.place_like_flink(document, places, mode, seed)
         if found_by_flink is None:
-            fail(f"Flink alone, with mode {mode.name}, finds no room for every slot", Exit.INFEASIBLE)
+            fail(
+                f"Flink alone, with mode {mode.name}, finds no room for every slot in the order of TaskManagers"
+                f" that seed {seed} draws; another --seed may",
+                Exit.FINDINGS,
+            )
         shown = api.PlacementResult(api.Status.FEASIBLE, found_by_flink)
         say(f"planner: one outcome of Flink's mode {mode.name}, computed with seed {seed}; it is no plan")
         _print(document, shown, output_format, meta, output)

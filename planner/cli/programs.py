@@ -55,7 +55,9 @@ def program_of(
         words = shlex.split(arguments or "")
     except ValueError as error:
         fail(f"--args: {error}")
-    return Program(file=name, kind=kind, entry_class=entry_class, arguments=words, configuration=options)
+    return Program(
+        file=name, kind=kind, entry_class=entry_class or None, arguments=words, configuration=options
+    )
 
 
 def options_of(settings: list[str] | None) -> dict[str, str]:

@@ -18,6 +18,7 @@ from planner.cli.common import (
     fail,
     pick_job,
     pick_placement,
+    pick_plan,
     progress,
     say,
 )
@@ -89,7 +90,7 @@ def run(
         fail(f"{program} is no program; name a .jar, .sql or .py file")
     inputs = Inputs()
     name = default_placement() if placement is None else placement
-    plan = pick_placement(inputs, name)
+    plan = pick_plan(inputs, name)
     document = _profile(inputs, profile, plan, Path(name).parent)
     wanted = program_of(program, entry_class, arguments, settings)
     if document is not None and document.planner and document.planner.program:

@@ -141,11 +141,12 @@ class Meta(Model):
 
 
 class Placement(Envelope):
-    """A plan: every slot of the job on a TaskManager."""
+    """A plan: every slot of the job on a TaskManager; with a ``strategy``, what Flink alone might do."""
 
     kind: Literal["Placement"]
     metadata: Metadata
     inputs: Inputs
+    strategy: Text | None = None
     objective: list[ObjectiveLevel]
     imbalance: Imbalance
     slot_load: SlotLoad | None = None

@@ -153,8 +153,8 @@ def execute(
     with stream_graph(program, tools, note) as (jvm, graph):
         if rest is not None and (scheduler := rest.scheduler()) != "default" and not _batch(graph):
             raise ProgramError(
-                f"{rest.url} runs streaming jobs with the {scheduler} scheduler, which ignores the resources of"
-                " groups and so any plan; start it without jobmanager.scheduler and scheduler-mode"
+                f"{rest.url} runs streaming jobs with the {scheduler} scheduler, which ignores the resources"
+                " of groups and so any plan; start it without jobmanager.scheduler and scheduler-mode"
             )
         version = flink_version(jvm)
         if rest is not None and (theirs := rest.flink_version()) != version:

@@ -41,6 +41,7 @@ def pyflink_graph(program: Program, interpreter: str) -> Iterator[tuple[Jvm, Any
     found = shutil.which(interpreter)
     if found is None:
         raise ProgramError(f"there is no Python interpreter {interpreter!r}; name one with --python")
+    found = os.path.abspath(found)  # TaskManagers run it from elsewhere; its links lead out of its venv
     options = {
         "python.executable": found,
         "python.client.executable": found,

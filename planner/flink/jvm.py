@@ -22,6 +22,22 @@ if TYPE_CHECKING:
 OPTIONS = ("-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 """Options of a JVM that lives for seconds: quick to start, and no files left in ``/tmp``."""
 
+_OPENS = [
+    "java.lang",
+    "java.net",
+    "java.io",
+    "java.nio",
+    "sun.nio.ch",
+    "java.lang.reflect",
+    "java.text",
+    "java.time",
+    "java.util",
+    "java.util.concurrent",
+    "java.util.concurrent.atomic",
+    "java.util.concurrent.locks",
+]
+JAVA_17 = tuple(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENS)
+"""What Flink's shipped configuration passes to Java 17 in ``env.java.opts.all``."""
 EXIT_SECONDS = 10.0
 """How long a JVM may take to end by itself before it is killed."""
 
@@ -88,7 +104,7 @@ def start_jvm(jars: Sequence[Path] | None = None, java_options: Sequence[str] = 
     try:
         port, token, process = launch_gateway(
             classpath=classpath,
-            javaopts=[*OPTIONS, *java_options],
+            javaopts=[*OPTIONS, *JAVA_17, *java_options],
             java_path=str(JAVA),
             die_on_exit=True,
             enable_auth=True,

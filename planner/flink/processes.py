@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planner.flink.errors import ClusterFailed, FlinkMissing
-from planner.flink.jvm import flink_jars
+from planner.flink.jvm import JAVA_17, flink_jars
 
 JOBMANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 TASKMANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
@@ -41,22 +41,6 @@ STOP_SECONDS = 10.0
 MARK = "PLANNER_CLUSTER"
 """Environment variable by which the processes of a cluster are found again, whatever was lost."""
 PORTS = range(20_000, 32_000)
-_OPENS = [
-    "java.lang",
-    "java.net",
-    "java.io",
-    "java.nio",
-    "sun.nio.ch",
-    "java.lang.reflect",
-    "java.text",
-    "java.time",
-    "java.util",
-    "java.util.concurrent",
-    "java.util.concurrent.atomic",
-    "java.util.concurrent.locks",
-]
-JAVA_17 = tuple(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENS)
-"""What Flink's shipped configuration passes to Java 17 in ``env.java.opts.all``."""
 _LOGGING = """rootLogger.level = INFO
 rootLogger.appenderRef.out.ref = out
 appender.out.name = out

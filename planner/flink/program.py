@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from planner.documents.base import MAX_PARALLELISM
 from planner.documents.profile import Program
 from planner.flink.errors import ProgramError
 from planner.flink.interpreter import pyflink_graph
@@ -17,13 +18,14 @@ from planner.flink.sql import ScriptError, Statement, statements
 
 RUNTIME_MODE = "execution.runtime-mode"
 _PLACE = re.compile(r"(?:[Aa]t|[Ff]rom) line (\d+), column (\d+)(?: to line \d+, column \d+)?:?\s*")
-_LOOKING = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN", "HELP", "CLEAR", "QUIT", "EXIT")
+_LOOKING = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN", "HELP", "CLEAR")
 """Statements that only print: a script may hold them, and they say nothing about the job."""
-_STARTING = ("UPDATE", "DELETE", "TRUNCATE", "CALL", "EXECUTE", "STOP")
-_AS_SELECT = re.compile(
-    r"(CREATE|REPLACE|CREATE\s+OR\s+REPLACE)\s+TABLE\b.*\bAS\s+SELECT\b", re.IGNORECASE | re.DOTALL
-)
-"""Statements that would start something by themselves."""
+_LEAVING = ("QUIT", "EXIT")
+"""Statements after which the SQL client reads no further."""
+_STARTING = ("UPDATE", "DELETE", "TRUNCATE", "CALL", "EXECUTE", "STOP", "COMPILE", "ANALYZE")
+_STARTING_OPERATIONS = ("CreateTableASOperation", "ReplaceTableAsOperation")
+_MATERIALIZED = "MaterializedTable"
+"""Statements that would start something by themselves, by first word, class of operation, or part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,10 @@ def default_parallelism(program: Program) -> int:
 
     """
     text = program.configuration.get("parallelism.default", "1")
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise ProgramError(f"parallelism.default has to be a whole number from 1, not {text!r}")
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= MAX_PARALLELISM):
+        raise ProgramError(
+            f"parallelism.default has to be a whole number from 1 to {MAX_PARALLELISM}, not {text!r}"
+        )
     return int(text)
 
 
@@ -182,8 +186,12 @@ class _Script:
     def thrown(self, statement: Statement, exception: Any) -> ProgramError:
         """Return the error of what Flink threw; any of its causes may tell the line within the statement."""
         place = next((found for text in messages(exception) if (found := _PLACE.search(text))), None)
-        line = statement.line + int(place[1]) - 1 if place else statement.line
-        return self._error(line, int(place[2]) if place else None, _PLACE.sub("", root_cause(exception)))
+        text = _PLACE.sub("", root_cause(exception))
+        if place is None:
+            return self._error(statement.line, None, text)
+        line, column = int(place[1]), int(place[2])
+        first = statement.column if line == 1 else 0
+        return self._error(statement.line + line - 1, first + column, text)
 
     def refused(self, statement: Statement, message: str) -> ProgramError:
         """Return the error of a statement that planner itself does not take."""
@@ -204,10 +212,13 @@ class _Script:
             for inner in statement.inner:
                 self._insert(inner)
             return
-        if statement.head in _STARTING or _AS_SELECT.match(statement.text):
-            raise self.refused(statement, "only INSERT statements make a job that is compiled")
+        starting = "only INSERT statements make a job that is compiled"
+        if statement.head in _STARTING:
+            raise self.refused(statement, starting)
         (operation,) = list(self.tables.getParser().parse(statement.text))
         kind = operation.getClass().getSimpleName()
+        if kind in _STARTING_OPERATIONS or _MATERIALIZED in kind:
+            raise self.refused(statement, starting)
         if kind == "SetOperation":
             if operation.getKey().isPresent():
                 self.tables.getConfig().set(operation.getKey().get(), operation.getValue().get())
@@ -273,10 +284,14 @@ def script_graph(jvm: Jvm, program: Program, note: Callable[[str], None]) -> Any
         parts = statements(Path(program.file).read_text(encoding="utf-8"))
     except UnicodeDecodeError:
         raise ProgramError(f"{program.file}: is no UTF-8 text") from None
+    except OSError as error:
+        raise ProgramError(f"{program.file}: {error.strerror or error}") from None
     except ScriptError as error:
         raise ProgramError(f"{program.file}: {error}") from None
     script = _Script(jvm, program, parts)
     for statement in parts:
+        if statement.head in _LEAVING:
+            break
         script.run(statement)
     if script.open_set:
         raise ProgramError(f"{program.file}: BEGIN STATEMENT SET has no END")

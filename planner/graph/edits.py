@@ -117,7 +117,7 @@ def _edge_edits(profile: ResourceProfile) -> Iterator[Edit]:
 def matched(new: ResourceProfile, old: ResourceProfile) -> dict[int, Node]:
     """Return for nodes of ``new`` the node of ``old`` that is the same operator.
 
-    By uid where there is one. Else by name and type together with those of everything it reads and of
+    By uid where both have one. Else by name and type together with those of everything it reads and of
     everything that reads it; else with one of these sides; else by name and type alone. Each counts
     only where it tells one operator from all others. A SQL operator is named after what it does, with a
     number for its place in the script: it is known only by what reads it, a source by its table.
@@ -126,6 +126,7 @@ def matched(new: ResourceProfile, old: ResourceProfile) -> dict[int, Node]:
     taken: set[int] = set()
     mine, theirs = _signatures(new), _signatures(old)
     by_id = {node.id: node for node in old.nodes}
+    uids = {node.id: _uid(node) for node in new.nodes}
     for level in range(len(_LEVELS)):
         candidates: dict[str, list[int]] = defaultdict(list)
         for number, keys in theirs.items():
@@ -134,9 +135,13 @@ def matched(new: ResourceProfile, old: ResourceProfile) -> dict[int, Node]:
         wanted = Counter(keys[level] for number, keys in mine.items() if number not in found)
         for number, keys in mine.items():
             key = keys[level]
-            if number not in found and key and wanted[key] == 1 and len(candidates[key]) == 1:
-                found[number] = by_id[candidates[key][0]]
-                taken.add(candidates[key][0])
+            if number in found or not key or wanted[key] > 1 or len(candidates[key]) != 1:
+                continue
+            other = by_id[candidates[key][0]]
+            if level and uids[number] is not None and _uid(other) is not None:
+                continue  # two uids, two operators
+            found[number] = other
+            taken.add(other.id)
     return found
 
 
@@ -155,15 +160,13 @@ def _signatures(profile: ResourceProfile) -> dict[int, tuple[str, ...]]:
     above, below = _hashes(names, inputs), _hashes(names, outputs)
     found: dict[int, tuple[str, ...]] = {}
     for node in profile.nodes:
-        uid, number = _uid(node), node.id
+        uid, number = _uid(node) or "", node.id
         both = f"{above[number]} {below[number]}"
         telling = not _NUMBER.search(node.desc) or not inputs[number]
-        if uid is not None:
-            found[number] = (f"uid {uid}", "", "", "", "")
-        elif telling:
-            found[number] = ("", both, above[number], below[number], names[number])
+        if telling:
+            found[number] = (uid, both, above[number], below[number], names[number])
         else:
-            found[number] = ("", both, "", below[number], "")
+            found[number] = (uid, both, "", below[number], "")
     return found
 
 
@@ -196,7 +199,8 @@ def keep_edits(new: ResourceProfile, old: ResourceProfile) -> tuple[ResourceProf
     nodes = [_kept(node, same[node.id]) if node.id in same else node for node in new.nodes]
     now = {node.id: same[node.id].id for node in new.nodes if node.id in same}
     before = dict(_places(old.edges, {node.id: node.id for node in old.nodes}))
-    edges = [_kept_edge(edge, before.get(place)) for place, edge in _places(new.edges, now)]
+    pairs = [(edge, before.get(place)) for place, edge in _places(new.edges, now)]
+    edges = [_kept_edge(edge, was) for edge, was in pairs]
     used = dict.fromkeys(node.profile.group for node in nodes)
     declared = {group.name: group for group in new.ssg_profiles}
     declared |= {name: group for name, group in _edited_groups(old) if group.cpu is not None}
@@ -212,7 +216,9 @@ def keep_edits(new: ResourceProfile, old: ResourceProfile) -> tuple[ResourceProf
         gone=tuple(names[node.id] for node in old.nodes if node.id not in kept),
         changed=(
             *(text for node in new.nodes if node.id in same for text in _changed(node, same[node.id])),
+            *_changed_edges(new, pairs),
             *_changed_groups(new, old),
+            *_changed_options(new, old),
         ),
     )
 
@@ -288,10 +294,36 @@ def _kept(node: Node, old: Node) -> Node:
 
 
 def _kept_edge(edge: Edge, old: Edge | None) -> Edge:
-    before = old.planner.compiled if old is not None and old.planner else None
-    if old is None or before is None or old.strategy is before.strategy:
+    """Return an edge with the strategy that was edited, unless the program's own has changed."""
+    if old is None or (before := _own_strategy(old)) is None or before is not _own_strategy(edge):
         return edge
     return edge.model_copy(update={"strategy": old.strategy})
+
+
+def _own_strategy(edge: Edge) -> Ship | None:
+    compiled = edge.planner.compiled if edge.planner else None
+    return compiled.strategy if compiled is not None else None
+
+
+def _changed_edges(new: ResourceProfile, pairs: Sequence[tuple[Edge, Edge | None]]) -> Iterator[str]:
+    """Say which edges the program itself partitions otherwise than before."""
+    names = {node.id: operator_id(node) for node in new.nodes}
+    for edge, old in pairs:
+        if old is None or (before := _own_strategy(old)) is _own_strategy(edge):
+            continue
+        lost = f"; its edit to {old.strategy} goes" if old.strategy is not before else ""
+        yield (
+            f"{names[edge.source]} -> {names[edge.target]}: strategy of the program was {before} and is"
+            f" {_own_strategy(edge)}{lost}"
+        )
+
+
+def _changed_options(new: ResourceProfile, old: ResourceProfile) -> Iterator[str]:
+    """Say which options are otherwise than in the older profile; they are the program's and -D's."""
+    before, now = planner_fields(old).flink_configuration, planner_fields(new).flink_configuration
+    for key in sorted(before.keys() | now.keys()):
+        if before.get(key) != now.get(key):
+            yield f"option {key} was {before.get(key, 'unset')} and is {now.get(key, 'unset')}"
 
 
 def _changed(node: Node, old: Node) -> Iterator[str]:

@@ -141,14 +141,13 @@ def _chaining(node: Node, kind: Kind, sorted_inputs: bool) -> Chaining:
 def _edge(edge: Edge, parallelism: Mapping[int, int], dynamic: bool) -> StreamEdge:
     default = edge.planner is not None and edge.planner.default
     compiled = edge.planner.compiled if edge.planner is not None else None
-    natural = default_ship(parallelism[edge.source], parallelism[edge.target])
-    ship = natural if default else edge.strategy
-    unchained = Ship.RESCALE if dynamic and default and ship is Ship.FORWARD else None
-    if compiled is not None and compiled.unchained is not None:
-        unchained = compiled.unchained
-    elif compiled is not None:
-        # a program's FORWARD cannot stay between unequal parallelism: Flink refuses it
-        ship = natural if edge.strategy is Ship.FORWARD else edge.strategy
+    known = compiled.unchained if compiled is not None else None
+    ship, unchained = edge.strategy, None
+    if ship is Ship.FORWARD and known is None and (default or compiled is not None):
+        # a FORWARD that nobody chose, or a program's, cannot stay between unequal parallelism
+        ship = default_ship(parallelism[edge.source], parallelism[edge.target])
+    if ship is Ship.FORWARD:
+        unchained = known or (Ship.RESCALE if dynamic and default else None)
     return StreamEdge(
         source=edge.source,
         target=edge.target,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from planner.documents.finding import Severity
 from planner.documents.job import DEFAULT_GROUP
+from planner.documents.profile import ResourceProfile
 from planner.documents.vocabulary import Exchange, JobType, Ship
 from planner.graph.chaining import Obstacle
 from planner.graph.kinds import find_kind
@@ -215,3 +216,27 @@ class KeyedWithoutHash(JobRule):
                 assert subject.graph is not None
                 if subject.graph.by_id[edge.target].parallelism > 1:
                     yield Match(match.path, f"{match.message} is {edge.ship} into a keyed operator")
+
+
+class ForwardExchanged(JobRule):
+    code, name, severity = "GRA312", "forward-exchanged", Severity.WARNING
+    summary = "A FORWARD edge of the program, behind a partitioning by key, becomes an exchange."
+    why = "Between unequal parallelism nothing can be forwarded. Sent round-robin, records of one key no longer meet in one subtask, and changes of one row may overtake each other on the way to a sink."
+    hint = "give both operators one parallelism, unless the reader minds neither keys nor their order"
+    source = "Flink's StreamGraph: forwarding does not allow change of parallelism"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        profile, graph = subject.document, subject.graph
+        if not isinstance(profile, ResourceProfile) or graph is None:
+            return
+        by_key = {edge.target for edge in graph.edges if edge.ship is Ship.HASH}
+        waiting = list(by_key)
+        while waiting:
+            new = {edge.target for edge in graph.outputs[waiting.pop()]} - by_key
+            by_key |= new
+            waiting += new
+        for own, (edge, match) in zip(profile.edges, _edges(subject), strict=True):
+            compiled = own.planner.compiled if own.planner else None
+            exchanged = edge.ship in (Ship.REBALANCE, Ship.RESCALE, Ship.SHUFFLE)
+            if compiled and compiled.strategy is Ship.FORWARD and exchanged and edge.source in by_key:
+                yield Match(match.path, f"{match.message} is {edge.ship}, the program forwards there")

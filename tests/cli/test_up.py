@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from planner.api import Stop, place
 from planner.cli.app import app
 from planner.documents.write import to_data, to_json
 from planner.flink.execute import launches, stock_launches
+from planner.flink.standalone import read
 from planner.memory.taskmanager import derive_taskmanager
 from samples import FOLDER, SAMPLES, cluster_of, job_of
 
@@ -109,3 +111,27 @@ def test_a_cluster_that_flink_would_not_start(tmp_path: Path) -> None:
     assert result.exit_code in (1, 2)
     assert "Traceback" not in result.stderr
     assert "memory" in result.stderr.lower()
+
+
+def test_a_prediction_is_no_plan(tmp_path: Path) -> None:
+    job, output = FOLDER / NAME / "job.yaml", tmp_path / "flink.placement.json"
+    strategy = ["--strategy", "flink-slots", "--seed", "7"]
+    placed = CliRunner().invoke(app, ["place", str(job), "-c", str(CLUSTER), *strategy, "-o", str(output)])
+    assert placed.exit_code == 0
+    written = json.loads(output.read_text())
+    assert (written["strategy"], written["meta"]["seed"]) == ("flink-slots", 7)
+    result = up("-p", str(output))
+    assert result.exit_code == 2
+    assert "what Flink alone might do (flink-slots), no plan" in result.stderr
+
+
+def test_a_folder_without_flink_is_not_remembered(tmp_path: Path) -> None:
+    small = tmp_path / "cluster.yaml"
+    small.write_text(
+        "apiVersion: planner/v1\nkind: Cluster\nmetadata: {name: c}\nspec:\n  taskManagerClasses:\n"
+        "    - {name: tm, count: 1, cpu: 1, memory: {process: 1 gb}}\n"
+    )
+    result = up(str(small), "--flink-home", str(tmp_path), "--dir", str(tmp_path / "state"))
+    assert result.exit_code == 2
+    assert "holds no Flink" in result.stderr
+    assert read(tmp_path / "state") is None

@@ -22,9 +22,11 @@ from planner.flink.apply import apply
 from planner.flink.compiled import profile_of
 from planner.flink.errors import ProgramError
 from planner.flink.jvm import Jvm, start_jvm
-from planner.flink.program import script_graph
+from planner.flink.program import private_field, root_cause, script_graph
+from planner.graph.job import build_job_graph
 from planner.graph.restore import stream_graph
 from planner.graph.stream import StreamGraph
+from planner.memory.network import NetworkOptions, sharing_network
 
 pytestmark = pytest.mark.flink
 COUNT = int(os.environ.get("PLANNER_DIFFERENTIAL_COUNT", "40"))
@@ -150,7 +152,8 @@ def same_through_profile(jvm: Jvm, graph: Any, about: Described, edits: Random |
     exporter = Exporter(jvm, graph)
     case = {"conf": about.configuration, **exporter.stream_part()}
     try:
-        case |= exporter.job_part(graph.getJobGraph())
+        job_graph = graph.getJobGraph()
+        case |= exporter.job_part(job_graph)
     except Py4JJavaError:
         return None
     (loaded,) = load(to_json(to_data(profile)).encode(), "profile.json")
@@ -159,7 +162,40 @@ def same_through_profile(jvm: Jvm, graph: Any, about: Described, edits: Random |
     ids = {index: node["id"] for index, node in enumerate(_sorted(case), 1)}
     got = compiled(case, _renumbered(stream_graph(loaded.document), ids))
     same: bool = got == expected_compiled(case, got)
+    if edits is not None and same:  # only then every group has resources, and so network memory
+        same = _network(loaded.document) == _flink_network(jvm, job_graph, about)
     return same
+
+
+def _network(profile: ResourceProfile) -> dict[str, int] | None:
+    """Return the network bytes of a slot of each vertex's group, None where they cannot be told."""
+    job = build_job_graph(stream_graph(profile))
+    options = profile.planner.flink_configuration if profile.planner else {}
+    network = sharing_network(job, NetworkOptions.of(options))
+    found = {vertex.id: size for vertex in job.vertices if (size := network[vertex.sharing]) is not None}
+    return found if len(found) == len(job.vertices) else None
+
+
+def _flink_network(jvm: Jvm, job_graph: Any, about: Described) -> dict[str, int] | None:
+    """Return the same as Flink says, None where it refuses."""
+    from oracles.make_topologies import execution_graph
+
+    job_graph.setSnapshotSettings(None)  # it would want a store for checkpoints
+    none = jvm.view.java.util.ArrayList()
+    for vertex in job_graph.getVerticesAsArray():
+        private_field(vertex, "operatorCoordinators").retainAll(none)  # they would want metrics and threads
+    configuration = jvm.view.org.apache.flink.configuration.Configuration.fromMap(about.configuration)
+    try:
+        execution_graph(jvm, job_graph, configuration)
+    except Py4JJavaError as error:
+        assert "hybrid" in str(error.java_exception).lower(), root_cause(error.java_exception)
+        return None
+    return {
+        vertex.getID().toString(): int(
+            vertex.getSlotSharingGroup().getResourceProfile().getNetworkMemory().getBytes()
+        )
+        for vertex in job_graph.getVerticesAsArray()
+    }
 
 
 def _edited(rng: Random, profile: ResourceProfile) -> ResourceProfile:
@@ -168,7 +204,7 @@ def _edited(rng: Random, profile: ResourceProfile) -> ResourceProfile:
     for node in data["nodes"]:
         own = node["profile"]
         if rng.random() < 0.3:
-            own["parallelism"] = rng.randint(1, 6)
+            own["parallelism"] = rng.randint(1, min(own["maxParallelism"], 6))
         if rng.random() < 0.3:
             own["group"] = rng.choice(("default", "one", "two"))
         if rng.random() < 0.1:

@@ -8,18 +8,30 @@ import pytest
 
 from planner.api import Stop, compile_job, place
 from planner.documents.placement import Placement
-from planner.flink.rest import Rest, RunningJob, RunningSubtask, RunningTaskManager, RunningVertex
+from planner.flink.rest import (
+    Rest,
+    RunningJob,
+    RunningSlot,
+    RunningSubtask,
+    RunningTaskManager,
+    RunningVertex,
+    manager_path,
+)
 from planner.flink.verify import differences
 from planner.graph.job import JobGraph
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.plan import quota_name
+from planner.place.slots import SlotResources, slot_resources
+from planner.units import CORE, MIB
 from samples import cluster_of, job_of
 
 NAMES = {
-    "taskHeap": "task_heap", "taskOffHeap": "task_off_heap", "managedMemory": "managed", "networkMemory": "network",
-    "jvmMetaspace": "jvm_metaspace", "jvmOverhead": "jvm_overhead", "totalProcessMemory": "process",
+    "frameworkHeap": "framework_heap", "frameworkOffHeap": "framework_off_heap", "taskHeap": "task_heap",
+    "taskOffHeap": "task_off_heap", "managedMemory": "managed", "networkMemory": "network",
+    "jvmMetaspace": "jvm_metaspace", "jvmOverhead": "jvm_overhead", "totalFlinkMemory": "flink",
+    "totalProcessMemory": "process",
 }  # fmt: skip
-Observed = tuple[Placement, dict[str, RunningTaskManager], RunningJob, JobGraph]
+Observed = tuple[Placement, dict[str, RunningTaskManager], RunningJob, JobGraph, dict[str, SlotResources]]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +40,8 @@ def obeyed() -> Observed:
     job, cluster = job_of("skewed-join"), cluster_of("skewed-join")
     placement = place(job, cluster, Stop()).placement
     assert placement is not None
-    graph = compile_job(job)[1]
+    profile, graph = compile_job(job)
+    resources = slot_resources(profile)
     managers, places = {}, {}
     for tm in placement.task_managers:
         assert tm.memory is not None
@@ -39,13 +52,19 @@ def obeyed() -> Observed:
             id=tm.id,
             memory={rest: getattr(memory, name) for rest, name in NAMES.items()},
             external={name: float(options[f"external-resource.{name}.amount"]) for name in names},
-            slots={"j": {quota_name(group): count for group, count in tm.quotas.items()}},
+            slots={
+                "j": tuple(
+                    told(resources[group], quota_name(group))
+                    for group, count in tm.quotas.items()
+                    for _ in range(count)
+                )
+            },
+            cpu=float(options["taskmanager.cpu.cores"]),
         )
         for slot in tm.slots:
             for subtask in slot.subtasks:
                 places[subtask] = tm.id
     head = {v.index: v for v in graph.vertices}
-    profile = compile_job(job)[0]
     names_of = {node.id: node.planner.operator for node in profile.nodes if node.planner}
     vertices = tuple(
         RunningVertex(
@@ -59,7 +78,16 @@ def obeyed() -> Observed:
         )
         for v in head.values()
     )
-    return placement, managers, RunningJob("j", "job", "RUNNING", vertices), graph
+    return placement, managers, RunningJob("j", "job", "RUNNING", vertices), graph, resources
+
+
+def told(slot: SlotResources, quota: str) -> RunningSlot:
+    """Return what REST says of a slot, memory in whole MiB."""
+    figures = {
+        "taskHeapMemory": slot.heap, "taskOffHeapMemory": slot.off_heap, "managedMemory": slot.managed,
+        "networkMemory": slot.network,
+    }  # fmt: skip
+    return RunningSlot(slot.cpu / CORE, {name: size // MIB for name, size in figures.items()}, {quota: 1.0})
 
 
 def test_a_cluster_that_obeys(obeyed: Observed) -> None:
@@ -67,17 +95,17 @@ def test_a_cluster_that_obeys(obeyed: Observed) -> None:
 
 
 def test_other_names_of_taskmanagers_are_no_difference(obeyed: Observed) -> None:
-    placement, managers, job, graph = obeyed
+    placement, managers, job, graph, resources = obeyed
     renamed = {f"pod-{name}": replace(manager, id=f"pod-{name}") for name, manager in managers.items()}
     moved = tuple(
         replace(v, subtasks=tuple(replace(s, task_manager=f"pod-{s.task_manager}") for s in v.subtasks))
         for v in job.vertices
     )
-    assert differences(placement, renamed, replace(job, vertices=moved), graph) == []
+    assert differences(placement, renamed, replace(job, vertices=moved), graph, resources) == []
 
 
 def test_each_difference_is_told(obeyed: Observed) -> None:
-    placement, managers, job, graph = obeyed
+    placement, managers, job, graph, resources = obeyed
     name = next(tm.id for tm in placement.task_managers if tm.quotas)
     group = next(iter(next(tm for tm in placement.task_managers if tm.id == name).quotas))
     manager = managers[name]
@@ -85,7 +113,7 @@ def test_each_difference_is_told(obeyed: Observed) -> None:
     def found(changed: RunningTaskManager | None, of: RunningJob = job) -> list[str]:
         others = {key: value for key, value in managers.items() if key != name}
         seen = {**others, **({name: changed} if changed else {})}
-        return [str(difference) for difference in differences(placement, seen, of, graph)]
+        return [str(difference) for difference in differences(placement, seen, of, graph, resources)]
 
     assert any("missing" in line for line in found(None))
     assert any(
@@ -97,6 +125,19 @@ def test_each_difference_is_told(obeyed: Observed) -> None:
         for line in found(replace(manager, external={**manager.external, quota: 99.0}))
     )
     assert any(f"slots of group {group}" in line for line in found(replace(manager, slots={})))
+    assert any("cores: 99, planned" in line for line in found(replace(manager, cpu=99.0)))
+    first_slot, *others = manager.slots["j"]
+    for spoiled, words in (
+        (replace(first_slot, cpu=77.0), "cores of a slot of group"),
+        (
+            replace(first_slot, memory={**first_slot.memory, "managedMemory": 77}),
+            "managedMemory of a slot of group",
+        ),
+    ):
+        lines = found(replace(manager, slots={"j": (spoiled, *others)}))
+        assert len(lines) == 1
+        assert words in lines[0]
+        assert "77" in lines[0]
     first = job.vertices[0]
     stopped = replace(first, subtasks=tuple(replace(s, state="FAILED") for s in first.subtasks))
     lines = found(manager, replace(job, vertices=(stopped, *job.vertices[1:])))
@@ -113,8 +154,22 @@ def test_each_difference_is_told(obeyed: Observed) -> None:
     )
 
 
+def test_a_taskmanager_too_many_that_could_take_slots_is_told(obeyed: Observed) -> None:
+    placement, managers, *_ = obeyed
+    manager = next(m for m in managers.values() if m.external)
+    spare = replace(manager, id="left-over", slots={})
+    (found,) = differences(placement, {**managers, "left-over": spare}, None)
+    assert found.where == "left-over"
+    stranger = replace(spare, external={"gpu": 1.0})
+    assert differences(placement, {**managers, "left-over": stranger}, None) == []
+
+
+def test_ids_of_taskmanagers_may_hold_any_character() -> None:
+    assert manager_path("rack 1/größe?#") == "/taskmanagers/rack%201%2Fgr%C3%B6%C3%9Fe%3F%23"
+
+
 def test_a_batch_job_may_have_less_than_all_of_it(obeyed: Observed) -> None:
-    placement, managers, job, graph = obeyed
+    placement, managers, job, graph, _ = obeyed
     first = job.vertices[0]
     waiting = replace(first, subtasks=tuple(replace(s, state="SCHEDULED") for s in first.subtasks))
     idle = {name: replace(manager, slots={}) for name, manager in managers.items()}

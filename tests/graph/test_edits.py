@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planner.api import compile_job, load, to_json, validate
 from planner.documents.profile import ResourceProfile
 from planner.documents.write import to_data
 from planner.graph.edits import edits, keep_edits, matched
 from planner.graph.job import build_job_graph
 from planner.graph.restore import stream_graph
+from samples import job_of
 
 NAMES = ("Source: a", "Map", "Join", "Sink: Writer", "Filter")
 
@@ -238,3 +241,64 @@ def test_two_edges_between_one_pair_have_edits_of_their_own() -> None:
     old = ResourceProfile.model_validate({**to_data(profile), "edges": edges})
     kept, _ = keep_edits(new, old)
     assert [edge.strategy for edge in kept.edges] == ["FORWARD", "REBALANCE"]
+
+
+def test_an_operator_that_gets_a_uid_keeps_its_edits() -> None:
+    old = edited(program(["Source: a", "Map"]), "Map", parallelism=7)
+    named = program(["Source: a", "Map"], uids={"Map": "the-map"})
+    kept, drift = keep_edits(named, old)
+    assert [node.profile.parallelism for node in kept.nodes] == [2, 7]
+    assert not drift
+    other = edited(program(["Source: a", "Map"], uids={"Map": "another"}), "Map", parallelism=7)
+    kept, drift = keep_edits(named, other)
+    assert [node.profile.parallelism for node in kept.nodes] == [2, 2]
+    assert drift.new == ("Map-2",)
+
+
+def test_an_edge_that_the_program_changes_loses_its_edit_and_is_told() -> None:
+    profile = program(["Source: a", "Map"])
+    data = to_data(profile)
+    data["edges"][0]["strategy"] = "RESCALE"
+    old = ResourceProfile.model_validate(data)
+    kept, drift = keep_edits(profile, old)
+    assert kept.edges[0].strategy == "RESCALE"
+    assert not drift
+    data["edges"][0] |= {"strategy": "HASH", "planner": {"compiled": {"strategy": "HASH", "key": 0}}}
+    kept, drift = keep_edits(ResourceProfile.model_validate(data), old)
+    assert kept.edges[0].strategy == "HASH"
+    assert drift.changed == (
+        "Source: a-1 -> Map-2: strategy of the program was FORWARD and is HASH; its edit to RESCALE goes",
+    )
+
+
+def test_options_that_are_not_as_before_are_told() -> None:
+    data = to_data(program(["Source: a", "Map"]))
+    data["planner"]["flinkConfiguration"] = {"state.backend.type": "rocksdb"}
+    _, drift = keep_edits(program(["Source: a", "Map"]), ResourceProfile.model_validate(data))
+    assert drift.changed == ("option state.backend.type was rocksdb and is unset",)
+
+
+@pytest.mark.parametrize("ship", ["REBALANCE", "RESCALE", "HASH", "BROADCAST"])
+def test_a_strategy_that_nobody_chose_can_be_edited(ship: str) -> None:
+    data = to_data(compile_job(job_of("click-enrichment"))[0])
+    edge = next(edge for edge in data["edges"] if edge["strategy"] == "FORWARD")
+    assert edge["planner"]["default"]
+    edge["strategy"] = ship
+    _, graph = compile_job(ResourceProfile.model_validate(data))
+    head = {node: vertex.index for vertex in graph.vertices for node in vertex.nodes}
+    between = [e for e in graph.edges if (e.source, e.target) == (head[edge["source"]], head[edge["target"]])]
+    assert [e.ship for e in between] == [ship]
+
+
+def test_forwarding_by_key_that_ends_is_warned_of() -> None:
+    data = to_data(program(["Source: a", "Map", "Sink: Writer"]))
+    data["nodes"][0]["planner"]["kind"] = "source"
+    data["edges"][0] |= {"strategy": "HASH", "planner": {"compiled": {"strategy": "HASH", "key": 0}}}
+
+    def warned(parallelism: int) -> list[str]:
+        data["nodes"][2]["profile"]["parallelism"] = parallelism
+        found = validate(load(to_json(data).encode(), "job.profile.json"))
+        return [finding.message for finding in found if finding.code == "GRA312"]
+
+    assert warned(2) == []
+    assert warned(3) == ["'Map-2' -> 'Sink: Writer-3' is REBALANCE, the program forwards there"]

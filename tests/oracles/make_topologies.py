@@ -92,6 +92,64 @@ def _random_edges(rng: random.Random, count: int, fine_grained: bool) -> list[di
     ]
 
 
+def _stub(jvm: Jvm, interface: str) -> Any:
+    """Return an object of a one-method interface of the runtime, which does nothing."""
+    java_class = jvm.java_class(RUNTIME + interface)
+    abstract = jvm.view.java.lang.reflect.Modifier.isAbstract
+    method = next(m for m in java_class.getMethods() if abstract(m.getModifiers()))
+    invoke = jvm.view.java.lang.invoke
+    types = invoke.MethodType.methodType(method.getReturnType(), method.getParameterTypes())
+    return invoke.MethodHandleProxies.asInterfaceInstance(java_class, invoke.MethodHandles.empty(types))
+
+
+def execution_graph(jvm: Jvm, job_graph: Any, configuration: Any) -> Any:
+    """Build the execution graph of a job graph as the default scheduler does, without checkpoints.
+
+    With it Flink gives every group that has resources its network memory.
+    """
+    view, runtime = jvm.view, jvm.view.org.apache.flink.runtime
+    executors = view.org.apache.flink.util.concurrent.Executors
+    executiongraph, scheduler = runtime.executiongraph, runtime.scheduler
+    shuffle_master = runtime.shuffle.NettyShuffleMaster(
+        runtime.shuffle.ShuffleMasterContextImpl(configuration, _stub(jvm, "rpc.FatalErrorHandler"))
+    )
+    location = jvm.java_class(
+        RUNTIME + "deployment.TaskDeploymentDescriptorFactory$PartitionLocationConstraint"
+    )
+    return executiongraph.DefaultExecutionGraphBuilder.buildGraph(
+        job_graph,
+        configuration,
+        view.java.util.concurrent.Executors.newSingleThreadScheduledExecutor(),
+        executors.directExecutor(),
+        view.java.lang.Thread.currentThread().getContextClassLoader(),
+        None,
+        None,
+        None,
+        view.java.time.Duration.ofSeconds(1),
+        runtime.blob.VoidBlobWriter.getInstance(),
+        view.org.slf4j.LoggerFactory.getLogger("oracle"),
+        shuffle_master,
+        runtime.io.network.partition.JobMasterPartitionTrackerImpl(
+            job_graph.getJobID(),
+            shuffle_master,
+            _stub(jvm, "io.network.partition.PartitionTrackerFactory$TaskExecutorGatewayLookup"),
+        ),
+        location.getEnumConstants()[0],
+        executiongraph.NoOpExecutionDeploymentListener.get(),
+        _stub(jvm, "executiongraph.ExecutionStateUpdateListener"),
+        0,
+        executiongraph.DefaultVertexAttemptNumberStore(),
+        scheduler.SchedulerBase.computeVertexParallelismStore(job_graph),
+        None,
+        False,
+        executiongraph.ExecutionJobVertex.Factory(),
+        _stub(jvm, "executiongraph.MarkPartitionFinishedStrategy"),
+        False,
+        None,
+        scheduler.adaptivebatch.NonAdaptiveExecutionPlanSchedulingContext.INSTANCE,
+    )
+
+
 class Topology:
     """The execution graph that Flink builds for one case, and Flink's answers about it."""
 
@@ -104,16 +162,12 @@ class Topology:
         self.groups = {name: self._group(profile) for name, profile in case["slot_sharing_groups"].items()}
         self.vertices = [self._vertex(vertex) for vertex in case["vertices"]]
         self.job_graph = self._job_graph()
-        shuffle = self.runtime.shuffle
-        self.shuffle_master = shuffle.NettyShuffleMaster(
-            shuffle.ShuffleMasterContextImpl(configuration, self._stub("rpc.FatalErrorHandler"))
-        )
         self.producer = {
             data_set.getId().toString(): index
             for index, vertex in enumerate(self.vertices)
             for data_set in vertex.getProducedDataSets()
         }
-        self.graph = self._execution_graph(configuration)
+        self.graph = execution_graph(jvm, self.job_graph, configuration)
         self.topology = self.graph.getSchedulingTopology()
 
     def _group(self, profile: dict[str, float] | None) -> Any:
@@ -150,56 +204,6 @@ class Topology:
                 False,
             )
         return graph
-
-    def _stub(self, interface: str) -> Any:
-        """Return an object of a one-method interface of the runtime, which does nothing."""
-        java_class = self.jvm.java_class(RUNTIME + interface)
-        abstract = self.jvm.view.java.lang.reflect.Modifier.isAbstract
-        method = next(m for m in java_class.getMethods() if abstract(m.getModifiers()))
-        invoke = self.jvm.view.java.lang.invoke
-        types = invoke.MethodType.methodType(method.getReturnType(), method.getParameterTypes())
-        return invoke.MethodHandleProxies.asInterfaceInstance(java_class, invoke.MethodHandles.empty(types))
-
-    def _execution_graph(self, configuration: Any) -> Any:
-        """Build the execution graph as the default scheduler does, without checkpoints."""
-        view, runtime = self.jvm.view, self.runtime
-        executors = view.org.apache.flink.util.concurrent.Executors
-        executiongraph, scheduler = runtime.executiongraph, runtime.scheduler
-        location = self.jvm.java_class(
-            RUNTIME + "deployment.TaskDeploymentDescriptorFactory$PartitionLocationConstraint"
-        )
-        return executiongraph.DefaultExecutionGraphBuilder.buildGraph(
-            self.job_graph,
-            configuration,
-            view.java.util.concurrent.Executors.newSingleThreadScheduledExecutor(),
-            executors.directExecutor(),
-            view.java.lang.Thread.currentThread().getContextClassLoader(),
-            None,
-            None,
-            None,
-            view.java.time.Duration.ofSeconds(1),
-            runtime.blob.VoidBlobWriter.getInstance(),
-            view.org.slf4j.LoggerFactory.getLogger("oracle"),
-            self.shuffle_master,
-            runtime.io.network.partition.JobMasterPartitionTrackerImpl(
-                self.job_graph.getJobID(),
-                self.shuffle_master,
-                self._stub("io.network.partition.PartitionTrackerFactory$TaskExecutorGatewayLookup"),
-            ),
-            location.getEnumConstants()[0],
-            executiongraph.NoOpExecutionDeploymentListener.get(),
-            self._stub("executiongraph.ExecutionStateUpdateListener"),
-            0,
-            executiongraph.DefaultVertexAttemptNumberStore(),
-            scheduler.SchedulerBase.computeVertexParallelismStore(self.job_graph),
-            None,
-            False,
-            executiongraph.ExecutionJobVertex.Factory(),
-            self._stub("executiongraph.MarkPartitionFinishedStrategy"),
-            False,
-            None,
-            scheduler.adaptivebatch.NonAdaptiveExecutionPlanSchedulingContext.INSTANCE,
-        )
 
     def expected(self) -> dict[str, Any]:
         """Return every answer about this case."""
