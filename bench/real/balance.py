@@ -206,20 +206,21 @@ def main() -> None:
         plan = plans(folder, options.seconds)
         print(f"planned: highest CPU {plan['imbalance']['max']:.2f}", flush=True)
         seen: dict[str, list[Run]] = {variant: [] for variant in VARIANTS}
+        said = []
         for number in range(options.runs):
             for variant in VARIANTS:
                 one = run(folder, variant, options.warm, options.seconds)
                 seen[variant].append(one)
                 busy = " ".join(f"{value:.2f}" for value in one.fixed.utilisations)
-                print(
+                said.append(
                     f"{number} {variant:8} enrich {one.placed}; at {one.fixed.records:6.0f} records/s:"
-                    f" {busy}; free: {one.free.records:6.0f} records/s",
-                    flush=True,
+                    f" {busy}; free: {one.free.records:6.0f} records/s"
                 )
+                print(said[-1], flush=True)
     lines = _table(seen)
     print("\n".join(lines))
     if options.write:
-        OUTPUT.write_text("\n".join(_page(lines, plan, options)) + "\n", encoding="utf-8")
+        OUTPUT.write_text("\n".join(_page(lines, said, plan, options)) + "\n", encoding="utf-8")
 
 
 def _table(seen: Mapping[str, list[Run]]) -> list[str]:
@@ -240,7 +241,9 @@ def _table(seen: Mapping[str, list[Run]]) -> list[str]:
     return lines
 
 
-def _page(lines: list[str], plan: Mapping[str, Any], options: argparse.Namespace) -> list[str]:
+def _page(
+    lines: list[str], said: list[str], plan: Mapping[str, Any], options: argparse.Namespace
+) -> list[str]:
     models = [
         line
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -261,7 +264,13 @@ def _page(lines: list[str], plan: Mapping[str, Any], options: argparse.Namespace
         *lines,
         "",
         f"planner computed {plan['imbalance']['max']:.2f} as the highest CPU of the plan from the measured"
-        " load; the figures above hold what each JVM itself uses besides.",
+        " load.",
+        "",
+        "Every run, with the CPU seconds a second of each TaskManager as a share of its cores:",
+        "",
+        "```text",
+        *said,
+        "```",
     ]
 
 

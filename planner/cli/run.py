@@ -15,6 +15,7 @@ from planner.cli.common import (
     Exit,
     Inputs,
     default_placement,
+    emit,
     fail,
     pick_job,
     pick_placement,
@@ -139,6 +140,7 @@ def run(
     except MemoryConfigurationError as error:
         fail(f"{name}: the memory of a TaskManager does not work out: {error}")
     say(f"planner: job {job} {'has finished' if done.state == 'FINISHED' else 'runs'} at {cluster.url}")
+    emit(f"{job}\n")
     _report(found, "the cluster does not do what was planned")
     say(_agreed(made.graph))
 

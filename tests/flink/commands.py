@@ -12,7 +12,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent.parent
 JAR = Path(__file__).parent / "jobs/test-job.jar"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
-SQL = """SET 'pipeline.name' = 'three';
+SQL = f"""SET 'pipeline.name' = 'three'; ADD JAR '{JAR}';
 SET 'execution.checkpointing.interval' = '5 s';
 CREATE TABLE s (a INT, b STRING) WITH ('connector' = 'datagen', 'rows-per-second' = '50');
 CREATE TABLE k (b STRING, n BIGINT) WITH ('connector' = 'blackhole');

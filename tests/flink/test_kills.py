@@ -105,6 +105,33 @@ def test_kills_in_the_middle_of_run(folder: Path, cluster: Standalone) -> None:
     assert "as planned" in planner(folder, "run", "job.sql").stderr
 
 
+def test_processes_of_the_cluster_killed_in_the_middle_of_run(folder: Path, cluster: Standalone) -> None:
+    rest = Rest(cluster.url)
+
+    # a TaskManager: the job waits for it, and in the end planner says what is missing
+    run = started(folder, "run", "job.sql", "--time-limit", "40")
+    until(lambda: bridges(run))
+    os.kill(cluster.running()["small-0"], signal.SIGKILL)
+    _, said = run.communicate(timeout=SECONDS)
+    assert run.returncode == 4, said
+    assert "small-0: the TaskManager: missing" in said
+    planner(folder, "up")  # and the job begins
+    (job,) = jobs(rest)
+    until(lambda: rest.get(f"/jobs/{job}")["state"] == "RUNNING")
+    rest.patch(f"/jobs/{job}")
+    until(lambda: jobs(rest)[job] == "CANCELED")
+
+    # the JobManager: nobody takes the job
+    run = started(folder, "run", "job.sql")
+    until(lambda: bridges(run))
+    os.kill(cluster.running()["jobmanager"], signal.SIGKILL)
+    _, said = run.communicate(timeout=SECONDS)
+    assert run.returncode == 2
+    assert "no Flink answers" in said
+    planner(folder, "up")
+    assert "as planned" in planner(folder, "run", "job.sql").stderr
+
+
 def test_a_killed_up_leaves_nothing_behind(folder: Path) -> None:
     placed(folder, "job.sql", group="count", operators="Aggregate", parallelism=1)
     up = started(folder, "up")
