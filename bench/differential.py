@@ -59,7 +59,10 @@ def topologies(jvm: Jvm, count: int, seed: int) -> tuple[str, int, int]:
 
 def programs(jvm: Jvm, count: int, seed: int) -> tuple[str, int, int]:
     tried = [s for edited in (False, True) for s in program_profiles(jvm, count // 2, seed, edited)]
-    return "DataStream programs, half of them edited: profile to job graph", *_counted(tried)
+    return (
+        "DataStream programs, half of them edited: profile to job graph, with edits also network memory",
+        *_counted(tried),
+    )
 
 
 def scripts(jvm: Jvm, count: int, seed: int) -> tuple[str, int, int]:
@@ -68,7 +71,10 @@ def scripts(jvm: Jvm, count: int, seed: int) -> tuple[str, int, int]:
         tried = [
             s for edited in (False, True) for s in script_profiles(jvm, count // 2, seed, folder, edited)
         ]
-    return "SQL scripts, half of them edited: profile to job graph", *_counted(tried)
+    return (
+        "SQL scripts, half of them edited: profile to job graph, with edits also network memory",
+        *_counted(tried),
+    )
 
 
 def _counted(tried: list[bool | None]) -> tuple[int, int]:

@@ -39,8 +39,7 @@ def apply(jvm: Jvm, graph: Any, fresh: ResourceProfile, profile: ResourceProfile
     strategies = jvm.view.org.apache.flink.streaming.api.operators.ChainingStrategy
     for wanted in profile.nodes:
         node = by_number[wanted.id]
-        # what nobody set Flink's batch scheduler would size as it runs, so a plan sets all of it
-        if graph.isDynamic() or int(node.getParallelism()) != wanted.profile.parallelism:
+        if int(node.getParallelism()) != wanted.profile.parallelism:
             node.setParallelism(wanted.profile.parallelism)
         most = edited_max_parallelism(wanted)
         if most is not None and int(node.getMaxParallelism()) != most:

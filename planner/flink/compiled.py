@@ -27,7 +27,7 @@ from planner.documents.profile import (
 )
 from planner.documents.vocabulary import Chaining, Exchange, JobType, Ship, UseCase
 from planner.flink.jvm import Jvm
-from planner.flink.program import private_field
+from planner.flink.program import SCHEDULER, private_field
 from planner.graph.stream import default_max_parallelism
 from planner.units import parse_cpu
 
@@ -141,7 +141,9 @@ def profile_of(jvm: Jvm, graph: Any, program: Program, version: str) -> Resource
 def _options(graph: Any, program: Program) -> dict[str, str]:
     found = dict(graph.getJobConfiguration().toMap())
     kept = {key: str(value) for key, value in found.items() if key.startswith(OPTIONS)}
-    return dict(sorted({**kept, **program.configuration}.items()))
+    batch = graph.getJobType().name() == "BATCH"
+    scheduler = {SCHEDULER: "Default"} if batch and not graph.isDynamic() else {}
+    return dict(sorted({**kept, **scheduler, **program.configuration}.items()))
 
 
 def slug(text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from planner.documents.cluster import Cluster
 from planner.documents.placement import Placement
@@ -15,7 +14,7 @@ from planner.flink.apply import apply, submit
 from planner.flink.compiled import flink_version, profile_of
 from planner.flink.errors import ClusterFailed, ProgramError, RestError, TimedOut
 from planner.flink.processes import CHOSEN
-from planner.flink.program import Toolchain, stream_graph
+from planner.flink.program import SCHEDULER, Toolchain, stream_graph
 from planner.flink.rest import Rest, RunningJob, failure, running_job, task_managers
 from planner.flink.standalone import Launch
 from planner.flink.verify import Difference, differences
@@ -32,6 +31,8 @@ from planner.units import GIB
 POLL_SECONDS = 0.3
 SETTLING_SECONDS = 5.0
 """How long REST may show an older state of a TaskManager than that of the job (its cache is 3 s)."""
+SCHEDULERS = ("default", "ng")
+"""Values of ``jobmanager.scheduler`` under which groups get their resources; the second is an old name."""
 JOBMANAGER_MEMORY = "1024m"
 OVERCOMMIT = 2
 """How often the memory of this machine may be given out: processes seldom fill all of theirs."""
@@ -151,10 +152,15 @@ def execute(
     """
     note(f"compiling {program.file}")
     with stream_graph(program, tools, note) as (jvm, graph):
-        if rest is not None and (scheduler := rest.scheduler()) != "default" and not _batch(graph):
+        if graph.isDynamic():
             raise ProgramError(
-                f"{rest.url} runs streaming jobs with the {scheduler} scheduler, which ignores the resources"
-                " of groups and so any plan; start it without jobmanager.scheduler and scheduler-mode"
+                f"{program.file} is compiled for the adaptive batch scheduler, which knows no groups and so"
+                f" no plan; leave {SCHEDULER} out"
+            )
+        if rest is not None and (scheduler := rest.scheduler()) not in SCHEDULERS:
+            raise ProgramError(
+                f"{rest.url} runs its jobs with the {scheduler} scheduler, which ignores the resources of"
+                f" groups and so any plan; start it without {SCHEDULER} and scheduler-mode"
             )
         version = flink_version(jvm)
         if rest is not None and (theirs := rest.flink_version()) != version:
@@ -176,10 +182,6 @@ def execute(
             return plan, None
         note("submitting the job")
         return plan, submit(jvm, graph, rest.url)
-
-
-def _batch(graph: Any) -> bool:
-    return bool(graph.getJobType().name() == "BATCH")
 
 
 def wait_until_running(

@@ -17,6 +17,7 @@ from planner.flink.jvm import Jvm, flink_jars, start_jvm
 from planner.flink.sql import ScriptError, Statement, statements
 
 RUNTIME_MODE = "execution.runtime-mode"
+SCHEDULER = "jobmanager.scheduler"
 _PLACE = re.compile(r"(?:[Aa]t|[Ff]rom) line (\d+), column (\d+)(?: to line \d+, column \d+)?:?\s*")
 _LOOKING = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN", "HELP", "CLEAR")
 """Statements that only print: a script may hold them, and they say nothing about the job."""
@@ -42,6 +43,8 @@ def stream_graph(
 ) -> Iterator[tuple[Jvm, Any]]:
     """Yield a JVM and in it Flink's ``StreamGraph`` of a program, with the jars that it needs attached.
 
+    Batch programs are compiled for Flink's default scheduler unless they, or an option, name another: the
+    adaptive one asks for a slot for every subtask (`SimpleExecutionSlotAllocator`) and knows no groups.
     ``note`` is told what a user should know of how the program was read.
 
     Raises:
@@ -52,6 +55,7 @@ def stream_graph(
     """
     if not Path(program.file).is_file():
         raise ProgramError(f"{program.file} is not there")
+    program = program.model_copy(update={"configuration": {SCHEDULER: "Default", **program.configuration}})
     if program.kind == "python":
         default_parallelism(program)
         with pyflink_graph(program, tools.python) as (jvm, graph), _told(program.file):

@@ -59,7 +59,7 @@ class Rest:
         return self._ask(urllib.request.Request(self.url + path, method="PATCH"))
 
     def scheduler(self) -> str:
-        """Return the scheduler of streaming jobs: ``default``, ``adaptive`` or ``reactive``.
+        """Return the scheduler that the cluster names for its jobs, in lower case, or ``reactive``.
 
         Raises:
             RestError: when the cluster does not tell its options.
@@ -68,7 +68,7 @@ class Rest:
         options = {str(entry["key"]): str(entry["value"]).lower() for entry in self.get("/jobmanager/config")}
         if options.get("scheduler-mode") == "reactive":
             return "reactive"
-        return "adaptive" if options.get("jobmanager.scheduler") == "adaptive" else "default"
+        return options.get("jobmanager.scheduler", "default")
 
     def flink_version(self) -> str:
         """Return the major and minor version of the cluster's Flink.

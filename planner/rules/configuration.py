@@ -215,6 +215,29 @@ class AdaptiveScheduler(JobRule):
                 )
 
 
+class AdaptiveBatchScheduler(JobRule):
+    code, name, severity = "CFG411", "adaptive-batch-scheduler", Severity.WARNING
+    summary = "A batch job runs under the adaptive batch scheduler."
+    why = "It is Flink's default for batch jobs, and asks for a slot for every subtask without regard to groups: their resources, and the plan, are ignored."
+    hint = "set jobmanager.scheduler: Default"
+    source = (
+        "Flink's SimpleExecutionSlotAllocator, seen on a real cluster; DefaultSlotPoolServiceSchedulerFactory"
+    )
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        key = "jobmanager.scheduler"
+        value = subject.configuration.get(key)
+        if subject.type is not JobType.BATCH or (value or "").strip().lower() in ("default", "ng"):
+            return
+        if value is not None:
+            yield Match(subject.option_path(key), f"{key}: {value} knows no slot sharing groups")
+        else:
+            place = "spec" if subject.kind == "Job" else "planner"
+            yield Match(
+                (place, "type"), f"a batch job without {key}: Default runs without slot sharing groups"
+            )
+
+
 class UnusedRestartField(JobRule):
     code, name, severity = "CFG408", "unused-restart-field", Severity.WARNING
     summary = "A restart setting belongs to another strategy than the chosen one."

@@ -143,12 +143,12 @@ def same_through_profile(jvm: Jvm, graph: Any, about: Described, edits: Random |
     from oracles.make_graphs import Exporter
 
     profile = profile_of(jvm, graph, about, "2.2")
+    if graph.isDynamic():
+        for node in graph.getStreamNodes().toArray():  # a profile leaves none to Flink's batch scheduler
+            node.setParallelism(node.getParallelism())
     if edits is not None:
         profile, fresh = _edited(edits, profile), profile
         apply(jvm, graph, fresh, profile)
-    elif graph.isDynamic():
-        for node in graph.getStreamNodes().toArray():  # a plan leaves none to Flink's batch scheduler
-            node.setParallelism(node.getParallelism())
     exporter = Exporter(jvm, graph)
     case = {"conf": about.configuration, **exporter.stream_part()}
     try:
