@@ -198,8 +198,11 @@ def _flink_network(jvm: Jvm, job_graph: Any, about: Described) -> dict[str, int]
     }
 
 
+_EXCHANGED = ("FORWARD", "REBALANCE", "RESCALE")
+
+
 def _edited(rng: Random, profile: ResourceProfile) -> ResourceProfile:
-    """Return a profile with other parallelism, groups and chaining for some of its operators."""
+    """Return a profile with other parallelism, groups, chaining and strategies for some of it."""
     data = to_data(profile)
     for node in data["nodes"]:
         own = node["profile"]
@@ -209,6 +212,10 @@ def _edited(rng: Random, profile: ResourceProfile) -> ResourceProfile:
             own["group"] = rng.choice(("default", "one", "two"))
         if rng.random() < 0.1:
             own["chaining"] = rng.choice(("ALWAYS", "HEAD", "NEVER"))
+    for edge in data["edges"]:
+        own = edge["planner"]["compiled"]
+        if own["strategy"] in _EXCHANGED and "unchained" not in own and rng.random() < 0.2:
+            edge["strategy"] = rng.choice(_EXCHANGED)
     used = dict.fromkeys(node["profile"]["group"] for node in data["nodes"])
     data["ssgProfiles"] = [{"name": name, "cpu": 0.5, "heap": "32 mb", "offHeap": 0} for name in used]
     return ResourceProfile.model_validate(data)

@@ -70,12 +70,16 @@ def test_a_batch_script_runs_as_planned(folder: Path) -> None:
     (folder / "job.sql").write_text(BATCH)
     planner(folder, "compile", "job.sql", "-D", "parallelism.default=2", "-o", "job.profile.json")
     profile = json.loads((folder / "job.profile.json").read_text())
+    assert profile["planner"]["flinkConfiguration"]["jobmanager.scheduler"] == "Default"
     for node in profile["nodes"]:
         node["profile"]["parallelism"] = 1 if "Join" in node["desc"] else 2
     resources = {"cpu": 0.25, "heap": "32 mb", "offHeap": "0 mb", "managed": {"operator": "64 mb"}}
     profile["ssgProfiles"] = [{"name": "default", **resources}]
     (folder / "job.profile.json").write_text(json.dumps(profile))
     planner(folder, "place", "job.profile.json", "-c", "cluster.yaml", "-o", "job.placement.json")
+    planner(folder, "up", "-D", "jobmanager.scheduler=AdaptiveBatch")
+    assert "the adaptivebatch scheduler, which ignores" in planner(folder, "run", "job.sql", code=2).stderr
+    planner(folder, "down")
     planner(folder, "up")
     assert "as planned" in planner(folder, "run", "job.sql").stderr
 
@@ -144,7 +148,9 @@ def test_edits_outlive_a_new_compilation(folder: Path) -> None:
     [
         ("SELECT 1;", "job.sql:1: a query that prints its rows is no job"),
         ("-- c\nCREATE TABLE k (a INT) WITH ('connector'='blackhole');\nINSERT INTO k\n SELECT x;", "job.sql:4:9: "),
+        ("CREATE TABLE k (a INT) WITH ('connector'='blackhole');\nEXECUTE STATEMENT SET BEGIN\n  INSERT INTO k SELECT x;\nEND;", "job.sql:3:24: "),
         ("CREATE TABLE k (a INT) WITH ('connector'='blackhole')", "holds no INSERT"),
+        ("CREATE TABLE k WITH ('connector'='blackhole') AS (SELECT 1);", "job.sql:1: only INSERT statements make"),
         ("BEGIN STATEMENT SET;", "has no END"),
         ("INSERT INTO nowhere SELECT 1;", "job.sql:1: Cannot find table"),
         ("\udcff", "no UTF-8"),
