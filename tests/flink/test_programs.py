@@ -200,7 +200,7 @@ env.execute("python")
 @pytest.mark.skipif(not PYFLINK, reason="PLANNER_PYFLINK names no interpreter with PyFlink")
 def test_a_pyflink_program_runs_as_planned(folder: Path) -> None:
     (folder / "job.py").write_text(PROGRAM)
-    python = ["--python", str(PYFLINK)]
+    python = ["--python", os.path.relpath(str(PYFLINK), folder)]  # TaskManagers run it from elsewhere
     placed(folder, "job.py", *python, group="python", operators="one more", parallelism=2)
     planner(folder, "up")
     assert "as planned" in planner(folder, "run", "job.py", *python).stderr
