@@ -20,10 +20,9 @@ from fractions import Fraction
 from planner.documents.profile import ResourceProfile
 from planner.documents.vocabulary import JobType
 from planner.graph.job import JobGraph
-from planner.graph.restore import planner_fields
 from planner.graph.sharing import local_input_preferred, task_balanced
 from planner.place.allocation import UNKNOWN, Amounts, Manager, Mode, Requirement, Rules, allocate
-from planner.place.problem import Problem, Solution
+from planner.place.problem import Problem, Solution, TaskManagerClass
 from planner.place.slots import JobSlot, job_slots
 
 ORDERS = 9
@@ -49,7 +48,7 @@ def default_slots(profile: ResourceProfile, problem: Problem) -> frozenset[str]:
     slots = problem.resources.index("slots")
     if profile.planner is None or any(entry.limits[slots] is None for entry in problem.classes):
         return frozenset()
-    declared = {group.name for group in planner_fields(profile).compiled_groups or ()}
+    declared = {group.name for group in profile.planner.compiled_groups or ()}
     return frozenset({node.profile.group for node in profile.nodes} - declared)
 
 
@@ -116,15 +115,8 @@ def outcome(
         by_demand[demand_of[slot.group]].append(slot)
     order = list(problem.usable)
     rng.shuffle(order)
-    totals = [
-        (_amounts(problem, [UNLIMITED if limit is None else limit for limit in entry.limits]), number or 1)
-        for entry in problem.classes
-        for number in [entry.limits[problem.resources.index("slots")]]
-    ]
-    managers = []
-    for host in order:
-        total, number = totals[problem.class_of[host]]
-        managers.append(Manager(total, tuple(amount // number for amount in total), memory_parts=1))
+    offered = [_offered(problem, entry) for entry in problem.classes]
+    managers = [Manager(*offered[problem.class_of[host]], memory_parts=1) for host in order]
     given: dict[Amounts | None, list[int]] = {}
     for demand, wanted in by_demand.items():
         before = [manager.given.total() for manager in managers]
@@ -133,6 +125,13 @@ def outcome(
         given[demand] = [manager.given.total() - had for manager, had in zip(managers, before, strict=True)]
     held = _hand_out(len(managers), given, by_demand, mode, rng)
     return dict(zip(order, held, strict=True))
+
+
+def _offered(problem: Problem, entry: TaskManagerClass) -> tuple[Amounts, Amounts]:
+    """Return what a TaskManager of a class offers, and its default slot: the n-th part of that."""
+    slots = entry.limits[problem.resources.index("slots")] or 1
+    total = _amounts(problem, [UNLIMITED if limit is None else limit for limit in entry.limits])
+    return total, tuple(amount // slots for amount in total)
 
 
 def _amounts(problem: Problem, amounts: Sequence[int]) -> Amounts:
