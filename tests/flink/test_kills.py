@@ -18,6 +18,8 @@ from planner.flink.standalone import Standalone, read
 
 pytestmark = pytest.mark.flink
 SECONDS = 60.0
+HEARTBEATS = ("-D", "heartbeat.interval=1000", "-D", "heartbeat.timeout=10000")
+"""Milliseconds after which processes of the cluster notice that another is gone, instead of 50 s."""
 
 
 def until(true: Callable[[], object]) -> None:
@@ -51,7 +53,7 @@ def bridges(process: subprocess.Popen[str]) -> list[int]:
 def cluster(folder: Path) -> Iterator[Standalone]:
     """Return a running cluster under a plan; the processes that it leaves behind are counted."""
     placed(folder, "job.sql", group="count", operators="Aggregate", parallelism=2)
-    planner(folder, "up")
+    planner(folder, "up", *HEARTBEATS)
     found = read(folder / ".planner")
     assert found is not None
     yield found
@@ -95,7 +97,7 @@ def test_kills_in_the_middle_of_run(folder: Path, cluster: Standalone) -> None:
     until(lambda: "jobmanager" not in cluster.running())
     assert "no Flink answers" in planner(folder, "verify", code=2).stderr
     assert "not running" in planner(folder, "status", code=1).stdout
-    planner(folder, "up")
+    planner(folder, "up", *HEARTBEATS)
     assert "as planned" in planner(folder, "run", "job.sql").stderr
 
     # and for those of a job that was cancelled just now
@@ -109,13 +111,13 @@ def test_processes_of_the_cluster_killed_in_the_middle_of_run(folder: Path, clus
     rest = Rest(cluster.url)
 
     # a TaskManager: the job waits for it, and in the end planner says what is missing
-    run = started(folder, "run", "job.sql", "--time-limit", "40")
+    run = started(folder, "run", "job.sql", "--time-limit", "20")
     until(lambda: bridges(run))
     os.kill(cluster.running()["small-0"], signal.SIGKILL)
     _, said = run.communicate(timeout=SECONDS)
     assert run.returncode == 4, said
     assert "small-0: the TaskManager: missing" in said
-    planner(folder, "up")  # and the job begins
+    planner(folder, "up", *HEARTBEATS)  # and the job begins
     (job,) = jobs(rest)
     until(lambda: rest.get(f"/jobs/{job}")["state"] == "RUNNING")
     rest.patch(f"/jobs/{job}")
@@ -128,7 +130,7 @@ def test_processes_of_the_cluster_killed_in_the_middle_of_run(folder: Path, clus
     _, said = run.communicate(timeout=SECONDS)
     assert run.returncode == 2
     assert "no Flink answers" in said
-    planner(folder, "up")
+    planner(folder, "up", *HEARTBEATS)
     assert "as planned" in planner(folder, "run", "job.sql").stderr
 
 
