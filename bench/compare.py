@@ -27,13 +27,13 @@ import placement
 from planner.documents.cluster import Cluster
 from planner.documents.job import Job
 from planner.documents.load import load
-from planner.graph.job import build_job_graph
-from planner.graph.restore import stream_graph
-from planner.place.allocation import Mode
-from planner.place.capacity import hosts
-from planner.place.problem import Problem, Solution, build_problem
-from planner.place.slots import JobSlot, job_slots, slot_resources
-from planner.place.stock import predict
+from planner.graph.from_profile import stream_graph
+from planner.graph.job_graph import build_job_graph
+from planner.place.model.problem import Problem, Solution, build_problem
+from planner.place.model.slots import JobSlot, job_slots, slot_resources
+from planner.place.model.task_managers import hosts
+from planner.place.stock.allocation import Mode
+from planner.place.stock.prediction import predict
 
 ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "docs/benchmarks/peers.md"

@@ -79,7 +79,7 @@ def checked(folder: Path, run: Run) -> bool:
     from planner.documents.job import Job
     from planner.documents.load import load
     from planner.documents.placement import Placement
-    from planner.place.check import check
+    from planner.place.check.judge import check
 
     found = [
         load((folder / f"{name}.json").read_bytes(), name)[0].document

@@ -15,33 +15,34 @@ from planner.documents.cluster import Cluster
 from planner.documents.finding import Finding
 from planner.documents.job import Job
 from planner.documents.load import Document, Loaded, load
+from planner.documents.option_tables import option_table
 from planner.documents.placement import Inputs, Meta, Placement
 from planner.documents.profile import Program, ResourceProfile
 from planner.documents.recovery import RecoveryInputs, RecoveryPlan, RestartStrategy
 from planner.documents.source import DocumentError
 from planner.documents.write import digest, to_json
 from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError
-from planner.flink.option_tables import option_table
-from planner.graph.declare import declare
 from planner.graph.edits import Drift, edits, keep_edits
-from planner.graph.job import JobGraph
+from planner.graph.from_job import declare
+from planner.graph.from_profile import planner_fields
+from planner.graph.job_graph import JobGraph
 from planner.graph.regions import pipelined_regions
-from planner.graph.restore import planner_fields
-from planner.memory.offheap import Catalogue, OffHeapUse
-from planner.memory.profile import complete_profile
-from planner.place.allocation import Mode
-from planner.place.bounds import lower_bound
-from planner.place.capacity import ClusterError, hosts
-from planner.place.check import RefusedError, check
-from planner.place.flows import group_flows
+from planner.memory.complete import complete_profile
+from planner.memory.off_heap import Catalogue, OffHeapUse
+from planner.place.bounds.area import lower_bound
+from planner.place.check.judge import RefusedError, check
+from planner.place.clock import Clock, Stop
+from planner.place.document import plan
 from planner.place.infeasible import Explanation, count, explain
-from planner.place.moves import Point, Previous
-from planner.place.objective import BALANCE, PACK, Objective, objectives
-from planner.place.plan import plan
-from planner.place.problem import Problem, build_problem, zone_choices
+from planner.place.model.flows import group_flows
+from planner.place.model.objective import BALANCE, PACK, Objective, objectives
+from planner.place.model.problem import Problem, build_problem, zone_choices
+from planner.place.model.slots import JobSlot, job_slots, move_weights, slot_resources
+from planner.place.model.task_managers import ClusterError, hosts
+from planner.place.moves.move_list import Previous
 from planner.place.result import Level, Progress, Result, Status
-from planner.place.slots import JobSlot, job_slots, move_weights, slot_resources
-from planner.place.stock import (
+from planner.place.stock.allocation import Mode
+from planner.place.stock.prediction import (
     Prediction,
     default_slots,
     effective,
@@ -50,13 +51,13 @@ from planner.place.stock import (
     solution,
     stock_slots,
 )
-from planner.place.stop import Clock, Stop
 from planner.recover.errors import PlacementMismatchError
-from planner.recover.restart import restart_strategy
+from planner.recover.restart_strategy import restart_strategy
 from planner.rules import run
 
 if TYPE_CHECKING:
     from planner.flink.program import Toolchain
+    from planner.place.moves.pareto import Point
 
 DEFAULT_SLACK = 0.02
 SECONDS_AFTER, SECONDS_PER_SLOT = 0.4, 1.3e-4
@@ -143,8 +144,8 @@ def compile_program(
         NoFlinkHome: when the distribution that is named holds no Flink.
 
     """
-    from planner.flink.compiled import flink_version, profile_of
     from planner.flink.program import Toolchain, stream_graph
+    from planner.flink.stream_graph import flink_version, profile_of
 
     with stream_graph(program, tools or Toolchain(), note) as (jvm, graph):
         profile = profile_of(jvm, graph, program, flink_version(jvm))
@@ -195,7 +196,7 @@ def place(
         return PlacementResult(result.status, None, found)
     moves = None
     if previous is not None:
-        from planner.place.moves import least_moves
+        from planner.place.moves.least_moves import least_moves
 
         progress("fewer moves", result.levels[0].value, result.bound.value)
         result, moves = least_moves(result, _previous(task, previous), slack, clock)
@@ -260,7 +261,7 @@ def pareto(
         ClusterError: when the figures of a TaskManager do not work out.
 
     """
-    from planner.place.moves import curve
+    from planner.place.moves.pareto import curve
 
     clock = Clock(stop, started=started)
     task = _task(document, cluster)
@@ -370,7 +371,7 @@ def recover(document: Job | ResourceProfile, placement: Placement) -> RecoveryPl
         PlacementMismatchError: when the placement is of another job.
 
     """
-    from planner.recover.plan import recovery_plan  # numpy loads only where it is needed
+    from planner.recover.recovery_plan import recovery_plan  # numpy loads only where it is needed
 
     profile, job = compile_job(document)
     inputs = RecoveryInputs(

@@ -1,4 +1,4 @@
-r"""Write the tables of Flink configuration options in ``planner/flink/options``.
+r"""Write the tables of Flink configuration options in ``planner/documents/options``.
 
 For every requested Flink version the script downloads the package
 ``apache-flink-libraries`` with pip, starts one JVM on its jars and reads every
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PACKAGE = "apache-flink-libraries"
-OUTPUT = Path("planner/flink/options")
+OUTPUT = Path("planner/documents/options")
 DESCRIPTOR = b"Lorg/apache/flink/configuration/ConfigOption;"
 STATIC = 0x0008
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from planner.documents.load import KINDS
 from planner.documents.schema import file_name, json_schema
 from planner.documents.write import to_json
-from planner.report.rules import page, pages
+from planner.report.pages import page, pages
 
 ROOT = Path(__file__).parent.parent
 

@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from command import ROOT, planner
+from flink.local_cluster import Cluster
 
-from planner.flink.local import Cluster
-from planner.flink.processes import cpu_seconds
-from planner.flink.rest import Rest
-from planner.flink.standalone import Standalone, read
+from planner.cluster.processes import cpu_seconds
+from planner.cluster.rest import Rest
+from planner.cluster.standalone import Standalone, read
 
 JAR = ROOT / "tests/flink/jobs/test-job.jar"
 OUTPUT = ROOT / "docs/benchmarks/balance.md"

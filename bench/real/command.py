@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+"""What starts clusters and programs for tests does so for measurements."""
 
 
 def planner(folder: Path, *arguments: str) -> str:

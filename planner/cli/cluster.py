@@ -21,7 +21,8 @@ from planner.cli.common import (
 from planner.cli.programs import HomeOption, options_of
 
 if TYPE_CHECKING:
-    from planner.flink.standalone import Launch, Standalone
+    from planner.cluster.launches import Launch
+    from planner.cluster.standalone import Standalone
 
 FOLDER = Path(".planner")
 
@@ -68,8 +69,9 @@ def up(
       planner up cluster.yaml -D taskmanager.load-balance.mode=TASKS   # stock Flink
     """
     wanted = _launches(cluster, placement, options_of(settings))
-    from planner.flink import standalone
-    from planner.flink.errors import ClusterFailed, FlinkMissing, NoFlinkHome, TimedOut
+    from planner.cluster import standalone
+    from planner.cluster.errors import ClusterFailed, TimedOut
+    from planner.flink.errors import FlinkMissing, NoFlinkHome
 
     try:
         with progress("starting the cluster") as tell:
@@ -100,11 +102,11 @@ def _launches(cluster: str | None, placement: str | None, options: dict[str, str
     plan = None
     if there is None or placement is not None:
         plan = pick_plan(inputs, default_placement() if placement is None else placement)
+    from planner.cluster.errors import ClusterFailed
+    from planner.cluster.launches import launches, stock_launches, too_large
     from planner.documents.write import digest
-    from planner.flink.errors import ClusterFailed
-    from planner.flink.execute import launches, stock_launches, too_large
     from planner.memory.process import MemoryConfigurationError
-    from planner.place.capacity import ClusterError
+    from planner.place.model.task_managers import ClusterError
 
     if there is not None and plan is not None and digest(there) != plan.inputs.cluster:
         fail(f"{placement} was made for another cluster than {cluster}; place again")
@@ -129,8 +131,8 @@ def status(folder: FolderOption = FOLDER) -> None:
     Examples:
       planner status
     """
-    from planner.flink.errors import ClusterFailed
-    from planner.flink.standalone import read, registered
+    from planner.cluster.errors import ClusterFailed
+    from planner.cluster.standalone import read, registered
 
     try:
         cluster = read(folder.resolve())
@@ -150,7 +152,7 @@ def _print_status(cluster: Standalone, running: dict[str, int], known: set[str])
     import sys
 
     from planner.cli.common import wants_color
-    from planner.report.text import cluster_table, render
+    from planner.report.tables import cluster_table, render
 
     rows = [
         (
@@ -170,8 +172,8 @@ def down(folder: FolderOption = FOLDER) -> None:
     Examples:
       planner down
     """
-    from planner.flink.errors import ClusterFailed
-    from planner.flink.standalone import down as end
+    from planner.cluster.errors import ClusterFailed
+    from planner.cluster.standalone import down as end
 
     try:
         with progress("ending the cluster"):

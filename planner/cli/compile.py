@@ -21,7 +21,7 @@ from planner.cli.programs import (
 
 if TYPE_CHECKING:
     from planner.documents.profile import ResourceProfile
-    from planner.memory.offheap import Catalogue
+    from planner.memory.off_heap import Catalogue
 
 
 class Format(StrEnum):
@@ -100,7 +100,7 @@ def compile_(
 
         say(explanation(document, profile))
     if output_format is Format.TEXT:
-        from planner.report.text import group_table, job_table, render
+        from planner.report.tables import group_table, job_table, render
 
         emit(render(job_table(profile, graph), group_table(profile)), output)
     else:
@@ -124,7 +124,7 @@ def _catalogue(inputs: Inputs, name: str | None) -> Catalogue | None:
     """Read a catalogue: a mapping from kinds of operators to sizes."""
     if name is None:
         return None
-    from planner.memory.offheap import OffHeapUse
+    from planner.memory.off_heap import OffHeapUse
     from planner.units import parse_size_lenient
 
     data = inputs.read_source(name).data

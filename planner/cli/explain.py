@@ -44,7 +44,7 @@ def explain(
         return
     if placement is not None or taskmanager is not None:
         fail("a placement and --taskmanager go with: planner explain memory PLACEMENT")
-    from planner.report.rules import listing, page
+    from planner.report.pages import listing, page
 
     if subject is None:
         emit(listing())

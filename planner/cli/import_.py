@@ -11,7 +11,7 @@ from planner.cli.common import Exit, Inputs, OutputOption, default_job, emit, fa
 from planner.cli.run import RestOption, fail_of, only_job, rest_of
 
 if TYPE_CHECKING:
-    from planner.flink.load import Measured
+    from planner.cluster.measure import Measured
 
 HELD_BACK = 0.1
 """Share of the time from which on back pressure is told."""
@@ -47,11 +47,11 @@ def load(
     inputs = Inputs()
     document = pick_job(inputs, default_job() if profile is None else profile)
     from planner import api
+    from planner.cluster.errors import RestError
+    from planner.cluster.measure import measure, with_load
+    from planner.cluster.rest import running_job
     from planner.documents.profile import ResourceProfile
     from planner.documents.write import to_data
-    from planner.flink.errors import RestError
-    from planner.flink.load import measure, with_load
-    from planner.flink.rest import running_job
 
     if not isinstance(document, ResourceProfile):
         fail(
@@ -97,9 +97,9 @@ def job(
       planner import job --job 5f2c…e1 | planner place - -c cluster.yaml
     """
     from planner import api
+    from planner.cluster.errors import RestError
+    from planner.cluster.read_job import job_profile
     from planner.documents.write import to_data
-    from planner.flink.errors import RestError
-    from planner.flink.imported import job_profile
 
     try:
         cluster = rest_of(rest, folder)
@@ -122,9 +122,9 @@ def cluster(
     Examples:
       planner import cluster --rest http://host:8081 -o cluster.yaml
     """
+    from planner.cluster.errors import RestError
+    from planner.cluster.read_job import cluster_document
     from planner.documents.write import as_written, to_yaml
-    from planner.flink.errors import RestError
-    from planner.flink.imported import cluster_document
 
     try:
         found, guessed = cluster_document(rest_of(rest, folder), name)
@@ -145,7 +145,7 @@ def _print(measured: Measured) -> None:
     import sys
 
     from planner.cli.common import wants_color
-    from planner.report.text import load_table, render
+    from planner.report.tables import load_table, render
 
     sys.stderr.write(render(load_table(measured), color=wants_color(sys.stderr.isatty())))
     held_back = [vertex for vertex in measured.vertices if vertex.backpressured > HELD_BACK]

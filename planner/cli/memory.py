@@ -104,7 +104,7 @@ def _configuration(
 
 def _warn_of_unknown(options: Mapping[str, str]) -> None:
     """Say which keys Flink would ignore without a word."""
-    from planner.flink.option_tables import option_table
+    from planner.documents.option_tables import option_table
     from planner.rules.run import CLUSTER_VERSION
 
     table = option_table(CLUSTER_VERSION)
@@ -137,10 +137,10 @@ def _read(inputs: Inputs, name: str) -> tuple[Source, dict[str, str]]:
 
 
 def _backwards(needs: list[str], configuration: Mapping[str, str]) -> dict[str, str]:
-    from planner.memory.backwards import exact_options, size_taskmanager
     from planner.memory.process import Options
+    from planner.memory.sizing import exact_options, size_taskmanager
     from planner.memory.taskmanager import PREFIX
-    from planner.place.capacity import MIN_NETWORK
+    from planner.place.model.task_managers import MIN_NETWORK
     from planner.units import parse_size_lenient
 
     names = {

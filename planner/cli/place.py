@@ -237,7 +237,7 @@ def _print_curve(points: Sequence[Point], chosen: Format, output: Path | None) -
     import sys
 
     from planner import api
-    from planner.report import text
+    from planner.report import tables as text
 
     kind = automatic_format(chosen)
     if kind == "json" or output is not None:
@@ -250,7 +250,7 @@ def _print_curve(points: Sequence[Point], chosen: Format, output: Path | None) -
 def no_placement(result: PlacementResult, time_limit: float, output_format: Format = Format.AUTO) -> NoReturn:
     """Say why there is no placement, and end."""
     from planner import api
-    from planner.report import text
+    from planner.report import tables as text
 
     if result.status is not api.Status.INFEASIBLE:
         fail(
@@ -278,7 +278,7 @@ def _print(
 
     from planner import api
     from planner.documents.write import to_data
-    from planner.report import text
+    from planner.report import tables as text
 
     placement = result.placement
     assert placement is not None

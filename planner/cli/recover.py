@@ -59,7 +59,7 @@ def recover(
     from planner import api
     from planner.documents.placement import Placement
     from planner.documents.write import digest, to_data
-    from planner.report import text
+    from planner.report import tables as text
 
     if placement is not None:
         loaded = inputs.read(placement)

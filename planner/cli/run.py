@@ -35,13 +35,13 @@ from planner.cli.programs import (
 )
 
 if TYPE_CHECKING:
+    from planner.cluster.errors import RestError
+    from planner.cluster.rest import Rest
+    from planner.cluster.run import Plan
+    from planner.cluster.verify import Difference
     from planner.documents.placement import Placement
     from planner.documents.profile import ResourceProfile
-    from planner.flink.errors import RestError
-    from planner.flink.execute import Plan
-    from planner.flink.rest import Rest
-    from planner.flink.verify import Difference
-    from planner.graph.job import JobGraph
+    from planner.graph.job_graph import JobGraph
 
 LOST_SECONDS = 60.0
 """How long TaskManagers may take to give up the slots of a job that no JobManager knows any more."""
@@ -103,9 +103,10 @@ def run(
                 "configuration": {**given.configuration, **wanted.configuration},
             }
         )
-    from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError, RestError, TimedOut
-    from planner.flink.execute import execute, wait_until_running
-    from planner.flink.execute import verify as verify_cluster
+    from planner.cluster.errors import RestError, TimedOut
+    from planner.cluster.run import execute, wait_until_running
+    from planner.cluster.run import verify as verify_cluster
+    from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError
     from planner.flink.program import Toolchain
     from planner.memory.process import MemoryConfigurationError
 
@@ -147,7 +148,7 @@ def run(
 
 def fail_of(error: RestError) -> NoReturn:
     """End with what a cluster says: as unreadable input where it does not answer, else as a finding."""
-    from planner.flink.errors import NoAnswer
+    from planner.cluster.errors import NoAnswer
 
     fail(str(error), Exit.USAGE if isinstance(error, NoAnswer) else Exit.FINDINGS)
 
@@ -178,8 +179,8 @@ def verify(
     plan = pick_placement(inputs, name)
     document = _profile(inputs, profile, plan, Path(name).parent)
     from planner import api
-    from planner.flink import execute
-    from planner.flink.errors import RestError
+    from planner.cluster import run as execute
+    from planner.cluster.errors import RestError
     from planner.memory.process import MemoryConfigurationError
 
     complete, graph = api.compile_job(document) if document is not None else (None, None)
@@ -207,7 +208,7 @@ def _agreed(graph: JobGraph | None) -> str:
 
 
 def _watch(look: Callable[[], list[Difference]]) -> None:
-    from planner.flink.errors import RestError
+    from planner.cluster.errors import RestError
 
     before: list[str] | None = None
     try:
@@ -244,7 +245,7 @@ def _print_plan(made: Plan) -> None:
     import sys
 
     from planner.cli.common import wants_color
-    from planner.report.text import edit_lines, group_table, job_table, render
+    from planner.report.tables import edit_lines, group_table, job_table, render
 
     tables = job_table(made.profile, made.graph), group_table(made.profile)
     shown = render(
@@ -255,9 +256,9 @@ def _print_plan(made: Plan) -> None:
 
 def rest_of(rest: str | None, folder: Path) -> Rest:
     """Return the cluster that is named, else the local one."""
-    from planner.flink.errors import ClusterFailed, RestError
-    from planner.flink.rest import Rest
-    from planner.flink.standalone import read
+    from planner.cluster.errors import ClusterFailed, RestError
+    from planner.cluster.rest import Rest
+    from planner.cluster.standalone import read
 
     if rest is not None:
         try:
@@ -275,8 +276,8 @@ def rest_of(rest: str | None, folder: Path) -> Rest:
 
 def _local_home(folder: Path) -> Path | None:
     """Return the Flink distribution that the local cluster runs, None for that of the extra."""
-    from planner.flink.errors import ClusterFailed
-    from planner.flink.standalone import read
+    from planner.cluster.errors import ClusterFailed
+    from planner.cluster.standalone import read
 
     try:
         local = read(folder.resolve())
@@ -291,9 +292,9 @@ def _holder(cluster: Rest) -> str | None:
     Slots of a job that has ended, or that the JobManager does not know because it was lost with the one
     before, are free as soon as their TaskManagers notice; that is waited for.
     """
-    from planner.flink.errors import RestError
-    from planner.flink.rest import ENDED, jobs, task_managers
-    from planner.place.plan import QUOTA
+    from planner.cluster.errors import RestError
+    from planner.cluster.rest import ENDED, jobs, task_managers
+    from planner.place.model.quotas import QUOTA
 
     until = time.monotonic() + LOST_SECONDS
     while True:
@@ -316,11 +317,11 @@ def _holder(cluster: Rest) -> str | None:
 
 def only_job(cluster: Rest) -> str:
     """Return the only job that runs; end where there is none or more than one."""
-    from planner.flink.rest import ENDED, jobs
+    from planner.cluster.rest import ENDED, jobs
 
     running = [name for name, state in jobs(cluster).items() if state not in ENDED]
     if len(running) != 1:
-        from planner.flink.errors import RestError
+        from planner.cluster.errors import RestError
 
         which = f"{len(running)} jobs run" if running else "no job runs"
         raise RestError(f"{which} at {cluster.url}" + ("; name one with --job ID" if running else ""))

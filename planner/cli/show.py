@@ -43,6 +43,6 @@ def show(
 
         emit(flowchart(profile, graph), output)
     else:
-        from planner.report.text import group_table, job_table, render
+        from planner.report.tables import group_table, job_table, render
 
         emit(render(job_table(profile, graph), group_table(profile)), output)

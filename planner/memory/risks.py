@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from planner.documents.placement import PlacedLoad
-from planner.memory.offheap import native_demand
+from planner.memory.off_heap import native_demand
 from planner.memory.taskmanager import TaskManagerMemory
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from planner.place.bounds import fits_alone
-from planner.place.capacity import Host
-from planner.place.problem import PARTS, Problem, SlotType, TaskManagerClass
-from planner.place.stop import Clock
+from planner.place.bounds.area import fits_alone
+from planner.place.clock import Clock
+from planner.place.model.problem import PARTS, Problem, SlotType, TaskManagerClass
+from planner.place.model.task_managers import Host
 from planner.units import CORE, cpu_number, format_cpu, rounded_size
 
 MOST_ADDED = 4096
@@ -283,7 +283,7 @@ def _possible(problem: Problem, clock: Clock) -> bool | None:
         return False
     if clock.expired():
         return None
-    from planner.place.room import find_room
+    from planner.place.search.feasibility import find_room
 
     room = find_room(problem, clock.part(CHECK_SECONDS))
     return True if room.state is not None else False if room.impossible else None

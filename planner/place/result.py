@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
-from planner.place.bounds import Bound, lower_bound
-from planner.place.problem import Problem, Solution
+from planner.place.bounds.area import Bound, lower_bound
+from planner.place.model.problem import Problem, Solution
 
 Progress = Callable[[str, Fraction | None, Fraction], None]
 """Called with what is done, the best value so far and the bound."""

@@ -9,21 +9,22 @@ from fractions import Fraction
 
 import numpy as np
 
-from planner.place import exact, patterns
-from planner.place.bounds import Bound, lower_bound, next_level
-from planner.place.columns import Pool, every_content
-from planner.place.construct import construct
-from planner.place.costs import Overflow
-from planner.place.exchange import exchange
-from planner.place.levels import LEVELS, keep_maximum, level_clock, measured
-from planner.place.objective import BALANCE, Objective, is_packing
-from planner.place.pack import best_packed, pack, packed_bound
-from planner.place.problem import Problem, Solution
-from planner.place.relaxation import class_bound
+from planner.place.bounds import patterns
+from planner.place.bounds.area import Bound, lower_bound, next_level
+from planner.place.bounds.classes import class_bound
+from planner.place.clock import Clock
+from planner.place.levels.levels import LEVELS, keep_maximum, level_clock, measured
+from planner.place.levels.packing import best_packed, pack, packed_bound
+from planner.place.model.contents import Pool, every_content
+from planner.place.model.objective import BALANCE, Objective, is_packing
+from planner.place.model.problem import Problem, Solution
 from planner.place.result import Level, Progress, Result, Status, Step
-from planner.place.room import EXACT_VARIABLES, find_room
-from planner.place.state import NO_LIMIT, Floats, State
-from planner.place.stop import Clock
+from planner.place.search import assemble, counts
+from planner.place.search.construct import construct
+from planner.place.search.costs import Overflow
+from planner.place.search.feasibility import EXACT_VARIABLES, find_room
+from planner.place.search.state import NO_LIMIT, Floats, State
+from planner.place.search.swap import exchange
 
 FIRST_WORK, WORK_PER_HOST = 0.4, 0.002
 ROUND_WORK = 1.0
@@ -203,7 +204,7 @@ class Search:
             return
         self._tell("CP-SAT")
         work = min(turn * EXACT_WORK, self.clock.left() / 2)
-        found = exact.minimise_maximum(self.problem, self.best, self.bound.value, self.clock, work)
+        found = counts.minimise_maximum(self.problem, self.best, self.bound.value, self.clock, work)
         self.infeasible = found.infeasible
         if found.solution is not None:
             self._offer(State.of(self.problem, found.solution))
@@ -258,7 +259,7 @@ class Search:
         if every is None:
             return False
         cap = self._caps(State(self.problem), target)
-        found, verdict = patterns.assemble_exactly(
+        found, verdict = assemble.assemble_exactly(
             self.problem, every, cap, self.clock, self.clock.left() / 3
         )
         if found is not None:
@@ -271,18 +272,18 @@ class Search:
         """Try to reach ``target`` from contents put together, and to get nearer from the best placement."""
         caps = self._caps(State(self.problem), target)
         whole = [target.numerator * c.cpu // target.denominator for c in self.problem.classes]
-        state = patterns.assemble(self.problem, pool, caps, self.clock, ROUND_WORK, self.stop.seed + turn)
+        state = assemble.assemble(self.problem, pool, caps, self.clock, ROUND_WORK, self.stop.seed + turn)
         if state is not None:
             self._reach(state, target, ROUND_WORK)
             if not self.done():
                 self._rearrange(state, target)
-            pool.add_state(state, whole)
+            assemble.add_state(pool, state, whole)
         if self.best is None or self.value is None or self.done():
             return
         state = State.of(self.problem, self.best)
         while not self.done() and self._reach(state, (target + self.value) / 2, ROUND_WORK / 2):
             pass
-        pool.add_state(state, whole)
+        assemble.add_state(pool, state, whole)
 
     def _rearrange(self, state: State, target: Fraction) -> None:
         """Let CP-SAT rearrange a TaskManager over the target together with a few others."""
@@ -297,5 +298,5 @@ class Search:
         others = np.flatnonzero(band <= 0)
         size = min(NEIGHBOURS - 1, len(others))
         chosen = [int(self.rng.choice(over)), *map(int, self.rng.choice(others, size, replace=False))]
-        if exact.rearrange(state, overflow, chosen, self.clock, ROUND_WORK / 2):
+        if counts.rearrange(state, overflow, chosen, self.clock, ROUND_WORK / 2):
             self._offer(state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from planner.documents.job import Job
 from planner.documents.profile import ResourceProfile
-from planner.graph.declare import job_max_parallelism
+from planner.graph.from_job import job_max_parallelism
 
 
 def explanation(document: Job | ResourceProfile, profile: ResourceProfile) -> str:

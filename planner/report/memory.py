@@ -10,7 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from planner.memory.breakdown import Part
-from planner.report.text import WIDTH
+from planner.report.tables import WIDTH
 from planner.units import format_size_human
 
 _OUTSIDE = ("jvmMetaspace", "jvmOverhead")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from planner.documents.profile import ResourceProfile
-from planner.graph.job import JobGraph
+from planner.graph.job_graph import JobGraph
 
 
 def _label(text: str) -> str:

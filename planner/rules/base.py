@@ -11,10 +11,10 @@ from planner.documents.finding import Path, Severity
 from planner.documents.job import GroupPlacement
 from planner.documents.vocabulary import Exchange, JobType, Ship
 from planner.graph.chaining import Chainer
-from planner.graph.job import JobGraph
-from planner.graph.stream import StreamGraph
-from planner.place.capacity import Host
-from planner.place.slots import SlotResources
+from planner.graph.job_graph import JobGraph
+from planner.graph.stream_graph import StreamGraph
+from planner.place.model.slots import SlotResources
+from planner.place.model.task_managers import Host
 
 
 class Option(Protocol):

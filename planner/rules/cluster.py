@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from planner.documents.finding import Path, Severity
-from planner.memory.slots import slot_counts
-from planner.place.capacity import Host
-from planner.place.problem import PARTS
-from planner.place.slots import SlotResources
+from planner.memory.slot_resources import slot_counts
+from planner.place.model.problem import PARTS
+from planner.place.model.slots import SlotResources
+from planner.place.model.task_managers import Host
 from planner.rules.base import ClusterRule, ClusterSubject, FitRule, Match, Subject
 from planner.units import format_cpu, rounded_size
 

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from planner.documents.finding import Severity
 from planner.documents.job import Job
 from planner.documents.vocabulary import Backend, JobType, strategy_name
-from planner.graph.declare import checkpointing_options, restart_options, unused_restart_fields
+from planner.graph.from_job import checkpointing_options, restart_options, unused_restart_fields
 from planner.rules.base import JobRule, Match, Option, OptionRule, OptionsView, Subject
 from planner.units import parse_duration, parse_size
 

@@ -11,7 +11,7 @@ from planner.documents.profile import ResourceProfile
 from planner.documents.vocabulary import Exchange, JobType, Ship
 from planner.graph.chaining import Obstacle
 from planner.graph.kinds import find_kind
-from planner.graph.stream import StreamEdge, default_max_parallelism
+from planner.graph.stream_graph import StreamEdge, default_max_parallelism
 from planner.rules.base import JobRule, Match, Subject
 
 _HYBRID = (Exchange.HYBRID_FULL, Exchange.HYBRID_SELECTIVE)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from planner.documents.finding import Severity
 from planner.graph.kinds import find_kind
-from planner.memory.offheap import off_heap_use
+from planner.memory.off_heap import off_heap_use
 from planner.rules.base import GroupView, JobRule, Match, OperatorView, Subject
 from planner.units import format_size
 

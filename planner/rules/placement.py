@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from planner.documents.finding import Severity
-from planner.memory.slots import slot_counts
-from planner.place.problem import ZONE
+from planner.memory.slot_resources import slot_counts
+from planner.place.model.problem import ZONE
 from planner.rules.base import ClusterSubject, FitRule, JobRule, Match, Subject
 
 

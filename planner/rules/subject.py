@@ -12,18 +12,18 @@ from planner.documents.finding import Path
 from planner.documents.job import Checkpointing, Job, Operator, Resources, Restart
 from planner.documents.profile import Node, ResourceProfile, SsgProfile
 from planner.graph.chaining import Chainer
-from planner.graph.declare import (
+from planner.graph.from_job import (
     checkpointing_options,
     declare,
     effective_configuration,
     restart_options,
 )
-from planner.graph.job import build_job_graph
+from planner.graph.from_profile import operator_id, planner_fields, stream_graph
+from planner.graph.job_graph import build_job_graph
 from planner.graph.kinds import find_kind, kind_of_exec_node
-from planner.graph.restore import operator_id, planner_fields, stream_graph
-from planner.memory.profile import complete_profile
-from planner.place.capacity import cluster_errors, hosts
-from planner.place.slots import slot_resources
+from planner.memory.complete import complete_profile
+from planner.place.model.slots import slot_resources
+from planner.place.model.task_managers import cluster_errors, hosts
 from planner.rules.base import (
     ClusterSubject,
     GroupView,

@@ -368,7 +368,7 @@ def test_names_are_no_markup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_quotas_of_similar_group_names_stay_apart() -> None:
-    from planner.place.plan import quota_name
+    from planner.place.model.quotas import quota_name
 
     assert quota_name("team one/a") != quota_name("team one a")
 

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from planner.api import Stop, place
 from planner.cli.app import app
+from planner.cluster.launches import launches, stock_launches
+from planner.cluster.standalone import read
 from planner.documents.write import to_data, to_json
-from planner.flink.execute import launches, stock_launches
-from planner.flink.standalone import read
 from planner.memory.taskmanager import derive_taskmanager
 from samples import FOLDER, SAMPLES, cluster_of, job_of
 

@@ -19,13 +19,13 @@ from planner.documents.profile import Program as Described
 from planner.documents.profile import ResourceProfile
 from planner.documents.write import to_data, to_json
 from planner.flink.apply import apply
-from planner.flink.compiled import profile_of
 from planner.flink.errors import ProgramError
 from planner.flink.jvm import Jvm, start_jvm
 from planner.flink.program import private_field, root_cause, script_graph
-from planner.graph.job import build_job_graph
-from planner.graph.restore import stream_graph
-from planner.graph.stream import StreamGraph
+from planner.flink.stream_graph import profile_of
+from planner.graph.from_profile import stream_graph
+from planner.graph.job_graph import build_job_graph
+from planner.graph.stream_graph import StreamGraph
 from planner.memory.network import NetworkOptions, sharing_network
 
 pytestmark = pytest.mark.flink

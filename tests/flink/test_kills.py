@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from flink.commands import placed, planner, started
-from planner.flink.processes import JOBMANAGER, marked
-from planner.flink.rest import Rest, jobs
-from planner.flink.standalone import Standalone, read
+from planner.cluster.processes import JOBMANAGER, marked
+from planner.cluster.rest import Rest, jobs
+from planner.cluster.standalone import Standalone, read
 
 pytestmark = pytest.mark.flink
 SECONDS = 60.0

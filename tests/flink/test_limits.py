@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.flink import limits
+from planner.cluster import cgroups as limits
 
 
 def test_a_process_starts_in_its_limited_group() -> None:

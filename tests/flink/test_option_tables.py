@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from planner.flink.option_tables import Option, option_table, supported_versions
+from planner.documents.option_tables import Option, option_table, supported_versions
 
 VERSIONS = ("1.20", "2.0", "2.1", "2.2", "2.3")
 

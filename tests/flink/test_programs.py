@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from flink.commands import ENVIRONMENT, JAR, SQL, edited, placed, planner
-from planner.flink.processes import marked
-from planner.flink.rest import Rest, jobs
-from planner.flink.standalone import read
+from planner.cluster.processes import marked
+from planner.cluster.rest import Rest, jobs
+from planner.cluster.standalone import read
 
 pytestmark = pytest.mark.flink
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from flink.local_cluster import Cluster, local_cluster
 from planner.api import Stop, compile_job, place
 from planner.documents.cluster import Cluster as Documents
 from planner.documents.job import Job
 from planner.documents.load import load
-from planner.flink.local import Cluster, local_cluster
-from planner.graph.job import JobGraph
-from planner.memory.backwards import size_taskmanager
+from planner.graph.job_graph import JobGraph
 from planner.memory.launch import launch_jobmanager, launch_taskmanager
 from planner.memory.network import NetworkOptions, runtime_minimum
+from planner.memory.sizing import size_taskmanager
 from planner.memory.taskmanager import TaskManagerMemory, derive_taskmanager
 from planner.units import KIB, MIB
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from planner.api import Stop, compile_job, place
-from planner.documents.placement import Placement
-from planner.flink.rest import (
+from planner.cluster.rest import (
     Rest,
     RunningJob,
     RunningSlot,
@@ -17,11 +16,12 @@ from planner.flink.rest import (
     RunningVertex,
     manager_path,
 )
-from planner.flink.verify import differences
-from planner.graph.job import JobGraph
+from planner.cluster.verify import differences
+from planner.documents.placement import Placement
+from planner.graph.job_graph import JobGraph
 from planner.memory.taskmanager import derive_taskmanager
-from planner.place.plan import quota_name
-from planner.place.slots import SlotResources, slot_resources
+from planner.place.model.quotas import quota_name
+from planner.place.model.slots import SlotResources, slot_resources
 from planner.units import CORE, MIB
 from samples import cluster_of, job_of
 

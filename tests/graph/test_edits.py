@@ -12,8 +12,8 @@ from planner.api import compile_job, load, to_json, validate
 from planner.documents.profile import ResourceProfile
 from planner.documents.write import to_data
 from planner.graph.edits import edits, keep_edits, matched
-from planner.graph.job import build_job_graph
-from planner.graph.restore import stream_graph
+from planner.graph.from_profile import stream_graph
+from planner.graph.job_graph import build_job_graph
 from samples import job_of
 
 NAMES = ("Source: a", "Map", "Join", "Sink: Writer", "Filter")

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from planner.documents.cluster import Cluster
 from planner.documents.load import load
-from planner.memory.offheap import native_demand, overhead_for
+from planner.memory.off_heap import native_demand, overhead_for
 from planner.memory.taskmanager import derive_taskmanager
-from planner.place.capacity import configured_memory, hosts
+from planner.place.model.task_managers import configured_memory, hosts
 from planner.units import MIB
 
 CLUSTER = """

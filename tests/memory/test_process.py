@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.memory.backwards import exact_options, size_taskmanager
 from planner.memory.breakdown import jobmanager_parts, taskmanager_parts
 from planner.memory.launch import java_double, java_hash_order, launch_jobmanager, launch_taskmanager
 from planner.memory.process import MemoryConfigurationError
+from planner.memory.sizing import exact_options, size_taskmanager
 from planner.memory.taskmanager import PREFIX, derive_taskmanager
 from planner.units import MIB
 

@@ -15,7 +15,7 @@ from planner.documents.load import load
 from planner.documents.vocabulary import UseCase
 from planner.memory.managed import DEFAULT_WEIGHTS, consumer_weights, rocksdb_working_set, shares, split
 from planner.memory.network import NetworkOptions, runtime_minimum
-from planner.memory.offheap import OPERATORS, OffHeapUse
+from planner.memory.off_heap import OPERATORS, OffHeapUse
 from planner.memory.risks import risks
 from planner.memory.taskmanager import derive_taskmanager
 from planner.report.budget import budget

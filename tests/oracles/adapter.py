@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from planner.documents.vocabulary import Chaining, Exchange, JobType, Ship, UseCase
-from planner.graph.exchange import partition_groups, subpartition_counts
-from planner.graph.job import JobEdge, JobGraph, JobVertex, ResultType, build_job_graph
+from planner.graph.data_sets import ResultType
+from planner.graph.job_graph import JobEdge, JobGraph, JobVertex, build_job_graph
+from planner.graph.partition_groups import partition_groups, subpartition_counts
 from planner.graph.regions import pipelined_regions
-from planner.graph.sharing import Slots, local_input_preferred, task_balanced
-from planner.graph.stream import StreamEdge, StreamGraph, StreamNode
+from planner.graph.slot_sharing import Slots, local_input_preferred, task_balanced
+from planner.graph.stream_graph import StreamEdge, StreamGraph, StreamNode
 from planner.memory.network import NetworkOptions, sharing_network
-from planner.recover.failover import restarted_subtasks, subtask_mask
+from planner.recover.restart_sets import restarted_subtasks, subtask_mask
 
 Case = dict[str, Any]
 UNCHAINED = {

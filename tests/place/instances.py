@@ -7,9 +7,9 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from planner.memory.taskmanager import TaskManagerMemory
-from planner.place.capacity import Capacity, Host
-from planner.place.problem import Problem, build_problem
-from planner.place.slots import JobSlot, SlotResources
+from planner.place.model.problem import Problem, build_problem
+from planner.place.model.slots import JobSlot, SlotResources
+from planner.place.model.task_managers import Capacity, Host
 from planner.units import CORE, MIB
 
 BLANK = TaskManagerMemory(0, 0, 0, 0, 0, 0, 0, 0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from planner.place.allocation import Allocation, Manager, Mode, Requirement, Rules, Worker, allocate
+from planner.place.stock.allocation import Allocation, Manager, Mode, Requirement, Rules, Worker, allocate
 
 HERE = Path(__file__).parent.parent / "oracles"
 CORE = 10**8

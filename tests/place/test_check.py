@@ -8,7 +8,7 @@ from planner.api import Stop, compile_job, place
 from planner.documents.cluster import Cluster
 from planner.documents.placement import PlacedLoad, Placement
 from planner.documents.profile import ResourceProfile
-from planner.place.check import check
+from planner.place.check.judge import check
 from samples import SAMPLES, cluster_of, job_of
 
 Case = tuple[Placement, ResourceProfile, Cluster]

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from place.instances import exhaustive, problems
 from planner.documents.job import GroupPlacement
-from planner.place.capacity import Host
-from planner.place.objective import Objective
-from planner.place.problem import Problem, Solution, build_problem, zone_choices
+from planner.place.clock import Clock, Stop
+from planner.place.model.objective import Objective
+from planner.place.model.problem import Problem, Solution, build_problem, zone_choices
+from planner.place.model.slots import JobSlot, SlotResources
+from planner.place.model.task_managers import Host
 from planner.place.result import Status
-from planner.place.slots import JobSlot, SlotResources
 from planner.place.solve import solve
-from planner.place.stop import Clock, Stop
 
 SMALL = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

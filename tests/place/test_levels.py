@@ -7,10 +7,10 @@ from fractions import Fraction
 from hypothesis import HealthCheck, given, settings
 
 from place.instances import exhaustive, problems
-from planner.place.objective import BALANCE, Objective, objectives
-from planner.place.problem import Problem
+from planner.place.clock import Clock, Stop
+from planner.place.model.objective import BALANCE, Objective, objectives
+from planner.place.model.problem import Problem
 from planner.place.solve import solve
-from planner.place.stop import Clock, Stop
 
 SMALL = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -57,7 +57,7 @@ def _least_spread(problem: Problem, highest: Fraction) -> Fraction:
     import itertools
 
     from place.instances import splits
-    from planner.place.problem import Solution
+    from planner.place.model.problem import Solution
 
     hosts, least = list(problem.usable), Fraction(10**9)
     for ways in itertools.product(*(splits(slot.count, len(hosts)) for slot in problem.types)):

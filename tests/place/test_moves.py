@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from place.instances import exhaustive, problems, splits
-from planner.place.moves import MoveList, Previous, curve, least_moves
-from planner.place.objective import Objective
-from planner.place.problem import Problem, Solution
+from planner.place.clock import Clock, Stop
+from planner.place.model.objective import Objective
+from planner.place.model.problem import Problem, Solution
+from planner.place.moves.least_moves import least_moves
+from planner.place.moves.move_list import MoveList, Previous
+from planner.place.moves.pareto import curve
 from planner.place.result import Result
 from planner.place.solve import solve
-from planner.place.stop import Clock, Stop
 
 SMALL = settings(
     max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

@@ -8,12 +8,12 @@ from fractions import Fraction
 from hypothesis import HealthCheck, given, settings
 
 from place.instances import exhaustive, problems
-from planner.place.objective import PACK
-from planner.place.pack import only
-from planner.place.problem import Problem
+from planner.place.clock import Clock, Stop
+from planner.place.levels.packing import only
+from planner.place.model.objective import PACK
+from planner.place.model.problem import Problem
 from planner.place.result import Status
 from planner.place.solve import solve
-from planner.place.stop import Clock, Stop
 
 SMALL = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

@@ -7,14 +7,14 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 
 from place.instances import exhaustive, problems
-from planner.place.bounds import item_bound, rounded_area_bound
+from planner.place.bounds.area import item_bound, rounded_area_bound
+from planner.place.bounds.classes import class_bound
+from planner.place.clock import Clock, Stop
 from planner.place.infeasible import count, explain, groups, without
-from planner.place.objective import Objective
-from planner.place.problem import Problem
-from planner.place.relaxation import class_bound
+from planner.place.model.objective import Objective
+from planner.place.model.problem import Problem
 from planner.place.result import Result, Status
 from planner.place.solve import solve
-from planner.place.stop import Clock, Stop
 
 SMALL = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

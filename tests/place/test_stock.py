@@ -10,11 +10,11 @@ from planner.api import Stop, compile_job, place, place_like_flink
 from planner.documents.cluster import Cluster
 from planner.documents.job import Job
 from planner.documents.load import load
-from planner.place.allocation import Mode
-from planner.place.capacity import hosts
-from planner.place.problem import build_problem
-from planner.place.slots import slot_resources
-from planner.place.stock import default_slots, effective, outcome, stock_slots
+from planner.place.model.problem import build_problem
+from planner.place.model.slots import slot_resources
+from planner.place.model.task_managers import hosts
+from planner.place.stock.allocation import Mode
+from planner.place.stock.prediction import default_slots, effective, outcome, stock_slots
 
 JOB = """
 apiVersion: planner/v1

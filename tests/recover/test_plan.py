@@ -10,8 +10,8 @@ from planner.api import PlacementMismatchError, Stop, place, recover
 from planner.documents.cluster import Cluster
 from planner.documents.job import Job
 from planner.documents.load import load
-from planner.recover.plan import ranges
-from planner.recover.restart import restart_strategy
+from planner.recover.recovery_plan import ranges
+from planner.recover.restart_strategy import restart_strategy
 from samples import SAMPLES, cluster_of, job_of
 
 TWO_PIPELINES = """

@@ -17,7 +17,7 @@ from planner.documents.finding import Finding, Severity
 from planner.documents.load import DocumentError, load
 from planner.documents.source import MAX_BYTES, MAX_YAML_VALUES
 from planner.report.findings import FORMATS
-from planner.report.rules import MEMORY, pages
+from planner.report.pages import MEMORY, pages
 
 FOLDER = Path(__file__).parents[2] / "samples" / "broken"
 SAMPLES = sorted(FOLDER.iterdir())

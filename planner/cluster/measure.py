@@ -1,0 +1,228 @@
+"""Measured load of a running job: CPU, records and bytes of one subtask of every vertex.
+
+CPU is an estimate: what the process of a TaskManager used over a window (`Status.JVM.CPU.Time`), shared
+out among its subtasks by the time that they were busy (`busyTimeMsPerSecond`). The rest is as Flink's
+metrics say.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from planner.cluster.errors import RestError
+from planner.cluster.rest import Rest, RunningJob, RunningVertex, manager_path, running_job
+from planner.documents.job import Load
+from planner.documents.profile import Node, ResourceProfile
+from planner.graph.job_graph import JobGraph
+from planner.units import CORE
+
+BUSY = "busyTimeMsPerSecond"
+BACKPRESSURED = "backPressuredTimeMsPerSecond"
+RECORDS = "numRecordsOutPerSecond"
+BYTES = "numBytesOutPerSecond"
+SUBTASKS_ASKED = 100
+"""Subtasks of one request: Flink's REST server takes 4,096 characters of address."""
+CPU_TIME = "Status.JVM.CPU.Time"
+NANOS = 10**9
+COLLECTED = 25.0
+"""Seconds within which Flink should have metrics of a job that just began."""
+FRESH = 0.2
+"""Seconds between questions for a metric that is to change."""
+MEASURED_AGAIN = 1.0
+"""Seconds between readings of the rates in a window."""
+
+
+@dataclass(frozen=True, slots=True)
+class VertexLoad:
+    """One subtask of a vertex on average; ``cpu`` in CPU units, None where Flink measures no busy time."""
+
+    vertex: str
+    name: str
+    busy: float
+    backpressured: float
+    cpu: int | None
+    records: float
+    bytes_per_record: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The load of a job over a window, and the cores that each TaskManager used in it."""
+
+    vertices: tuple[VertexLoad, ...]
+    cores: Mapping[str, float]
+
+
+def measure(
+    rest: Rest, job: RunningJob, seconds: float, note: Callable[[str], None] = lambda _: None
+) -> Measured:
+    """Return the load of a running job over the next ``seconds``.
+
+    Raises:
+        RestError: when the cluster does not answer, the job changed meanwhile, or nothing was busy.
+
+    """
+    _wait_for_figures(rest, job, note)
+    subtasks = [subtask for vertex in job.vertices for subtask in vertex.subtasks]
+    hosts = sorted({subtask.task_manager for subtask in subtasks if subtask.state == "RUNNING"})
+    before = _cpu_times(rest, hosts, note)
+    start = time.monotonic()
+    readings = {vertex.id: _Readings() for vertex in job.vertices}
+    while (left := start + seconds - time.monotonic()) > 0:
+        note(f"measuring, {left:.0f} s left")
+        for vertex in job.vertices:
+            readings[vertex.id].averages.append(_averages(rest, job.id, vertex.id))
+            for subtask, busy in _busy(rest, job.id, vertex).items():
+                readings[vertex.id].busy.setdefault(subtask, []).append(busy)
+        time.sleep(min(MEASURED_AGAIN, max(start + seconds - time.monotonic(), 0)))
+    after = _cpu_times(rest, hosts, note)
+    cores = {}
+    for host in hosts:
+        used, spent = after[host].seconds - before[host].seconds, after[host].at - before[host].at
+        if used < 0:
+            raise RestError(f"TaskManager {host} was started again in the window; measure again")
+        cores[host] = used / spent
+    if running_job(rest, job.id).vertices != job.vertices:
+        raise RestError(f"subtasks of job {job.id} restarted, moved or ended in the window; measure again")
+    loads = tuple(_loads(job, readings, cores))
+    if not any(load.busy for load in loads):
+        raise RestError(
+            f"no subtask of job {job.id} was busy within {seconds:g} s as far as Flink's metrics tell;"
+            " measure again once records flow, or longer with --window"
+        )
+    return Measured(loads, cores)
+
+
+@dataclass(frozen=True, slots=True)
+class _Readings:
+    """What was read of a vertex, again and again: means over its subtasks, and busy time by subtask."""
+
+    averages: list[dict[str, float]] = field(default_factory=list)
+    busy: dict[int, list[float]] = field(default_factory=dict)
+
+
+def _wait_for_figures(rest: Rest, job: RunningJob, note: Callable[[str], None]) -> None:
+    """Wait until Flink has collected metrics of every vertex, which it does every 10 s, or give up."""
+    until = time.monotonic() + COLLECTED
+    while time.monotonic() < until:
+        if all(_averages(rest, job.id, vertex.id) for vertex in job.vertices):
+            return
+        note("waiting for Flink to collect metrics")
+        time.sleep(MEASURED_AGAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class _CpuTime:
+    """CPU seconds of a TaskManager, and when they were read."""
+
+    seconds: float
+    at: float
+
+
+def _cpu_times(rest: Rest, hosts: Sequence[str], note: Callable[[str], None]) -> dict[str, _CpuTime]:
+    """Return the CPU time of TaskManagers, each as soon as Flink has read it anew.
+
+    Flink collects metrics when somebody asks, at most every 10 s, and answers with what it had before.
+    """
+    stale: dict[str, float] = {}
+    found: dict[str, _CpuTime] = {}
+    until = time.monotonic() + COLLECTED
+    while missing := [host for host in hosts if host not in found]:
+        note("waiting for Flink to collect metrics")
+        for host in missing:
+            told = rest.get(f"{manager_path(host)}/metrics?get={CPU_TIME}")
+            for value in (float(metric["value"]) / NANOS for metric in told):
+                if stale.setdefault(host, value) != value:
+                    found[host] = _CpuTime(value, time.monotonic())
+        if time.monotonic() > until:
+            raise RestError(f"{rest.url} tells no CPU time of TaskManager {missing[0]} ({CPU_TIME})")
+        time.sleep(FRESH)
+    return found
+
+
+def _averages(rest: Rest, job: str, vertex: str) -> dict[str, float]:
+    """Return the mean of each metric over the subtasks of a vertex, without what is not a number."""
+    wanted = ",".join((BUSY, BACKPRESSURED, RECORDS, BYTES))
+    told = rest.get(f"/jobs/{job}/vertices/{vertex}/subtasks/metrics?get={wanted}&agg=avg")
+    values = {str(metric["id"]): float(metric["avg"]) for metric in told}
+    return {name: value for name, value in values.items() if math.isfinite(value)}
+
+
+def _busy(rest: Rest, job: str, vertex: RunningVertex) -> dict[int, float]:
+    """Return the busy time of each subtask of a vertex, in milliseconds a second."""
+    found = {}
+    for first in range(0, vertex.parallelism, SUBTASKS_ASKED):
+        indices = range(first, min(first + SUBTASKS_ASKED, vertex.parallelism))
+        wanted = ",".join(f"{index}.{BUSY}" for index in indices)
+        for metric in rest.get(f"/jobs/{job}/vertices/{vertex.id}/metrics?get={wanted}"):
+            value = float(metric["value"])
+            if math.isfinite(value):
+                found[int(metric["id"].partition(".")[0])] = value
+    return found
+
+
+def _mean(readings: Sequence[Mapping[str, float]], name: str) -> float | None:
+    values = [reading[name] for reading in readings if name in reading]
+    return fmean(values) if values else None
+
+
+def _loads(
+    job: RunningJob, readings: Mapping[str, _Readings], cores: Mapping[str, float]
+) -> Iterator[VertexLoad]:
+    busy = {v.id: {i: fmean(values) for i, values in readings[v.id].busy.items()} for v in job.vertices}
+    hosts = {
+        v.id: {s.index: s.task_manager for s in v.subtasks if s.state == "RUNNING"} for v in job.vertices
+    }
+    busy = {name: {i: b for i, b in found.items() if i in hosts[name]} for name, found in busy.items()}
+    whole: dict[str, float] = defaultdict(float)
+    for name, subtasks in busy.items():
+        for index, value in subtasks.items():
+            whole[hosts[name][index]] += value
+    for vertex in job.vertices:
+        mine, host_of = busy[vertex.id], hosts[vertex.id]
+        shares = [
+            cores[host] * value / whole[host] if whole[host := host_of[index]] else 0.0
+            for index, value in mine.items()
+        ]
+        averages = readings[vertex.id].averages
+        records, sent = _mean(averages, RECORDS) or 0.0, _mean(averages, BYTES)
+        yield VertexLoad(
+            vertex=vertex.id,
+            name=vertex.name,
+            busy=fmean(mine.values()) / 1000 if mine else 0.0,
+            backpressured=(_mean(averages, BACKPRESSURED) or 0.0) / 1000,
+            cpu=round(CORE * fmean(shares)) if shares else None,
+            records=records,
+            bytes_per_record=sent / records if sent is not None and records else None,
+        )
+
+
+def with_load(profile: ResourceProfile, graph: JobGraph, measured: Measured) -> ResourceProfile:
+    """Return a profile whose vertices carry the measured load, each on the first operator of its chain."""
+    by_id = {load.vertex: load for load in measured.vertices}
+    loads: dict[int, Load | None] = {}
+    for vertex in graph.vertices:
+        found = by_id.get(vertex.id)
+        if found is None or found.cpu is None:
+            continue
+        loads |= dict.fromkeys(vertex.nodes)
+        loads[vertex.nodes[0]] = Load.model_construct(cpu=found.cpu)
+        # what leaves the chain leaves its last operator
+        sent = Load.model_construct(
+            cpu=found.cpu if len(vertex.nodes) == 1 else None,
+            records_per_second=round(found.records, 3),
+            bytes_per_record=None if found.bytes_per_record is None else round(found.bytes_per_record, 3),
+        )
+        loads[vertex.nodes[-1]] = sent
+    return profile.model_copy(update={"nodes": [_loaded(node, loads) for node in profile.nodes]})
+
+
+def _loaded(node: Node, loads: Mapping[int, Load | None]) -> Node:
+    if node.id not in loads or node.planner is None:
+        return node
+    return node.model_copy(update={"planner": node.planner.model_copy(update={"load": loads[node.id]})})

@@ -1,0 +1,227 @@
+"""The processes of a local cluster: their command lines, and finding and ending them.
+
+JobManager and TaskManagers are started by their entry point classes, with the JVM arguments and
+options that planner derived; no shell script of Flink stands in between. Everything listens on the
+loopback interface only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from planner.cluster.errors import ClusterFailed
+from planner.flink.jvm import JAVA_17, flink_jars, java
+
+JOBMANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
+TASKMANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+HOST = "127.0.0.1"
+CHOSEN = (
+    "jobmanager.rpc.address",
+    "jobmanager.rpc.port",
+    "jobmanager.bind-host",
+    "rest.address",
+    "rest.bind-address",
+    "rest.port",
+    "rest.bind-port",
+    "taskmanager.host",
+    "taskmanager.bind-host",
+    "taskmanager.resource-id",
+)
+"""Options that a local cluster cannot be given, since planner finds its processes by them."""
+STOP_SECONDS = 10.0
+MARK = "PLANNER_CLUSTER"
+"""Environment variable by which the processes of a cluster are found again, whatever was lost."""
+PORTS = range(20_000, 32_000)
+_LOGGING = """rootLogger.level = INFO
+rootLogger.appenderRef.out.ref = out
+appender.out.name = out
+appender.out.type = CONSOLE
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d %-5p %c - %m%n
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The ports of a JobManager."""
+
+    rest: int
+    rpc: int
+
+    @property
+    def url(self) -> str:
+        """The REST address."""
+        return f"http://{HOST}:{self.rest}"
+
+
+def free_ports() -> Ports:
+    """Return ports of the loopback interface that nobody listens on now.
+
+    Below those that the system hands out by itself: one of these may be taken before Flink binds it.
+    """
+    found: list[int] = []
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            found.append(port)
+        if len(found) == 2:
+            return Ports(*found)
+    raise ClusterFailed(f"no free port from {PORTS.start} to {PORTS.stop} of this machine")
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder of a cluster, with the configuration that its processes read."""
+    configuration = folder / "conf"
+    for place in (configuration, folder / "log", folder / "tmp"):
+        place.mkdir(parents=True, exist_ok=True)
+    (configuration / "config.yaml").write_text("", encoding="utf-8")
+    (configuration / "log4j.properties").write_text(_LOGGING, encoding="utf-8")
+
+
+def jobmanager_command(
+    folder: Path, ports: Ports, arguments: Sequence[str], options: Mapping[str, str], home: Path | None = None
+) -> list[str]:
+    """Return the command line of a JobManager with these JVM arguments and Flink options."""
+    return _command(folder, JOBMANAGER, arguments, {**_shared(folder, ports), **options}, home)
+
+
+def taskmanager_command(
+    folder: Path,
+    ports: Ports,
+    name: str,
+    arguments: Sequence[str],
+    options: Mapping[str, str],
+    home: Path | None = None,
+) -> list[str]:
+    """Return the command line of the TaskManager with a resource id, JVM arguments and Flink options."""
+    local = {"taskmanager.host": HOST, "taskmanager.bind-host": HOST, "taskmanager.resource-id": name}
+    return _command(folder, TASKMANAGER, arguments, {**_shared(folder, ports), **local, **options}, home)
+
+
+def _shared(folder: Path, ports: Ports) -> dict[str, str]:
+    return {
+        "jobmanager.rpc.address": HOST,
+        "jobmanager.rpc.port": str(ports.rpc),
+        "jobmanager.bind-host": HOST,
+        "rest.address": HOST,
+        "rest.bind-address": HOST,
+        "rest.port": str(ports.rest),
+        "io.tmp.dirs": str(folder / "tmp"),
+        # what REST tells is at most this old, for those who watch and measure
+        "web.refresh-interval": "200",
+        "metrics.fetcher.update-interval": "1 s",
+    }
+
+
+def _command(
+    folder: Path, entry: str, arguments: Sequence[str], options: Mapping[str, str], home: Path | None
+) -> list[str]:
+    classpath = os.pathsep.join(str(jar) for jar in flink_jars(home))
+    logging = f"-Dlog4j.configurationFile=file:{folder / 'conf/log4j.properties'}"
+    dynamic = [part for key, value in options.items() for part in ("-D", f"{key}={value}")]
+    command = [java(), *arguments, *JAVA_17, logging, "-cp", classpath, entry]
+    return [*command, "--configDir", str(folder / "conf"), *dynamic]
+
+
+def log_file(folder: Path, name: str) -> Path:
+    """Return where a process writes its log."""
+    return folder / "log" / f"{name}.log"
+
+
+def start(folder: Path, name: str, command: Sequence[str], mark: str = "") -> subprocess.Popen[bytes]:
+    """Start a process; with a ``mark`` it outlives this one and is found again by it."""
+    environment = {**os.environ, **({MARK: mark} if mark else {})}
+    path = log_file(folder, name)
+    if path.exists():
+        path.replace(path.with_suffix(".log.1"))  # why the one before ended
+    with open(path, "wb") as log:
+        return subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=bool(mark),
+            cwd=folder,
+        )
+
+
+def marked(mark: str) -> list[int]:
+    """Return the ids of the running processes that were started with a mark."""
+    wanted = f"{MARK}={mark}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            if wanted in (entry / "environ").read_bytes().split(b"\0") and not _dead(entry):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def _dead(entry: Path) -> bool:
+    return (entry / "stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
+
+
+def resource_id(pid: int) -> str | None:
+    """Return the name of a running process of a cluster, None where it is none."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return None
+    if JOBMANAGER in words:
+        return "jobmanager"
+    prefix = "taskmanager.resource-id="
+    return next((word.removeprefix(prefix) for word in words if word.startswith(prefix)), None)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def end(pids: Iterable[int], seconds: float = STOP_SECONDS) -> None:
+    """End processes, by force those that are still there after some seconds."""
+    left = list(pids)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in left:
+            _signal(pid, number)
+        until = time.monotonic() + seconds
+        while left and time.monotonic() < until:
+            left = [pid for pid in left if _alive(pid)]
+            time.sleep(0.05)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # a child of this very process would stay as a zombie
+    try:
+        return not _dead(Path(f"/proc/{pid}"))
+    except OSError:
+        return False
+
+
+def cause(log: str) -> str:
+    """Return the lines of a log that say why a process ended."""
+    lines = [line.strip() for line in log.splitlines()]
+    causes = [line for line in lines if line.startswith("Caused by:") or " ERROR " in line]
+    return "\n".join((causes or lines)[-6:])

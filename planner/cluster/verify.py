@@ -1,0 +1,211 @@
+"""Whether a cluster does what a placement says: TaskManagers, their memory and quotas, slots, subtasks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from planner.cluster.rest import RunningJob, RunningSlot, RunningTaskManager, RunningVertex
+from planner.documents.placement import PlacedTaskManager, Placement
+from planner.graph.job_graph import JobGraph
+from planner.memory.taskmanager import derive_taskmanager
+from planner.place.model.quotas import quota_name
+from planner.place.model.slots import SlotResources
+from planner.units import CORE, MIB
+
+_PARTS = {
+    "frameworkHeap": "framework_heap",
+    "frameworkOffHeap": "framework_off_heap",
+    "taskHeap": "task_heap",
+    "taskOffHeap": "task_off_heap",
+    "managedMemory": "managed",
+    "networkMemory": "network",
+    "jvmMetaspace": "jvm_metaspace",
+    "jvmOverhead": "jvm_overhead",
+    "totalFlinkMemory": "flink",
+    "totalProcessMemory": "process",
+}
+_SLOT_PARTS = {
+    "taskHeapMemory": "heap",
+    "taskOffHeapMemory": "off_heap",
+    "managedMemory": "managed",
+    "networkMemory": "network",
+}
+_CORES = "taskmanager.cpu.cores"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is otherwise than planned; ``where`` is a TaskManager or a vertex."""
+
+    where: str
+    what: str
+    planned: str
+    actual: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}: {self.actual}, planned: {self.planned}"
+
+
+def differences(
+    placement: Placement,
+    managers: Mapping[str, RunningTaskManager],
+    job: RunningJob | None,
+    graph: JobGraph | None = None,
+    resources: Mapping[str, SlotResources] | None = None,
+) -> list[Difference]:
+    """Return what is otherwise than planned.
+
+    Without ``job`` only TaskManagers are looked at, without ``graph`` no subtasks; ``resources`` are those
+    of a slot of every group, without them slots are only counted. A batch job may have less
+    than all of its slots and subtasks: they come and go as it gets on.
+    """
+    found: list[Difference] = []
+    real = match(placement, managers)
+    for planned in placement.task_managers:
+        manager = real.get(planned.id)
+        if manager is None:
+            if planned.slots or not planned.reserve:
+                found.append(Difference(planned.id, "the TaskManager", "registered", "missing"))
+            continue
+        found += _manager(planned, manager)
+        if job is not None:
+            found += _slots(planned, manager, job, resources or {})
+    known = {manager.id for manager in real.values()}
+    quotas = {quota_name(group) for planned in placement.task_managers for group in planned.quotas}
+    for name, manager in managers.items():
+        if name in known:
+            continue
+        if job is not None and manager.slots.get(job.id):
+            found.append(Difference(name, "slots of the job", "none, it is not in the plan", "some"))
+        elif offered := sorted(quotas & manager.external.keys()):
+            what = "a TaskManager with quotas of the plan"
+            found.append(Difference(name, what, "none, it is not in the plan", ", ".join(offered)))
+    if job is not None and graph is not None:
+        found += _subtasks(placement, real, job, graph)
+    elif job is not None:
+        found += [difference for vertex in job.vertices for difference in _states(vertex, job.batch)]
+    return found
+
+
+def _states(vertex: RunningVertex, batch: bool) -> Iterator[Difference]:
+    """Say how many subtasks of a vertex do not run, nor wait for their turn in a batch job."""
+    states = Counter(subtask.state for subtask in vertex.subtasks)
+    waiting = {"CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING"} if batch else set()
+    if states.keys() - {"RUNNING", "FINISHED"} - waiting:
+        actual = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        yield Difference(vertex.name, "subtasks", f"{vertex.parallelism} RUNNING", actual)
+
+
+def match(placement: Placement, managers: Mapping[str, RunningTaskManager]) -> dict[str, RunningTaskManager]:
+    """Return which TaskManager stands for which of the plan: by id, else one with the same quotas."""
+    found = {tm.id: managers[tm.id] for tm in placement.task_managers if tm.id in managers}
+    free = [manager for name, manager in managers.items() if name not in found]
+    for tm in placement.task_managers:
+        if tm.id in found:
+            continue
+        alike = next((m for m in free if m.external == _external(tm) and not _memory(tm, m)), None)
+        if alike is not None:
+            free.remove(alike)
+            found[tm.id] = alike
+    return found
+
+
+def _external(planned: PlacedTaskManager) -> dict[str, float]:
+    """Return the external resources that the options of a TaskManager announce."""
+    options = planned.memory.dynamic_options if planned.memory else {}
+    names = [name for name in options.get("external-resources", "").split(";") if name]
+    return {name: float(options.get(f"external-resource.{name}.amount", "0")) for name in names}
+
+
+def _memory(planned: PlacedTaskManager, manager: RunningTaskManager) -> list[Difference]:
+    if planned.memory is None or not manager.memory:
+        return []
+    memory = derive_taskmanager(planned.memory.dynamic_options)
+    return [
+        Difference(planned.id, part, f"{getattr(memory, name)} bytes", f"{manager.memory[part]} bytes")
+        for part, name in _PARTS.items()
+        if part in manager.memory and manager.memory[part] != getattr(memory, name)
+    ]
+
+
+def _manager(planned: PlacedTaskManager, manager: RunningTaskManager) -> Iterator[Difference]:
+    yield from _memory(planned, manager)
+    cores = float((planned.memory.dynamic_options if planned.memory else {}).get(_CORES, "nan"))
+    if manager.cpu is not None and abs(manager.cpu - cores) > 1 / CORE:
+        yield Difference(planned.id, "cores", _cores(cores), _cores(manager.cpu))
+    wanted = _external(planned)
+    for name in sorted(wanted.keys() | manager.external.keys()):
+        if wanted.get(name, 0.0) != manager.external.get(name, 0.0):
+            yield Difference(
+                planned.id, f"quota {name}", f"{wanted.get(name, 0):g}", f"{manager.external.get(name, 0):g}"
+            )
+
+
+def _slots(
+    planned: PlacedTaskManager,
+    manager: RunningTaskManager,
+    job: RunningJob,
+    resources: Mapping[str, SlotResources],
+) -> Iterator[Difference]:
+    held = manager.slots.get(job.id, ())
+    ended = any(s.state == "FINISHED" for vertex in job.vertices for s in vertex.subtasks)
+    for group, count in sorted(planned.quotas.items()):
+        mine = [slot for slot in held if quota_name(group) in slot.external]
+        # a subtask that has finished gives its slot back
+        if len(mine) > count or (len(mine) < count and not ended and not job.batch):
+            yield Difference(planned.id, f"slots of group {group}", str(count), str(len(mine)))
+        if group in resources:
+            wanted = _told(resources[group])
+            for figures in {tuple(_figures(slot).items()): None for slot in mine}:
+                for part, value in figures:
+                    if value != wanted[part]:
+                        yield Difference(
+                            planned.id, f"{part} of a slot of group {group}", wanted[part], value
+                        )
+
+
+def _told(wanted: SlotResources) -> dict[str, str]:
+    """Return what REST tells of a slot that holds ``wanted``: memory in whole MiB."""
+    memory = {part: f"{getattr(wanted, name) // MIB} MiB" for part, name in _SLOT_PARTS.items()}
+    return {"cores": _cores(wanted.cpu / CORE), **memory}
+
+
+def _cores(cores: float) -> str:
+    return f"{cores:.8f}".rstrip("0").rstrip(".")
+
+
+def _figures(slot: RunningSlot) -> dict[str, str]:
+    cpu = {} if slot.cpu is None else {"cores": _cores(slot.cpu)}
+    return {**cpu, **{part: f"{slot.memory[part]} MiB" for part in _SLOT_PARTS if part in slot.memory}}
+
+
+def _subtasks(
+    placement: Placement, real: Mapping[str, RunningTaskManager], job: RunningJob, graph: JobGraph
+) -> Iterator[Difference]:
+    """Compare subtasks with quotas: a vertex has at most one subtask in each slot of its group."""
+    running = {vertex.id: vertex for vertex in job.vertices}
+    quotas = {real[tm.id].id: tm.quotas for tm in placement.task_managers if tm.id in real}
+    names = {manager.id: planned for planned, manager in real.items()}
+    slots: Counter[str] = Counter()
+    for tm in placement.task_managers:
+        slots.update(tm.quotas)
+    for vertex in graph.vertices:
+        there = running.get(vertex.id)
+        if there is None:
+            if not job.batch:
+                yield Difference(vertex.name, "the vertex", "in the job", "missing")
+            continue
+        if there.parallelism != vertex.parallelism:
+            yield Difference(vertex.name, "parallelism", str(vertex.parallelism), str(there.parallelism))
+        yield from _states(there, job.batch)
+        placed = Counter(s.task_manager for s in there.subtasks if s.state == "RUNNING")
+        full = placed.total() == vertex.parallelism == slots[vertex.group]
+        for name in sorted(placed.keys() | quotas.keys()):
+            quota = quotas.get(name, {}).get(vertex.group, 0)
+            if placed[name] > quota or (full and placed[name] != quota):
+                what = f"subtasks of {vertex.name}"
+                yield Difference(names.get(name, name), what, str(quota), str(placed[name]))
+    extra = running.keys() - {vertex.id for vertex in graph.vertices}
+    yield from (Difference(running[v].name, "the vertex", "not in the job", "there") for v in sorted(extra))

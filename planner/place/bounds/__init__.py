@@ -1,0 +1,1 @@
+"""Lower bounds of the highest CPU utilisation, each with its proof."""

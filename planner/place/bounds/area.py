@@ -1,0 +1,94 @@
+"""Lower bounds on the highest CPU utilisation that any placement can reach."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
+
+from planner.place.model.problem import Problem, SlotType, TaskManagerClass
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A proven lower bound, and which argument proves it."""
+
+    value: Fraction
+    kind: str
+
+
+def lower_bound(problem: Problem) -> Bound:
+    """Return the best of the bounds that need no solver."""
+    bounds = [item_bound(problem), rounded_area_bound(problem)]
+    return max(bounds, key=lambda bound: bound.value)
+
+
+def item_bound(problem: Problem) -> Bound:
+    """Every slot stands somewhere: the heaviest one on the TaskManager where it weighs least."""
+    values = (
+        min(
+            (Fraction(slot.load, entry.cpu) for entry in problem.classes if fits_alone(slot, entry)),
+            default=Fraction(0),
+        )
+        for slot in problem.types
+    )
+    return Bound(max(values, default=Fraction(0)), "item")
+
+
+def fits_alone(slot: SlotType, entry: TaskManagerClass) -> bool:
+    """Tell whether an empty TaskManager of a class can hold one slot."""
+    return all(limit is None or need <= limit for need, limit in zip(slot.demand, entry.limits, strict=True))
+
+
+def rounded_area_bound(problem: Problem) -> Bound:
+    """Return the least utilisation at which all load stands somewhere, in whole grains.
+
+    At utilisation u a TaskManager carries at most ``grain * floor(u * cpu / grain)``.
+    """
+    if not problem.total_load or not problem.classes:
+        return Bound(Fraction(0), "rounded-area")
+    value = next_level(problem, Fraction(problem.total_load, problem.total_cpu))
+    while carried(problem, value) < problem.total_load:
+        value = next_level(problem, value, above=True)
+    return Bound(value, "rounded-area")
+
+
+def carried(problem: Problem, utilisation: Fraction) -> int:
+    """Return what all TaskManagers carry at most at a utilisation, in whole grains."""
+    grain = load_grain(problem)
+    return sum(
+        len(entry.members) * (utilisation.numerator * entry.cpu // (utilisation.denominator * grain)) * grain
+        for entry in problem.classes
+    )
+
+
+def load_grain(problem: Problem) -> int:
+    """Return what all loads are multiples of."""
+    return reduce(math.gcd, (slot.load for slot in problem.types), 0) or 1
+
+
+def next_level(problem: Problem, utilisation: Fraction, *, above: bool = False, steps: int = 1) -> Fraction:
+    """Return the least utilisation that a TaskManager can have with whole grains: at least the one given.
+
+    With ``above`` it is more than that, the ``steps``-th one on the TaskManagers with the finest steps.
+    """
+    grain = load_grain(problem)
+    values = []
+    for entry in problem.classes:
+        whole, rest = divmod(utilisation.numerator * entry.cpu, utilisation.denominator * grain)
+        if above:
+            whole += steps
+        elif rest:
+            whole += 1
+        values.append(Fraction(whole * grain, entry.cpu))
+    return min(values)
+
+
+def level_at_most(problem: Problem, utilisation: Fraction) -> Fraction:
+    """Return the highest utilisation that a TaskManager can have with whole grains, up to the one given."""
+    grain = load_grain(problem)
+    return max(
+        Fraction(utilisation.numerator * entry.cpu // (utilisation.denominator * grain) * grain, entry.cpu)
+        for entry in problem.classes
+    )

@@ -1,0 +1,121 @@
+"""Whole contents of TaskManagers as columns: a model whose size does not depend on how many there are.
+
+At a fixed utilisation a content is feasible for a class or not. A linear program over contents, grown by
+pricing, either finds enough of them or yields prices that refute the utilisation (`search/assemble.py` then
+puts contents together). See Gilmore and Gomory (1961), Farley (1990).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import Enum
+
+from ortools.linear_solver import pywraplp
+from ortools.sat.python import cp_model
+
+from planner.place.clock import Clock
+from planner.place.cp_sat import add_knapsack, new_solver, run
+from planner.place.model.contents import Content, Pool
+from planner.place.model.problem import Problem, TaskManagerClass
+
+PRICE_SCALE = 10**6
+PRICING_WORK = 1.0
+WORK_OF_LP = 2e-3
+
+
+class Verdict(Enum):
+    """What the linear program says of a utilisation."""
+
+    POSSIBLE = "possible"
+    REFUTED = "refuted"
+    OPEN = "open"
+
+
+class _Pricing:
+    """The best content of a class at given prices; the model is built once."""
+
+    def __init__(self, problem: Problem, entry: TaskManagerClass, cap: int | None) -> None:
+        self.model = cp_model.CpModel()
+        self.counts = add_knapsack(self.model, problem, entry, cap)
+
+    def best(self, prices: Sequence[int], clock: Clock) -> tuple[Content, int] | None:
+        """Return a content of high price and an upper bound of the highest price."""
+        self.model.maximize(sum(x * price for x, price in zip(self.counts, prices, strict=True) if price))
+        solver = new_solver(clock, PRICING_WORK, clock.stop.seed)
+        solver.parameters.num_workers = 1
+        status = run(solver, self.model, clock)
+        clock.charge(WORK_OF_LP)
+        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return None
+        content = tuple(solver.value(x) for x in self.counts)
+        return content, math.floor(solver.best_objective_bound + 1e-6)
+
+
+class _Master:
+    """The linear program: least load left over by at most as many contents as there are TaskManagers."""
+
+    def __init__(self, problem: Problem, weights: Sequence[int]) -> None:
+        self.solver = pywraplp.Solver.CreateSolver("GLOP")
+        infinity = self.solver.infinity()
+        self.cover = [self.solver.Constraint(slot.count, infinity) for slot in problem.types]
+        self.room = [self.solver.Constraint(-infinity, len(entry.members)) for entry in problem.classes]
+        objective = self.solver.Objective()
+        objective.SetMinimization()
+        for constraint, weight, slot in zip(self.cover, weights, problem.types, strict=True):
+            missing = self.solver.NumVar(0, slot.count, "")
+            constraint.SetCoefficient(missing, 1)
+            objective.SetCoefficient(missing, weight)
+
+    def add(self, index: int, content: Content) -> None:
+        """Add a column."""
+        column = self.solver.NumVar(0, self.solver.infinity(), "")
+        self.room[index].SetCoefficient(column, 1)
+        for constraint, count in zip(self.cover, content, strict=True):
+            if count:
+                constraint.SetCoefficient(column, count)
+
+    def solve(self) -> tuple[float, list[float]]:
+        """Return what is left over and the price of one slot of each type."""
+        self.solver.Solve()
+        return self.solver.Objective().Value(), [max(row.dual_value(), 0.0) for row in self.cover]
+
+
+def judge(problem: Problem, caps: Sequence[int | None], pool: Pool, clock: Clock) -> Verdict:
+    """Tell whether fractions of contents can hold all slots, growing ``pool`` on the way.
+
+    ``caps`` is the highest load of each class, None for any. A refutation is exact: for whole prices
+    p the slots are worth more than all TaskManagers can hold, sum(n_t p_t) > sum(K_c max p(content)).
+    """
+    if any(cap is not None and cap < 0 for cap in caps):
+        return Verdict.REFUTED
+    weights = [max(slot.load, 1) for slot in problem.types]
+    master = _Master(problem, weights)
+    pricing = [_Pricing(problem, entry, cap) for entry, cap in zip(problem.classes, caps, strict=True)]
+    for index, contents in enumerate(pool.contents):
+        for content in contents:
+            master.add(index, content)
+    enough = 1e-7 * sum(weight * slot.count for weight, slot in zip(weights, problem.types, strict=True))
+    while not clock.expired():
+        left, duals = master.solve()
+        clock.charge(WORK_OF_LP)
+        if left <= enough:
+            return Verdict.POSSIBLE
+        prices = [round(dual * PRICE_SCALE / max(weights)) for dual in duals]
+        worth = sum(price * slot.count for price, slot in zip(prices, problem.types, strict=True))
+        grown = False
+        for index, entry in enumerate(problem.classes):
+            found = pricing[index].best(prices, clock)
+            if found is None:
+                return Verdict.OPEN
+            content, bound = found
+            worth -= bound * len(entry.members)
+            if content not in pool.contents[index]:
+                pool.contents[index][content] = None
+                master.add(index, content)
+                grown = True
+        if worth > 0:
+            return Verdict.REFUTED
+        if not grown:
+            return Verdict.OPEN
+    return Verdict.OPEN

@@ -1,0 +1,1 @@
+"""The judge: every figure of a placement again, without a solver."""

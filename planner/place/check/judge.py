@@ -1,0 +1,171 @@
+"""An independent judge of placements: every number again, from the profile and the cluster alone.
+
+It shares no code with the solver or with the writing of placements, only the reading of the inputs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+
+from planner.documents.cluster import Cluster
+from planner.documents.job import GroupPlacement
+from planner.documents.placement import PlacedTaskManager, Placement
+from planner.documents.profile import ResourceProfile
+from planner.graph.from_profile import operator_id, stream_graph
+from planner.graph.job_graph import build_job_graph
+from planner.memory.taskmanager import derive_taskmanager
+from planner.place.check.figures import TOLERANCE, figures, moves
+from planner.place.model.flows import group_flows
+from planner.place.model.slots import SlotResources, job_slots, move_weights, slot_resources, subtask_names
+from planner.place.model.task_managers import Host, hosts
+
+
+class RefusedError(RuntimeError):
+    """A placement that planner made and its own checker refuses: a defect of planner."""
+
+
+def check(
+    placement: Placement, profile: ResourceProfile, cluster: Cluster, previous: Placement | None = None
+) -> list[str]:
+    """Return what is wrong with ``placement``; an empty list means that it holds.
+
+    Moves are checked where the placement before, ``previous``, is given.
+    """
+    return list(_problems(placement, profile, cluster, previous))
+
+
+def _problems(
+    placement: Placement, profile: ResourceProfile, cluster: Cluster, previous: Placement | None
+) -> Iterator[str]:
+    job = build_job_graph(stream_graph(profile))
+    resources = slot_resources(profile)
+    offered = {host.id: host for host in hosts(cluster)}
+    slot_loads = {(s.group, tuple(subtask_names(profile, job, s))): s.load for s in job_slots(profile, job)}
+    placed = Counter((s.group, tuple(s.subtasks)) for tm in placement.task_managers for s in tm.slots)
+    yield from (
+        f"slot {key} is placed {n} times" for key, n in placed.items() if n != 1 or key not in slot_loads
+    )
+    yield from (f"slot {key} is not placed" for key in slot_loads if key not in placed)
+    yield from _subtasks_once(placement, profile)
+    if sorted(offered) != sorted(tm.id for tm in placement.task_managers):
+        yield "the TaskManagers are not those of the cluster"
+        return
+    utilisations: dict[str, Fraction] = {}
+    for tm in placement.task_managers:
+        host = offered[tm.id]
+        load = sum(slot_loads.get((s.group, tuple(s.subtasks)), 0) for s in tm.slots)
+        utilisations[tm.id] = Fraction(load, host.capacity.cpu)
+        yield from (f"{tm.id}: {text}" for text in _task_manager(tm, host, load, resources))
+    yield from _reserve(placement, cluster, offered)
+    for group, wanted in ((profile.planner.placement if profile.planner else None) or {}).items():
+        yield from (f"group {group!r} {text}" for text in _constraint(placement, offered, group, wanted))
+    yield from figures(placement, offered, utilisations, resources, group_flows(profile, job))
+    if previous is not None:
+        yield from moves(placement, previous, move_weights(profile, job))
+
+
+def _subtasks_once(placement: Placement, profile: ResourceProfile) -> Iterator[str]:
+    expected = {f"{operator_id(n)}/{i}" for n in profile.nodes for i in range(n.profile.parallelism)}
+    found = Counter(name for tm in placement.task_managers for slot in tm.slots for name in slot.subtasks)
+    if set(found) != expected or any(count != 1 for count in found.values()):
+        yield "not every subtask is placed exactly once"
+
+
+def _task_manager(
+    tm: PlacedTaskManager, host: Host, load: int, resources: dict[str, SlotResources]
+) -> Iterator[str]:
+    taken = [resources[slot.group] for slot in tm.slots]
+    capacity = host.capacity
+    cpu = sum(slot.cpu for slot in taken)
+    parts = [
+        sum(getattr(slot, part) for slot in taken) for part in ("heap", "off_heap", "managed", "network")
+    ]
+    if dict(Counter(slot.group for slot in tm.slots)) != {g: n for g, n in tm.quotas.items() if n}:
+        yield "quotas differ from the slots"
+    if cpu > capacity.cpu:
+        yield "reserves more cpu than there is"
+    if sum(parts) > capacity.memory:
+        yield "slots take more memory than there is"
+    for name, size, limit in zip(
+        ("heap", "off-heap", "managed", "network"), parts, capacity.parts, strict=True
+    ):
+        if limit is not None and size > limit:
+            yield f"slots take more {name} memory than there is"
+    if capacity.slots is not None and len(tm.slots) > capacity.slots:
+        yield "holds more slots than allowed"
+    offered = dict(capacity.external)
+    for name in {name for slot in taken for name, _ in slot.external}:
+        if sum(dict(slot.external).get(name, 0) for slot in taken) > offered.get(name, 0):
+            yield f"takes more {name} than there is"
+    stated = (
+        tm.load.cpu,
+        tm.load.cpu_reserved,
+        tm.load.heap,
+        tm.load.off_heap,
+        tm.load.managed,
+        tm.load.network,
+    )
+    if stated != (load, cpu, *parts):
+        yield "the load is not the sum over the slots"
+    if abs(tm.utilisation.get("cpu", 0.0) - load / capacity.cpu) > TOLERANCE:
+        yield "the cpu utilisation is not load over capacity"
+    yield from _memory(tm, host, parts)
+
+
+def _memory(tm: PlacedTaskManager, host: Host, parts: list[int]) -> Iterator[str]:
+    """Run Flink's memory model forwards over the options that the plan gives."""
+    if tm.memory is None:
+        return
+    memory = derive_taskmanager(tm.memory.dynamic_options)
+    fixed = host.capacity.fixed
+    outside = fixed.framework_heap + fixed.framework_off_heap + fixed.jvm_metaspace + fixed.jvm_overhead
+    if memory.process != outside + host.capacity.memory:
+        yield f"its memory adds up to {memory.process} bytes, not to {outside + host.capacity.memory}"
+    if memory.jvm_overhead < fixed.jvm_overhead:
+        yield "its JVM overhead is less than Flink would leave"
+    if memory.jvm_arguments() != tm.memory.jvm_arguments:
+        yield "its JVM arguments are not those of its options"
+    given = (memory.task_heap, memory.task_off_heap, memory.managed, memory.network)
+    if any(need > size for need, size in zip(parts, given, strict=True)):
+        yield "its memory options hold less than its slots need"
+
+
+def _reserve(placement: Placement, cluster: Cluster, offered: dict[str, Host]) -> Iterator[str]:
+    """Look for the largest TaskManagers in reserve; only packing leaves more of them out."""
+    reserve = min(cluster.spec.reserve.task_managers, len(offered))
+    spare = [tm for tm in placement.task_managers if tm.reserve]
+    yield from (f"{tm.id}: is in reserve and holds slots" for tm in spare if tm.slots)
+    packed = any(level.name == "taskManagers" for level in placement.objective)
+    if len(spare) < reserve or (len(spare) > reserve and not packed):
+        yield f"{len(spare)} TaskManagers are kept in reserve, not {reserve}"
+    sizes = {name: (host.capacity.cpu, host.capacity.memory) for name, host in offered.items()}
+    largest = Counter(sorted(sizes.values(), reverse=True)[:reserve])
+    if largest - Counter(sizes[tm.id] for tm in spare):
+        yield "the TaskManagers kept in reserve are not the largest"
+
+
+def _constraint(
+    placement: Placement, offered: dict[str, Host], group: str, wanted: GroupPlacement
+) -> Iterator[str]:
+    held = {tm.id: Counter(slot.group for slot in tm.slots) for tm in placement.task_managers}
+    on = [name for name, groups in held.items() if groups[group]]
+    for name in on:
+        names = {name, offered[name].class_name}
+        if wanted.pinned and not names & set(wanted.pinned):
+            yield f"stands on {name}, where it is not pinned"
+        if names & set(wanted.forbidden):
+            yield f"stands on {name}, where it is forbidden"
+        if wanted.max_per_task_manager is not None and held[name][group] > wanted.max_per_task_manager:
+            yield f"has {held[name][group]} slots on {name}, more than {wanted.max_per_task_manager}"
+        yield from (
+            f"shares {name} with {other!r}"
+            for other in wanted.anti_affinity
+            if other != group and held[name][other]
+        )
+    if len(on) < (wanted.min_task_managers or 0):
+        yield f"stands on {len(on)} TaskManagers, fewer than {wanted.min_task_managers}"
+    zones = {zone for name in on if (zone := dict(offered[name].labels).get("zone"))}
+    if len(zones) < (wanted.min_zones or 0):
+        yield f"stands in {len(zones)} zones, fewer than {wanted.min_zones}"

@@ -1,0 +1,257 @@
+"""A result to the Placement document."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from planner.documents.base import API_VERSION, Metadata
+from planner.documents.placement import (
+    Decided,
+    Imbalance,
+    Inputs,
+    Move,
+    Moves,
+    ObjectiveLevel,
+    PlacedLoad,
+    PlacedMemory,
+    PlacedTaskManager,
+    Placement,
+    Slot,
+    SlotLoad,
+    StockStrategy,
+)
+from planner.documents.profile import ResourceProfile
+from planner.graph.job_graph import JobGraph
+from planner.place.model.problem import Problem
+from planner.place.model.quotas import quota_options
+from planner.place.model.slots import JobSlot, SlotResources, slot_resources, subtask_names
+from planner.place.model.task_managers import Host, configured_memory
+from planner.place.moves.move_list import MoveList
+from planner.place.result import Result
+from planner.place.stock.prediction import Prediction
+from planner.units import CORE, cpu_number
+
+DIGITS = 6
+
+
+def rounded(value: Fraction | float) -> float:
+    """Return a ratio as documents hold it: six decimals."""
+    return round(float(value), DIGITS)
+
+
+def plan(
+    profile: ResourceProfile,
+    job: JobGraph,
+    slots: Sequence[JobSlot],
+    result: Result,
+    stock: Mapping[str, Prediction],
+    inputs: Inputs,
+    moves: MoveList | None = None,
+) -> Placement:
+    """Return the placement that a solved ``result`` stands for.
+
+    Raises:
+        ValueError: when the result holds no solution.
+
+    """
+    if result.solution is None:
+        raise ValueError("there is no solution to write down")
+    problem, resources = result.problem, slot_resources(profile)
+    assigned = _assign(problem, slots, result.solution.counts)
+    managers = [
+        _task_manager(profile, job, host, assigned.get(index, []), resources, index in problem.spare)
+        for index, host in enumerate(problem.hosts)
+    ]
+    utilisations = [
+        Fraction(_load(assigned.get(i, [])), problem.hosts[i].capacity.cpu) for i in problem.usable
+    ]
+    return Placement(
+        api_version=API_VERSION,
+        kind="Placement",
+        metadata=profile.metadata or Metadata(name="job"),
+        inputs=inputs,
+        objective=_objective(result, managers),
+        imbalance=imbalance(utilisations),
+        slot_load=_slot_load(problem, slots, assigned),
+        moves=_moves(moves) if moves else None,
+        task_managers=managers,
+        stock_flink={name: _stock(prediction) for name, prediction in stock.items()},  # type: ignore[misc]
+    )
+
+
+def _load(slots: Sequence[JobSlot]) -> int:
+    return sum(slot.load for slot in slots)
+
+
+def _assign(
+    problem: Problem, slots: Sequence[JobSlot], counts: Mapping[int, tuple[int, ...]]
+) -> dict[int, list[JobSlot]]:
+    """Give every TaskManager its slots: those of a type in order of their number."""
+    waiting: dict[tuple[str, int], list[JobSlot]] = defaultdict(list)
+    for slot in reversed(slots):
+        waiting[slot.group, slot.load // problem.grain].append(slot)
+    assigned: dict[int, list[JobSlot]] = defaultdict(list)
+    for host in problem.usable:
+        for slot_type, count in zip(problem.types, counts[host], strict=True):
+            assigned[host] += [waiting[slot_type.group, slot_type.load].pop() for _ in range(count)]
+    return assigned
+
+
+def _task_manager(
+    profile: ResourceProfile,
+    job: JobGraph,
+    host: Host,
+    slots: list[JobSlot],
+    resources: Mapping[str, SlotResources],
+    spare: bool,
+) -> PlacedTaskManager:
+    capacity = host.capacity
+    taken = [resources[slot.group] for slot in slots]
+    names = [subtask_names(profile, job, slot) for slot in slots]
+    memory = configured_memory(capacity, taken, sum(map(len, names)))
+    external: dict[str, Decimal] = {}
+    for slot in taken:
+        for name, amount in slot.external:
+            external[name] = external.get(name, Decimal(0)) + amount
+    load = PlacedLoad.model_construct(
+        cpu=_load(slots),
+        cpu_reserved=sum(slot.cpu for slot in taken),
+        heap=sum(slot.heap for slot in taken),
+        off_heap=sum(slot.off_heap for slot in taken),
+        managed=sum(slot.managed for slot in taken),
+        network=sum(slot.network for slot in taken),
+        external=dict(sorted(external.items())),
+    )
+    shares = {
+        "cpu": (load.cpu, capacity.cpu),
+        "cpuReserved": (load.cpu_reserved, capacity.cpu),
+        "memory": (sum(slot.memory for slot in taken), capacity.memory),
+        "heap": (load.heap, memory.task_heap),
+        "offHeap": (load.off_heap, memory.task_off_heap),
+        "managed": (load.managed, memory.managed),
+        "network": (load.network, memory.network),
+        "slots": (len(slots), capacity.slots or 0),
+        **{
+            name: (int(external.get(name, Decimal(0)) * CORE), int(amount * CORE))
+            for name, amount in capacity.external
+        },
+    }
+    quotas = Counter(slot.group for slot in slots)
+    return PlacedTaskManager.model_construct(
+        id=host.id,
+        class_=host.class_name,
+        reserve=spare or None,
+        quotas=dict(sorted(quotas.items())),
+        slots=[
+            Slot.model_construct(group=slot.group, subtasks=subtasks)
+            for slot, subtasks in zip(slots, names, strict=True)
+        ],
+        load=load,
+        utilisation={name: rounded(Fraction(used, whole)) for name, (used, whole) in shares.items() if whole},
+        memory=PlacedMemory(
+            jvm_arguments=memory.jvm_arguments(),
+            dynamic_options={
+                "taskmanager.cpu.cores": str(float(cpu_number(capacity.cpu))),
+                **memory.dynamic_options(),
+                **quota_options(quotas, capacity.external),
+            },
+        ),
+    )
+
+
+def imbalance(utilisations: Sequence[Fraction]) -> Imbalance:
+    """Return the three measures of imbalance over TaskManagers."""
+    if not utilisations:
+        return Imbalance(max=0, mean=0, min=0, max_over_mean=1, spread=0, cv=0)
+    mean = sum(utilisations, Fraction(0)) / len(utilisations)
+    deviation = math.sqrt(sum((u - mean) ** 2 for u in utilisations) / len(utilisations))
+    highest, lowest = max(utilisations), min(utilisations)
+    return Imbalance(
+        max=rounded(highest),
+        mean=rounded(mean),
+        min=rounded(lowest),
+        max_over_mean=rounded(highest / mean) if mean else 1.0,
+        spread=rounded(highest - lowest),
+        cv=rounded(deviation / float(mean)) if mean else 0.0,
+    )
+
+
+def _objective(result: Result, managers: Sequence[PlacedTaskManager]) -> list[ObjectiveLevel]:
+    found = []
+    for level in result.levels:
+        bound = level.bound
+        found.append(
+            ObjectiveLevel(
+                name=level.name,
+                value=rounded(level.value),
+                bound=rounded(bound.value) if bound else None,
+                bound_kind=bound.kind if bound else None,
+                gap=rounded(level.value / bound.value - 1) if bound and bound.value else None,
+                status="optimal" if level.optimal else "feasible",
+                decided_by=_decided(result, managers) if level.name == "maxCpuUtilisation" else None,
+            )
+        )
+    return found
+
+
+def _decided(result: Result, managers: Sequence[PlacedTaskManager]) -> Decided | None:
+    """Return the TaskManager with the highest CPU utilisation, and the group that loads it most."""
+    solution, problem = result.solution, result.problem
+    if solution is None or not problem.types:
+        return None
+    utilisation = solution.utilisations(problem)
+    host = max(utilisation, key=lambda index: utilisation[index])
+    loads: Counter[str] = Counter()
+    for slot, count in zip(problem.types, solution.counts[host], strict=True):
+        loads[slot.group] += slot.load * count
+    return Decided(task_manager=managers[host].id, group=max(loads, key=lambda group: loads[group]))
+
+
+def _moves(moves: MoveList) -> Moves:
+    return Moves(
+        slack=rounded(moves.slack),
+        moved=moves.moved,
+        weight=rounded(moves.weight),
+        lost=moves.lost,
+        added=moves.added,
+        removed=moves.removed,
+        steps=[
+            Move.model_construct(group=step.group, slots=step.slots, from_=step.source, to=step.target)
+            for step in moves.steps
+        ],
+    )
+
+
+def _slot_load(
+    problem: Problem, slots: Sequence[JobSlot], assigned: Mapping[int, list[JobSlot]]
+) -> SlotLoad | None:
+    """Return the range of the highest utilisation over all ways in which Flink may fill the quotas."""
+    by_group: dict[str, list[int]] = defaultdict(list)
+    for slot in slots:
+        by_group[slot.group].append(slot.load)
+    if all(len(set(loads)) == 1 for loads in by_group.values()):
+        return None
+    heaviest = {group: sorted(loads, reverse=True) for group, loads in by_group.items()}
+    worst, planned = Fraction(0), Fraction(0)
+    for host in problem.usable:
+        mine = assigned.get(host, [])
+        cpu = problem.hosts[host].capacity.cpu
+        quotas = Counter(slot.group for slot in mine)
+        worst = max(worst, Fraction(sum(sum(heaviest[g][:n]) for g, n in quotas.items()), cpu))
+        planned = max(planned, Fraction(_load(mine), cpu))
+    return SlotLoad(best=rounded(planned), worst=rounded(worst))
+
+
+def _stock(prediction: Prediction) -> StockStrategy:
+    if prediction.median is None or prediction.lowest is None or prediction.highest is None:
+        return StockStrategy(fits=False)
+    return StockStrategy(
+        max=rounded(prediction.median),
+        lowest=rounded(prediction.lowest),
+        highest=rounded(prediction.highest),
+        fits=True,
+    )

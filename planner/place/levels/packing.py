@@ -1,0 +1,121 @@
+"""Fewest TaskManagers: the largest first, as many as it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from planner.place.bounds.area import Bound, lower_bound
+from planner.place.clock import Clock
+from planner.place.model.problem import Problem
+from planner.place.result import Level
+from planner.place.search import counts
+from planner.place.search.feasibility import EXACT_VARIABLES, find_room
+
+LOAD = "cpuLoad"
+TRIAL_SECONDS = 1.0
+
+
+def pack(problem: Problem, clock: Clock) -> tuple[Problem, Level] | None:
+    """Return the problem with the fewest TaskManagers found that hold everything, None if none do.
+
+    The largest are tried first; where sizes cannot be compared CP-SAT looks for fewer, if there are few.
+
+    Loads stay under the CPU that there is where that is possible. The bound takes every resource for
+    itself: so many of the TaskManagers that have most of it have enough.
+    """
+    for loaded in (_with_load(problem), problem):
+        order = sorted(problem.usable, key=lambda host: (*_size(loaded, host), host))
+        bound, high = _fewest(loaded), len(order)
+        if bound > high or not _fits(loaded, order, clock):
+            continue
+        low = max(bound, 1)
+        while low < high and not clock.expired():
+            middle = (low + high) // 2
+            if _fits(loaded, order[:middle], clock):
+                high = middle
+            else:
+                low = middle + 1
+        chosen, least = order[:high], Bound(Fraction(bound), "area")
+        if high > bound and len(order) * len(loaded.types) <= EXACT_VARIABLES and not clock.expired():
+            found = counts.fewest_hosts(loaded, bound, clock, clock.left() / 2)
+            if found is not None:
+                chosen = sorted(found[0]) if len(found[0]) < high else chosen
+                least = Bound(Fraction(max(found[1], bound)), "cp-sat")
+        return only(problem, chosen), Level("taskManagers", Fraction(len(chosen)), least)
+    return None
+
+
+def _with_load(problem: Problem) -> Problem:
+    """Return the problem with the load as one more resource, of which there is as much as CPU."""
+    return replace(
+        problem,
+        resources=(*problem.resources, LOAD),
+        types=tuple(replace(slot, demand=(*slot.demand, slot.load)) for slot in problem.types),
+        classes=tuple(replace(entry, limits=(*entry.limits, entry.cpu)) for entry in problem.classes),
+    )
+
+
+def _size(problem: Problem, host: int) -> tuple[float, ...]:
+    """Return what sorts the largest TaskManager first: its share of all resources, CPU before others."""
+    entry = problem.classes[problem.class_of[host]]
+    memory = entry.limits[problem.resources.index("memory")] or 0
+    return -entry.cpu, -memory, -(entry.limits[problem.resources.index("slots")] or 10**9)
+
+
+def _fewest(problem: Problem) -> int:
+    fewest = 1 if problem.types else 0
+    for index in range(len(problem.resources)):
+        total = sum(slot.demand[index] * slot.count for slot in problem.types)
+        limits = [
+            limit
+            for entry in problem.classes
+            for limit in [entry.limits[index]] * len(entry.members)
+            if limit is not None
+        ]
+        if len(limits) < len(problem.usable):
+            continue
+        count = 0
+        for limit in sorted(limits, reverse=True):
+            if total <= 0:
+                break
+            total -= limit
+            count += 1
+        fewest = max(fewest, count if total <= 0 else len(limits) + 1)
+    return fewest
+
+
+def packed_bound(problem: Problem, count: int) -> Bound:
+    """Return a bound of the highest utilisation on any ``count`` of a problem's TaskManagers."""
+    largest = sorted((problem.cpu(host) for host in problem.usable), reverse=True)[:count]
+    area = Bound(Fraction(problem.total_load, max(sum(largest), 1)), "area")
+    return max(lower_bound(problem), area, key=lambda bound: bound.value)
+
+
+def best_packed(problem: Problem, count: int, clock: Clock) -> tuple[Problem, Bound] | None:
+    """Return the problem with the ``count`` TaskManagers that balance best, where CP-SAT finds that out."""
+    bound = packed_bound(problem, count)
+    if len(problem.usable) * len(problem.types) > EXACT_VARIABLES:
+        return None
+    found = counts.minimise_maximum(problem, None, bound.value, clock, clock.left(), count)
+    if found.solution is None or found.bound is None:
+        return None
+    chosen = [host for host in problem.usable if any(found.solution.counts[host])]
+    return only(problem, chosen), Bound(found.bound, "cp-sat")
+
+
+def only(problem: Problem, hosts: Sequence[int]) -> Problem:
+    """Return the problem with only some TaskManagers; the others stay empty."""
+    chosen = set(hosts)
+    classes = tuple(
+        replace(entry, members=members)
+        for entry in problem.classes
+        if (members := tuple(host for host in entry.members if host in chosen))
+    )
+    spare = tuple(sorted({*problem.spare, *(host for host in problem.usable if host not in chosen)}))
+    return replace(problem, classes=classes, spare=spare)
+
+
+def _fits(problem: Problem, hosts: Sequence[int], clock: Clock) -> bool:
+    return find_room(only(problem, hosts), clock.part(TRIAL_SECONDS)).state is not None

@@ -1,0 +1,118 @@
+"""The slots of a job: which subtasks share one, and what it takes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from planner.documents.profile import Node, ResourceProfile
+from planner.graph.from_profile import operator_id
+from planner.graph.job_graph import JobGraph
+from planner.graph.regions import Subtask
+from planner.graph.slot_sharing import Slots, local_input_preferred
+from planner.units import GIB
+
+
+@dataclass(frozen=True, slots=True)
+class SlotResources:
+    """What Flink reserves for one slot of a group: CPU units, bytes, external amounts."""
+
+    cpu: int
+    heap: int
+    off_heap: int
+    managed: int
+    network: int
+    external: tuple[tuple[str, Decimal], ...] = ()
+
+    @property
+    def memory(self) -> int:
+        """All memory of the slot."""
+        return self.heap + self.off_heap + self.managed + self.network
+
+
+@dataclass(frozen=True, slots=True)
+class JobSlot:
+    """One slot: its group, its subtasks as vertex and number, and its CPU load in CPU units."""
+
+    group: str
+    subtasks: tuple[Subtask, ...]
+    load: int
+
+
+def slot_resources(profile: ResourceProfile) -> dict[str, SlotResources]:
+    """Return the resources of a slot of every group of a complete profile."""
+    figures = profile.planner.groups if profile.planner else {}
+    return {
+        group.name: SlotResources(
+            cpu=group.cpu or 0,
+            heap=group.heap or 0,
+            off_heap=group.off_heap or 0,
+            managed=sum(group.managed.values()),
+            network=(figures[group.name].network if group.name in figures else 0) or 0,
+            external=tuple(sorted(group.extended.items())),
+        )
+        for group in profile.ssg_profiles
+    }
+
+
+def job_slots(
+    profile: ResourceProfile, job: JobGraph, compose: Callable[[JobGraph], Slots] = local_input_preferred
+) -> list[JobSlot]:
+    """Return the slots of the job, group by group, composed as Flink's default scheduler does or otherwise.
+
+    A slot's load is the sum of the loads of its subtasks where any is given, else the group's cpu.
+    The regions of a batch job's default group take turns in a slot, so the largest load counts.
+    """
+    loads = vertex_loads(profile, job)
+    reserved = {group.name: group.cpu or 0 for group in profile.ssg_profiles}
+    turns: dict[str, list[list[tuple[Subtask, ...]]]] = defaultdict(list)
+    group_of = {vertex.sharing: vertex.group for vertex in job.vertices}
+    for sharing, slots in compose(job).items():
+        turns[group_of[sharing]].append([tuple(slot) for slot in slots])
+    found = []
+    for group, stages in turns.items():
+        for index in range(max(map(len, stages))):
+            parts = [stage[index] for stage in stages if index < len(stage)]
+            load = max(_slot_load(part, loads, reserved[group]) for part in parts)
+            found.append(JobSlot(group, tuple(subtask for part in parts for subtask in part), load))
+    return found
+
+
+def _slot_load(subtasks: tuple[Subtask, ...], loads: Mapping[int, int | None], reserved: int) -> int:
+    known = [load for vertex, _ in subtasks if (load := loads[vertex]) is not None]
+    return sum(known) if known else reserved
+
+
+def vertex_loads(profile: ResourceProfile, job: JobGraph) -> dict[int, int | None]:
+    """Return the CPU load of one subtask of every vertex, None where none of its operators has one."""
+    by_id = {node.id: node for node in profile.nodes}
+    return {vertex.index: _chain_load([by_id[n] for n in vertex.nodes]) for vertex in job.vertices}
+
+
+def _chain_load(nodes: list[Node]) -> int | None:
+    loads = [
+        n.planner.load.cpu for n in nodes if n.planner and n.planner.load and n.planner.load.cpu is not None
+    ]
+    return sum(loads) if loads else None
+
+
+def subtask_names(profile: ResourceProfile, job: JobGraph, slot: JobSlot) -> list[str]:
+    """Return the subtasks of a slot as ``operator/number``, for every operator of every chain in it."""
+    by_id = {node.id: node for node in profile.nodes}
+    return [f"{operator_id(by_id[n])}/{i}" for vertex, i in slot.subtasks for n in job.vertices[vertex].nodes]
+
+
+def move_weights(profile: ResourceProfile, job: JobGraph) -> dict[str, Fraction]:
+    """Return what the move of a slot of each group weighs: one, and one for each GiB of its state."""
+    by_id = {node.id: node for node in profile.nodes}
+    weights: dict[str, Fraction] = {}
+    for vertex in job.vertices:
+        weight = weights.setdefault(vertex.group, Fraction(1))
+        for node in (by_id[n] for n in vertex.nodes):
+            if node.planner and node.planner.state and node.planner.state.size:
+                weight += Fraction(node.planner.state.size, GIB * vertex.parallelism)
+        weights[vertex.group] = weight
+    return weights

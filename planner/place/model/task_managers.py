@@ -1,0 +1,296 @@
+"""What every TaskManager of a cluster offers, and the memory configuration a plan gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from planner.documents.cluster import Cluster, Memory, TaskManager, TaskManagerClass, TaskManagerShape
+from planner.memory.off_heap import overhead_for
+from planner.memory.process import MemoryConfigurationError, Options
+from planner.memory.taskmanager import PREFIX, TaskManagerMemory, derive_taskmanager
+from planner.place.model.slots import SlotResources
+from planner.units import MIB, cpu_number, rounded_size
+
+_KEYS = {
+    "process": "process.size",
+    "flink": "flink.size",
+    "framework_heap": "framework.heap.size",
+    "framework_off_heap": "framework.off-heap.size",
+    "task_heap": "task.heap.size",
+    "task_off_heap": "task.off-heap.size",
+    "managed": "managed.size",
+    "jvm_metaspace": "jvm-metaspace.size",
+}
+_RANGES = {"network": "network", "jvm_overhead": "jvm-overhead"}
+SLOT_PARTS = ("task_heap", "task_off_heap", "managed", "network")
+MIN_NETWORK = 64 * MIB
+"""Flink's default of ``taskmanager.memory.network.min``, kept where there is room for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a TaskManager offers to slots: CPU units, bytes, slots; None is no limit of its own.
+
+    ``memory`` is what the slot parts may take together; a part that the cluster document fixes has
+    its own limit besides. ``fixed`` holds the parts outside slots and those that are fixed. Memory that
+    no slot takes may become JVM overhead where ``more_overhead``: the process has a size, and nobody
+    set the overhead.
+    """
+
+    cpu: int
+    memory: int
+    parts: tuple[int | None, int | None, int | None, int | None]
+    slots: int | None
+    external: tuple[tuple[str, Decimal], ...]
+    fixed: TaskManagerMemory
+    more_overhead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One TaskManager: its id, its class, what it offers."""
+
+    id: str
+    class_name: str | None
+    capacity: Capacity
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+class ClusterError(ValueError):
+    """A TaskManager whose figures do not work out; ``path`` leads to them in the document."""
+
+    def __init__(self, path: tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def hosts(cluster: Cluster) -> list[Host]:
+    """Return every TaskManager of ``cluster``: those of classes first, then the named ones.
+
+    Raises:
+        ClusterError: when a class is unknown or a memory configuration does not work out.
+
+    """
+    found: list[Host] = []
+    for entry in _entries(cluster):
+        if isinstance(entry, ClusterError):
+            raise entry
+        found += entry
+    return found
+
+
+def cluster_errors(cluster: Cluster) -> list[ClusterError]:
+    """Return what is wrong with the figures of the TaskManagers of ``cluster``."""
+    return [entry for entry in _entries(cluster) if isinstance(entry, ClusterError)]
+
+
+MAX_HOSTS = 100_000
+"""Largest number of TaskManagers of a cluster."""
+
+
+def _entries(cluster: Cluster) -> Iterator[list[Host] | ClusterError]:
+    spec = cluster.spec
+    total = sum(map(class_count, spec.task_manager_classes)) + len(spec.task_managers)
+    if total > MAX_HOSTS:
+        yield ClusterError(
+            ("spec",), f"the cluster has {total:,} TaskManagers; planner takes up to {MAX_HOSTS:,}"
+        )
+        return
+    classes = {entry.name: entry for entry in spec.task_manager_classes}
+    for index, entry in enumerate(spec.task_manager_classes):
+        try:
+            yield _class_hosts(entry, ("spec", "taskManagerClasses", index))
+        except ClusterError as error:
+            yield error
+    for index, one in enumerate(spec.task_managers):
+        try:
+            yield [_named_host(one, classes, ("spec", "taskManagers", index))]
+        except ClusterError as error:
+            yield error
+
+
+def _class_hosts(entry: TaskManagerClass, path: tuple[str | int, ...]) -> list[Host]:
+    capacity = _capacity(entry, path)
+    labels = tuple(sorted(entry.labels.items()))
+    return [Host(name, entry.name, capacity, labels) for name in class_ids(entry)]
+
+
+def class_ids(entry: TaskManagerClass) -> list[str]:
+    """Return the ids of the TaskManagers of a class."""
+    return [f"{entry.name}-{number}" for number in range(class_count(entry))]
+
+
+def class_count(entry: TaskManagerClass) -> int:
+    """Return how many TaskManagers of a class the plan may use: ``count``, else ``max``, else ``min``."""
+    given = (entry.count, entry.max, entry.min)
+    return next((number for number in given if number is not None), 0)
+
+
+def _named_host(
+    one: TaskManager, classes: Mapping[str, TaskManagerClass], path: tuple[str | int, ...]
+) -> Host:
+    shape = _shape(one, classes, path)
+    return Host(one.id, one.class_, _capacity(shape, path), tuple(sorted(shape.labels.items())))
+
+
+def _shape(
+    one: TaskManager, classes: Mapping[str, TaskManagerClass], path: tuple[str | int, ...]
+) -> TaskManagerShape:
+    """Return what a named TaskManager offers: its own figures over those of its class."""
+    of_class = classes.get(one.class_) if one.class_ else None
+    if one.class_ and of_class is None:
+        raise ClusterError(
+            (*path, "class"),
+            f"TaskManager {one.id!r} is of class {one.class_!r}, which is not there",
+        )
+    cpu = one.cpu if one.cpu is not None else of_class.cpu if of_class else None
+    memory = one.memory or (of_class.memory if of_class else None)
+    if cpu is None or memory is None:
+        raise ClusterError(path, f"TaskManager {one.id!r} needs a class, or its own cpu and memory")
+    return TaskManagerShape.model_construct(
+        cpu=cpu,
+        memory=memory,
+        slots=one.slots if one.slots is not None else of_class.slots if of_class else None,
+        external=one.external if one.external is not None else of_class.external if of_class else {},
+        labels={**(of_class.labels if of_class else {}), **one.labels},
+        flink_configuration=of_class.flink_configuration if of_class else {},
+    )
+
+
+def stock_options(cluster: Cluster) -> dict[str, dict[str, str]]:
+    """Return the Flink options of every TaskManager of ``cluster`` as it is without a plan.
+
+    Raises:
+        ClusterError: when a class is unknown or figures are missing.
+
+    """
+    classes = {entry.name: entry for entry in cluster.spec.task_manager_classes}
+    shapes: dict[str, TaskManagerShape] = {
+        name: entry for entry in classes.values() for name in class_ids(entry)
+    }
+    for index, one in enumerate(cluster.spec.task_managers):
+        shapes[one.id] = _shape(one, classes, ("spec", "taskManagers", index))
+    return {name: _stock_options(shape) for name, shape in shapes.items()}
+
+
+def _stock_options(shape: TaskManagerShape) -> dict[str, str]:
+    options = memory_options(shape.memory, shape.flink_configuration)
+    options["taskmanager.cpu.cores"] = str(float(cpu_number(shape.cpu)))
+    if shape.slots is not None:
+        options["taskmanager.numberOfTaskSlots"] = str(shape.slots)
+    for name, amount in shape.external.items():
+        options[f"external-resource.{name}.amount"] = str(amount)
+    if shape.external:
+        options["external-resources"] = ";".join(shape.external)
+    return options
+
+
+def memory_options(memory: Memory, configuration: Mapping[str, str]) -> dict[str, str]:
+    """Return the Flink options that a TaskManager's ``memory`` stands for, over ``configuration``."""
+    options = dict(configuration)
+    for name, key in _KEYS.items():
+        if (size := getattr(memory, name)) is not None:
+            options[PREFIX + key] = f"{size}b"
+    for name, key in _RANGES.items():
+        if (size := getattr(memory, name)) is not None:
+            options[f"{PREFIX}{key}.min"] = options[f"{PREFIX}{key}.max"] = f"{size}b"
+    return options
+
+
+def _capacity(shape: TaskManagerShape, path: tuple[str | int, ...]) -> Capacity:
+    memory = shape.memory
+    configured = memory_options(memory, shape.flink_configuration)
+    try:
+        fixed, budget = _budget(memory, configured)
+    except MemoryConfigurationError as error:
+        raise ClusterError((*path, "memory"), str(error)) from None
+    sizes = [getattr(memory, part) for part in SLOT_PARTS]
+    parts = (sizes[0], sizes[1], sizes[2], sizes[3])
+    if sum(size or 0 for size in parts) > budget:
+        raise ClusterError(
+            (*path, "memory"),
+            f"its parts are larger together than the {rounded_size(budget)} that slots may use",
+        )
+    if None not in parts and sum(size or 0 for size in parts) < budget and (memory.process or memory.flink):
+        raise ClusterError(
+            (*path, "memory"),
+            f"its parts are less together than the {rounded_size(budget)} of the slots; leave one out",
+        )
+    more_overhead = memory.process is not None and not any(
+        key.startswith(f"{PREFIX}jvm-overhead.") for key in configured
+    )
+    external = tuple(sorted(shape.external.items()))
+    return Capacity(shape.cpu, budget, parts, shape.slots, external, fixed, more_overhead)
+
+
+def _budget(memory: Memory, configured: Mapping[str, str]) -> tuple[TaskManagerMemory, int]:
+    """Return the parts outside of slots, and the bytes that all slots may use together."""
+    options = Options(configured, PREFIX, {})
+    outside = options.sized("framework.heap.size", 128 * MIB) + options.sized(
+        "framework.off-heap.size", 128 * MIB
+    )
+    if memory.process is None and memory.flink is None:
+        whole = derive_taskmanager(configured)
+        return whole, whole.flink - outside
+    if memory.flink is not None:
+        flink, overhead = memory.flink, options.overhead_beside(memory.flink)
+    else:
+        flink, overhead = options.flink_from_process(memory.process or 0)
+    if flink < outside:
+        raise MemoryConfigurationError(
+            "MEM402",
+            f"framework memory, {rounded_size(outside)}, is more than the {rounded_size(flink)} of total"
+            " Flink memory that JVM metaspace and overhead leave",
+        )
+    blank = TaskManagerMemory(
+        options.sized("framework.heap.size", 128 * MIB),
+        options.sized("framework.off-heap.size", 128 * MIB),
+        0,
+        0,
+        0,
+        0,
+        options.metaspace(),
+        overhead,
+    )
+    return blank, flink - outside
+
+
+def configured_memory(capacity: Capacity, slots: list[SlotResources], tasks: int) -> TaskManagerMemory:
+    """Return the memory of a TaskManager that holds ``slots`` with ``tasks``, all of its budget given out.
+
+    Parts that the cluster fixes stay. Of the others each is the sum over the slots, network memory at
+    least Flink's default minimum where there is room. What remains becomes JVM overhead as far as native
+    memory may need more than Flink's default, and then task heap, which all slots of a JVM share (a slot
+    cannot use more managed memory than its own).
+    """
+    sums = [sum(getattr(slot, part) for slot in slots) for part in ("heap", "off_heap", "managed", "network")]
+    heap, off_heap, managed, network = (
+        fixed if fixed is not None else size for fixed, size in zip(capacity.parts, sums, strict=True)
+    )
+    left = capacity.memory - heap - off_heap - managed - network
+    if capacity.parts[3] is None:
+        extra = max(0, min(left, MIN_NETWORK - network))
+        network, left = network + extra, left - extra
+    overhead = capacity.fixed.jvm_overhead
+    if capacity.more_overhead and capacity.parts[0] is None:
+        heaps = capacity.fixed.framework_heap + heap + left
+        extra = max(0, min(left, overhead_for(tasks, heaps + overhead) - overhead))
+        overhead, left = overhead + extra, left - extra
+    if capacity.parts[0] is None:
+        heap += left
+    elif capacity.parts[2] is None:
+        managed += left
+    elif capacity.parts[1] is None:
+        off_heap += left
+    elif capacity.parts[3] is None:
+        network += left
+    return replace(
+        capacity.fixed,
+        task_heap=heap,
+        task_off_heap=off_heap,
+        managed=managed,
+        network=network,
+        jvm_overhead=overhead,
+    )

@@ -1,0 +1,1 @@
+"""Placements that stay near a previous one."""

@@ -1,0 +1,78 @@
+"""How balance goes with moves: the placements that no other one beats in both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from planner.place.clock import Clock
+from planner.place.moves.move_list import Previous, move_list
+from planner.place.moves.replacement import quotas_before, relabelled, replace_within
+from planner.place.result import Progress, Result
+
+SLACKS = tuple(Fraction(slack, 1000) for slack in (0, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500))
+
+
+@dataclass(frozen=True)
+class Point:
+    """What ``moved`` slots buy: the highest CPU utilisation; ``knee`` marks the best trade."""
+
+    maximum: Fraction
+    moved: int
+    weight: Fraction
+    knee: bool = False
+
+
+def curve(result: Result, previous: Previous, clock: Clock, progress: Progress) -> list[Point]:
+    """Return the placements of which none has both fewer moves and a lower maximum, fewest moves first."""
+    problem, best = result.problem, result.solution
+    assert best is not None
+    before = quotas_before(problem, previous)
+    known = [relabelled(problem, best, before)]
+    for number, slack in enumerate(SLACKS):
+        progress(f"moves within {float(slack):.1%}", result.levels[0].value, result.bound.value)
+        limit = result.levels[0].value * (1 + slack)
+        found = replace_within(
+            problem, previous, limit, clock.part(clock.left() / (len(SLACKS) - number)), known
+        )
+        if found.solution is not None:
+            known.append(found.solution)
+            if not found.moved:
+                break
+    kept: dict[tuple[Fraction, Fraction], Point] = {}
+    for solution in known:
+        moves = move_list(problem, solution, previous, 0.0)
+        point = Point(solution.max_utilisation(problem), moves.moved, moves.weight)
+        same = kept.get((point.weight, point.maximum))
+        if same is None or point.moved < same.moved:
+            kept[point.weight, point.maximum] = point
+    points = kept.values()
+    return _with_knee(
+        sorted(
+            (
+                point
+                for point in points
+                if not any(
+                    other != point and other.weight <= point.weight and other.maximum <= point.maximum
+                    for other in points
+                )
+            ),
+            key=lambda point: point.weight,
+        )
+    )
+
+
+def _with_knee(points: Sequence[Point]) -> list[Point]:
+    """Mark the point that lies farthest below the line between the ends, both axes from 0 to 1."""
+    if len(points) < 3:
+        return list(points)
+    first, last = points[0], points[-1]
+
+    def below(point: Point) -> Fraction:
+        along = (point.weight - first.weight) / (last.weight - first.weight)
+        down = (first.maximum - point.maximum) / (first.maximum - last.maximum)
+        return down - along
+
+    best = max(points, key=below)
+    return [replace(point, knee=point is best) for point in points]

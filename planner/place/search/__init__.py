@@ -1,0 +1,1 @@
+"""Placements found: constructed, improved by swaps, and solved by CP-SAT."""

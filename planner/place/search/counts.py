@@ -1,0 +1,215 @@
+"""CP-SAT over integer counts: exact on small problems, and on a few TaskManagers of a big one."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from ortools.sat.python import cp_model
+
+from planner.place.bounds.area import level_at_most, next_level
+from planner.place.clock import Clock
+from planner.place.cp_sat import add_knapsack, new_solver, run
+from planner.place.model.problem import Problem, Solution
+from planner.place.search.costs import Overflow
+from planner.place.search.state import State
+
+INT_LIMIT = 2**52
+"""CP-SAT tells its bounds as doubles, which hold whole numbers up to here."""
+SOLVED = (cp_model.OPTIMAL, cp_model.FEASIBLE)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What CP-SAT found: a solution if any, a bound if any, and whether there is provably none."""
+
+    solution: Solution | None
+    bound: Fraction | None
+    infeasible: bool = False
+
+
+class _Model:
+    """The counts on every TaskManager as variables, with every resource as a hard constraint."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.model = cp_model.CpModel()
+        self.counts = {
+            host: add_knapsack(self.model, problem, problem.classes[problem.class_of[host]], None)
+            for host in problem.usable
+        }
+        for index, slot in enumerate(problem.types):
+            self.model.add(sum(row[index] for row in self.counts.values()) == slot.count)
+
+    def load(self, host: int) -> cp_model.LinearExprT:
+        """Return the load of a TaskManager as an expression."""
+        return sum(x * slot.load for x, slot in zip(self.counts[host], self.problem.types, strict=True))
+
+    def used(self) -> dict[int, cp_model.IntVar]:
+        """Return for every TaskManager whether it holds slots; the first of equal ones do."""
+        found = {host: self.model.new_bool_var("") for host in self.problem.usable}
+        for host, row in self.counts.items():
+            for x, slot in zip(row, self.problem.types, strict=True):
+                self.model.add(x <= slot.count * found[host])
+        for entry in self.problem.classes:
+            for first, second in itertools.pairwise(entry.members):
+                self.model.add(found[first] >= found[second])
+        return found
+
+    def hint(self, solution: Solution) -> None:
+        for host, row in self.counts.items():
+            for x, count in zip(row, solution.counts[host], strict=True):
+                self.model.add_hint(x, count)
+
+    def solve(self, clock: Clock, seconds: float) -> tuple[cp_model.CpSolverStatus, cp_model.CpSolver]:
+        solver = new_solver(clock, seconds, clock.stop.seed)
+        status = run(solver, self.model, clock)
+        return status, solver
+
+    def extract(self, solver: cp_model.CpSolver) -> Solution:
+        return Solution({host: tuple(solver.value(x) for x in row) for host, row in self.counts.items()})
+
+
+def _scale(problem: Problem) -> int:
+    """Return what a utilisation of 1 is as an integer: exact where the sizes allow it."""
+    sizes = [entry.cpu for entry in problem.classes]
+    exact, heaviest = math.lcm(*sizes), max(problem.total_load, *sizes)
+    fits = max(heaviest * (exact // min(sizes)), 4 * exact) < INT_LIMIT
+    return exact if fits else max(INT_LIMIT // (4 * heaviest), 1)
+
+
+def _rounding(problem: Problem, scale: int) -> int:
+    """Return by how many steps of 1/scale a solver's integer may differ from the true utilisation."""
+    return 0 if scale % math.lcm(*(entry.cpu for entry in problem.classes)) == 0 else 1
+
+
+def minimise_maximum(
+    problem: Problem,
+    hint: Solution | None,
+    bound: Fraction,
+    clock: Clock,
+    seconds: float,
+    most_hosts: int | None = None,
+) -> Outcome:
+    """Minimise the highest utilisation, given a lower bound that is proven already.
+
+    ``most_hosts`` is how many TaskManagers may hold slots, where not all may.
+    """
+    scale = _scale(problem)
+    build = _Model(problem)
+    if most_hosts is not None:
+        build.model.add(sum(build.used().values()) <= most_hosts)
+    low = bound.numerator * scale // bound.denominator
+    high = max(problem.total_load * scale // min(entry.cpu for entry in problem.classes) + 1, low)
+    if hint is not None:
+        best = hint.max_utilisation(problem)
+        high = -(-best.numerator * scale // best.denominator)
+        build.hint(hint)
+    top = build.model.new_int_var(low, max(high, low), "top")
+    for host in problem.usable:
+        cpu = problem.cpu(host)
+        common = math.gcd(scale, cpu)
+        build.model.add(build.load(host) * (scale // common) <= top * (cpu // common))
+    if hint is not None:
+        build.model.add_hint(top, high)
+    build.model.minimize(top)
+    status, solver = build.solve(clock, seconds)
+    if status == cp_model.INFEASIBLE:
+        return Outcome(None, None, infeasible=hint is None)
+    if status not in SOLVED:
+        return Outcome(None, None)
+    proven = Fraction(
+        max(math.ceil(solver.best_objective_bound - 1e-6) - _rounding(problem, scale), 0), scale
+    )
+    return Outcome(build.extract(solver), next_level(problem, max(proven, bound)))
+
+
+def maximise_minimum(
+    problem: Problem, hint: Solution, ceiling: Fraction, clock: Clock, seconds: float
+) -> Outcome:
+    """Raise the lowest utilisation while the highest stays at most ``ceiling``.
+
+    The outcome's bound is an upper bound of the lowest utilisation.
+    """
+    scale = _scale(problem)
+    build = _Model(problem)
+    build.hint(hint)
+    mean = Fraction(problem.total_load, problem.total_cpu)
+    lowest = min(hint.utilisations(problem).values())
+    start = lowest.numerator * scale // lowest.denominator
+    bottom = build.model.new_int_var(start, mean.numerator * scale // mean.denominator, "bottom")
+    for host in problem.usable:
+        cpu = problem.cpu(host)
+        build.model.add(build.load(host) <= ceiling.numerator * cpu // ceiling.denominator)
+        common = math.gcd(scale, cpu)
+        build.model.add(build.load(host) * (scale // common) >= bottom * (cpu // common))
+    build.model.add_hint(bottom, start)
+    build.model.maximize(bottom)
+    status, solver = build.solve(clock, seconds)
+    if status not in SOLVED:
+        return Outcome(None, None)
+    most = Fraction(math.floor(solver.best_objective_bound + 1e-6) + _rounding(problem, scale), scale)
+    return Outcome(build.extract(solver), level_at_most(problem, most))
+
+
+def any_placement(problem: Problem, clock: Clock, seconds: float) -> Outcome:
+    """Return any placement, or that there is none, or neither when time was too short."""
+    build = _Model(problem)
+    status, solver = build.solve(clock, seconds)
+    if status in SOLVED:
+        return Outcome(build.extract(solver), None)
+    return Outcome(None, None, infeasible=status == cp_model.INFEASIBLE)
+
+
+def fewest_hosts(
+    problem: Problem, at_least: int, clock: Clock, seconds: float
+) -> tuple[set[int], int] | None:
+    """Return the fewest TaskManagers that hold everything and a bound of their number, None if unknown."""
+    build = _Model(problem)
+    used = build.used()
+    build.model.add(sum(used.values()) >= at_least)
+    build.model.minimize(sum(used.values()))
+    status, solver = build.solve(clock, seconds)
+    if status not in SOLVED:
+        return None
+    bound = math.ceil(solver.best_objective_bound - 1e-6)
+    return {host for host, flag in used.items() if solver.value(flag)}, bound
+
+
+def rearrange(state: State, overflow: Overflow, rows: Sequence[int], clock: Clock, seconds: float) -> bool:
+    """Rearrange what stands on ``rows`` so that least overflows; tell whether that became less.
+
+    The TaskManagers have to keep to their limits before; they do after.
+    """
+    problem, model = state.problem, cp_model.CpModel()
+    counts: list[list[cp_model.IntVar]] = []
+    over: list[cp_model.IntVar] = []
+    present = np.flatnonzero(state.counts[rows].sum(axis=0))
+    for row in rows:
+        entry = problem.classes[problem.class_of[state.hosts[row]]]
+        mine = add_knapsack(model, problem, entry, None)
+        for t, x in enumerate(mine):
+            model.add_hint(x, int(state.counts[row, t]))
+        load = sum(mine[t] * problem.types[t].load for t in present)
+        excess = model.new_int_var(0, problem.total_load + int(overflow.floor[row]), "")
+        model.add(load - excess <= int(overflow.cap[row]))
+        model.add(load + excess >= int(overflow.floor[row]))
+        counts.append(mine)
+        over.append(excess)
+    for t in range(state.types):
+        model.add(sum(mine[t] for mine in counts) == int(state.counts[rows, t].sum()))
+    model.minimize(sum(over))
+    solver = new_solver(clock, seconds, clock.stop.seed)
+    status = run(solver, model, clock)
+    before = overflow.band(np.array(rows), state.load[list(rows)]).sum()
+    if status not in SOLVED or solver.objective_value >= before:
+        return False
+    for row, mine in zip(rows, counts, strict=True):
+        for t, x in enumerate(mine):
+            if by := solver.value(x) - int(state.counts[row, t]):
+                state.change(row, t, by)
+    return True

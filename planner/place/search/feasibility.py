@@ -1,0 +1,70 @@
+"""Whether all slots fit at all, whatever the load: a placement, a proof that there is none, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.place.bounds import patterns
+from planner.place.clock import Clock
+from planner.place.model.contents import Pool
+from planner.place.model.problem import Problem
+from planner.place.search import assemble, counts
+from planner.place.search.construct import construct
+from planner.place.search.costs import Overflow
+from planner.place.search.state import NO_LIMIT, State
+from planner.place.search.swap import exchange
+
+EXACT_VARIABLES = 1500
+SMALL_WORK, FIRST_WORK, ROUND_WORK = 0.02, 0.2, 1.0
+
+
+@dataclass(frozen=True)
+class Room:
+    """A placement within all limits, or whether it is proven that there is none."""
+
+    state: State | None
+    impossible: bool = False
+
+
+def find_room(problem: Problem, clock: Clock, start: State | None = None) -> Room:
+    """Look for any placement within the limits, from ``start`` if given, until the clock has expired."""
+    rng = np.random.default_rng(clock.stop.seed)
+    if not problem.types:
+        return Room(State(problem))
+    if not problem.usable:
+        return Room(None, impossible=True)
+    any_load = np.full(len(problem.usable), NO_LIMIT)
+    state = construct(problem, any_load) if start is None else start
+    small = len(problem.usable) * len(problem.types) <= EXACT_VARIABLES
+    work = SMALL_WORK if small else FIRST_WORK
+    if exchange(state, Overflow(state, any_load), clock.part(work), rng) <= 0:
+        return Room(state)
+    if small and not clock.expired():
+        found = counts.any_placement(problem, clock, clock.left() / 2)
+        if found.infeasible or found.solution is not None:
+            solution = found.solution
+            return Room(State.of(problem, solution) if solution else None, found.infeasible)
+    pool = Pool.empty(problem)
+    if not clock.expired():
+        anything: list[int | None] = [None] * len(problem.classes)
+        if patterns.judge(problem, anything, pool, clock) is patterns.Verdict.REFUTED:
+            return Room(None, impossible=True)
+    for trial in _starts(problem, pool, clock, state):
+        if exchange(trial, Overflow(trial, any_load), clock.part(ROUND_WORK), rng) <= 0:
+            return Room(trial)
+    return Room(None)
+
+
+def _starts(problem: Problem, pool: Pool, clock: Clock, state: State) -> Iterator[State]:
+    """Yield what to search from: contents put together in another way each time, and the state so far."""
+    any_load = np.full(len(problem.usable), NO_LIMIT)
+    turn = 0
+    while not clock.expired():
+        turn += 1
+        put = assemble.assemble(problem, pool, any_load, clock, ROUND_WORK, clock.stop.seed + turn)
+        if put is not None:
+            yield put
+        yield state

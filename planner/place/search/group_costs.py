@@ -1,0 +1,82 @@
+"""Costs of a TaskManager by how many slots of each group it holds: moves, and data that leaves it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from planner.place.model.problem import Problem
+from planner.place.search.costs import Rows, Steps
+from planner.place.search.state import Floats, Ints, State
+
+
+def membership(problem: Problem) -> Floats:
+    """Return which type belongs to which group: (types, groups), groups in order of the problem."""
+    number = {group: index for index, group in enumerate(problem.groups)}
+    found = np.zeros((len(problem.types), len(number)))
+    for t, slot in enumerate(problem.types):
+        found[t, number[slot.group]] = 1.0
+    return found
+
+
+class Moves:
+    """What slots that change their TaskManager weigh, against the quotas of before: (rows, groups).
+
+    A group that keeps or gains slots moves as many as leave their TaskManagers, one that loses slots as
+    many as arrive on others: what is lost or new anyway does not count.
+    """
+
+    def __init__(self, problem: Problem, before: Ints, weights: Floats) -> None:
+        self.member = membership(problem)
+        self.before = before.astype(np.float64)
+        self.weights = weights
+        now = np.array([slot.count for slot in problem.types], dtype=np.float64) @ self.member
+        self.shrinks = now < self.before.sum(axis=0)
+
+    def of(self, rows: Rows, counts: Ints) -> Floats:
+        """Return the weight of the moves of TaskManagers if they held ``counts``."""
+        change = counts @ self.member - self.before[rows]
+        moved = np.where(self.shrinks, np.maximum(change, 0.0), np.maximum(-change, 0.0))
+        return np.asarray(moved @ self.weights)
+
+    def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:
+        """Return what exchanges gain when every slot counts for itself."""
+        change = state.counts @ self.member - self.before
+        add = np.where(self.shrinks, change >= 0, -1.0 * (change < 0)) * self.weights
+        drop = np.where(self.shrinks, -1.0 * (change > 0), change <= 0) * self.weights
+        by_type = self.member.T
+        return Steps.gain(state, row, out, others, back, add @ by_type, drop @ by_type)
+
+
+class Crossing:
+    """Bytes a second that leave a TaskManager, expected when Flink picks slots within a group at random.
+
+    A flow from group g to h stays on TaskManager m with probability (n_gm / n_g) (n_hm / n_h).
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.member = membership(problem)
+        slots = np.array([slot.count for slot in problem.types], dtype=np.float64) @ self.member
+        groups = len(problem.groups)
+        self.leaving = np.zeros(groups)
+        self.pairs = np.zeros((groups, groups))
+        for source, target, rate in problem.flows:
+            self.leaving[source] += rate / slots[source]
+            self.pairs[source, target] += rate / (slots[source] * slots[target])
+        self.both = self.pairs + self.pairs.T
+
+    def of(self, rows: Rows, counts: Ints) -> Floats:
+        """Return the bytes a second that leave TaskManagers if they held ``counts``."""
+        del rows
+        held = counts @ self.member
+        return np.asarray(
+            held @ self.leaving - np.einsum("kg,gh,kh->k", held, self.pairs, held, optimize=True)
+        )
+
+    def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:
+        """Return what exchanges gain when every slot counts for itself."""
+        held = state.counts @ self.member
+        near, alone = held @ self.both, np.diag(self.pairs)
+        add = self.leaving - near - alone
+        drop = near - self.leaving - alone
+        by_type = self.member.T
+        return Steps.gain(state, row, out, others, back, add @ by_type, drop @ by_type)

@@ -1,0 +1,1 @@
+"""What Flink's own scheduler would do."""

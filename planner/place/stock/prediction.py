@@ -1,0 +1,186 @@
+"""What stock Flink would do with the same job and TaskManagers.
+
+The ResourceManager goes through TaskManagers in the order of random instance ids, and which slot of a
+profile gets which subtasks is random too: one order is one possible outcome, and the figures here
+are over several orders drawn from a seed. A group to which the program gives no resources asks for
+default slots, the n-th part of a TaskManager of n slots; how many slots of given resources a
+TaskManager may have is no limit to Flink, so it is none here.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from planner.documents.profile import ResourceProfile
+from planner.documents.vocabulary import JobType
+from planner.graph.job_graph import JobGraph
+from planner.graph.slot_sharing import local_input_preferred, task_balanced
+from planner.place.model.problem import Problem, Solution, TaskManagerClass
+from planner.place.model.slots import JobSlot, job_slots
+from planner.place.stock.allocation import UNKNOWN, Amounts, Manager, Mode, Requirement, Rules, allocate
+
+ORDERS = 9
+LARGE = 10_000
+UNLIMITED = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The highest CPU utilisation under a mode: median and range over orders; None where nothing fits."""
+
+    median: Fraction | None
+    lowest: Fraction | None
+    highest: Fraction | None
+
+
+def default_slots(profile: ResourceProfile, problem: Problem) -> frozenset[str]:
+    """Return the groups that ask stock Flink for default slots: those whose program gives no resources.
+
+    What a default slot is follows from the number of slots; where the cluster does not tell it of every
+    TaskManager, each group is taken to ask for the resources of its profile.
+    """
+    slots = problem.resources.index("slots")
+    if profile.planner is None or any(entry.limits[slots] is None for entry in problem.classes):
+        return frozenset()
+    declared = {group.name for group in profile.planner.compiled_groups or ()}
+    return frozenset({node.profile.group for node in profile.nodes} - declared)
+
+
+def stock_slots(profile: ResourceProfile, job: JobGraph, mode: Mode) -> list[JobSlot]:
+    """Return the slots of the job as Flink composes them under ``mode``."""
+    balanced = effective(mode, job) is Mode.TASKS
+    return job_slots(profile, job, task_balanced if balanced else local_input_preferred)
+
+
+def effective(mode: Mode, job: JobGraph) -> Mode:
+    """Return what a mode is for a job: balancing of tasks is for streaming jobs only."""
+    return Mode.NONE if mode is Mode.TASKS and job.type is JobType.BATCH else mode
+
+
+def predict(
+    problem: Problem,
+    slots: Sequence[JobSlot],
+    mode: Mode,
+    seed: int,
+    default: frozenset[str] = frozenset(),
+) -> Prediction:
+    """Return the highest CPU utilisation that stock Flink reaches under ``mode``, over several orders."""
+    rng = random.Random(seed)
+    values = []
+    for _ in range(min(max(LARGE // max(len(slots), 1), 1), ORDERS)):
+        placed = outcome(problem, slots, mode, rng, default)
+        if placed is not None:
+            values.append(
+                max(
+                    (
+                        Fraction(sum(slot.load for slot in held), problem.cpu(host) * problem.grain)
+                        for host, held in placed.items()
+                    ),
+                    default=Fraction(0),
+                )
+            )
+    if not values:
+        return Prediction(None, None, None)
+    return Prediction(statistics.median_low(values), min(values), max(values))
+
+
+_Given = Mapping[Amounts | None, Sequence[int]]
+"""How many slots each request gets on every TaskManager."""
+
+
+def outcome(
+    problem: Problem,
+    slots: Sequence[JobSlot],
+    mode: Mode,
+    rng: random.Random,
+    default: frozenset[str] = frozenset(),
+) -> dict[int, list[JobSlot]] | None:
+    """Return one possible outcome: the slots of every TaskManager, None where not all find room.
+
+    Groups of equal resources are one requirement to Flink, whose slots are alike; so are the groups in
+    ``default``, which ask for default slots.
+    """
+    demand_of = {
+        entry.group: UNKNOWN if entry.group in default else _amounts(problem, entry.demand)
+        for entry in problem.types
+    }
+    by_demand: dict[Amounts | None, list[JobSlot]] = defaultdict(list)
+    for slot in slots:
+        by_demand[demand_of[slot.group]].append(slot)
+    order = list(problem.usable)
+    rng.shuffle(order)
+    offered = [_offered(problem, entry) for entry in problem.classes]
+    managers = [Manager(*offered[problem.class_of[host]], memory_parts=1) for host in order]
+    given: dict[Amounts | None, list[int]] = {}
+    for demand, wanted in by_demand.items():
+        before = [manager.given.total() for manager in managers]
+        if allocate(managers, [Requirement(demand, len(wanted))], Rules(mode)).unfulfillable:
+            return None
+        given[demand] = [manager.given.total() - had for manager, had in zip(managers, before, strict=True)]
+    held = _hand_out(len(managers), given, by_demand, mode, rng)
+    return dict(zip(order, held, strict=True))
+
+
+def _offered(problem: Problem, entry: TaskManagerClass) -> tuple[Amounts, Amounts]:
+    """Return what a TaskManager of a class offers, and its default slot: the n-th part of that."""
+    slots = entry.limits[problem.resources.index("slots")] or 1
+    total = _amounts(problem, [UNLIMITED if limit is None else limit for limit in entry.limits])
+    return total, tuple(amount // slots for amount in total)
+
+
+def _amounts(problem: Problem, amounts: Sequence[int]) -> Amounts:
+    """Return cpu, memory and all that Flink looks at besides: not how many slots there are."""
+    slots = problem.resources.index("slots")
+    return (*amounts[:slots], *amounts[slots + 1 :])
+
+
+def solution(problem: Problem, placed: Mapping[int, Sequence[JobSlot]]) -> Solution:
+    """Return an outcome as counts by slot type."""
+    number = {(t.group, t.load): index for index, t in enumerate(problem.types)}
+    counts = {}
+    for host in problem.usable:
+        held = Counter(number[slot.group, slot.load // problem.grain] for slot in placed[host])
+        counts[host] = tuple(held[index] for index in range(len(problem.types)))
+    return Solution(counts)
+
+
+def _hand_out(
+    managers: int,
+    given: _Given,
+    by_demand: Mapping[Amounts | None, Sequence[JobSlot]],
+    mode: Mode,
+    rng: random.Random,
+) -> list[list[JobSlot]]:
+    """Return the slots of every TaskManager after Flink put the job's slots into those it allocated."""
+    held: list[list[JobSlot]] = [[] for _ in range(managers)]
+    if mode is not Mode.TASKS:
+        for demand, slots in by_demand.items():
+            places = [row for row, count in enumerate(given[demand]) for _ in range(count)]
+            rng.shuffle(places)
+            for slot, row in zip(slots, places, strict=True):
+                held[row].append(slot)
+        return held
+    tasks = [0] * managers
+    free = {demand: list(counts) for demand, counts in given.items()}
+    # tasks only grow, so a heap entry that is out of date is put back with its new number
+    queues = {
+        demand: [(0, row) for row, count in enumerate(counts) if count] for demand, counts in given.items()
+    }
+    requests = [(demand, slot) for demand, slots in by_demand.items() for slot in slots]
+    for demand, slot in sorted(requests, key=lambda request: -len(request[1].subtasks)):
+        queue, left = queues[demand], free[demand]
+        while queue[0][0] != tasks[queue[0][1]] or not left[queue[0][1]]:
+            _, row = heapq.heappop(queue)
+            if left[row]:
+                heapq.heappush(queue, (tasks[row], row))
+        row = queue[0][1]
+        tasks[row] += len(slot.subtasks)
+        held[row].append(slot)
+        left[row] -= 1
+    return held

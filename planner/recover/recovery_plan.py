@@ -1,0 +1,214 @@
+"""The restart-region plan: what the loss of each TaskManager of a placement restarts."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+import numpy as np
+
+from planner.documents.base import API_VERSION
+from planner.documents.placement import PlacedTaskManager, Placement
+from planner.documents.profile import ResourceProfile
+from planner.documents.recovery import (
+    Failure,
+    RecoveryInputs,
+    RecoveryPlan,
+    Region,
+    RegionPart,
+    Restarted,
+)
+from planner.graph.from_profile import operator_id, planner_fields
+from planner.graph.job_graph import JobEdge, JobGraph, JobVertex
+from planner.graph.regions import Regions, Subtask, pipelined_regions
+from planner.recover.errors import PlacementMismatchError
+from planner.recover.restart_sets import Mask, restarted_subtasks, subtask_mask
+from planner.recover.restart_strategy import restart_strategy
+
+FEW_REGIONS = 500
+"""Up to how many regions the size of each one's restart set is computed for the worst case."""
+
+
+def recovery_plan(
+    profile: ResourceProfile, job: JobGraph, placement: Placement, inputs: RecoveryInputs
+) -> RecoveryPlan:
+    """Return what restarts when each TaskManager of ``placement`` is lost.
+
+    Raises:
+        PlacementMismatchError: when the placement does not hold every subtask of the job once.
+        ValueError: when the job's restart strategy is none of Flink's.
+
+    """
+    options = planner_fields(profile).flink_configuration
+    full = options.get("jobmanager.execution.failover-strategy", "region").strip().lower() == "full"
+    regions = pipelined_regions(job)
+    total = sum(vertex.parallelism for vertex in job.vertices)
+    placed = _subtasks_by_task_manager(profile, job, placement)
+    return RecoveryPlan(
+        api_version=API_VERSION,
+        kind="RecoveryPlan",
+        metadata=placement.metadata,
+        inputs=inputs,
+        failover_strategy="full" if full else "region",
+        restart_strategy=restart_strategy(options),
+        subtasks=total,
+        regions=[_region(job, regions, number) for number in range(len(regions.members))],
+        failures=_failures(job, regions, placement.task_managers, placed, total, full),
+    )
+
+
+def _region(job: JobGraph, regions: Regions, number: int) -> Region:
+    members: dict[int, list[int]] = defaultdict(list)
+    for vertex, subtask in regions.subtasks(number):
+        members[vertex].append(subtask)
+    parts = [
+        RegionPart(vertex=job.vertices[v].name, id=job.vertices[v].id, subtasks=ranges(members[v]))
+        for v in job.order
+        if v in members
+    ]
+    return Region(id=number, size=len(regions.members[number]), parts=parts)
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Spell sorted numbers as ranges: ``0-3,7``."""
+    parts: list[str] = []
+    first = last = -2
+    for number in [*numbers, -1]:
+        if number == last + 1:
+            last = number
+            continue
+        if first >= 0:
+            parts.append(str(first) if first == last else f"{first}-{last}")
+        first = last = number
+    return ",".join(parts)
+
+
+def _subtasks_by_task_manager(
+    profile: ResourceProfile, job: JobGraph, placement: Placement
+) -> dict[str, list[Subtask]]:
+    names = {node.id: operator_id(node) for node in profile.nodes}
+    vertex_of = {names[vertex.head]: vertex for vertex in job.vertices}
+    inner = {names[n] for vertex in job.vertices for n in vertex.nodes}
+    placed = {tm.id: list(_subtasks(tm, vertex_of, inner)) for tm in placement.task_managers}
+    if len(placed) < len(placement.task_managers):
+        raise PlacementMismatchError("two TaskManagers have the same id")
+    found = Counter(subtask for subtasks in placed.values() for subtask in subtasks)
+    for vertex in job.vertices:
+        for number in range(vertex.parallelism):
+            if (count := found[vertex.index, number]) != 1:
+                where = "on no TaskManager" if count == 0 else f"placed {count} times"
+                raise PlacementMismatchError(f"'{names[vertex.head]}/{number}' is {where}")
+    return placed
+
+
+def _subtasks(tm: PlacedTaskManager, vertex_of: dict[str, JobVertex], inner: set[str]) -> Iterable[Subtask]:
+    for slot in tm.slots:
+        for name in slot.subtasks:
+            operator, _, number = name.rpartition("/")
+            vertex = vertex_of.get(operator)
+            if (
+                vertex is not None
+                and number.isascii()
+                and number.isdigit()
+                and len(number) < 6
+                and int(number) < vertex.parallelism
+            ):
+                yield vertex.index, int(number)
+            elif operator not in inner or vertex is not None:
+                raise PlacementMismatchError(
+                    f"TaskManager {tm.id!r} holds {name!r}, which is no subtask of this job"
+                )
+
+
+def _failures(
+    job: JobGraph,
+    regions: Regions,
+    managers: Sequence[PlacedTaskManager],
+    placed: dict[str, list[Subtask]],
+    total: int,
+    full: bool,
+) -> list[Failure]:
+    region_of = np.array(regions.region_of, dtype=np.int64)
+
+    def restarted(lost: Mask) -> int:
+        """Count the subtasks that restart; results of lost subtasks are gone."""
+        if full:
+            return total if lost.any() else 0
+
+        def unavailable(edge: JobEdge) -> Mask | bool:
+            first = regions.offsets[edge.source]
+            gone = lost[first : first + job.vertices[edge.source].parallelism]
+            return gone if edge.type.reconsumable else True
+
+        return int(restarted_subtasks(job, regions, region_of, lost, unavailable).sum())
+
+    sizes = _restart_sizes(job, regions) if len(regions.members) <= FEW_REGIONS else None
+
+    @cache
+    def worst_of(quotas: tuple[tuple[str, int], ...]) -> int:
+        return _worst(job, regions, dict(quotas), sizes, total, full)
+
+    found = []
+    for manager in managers:
+        numbers = [regions.offsets[vertex] + subtask for vertex, subtask in placed[manager.id]]
+        count = restarted(subtask_mask(regions, numbers))
+        worst = max(count, worst_of(tuple(sorted(manager.quotas.items()))))
+        found.append(
+            Failure(
+                task_manager=manager.id,
+                lost=len(numbers),
+                regions=sorted({regions.region_of[number] for number in numbers}),
+                restarted=_share(count, total),
+                worst=_share(worst, total),
+                full_restart=_share(total if numbers else 0, total),
+            )
+        )
+    return found
+
+
+def _share(count: int, total: int) -> Restarted:
+    return Restarted(subtasks=count, share=round(count / total, 6) if total else 0.0)
+
+
+def _worst(
+    job: JobGraph,
+    regions: Regions,
+    quotas: dict[str, int],
+    sizes: list[int] | None,
+    total: int,
+    full: bool,
+) -> int:
+    """Return an upper bound of what restarts, whichever of a group's slots stand on the TaskManager.
+
+    A lost slot touches the region of one subtask of each of its tasks. The bound takes for each task the
+    largest restart sets, as many as the quota has slots; where there are too many regions to know
+    their ``sizes`` it is the whole job.
+    """
+    if not quotas:
+        return 0
+    if full or sizes is None:
+        return total
+    bound = 0
+    for vertex in job.vertices:
+        if quota := quotas.get(vertex.group):
+            touched = {regions.of(vertex.index, i) for i in range(vertex.parallelism)}
+            bound += sum(sorted((sizes[r] for r in touched), reverse=True)[:quota])
+    return min(bound, total)
+
+
+def _restart_sizes(job: JobGraph, regions: Regions) -> list[int]:
+    """Return for every region how many subtasks restart when it fails."""
+    region_of = np.array(regions.region_of, dtype=np.int64)
+    return [
+        int(
+            restarted_subtasks(
+                job,
+                regions,
+                region_of,
+                subtask_mask(regions, list(members)),
+                lambda edge: not edge.type.reconsumable,
+            ).sum()
+        )
+        for members in regions.members
+    ]

@@ -1,0 +1,359 @@
+"""Tables for people, 80 columns wide."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from io import StringIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from planner.cluster.measure import Measured
+from planner.documents.placement import ObjectiveLevel, PlacedTaskManager, Placement
+from planner.documents.profile import ResourceProfile
+from planner.documents.recovery import Failure, RecoveryPlan, RestartStrategy
+from planner.graph.job_graph import JobGraph
+from planner.place.infeasible import Explanation
+from planner.place.moves.pareto import Point
+from planner.units import CORE, GIB, MIB, format_cpu, rounded_size
+
+WIDTH = 80
+ROWS = 24
+BAR = 10
+STOCK_NAMES = {"none": "NONE", "slots": "SLOTS", "minResources": "MIN_RESOURCES", "tasks": "TASKS"}
+
+
+def render(*parts: Table | str, color: bool = False) -> str:
+    """Return tables and lines as text."""
+    buffer = StringIO()
+    console = Console(file=buffer, width=WIDTH, force_terminal=color, no_color=not color, highlight=False)
+    for part in parts:
+        console.print(part, markup=False, soft_wrap=isinstance(part, str))
+    return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())
+
+
+def _table(title: str, *columns: str, right: Sequence[str] = (), wrap: str = "") -> Table:
+    """Return an empty table; ``wrap`` is the column that gives way where the line is too narrow."""
+    table = Table(
+        title=Text(title),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        min_width=min(len(title) + 2, WIDTH),
+    )
+    for column in columns:
+        table.add_column(
+            column, justify="right" if column in right else "left", overflow="fold", no_wrap=column != wrap
+        )
+    return table
+
+
+def _cell(text: str) -> Text:
+    """Return a name from a document as it is, without markup."""
+    return Text("".join(char if char.isprintable() else "?" for char in text))
+
+
+def short_size(size: int) -> str:
+    """Spell bytes in at most seven characters, rounded."""
+    if size >= 10 * GIB or (size >= GIB and size % GIB == 0):
+        return f"{size / GIB:.3g} gb"
+    return f"{size / MIB:.4g} mb" if size >= MIB or size == 0 else f"{size / 1024:.3g} kb"
+
+
+def bar(share: float, width: int = BAR) -> str:
+    """Return a bar of blocks for a share of 1."""
+    eighths = round(max(0.0, min(share, 1.0)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")).ljust(width, "·")
+
+
+def job_table(profile: ResourceProfile, job: JobGraph) -> Table:
+    """Return the tasks that Flink will run, upstream first."""
+    name = profile.metadata.name if profile.metadata else "job"
+    table = _table(
+        f"Job {_cell(name)}: {len(job.vertices)} tasks", "task", "par", "max", "group", "reads",
+        right=("par", "max"), wrap="task",
+    )  # fmt: skip
+    for index in job.order[:ROWS]:
+        vertex = job.vertices[index]
+        reads = ", ".join(edge.ship for edge in job.inputs[index][:3]) + (
+            " ..." if len(job.inputs[index]) > 3 else ""
+        )
+        table.add_row(
+            _cell(vertex.name),
+            str(vertex.parallelism),
+            str(vertex.max_parallelism),
+            _short(vertex.group),
+            reads,
+        )
+    if len(job.vertices) > ROWS:
+        table.add_row(f"... {len(job.vertices) - ROWS} more", "", "", "", "")
+    return table
+
+
+def _short(name: str, width: int = 20) -> Text:
+    return _cell(name if len(name) <= width else name[: width - 3] + "...")
+
+
+def group_table(profile: ResourceProfile) -> Table:
+    """Return what one slot of each group takes."""
+    figures = ("slots", "cpu", "heap", "off-heap", "managed", "network")
+    table = _table("Slot sharing groups (per slot)", "group", *figures, right=figures, wrap="group")
+    derived = profile.planner.groups if profile.planner else {}
+    for group in profile.ssg_profiles[:ROWS]:
+        own = derived.get(group.name)
+        table.add_row(
+            _short(group.name),
+            str(own.slots if own else "?"),
+            format_cpu(group.cpu or 0),
+            short_size(group.heap or 0),
+            short_size(group.off_heap or 0),
+            short_size(sum(group.managed.values())),
+            short_size((own.network if own else 0) or 0),
+        )
+    if len(profile.ssg_profiles) > ROWS:
+        table.add_row(f"... {len(profile.ssg_profiles) - ROWS} more", *[""] * 6)
+    return table
+
+
+def _quotas(manager: PlacedTaskManager) -> str:
+    if manager.reserve:
+        return "kept in reserve"
+    return ", ".join(f"{group} x{count}" for group, count in manager.quotas.items()) or "-"
+
+
+def placement_table(placement: Placement) -> Table:
+    """Return the TaskManagers: one by one, those of equal class and quotas together, or by class."""
+    alike: dict[tuple[str, str], list[PlacedTaskManager]] = defaultdict(list)
+    for manager in placement.task_managers:
+        alike[manager.class_ or manager.id, _quotas(manager)].append(manager)
+    if len(placement.task_managers) <= ROWS:
+        rows = [[manager] for manager in placement.task_managers]
+    else:
+        rows = list(alike.values())
+        rows.sort(key=lambda found: (-found[0].utilisation.get("cpu", 0.0), -len(found)))
+    if len(rows) > ROWS:
+        return _class_table(placement, len(rows))
+    title = f"{len(placement.task_managers)} TaskManagers"
+    table = _table(title, "TaskManager", "cpu", "", "mem", "", "slots", right=("",), wrap="slots")
+    for found in rows:
+        first = found[0]
+        name = first.id if len(found) == 1 else f"{first.class_ or first.id} x{len(found)}"
+        cpu, memory = first.utilisation.get("cpu", 0.0), first.utilisation.get("memory", 0.0)
+        table.add_row(
+            _short(name), bar(cpu), f"{cpu:.1%}", bar(memory, 6), f"{memory:.0%}", _cell(_quotas(first))
+        )
+    return table
+
+
+def _class_table(placement: Placement, ways: int) -> Table:
+    """Return one row a class with the range over its TaskManagers."""
+    classes: dict[str, list[PlacedTaskManager]] = defaultdict(list)
+    for manager in placement.task_managers:
+        classes[manager.class_ or "(none)"].append(manager)
+    columns = ("count", "cpu", "mem", "slots", "quotas", "spare")
+    title = f"{len(placement.task_managers)} TaskManagers with {ways} different quotas"
+    table = _table(title, "class", *columns, right=columns, wrap="class")
+    for name, found in list(classes.items())[:ROWS]:
+        used = [manager for manager in found if not manager.reserve] or found
+        quotas = {tuple(sorted(manager.quotas.items())) for manager in used}
+        table.add_row(
+            _short(name),
+            str(len(found)),
+            _range([manager.utilisation.get("cpu", 0.0) for manager in used]),
+            _range([manager.utilisation.get("memory", 0.0) for manager in used]),
+            _numbers([len(manager.slots) for manager in used]),
+            str(len(quotas)),
+            str(sum(1 for manager in found if manager.reserve) or "-"),
+        )
+    if len(classes) > ROWS:
+        table.add_row(f"... {len(classes) - ROWS} more classes", *[""] * len(columns))
+    return table
+
+
+def _range(shares: Sequence[float]) -> str:
+    low, high = f"{min(shares):.1%}", f"{max(shares):.1%}"
+    return low if low == high else f"{low} - {high}"
+
+
+def _numbers(values: Sequence[int]) -> str:
+    return str(min(values)) if min(values) == max(values) else f"{min(values)}-{max(values)}"
+
+
+def balance_lines(placement: Placement) -> str:
+    """Return imbalance with the plan and without, and how good the plan is proven to be."""
+    figures = placement.imbalance
+    level = next(one for one in placement.objective if one.name == "maxCpuUtilisation")
+    bound = f"{level.bound or 0:.2%} ({level.bound_kind} bound)"
+    lines = [
+        f"CPU utilisation  highest {figures.max:.2%}, lowest {figures.min:.2%}, mean {figures.mean:.2%}",
+        f"Imbalance        max/mean {figures.max_over_mean:.3f}, spread {figures.spread:.2%}, cv {figures.cv:.3f}",
+    ]
+    if level.status == "optimal":
+        lines.append(f"Proof            optimal, no placement is below {bound}")
+    else:
+        lines.append(f"Proof            within {level.gap or 0:.2%} of {bound}")
+    if level.decided_by:
+        decided = level.decided_by
+        lines.append(f"Decided by       TaskManager {decided.task_manager}, most of it group {decided.group}")
+    lines += [_level_line(other) for other in placement.objective if other is not level]
+    if placement.moves:
+        moves = placement.moves
+        lines.append(
+            f"Moves            {moves.moved} slots within {moves.slack:.1%} of the best"
+            f" ({moves.lost} lost, {moves.added} added, {moves.removed} removed)"
+        )
+    if placement.slot_load:
+        worst = placement.slot_load.worst
+        lines.append(f"Unequal slots    up to {worst:.2%} if Flink pairs them badly (planner explain GRA309)")
+    stock = [
+        f"{STOCK_NAMES[name]} {f'{strategy.max:.1%}' if strategy.max is not None else 'does not fit'}"
+        for name, strategy in placement.stock_flink.items()
+    ]
+    lines.append(f"Flink alone      highest {', '.join(stock[:2])},")
+    lines.append(f"                 {', '.join(stock[2:])} (computed)")
+    return "\n".join(lines) + "\n"
+
+
+LEVEL_NAMES = {
+    "taskManagers": "TaskManagers",
+    "cpuUtilisationSpread": "Spread",
+    "maxMemoryUtilisation": "Memory",
+    "crossTraffic": "Traffic",
+    "deployments": "Deployments",
+    "moves": "Moved weight",
+}
+
+
+def _level_line(level: ObjectiveLevel) -> str:
+    share = level.name in ("cpuUtilisationSpread", "maxMemoryUtilisation")
+
+    def spell(value: float) -> str:
+        if share:
+            return f"{value:.2%}"
+        return f"{rounded_size(round(value))}/s" if level.name == "crossTraffic" else f"{value:g}"
+
+    proof = ""
+    if level.status == "optimal":
+        proof = ", proven least"
+    elif level.bound is not None:
+        proof = f", at least {spell(level.bound)}"
+    name = LEVEL_NAMES.get(level.name, level.name)
+    what = {"maxMemoryUtilisation": "highest ", "crossTraffic": "between TaskManagers, expected "}
+    return f"{name:<16} {what.get(level.name, '')}{spell(level.value)}{proof}"
+
+
+def pareto_table(points: Sequence[Point]) -> Table:
+    """Return highest CPU utilisation against moves, with the knee marked."""
+    table = _table(
+        "Balance against moves", "moved slots", "weight", "highest cpu", "", right=("moved slots",)
+    )
+    for point in points:
+        table.add_row(
+            str(point.moved),
+            f"{float(point.weight):g}",
+            f"{float(point.maximum):.2%}",
+            "<- knee" if point.knee else "",
+        )
+    return table
+
+
+def cluster_table(url: str, rows: Sequence[tuple[str, str, str]]) -> Table:
+    """Return the processes of a local cluster: name, process id, state."""
+    table = _table(f"Cluster at {url}", "process", "pid", "state", right=("pid",), wrap="process")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def load_table(measured: Measured) -> Table:
+    """Return the measured load of one subtask of every vertex."""
+    figures = ("busy", "backpressure", "cpu", "records/s", "bytes/record")
+    table = _table("Measured, one subtask on average", "task", *figures, right=figures, wrap="task")
+    for vertex in measured.vertices:
+        table.add_row(
+            _short(vertex.name),
+            f"{vertex.busy:.0%}",
+            f"{vertex.backpressured:.0%}",
+            "?" if vertex.cpu is None else f"{vertex.cpu / CORE:.3f}",
+            f"{vertex.records:.1f}",
+            "?" if vertex.bytes_per_record is None else f"{vertex.bytes_per_record:.1f}",
+        )
+    return table
+
+
+def edit_lines(lines: Sequence[str]) -> str:
+    """Return what a plan changes of a program."""
+    if not lines:
+        return "Changes of the program: none, but for the resources of its groups\n"
+    return "\n".join(["Changes of the program", *(f"  {line}" for line in lines)]) + "\n"
+
+
+def recovery_lines(region_sizes: Sequence[int], strategy: RestartStrategy) -> str:
+    """Return the regions, by their sizes in subtasks, and the restart strategy in a few lines."""
+    sizes, subtasks = Counter(region_sizes), sum(region_sizes)
+    if len(region_sizes) == 1:
+        regions = f"one: all {subtasks} subtasks restart together"
+    else:
+        kinds = [f"{n} of {size}" for size, n in sorted(sizes.items(), reverse=True)[:4]]
+        regions = f"{len(region_sizes)} over {subtasks} subtasks: {', '.join(kinds)}"
+    options = ", ".join(f"{key} {value}" for key, value in list(strategy.options.items())[:2])
+    lines = [f"Restart regions  {regions}", f"Restart          {strategy.type}, {strategy.source}"]
+    return "\n".join([*lines, f"                 {options}"] if options else lines) + "\n"
+
+
+def failure_table(plan: RecoveryPlan) -> Table:
+    """Return what the loss of each TaskManager restarts; equal ones are one row."""
+    rows: dict[tuple[int, int, int, int], list[Failure]] = defaultdict(list)
+    for failure in plan.failures:
+        key = (
+            failure.lost,
+            failure.restarted.subtasks,
+            failure.worst.subtasks,
+            len(failure.regions),
+        )
+        rows[key].append(failure)
+    columns = ("lost", "regions", "restarts", "share", "at worst", "full")
+    table = _table("Loss of one TaskManager", "TaskManager", *columns, right=columns, wrap="TaskManager")
+    ordered = sorted(rows.values(), key=lambda found: -found[0].restarted.subtasks)
+    for found in ordered[:ROWS]:
+        first = found[0]
+        name = first.task_manager if len(found) == 1 else f"{first.task_manager} and {len(found) - 1} more"
+        table.add_row(
+            _cell(name),
+            str(first.lost),
+            str(len(first.regions)),
+            str(first.restarted.subtasks),
+            f"{first.restarted.share:.0%}",
+            f"{first.worst.share:.0%}",
+            f"{first.full_restart.share:.0%}",
+        )
+    if len(ordered) > ROWS:
+        table.add_row(f"... {len(ordered) - ROWS} more kinds", *[""] * 6)
+    return table
+
+
+def infeasible_lines(explanation: Explanation) -> list[str]:
+    """Return why nothing fits, and what would help."""
+    lines: list[str] = []
+    for conflict in explanation.conflicts:
+        lines += [
+            f"  why:           {conflict.message}",
+            f"  resource:      {conflict.resource}",
+            f"  groups:        {_some(conflict.groups)}",
+            f"  TaskManagers:  {_some(conflict.task_managers)}",
+        ]
+    if explanation.reserve:
+        lines.append(f"  kept empty:    {_some(explanation.reserve)} (the cluster's reserve)")
+    lines += [f"  what helps:    {change}" for change in explanation.changes]
+    if not explanation.changes:
+        lines.append("  what helps:    offer more of it, or lower what the groups take")
+    return lines
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
