@@ -13,7 +13,8 @@ from planner.place.bounds import patterns
 from planner.place.bounds.area import Bound, lower_bound, next_level
 from planner.place.bounds.classes import class_bound
 from planner.place.clock import Clock
-from planner.place.levels.levels import LEVELS, keep_maximum, level_clock, measured
+from planner.place.levels.kept import keep_maximum, level_clock
+from planner.place.levels.levels import LEVELS, measured
 from planner.place.levels.packing import best_packed, pack, packed_bound
 from planner.place.model.contents import Pool, every_content
 from planner.place.model.objective import BALANCE, Objective, is_packing
