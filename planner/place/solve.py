@@ -27,7 +27,7 @@ from planner.place.search.feasibility import EXACT_VARIABLES, find_room
 from planner.place.search.state import NO_LIMIT, Floats, State
 from planner.place.search.swap import exchange
 
-FIRST_WORK, WORK_PER_HOST = 0.4, 0.002
+FIRST_WORK, WORK_PER_TASK_MANAGER = 0.4, 0.002
 ROUND_WORK = 1.0
 EXACT_WORK = 0.5
 NEIGHBOURS = 8
@@ -180,7 +180,7 @@ class Search:
             return state
         self._tell("exchanging slots")
         small = len(empty.cpu) * empty.types <= EXACT_VARIABLES
-        work = FIRST_WORK / 4 if small else FIRST_WORK + WORK_PER_HOST * len(empty.cpu)
+        work = FIRST_WORK / 4 if small else FIRST_WORK + WORK_PER_TASK_MANAGER * len(empty.cpu)
         self._reach(state, target, work)
         if self.best is None and not self.done():
             self._tell("looking for room")

@@ -14,7 +14,7 @@ from planner.graph.chaining import Chainer
 from planner.graph.job_graph import JobGraph
 from planner.graph.stream_graph import StreamGraph
 from planner.place.model.slots import SlotResources
-from planner.place.model.task_managers import Host
+from planner.place.model.task_managers import TaskManager
 
 
 class Option(Protocol):
@@ -152,7 +152,7 @@ class ClusterSubject:
     """One cluster under validation; ``hosts`` is empty where its figures do not work out."""
 
     cluster: Cluster
-    hosts: Sequence[Host]
+    hosts: Sequence[TaskManager]
     errors: Sequence[tuple[Path, str]] = ()
     options: Sequence[OptionsView] = ()
 

@@ -9,7 +9,7 @@ from planner.documents.finding import Path, Severity
 from planner.memory.slot_resources import slot_counts
 from planner.place.model.problem import PARTS
 from planner.place.model.slots import SlotResources
-from planner.place.model.task_managers import Host
+from planner.place.model.task_managers import TaskManager
 from planner.rules.base import ClusterRule, ClusterSubject, FitRule, Match, Subject
 from planner.units import format_cpu, rounded_size
 
@@ -122,7 +122,7 @@ def _group_path(subject: Subject, group: str) -> Path:
     return first.at("id") if first else ()
 
 
-def _too_big(slot: SlotResources, host: Host) -> tuple[float, str] | None:
+def _too_big(slot: SlotResources, host: TaskManager) -> tuple[float, str] | None:
     """Return how far and why ``slot`` is too big for ``host``, None if it fits."""
     capacity = host.capacity
     checks: list[tuple[str, int, int | None, bool]] = [

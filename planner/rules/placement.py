@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from planner.documents.finding import Severity
 from planner.memory.slot_resources import slot_counts
-from planner.place.model.problem import ZONE
+from planner.place.model.constraints import ZONE
 from planner.rules.base import ClusterSubject, FitRule, JobRule, Match, Subject
 
 

@@ -26,10 +26,10 @@ def lower_deployments(state: State, kept: Kept, clock: Clock, rng: np.random.Gen
     del rng
     problem = state.problem
     kinds: dict[tuple[int, tuple[int, ...]], int] = {}
-    for row, host in enumerate(state.hosts):
-        key = problem.class_of[host], tuple(map(int, state.counts[row]))
+    for row, tm in enumerate(state.task_managers):
+        key = problem.class_of[tm], tuple(map(int, state.counts[row]))
         kinds[key] = kinds.get(key, 0) + 1
-    classes = {_deployment(state, host) for host in state.hosts}
+    classes = {_deployment(state, tm) for tm in state.task_managers}
     if len(classes) < len(kinds) <= MAX_KINDS and not clock.expired():
         pool = {**kinds, **dict.fromkeys(_even_contents(state, kept), 0)}
         _fewest_kinds(state, kept, pool, kinds, clock)
@@ -39,12 +39,14 @@ def lower_deployments(state: State, kept: Kept, clock: Clock, rng: np.random.Gen
 def deployments_of(state: State) -> Fraction:
     """Return how many Deployments the TaskManagers are: equal ones with equal quotas."""
     quotas = (state.counts @ membership(state.problem)).astype(np.int64)
-    return Fraction(len({(_deployment(state, host), tuple(quotas[i])) for i, host in enumerate(state.hosts)}))
+    return Fraction(
+        len({(_deployment(state, tm), tuple(quotas[i])) for i, tm in enumerate(state.task_managers)})
+    )
 
 
-def _deployment(state: State, host: int) -> tuple[object, ...]:
+def _deployment(state: State, tm: int) -> tuple[object, ...]:
     """Return what TaskManagers of one Deployment have in common beside their quotas."""
-    found = state.problem.hosts[host]
+    found = state.problem.task_managers[tm]
     return found.class_name or found.id, found.capacity
 
 
@@ -52,10 +54,10 @@ def _even_contents(state: State, kept: Kept) -> list[tuple[int, tuple[int, ...]]
     """Return contents near the mean of each class: what its TaskManagers hold, rounded down and up."""
     found = []
     problem = state.problem
-    row_of = {host: row for row, host in enumerate(state.hosts)}
+    row_of = {tm: row for row, tm in enumerate(state.task_managers)}
     overflow = Overflow(state, kept.cap, kept.floor, kept.limits)
     for index, entry in enumerate(problem.classes):
-        rows = np.array([row_of[host] for host in entry.members])
+        rows = np.array([row_of[tm] for tm in entry.members])
         mean = state.counts[rows].mean(axis=0)
         for share in np.linspace(0.05, 0.95, 10):
             content = np.floor(mean + share).astype(np.int64)
@@ -104,9 +106,9 @@ def _fewest_kinds(
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE) or solver.objective_value >= len(now):
         return
     counts = state.counts.copy()
-    row_of = {host: row for row, host in enumerate(state.hosts)}
+    row_of = {tm: row for row, tm in enumerate(state.task_managers)}
     for index, entry in enumerate(problem.classes):
-        rows = iter([row_of[host] for host in entry.members])
+        rows = iter([row_of[tm] for tm in entry.members])
         for key in pool:
             if key[0] == index:
                 for _ in range(solver.value(times[key])):
