@@ -23,7 +23,7 @@ from typing import Any
 
 import instances
 
-from planner.api import PlacementResult, Status, Stop, place
+from planner.api import Infeasible, Placement, PlannerError, TimedOut, place
 from planner.documents.cluster import Cluster
 from planner.documents.job import Job
 from planner.place.infeasible import Explanation, LessForGroup, MoreTaskManagers
@@ -172,9 +172,17 @@ KINDS: dict[str, Callable[[random.Random, dict[str, Any], dict[str, Any]], None]
 }
 
 
-def solved(job: dict[str, Any], cluster: dict[str, Any]) -> PlacementResult:
-    """Place documents."""
-    return place(Job.model_validate(job), Cluster.model_validate(cluster), Stop(seconds=SECONDS))
+def solved(job: dict[str, Any], cluster: dict[str, Any]) -> Placement | PlannerError:
+    """Place documents; return the placement, or why there is none."""
+    try:
+        return place(Job.model_validate(job), Cluster.model_validate(cluster), time_limit=SECONDS)
+    except (Infeasible, TimedOut) as error:
+        return error
+
+
+def fits(job: dict[str, Any], cluster: dict[str, Any]) -> bool:
+    """Tell whether documents are placed."""
+    return isinstance(solved(job, cluster), Placement)
 
 
 def without(job: dict[str, Any], names: set[str]) -> dict[str, Any] | None:
@@ -227,25 +235,24 @@ def main() -> None:
         result = solved(job, cluster)
         spent = time.perf_counter() - started
         tally = tallies[name]
-        if result.status is not Status.INFEASIBLE:
-            tally["unknown" if result.placement is None else "fit"] += 1
-            if result.placement is None:
+        if not isinstance(result, Infeasible):
+            tally["fit" if isinstance(result, Placement) else "unknown"] += 1
+            if not isinstance(result, Placement):
                 print(f"{name} {number - 1}: unknown")
             continue
         found += 1
         seconds[name].append(spent)
         tally["proven"] += 1
-        assert result.explanation is not None
         gone = {group for conflict in result.explanation.conflicts for group in conflict.groups}
         left = without(job, gone)
-        if gone and (left is None or solved(left, cluster).placement is not None):
+        if gone and (left is None or fits(left, cluster)):
             tally["feasible without"] += 1
         else:
             print(f"{name} {number - 1}: not feasible without {sorted(gone)}: {result.explanation.conflicts}")
         changed = with_change(job, cluster, result.explanation)
         if changed is not None:
             tally["changes"] += 1
-            tally["feasible with"] += solved(*changed).placement is not None
+            tally["feasible with"] += fits(*changed)
     lines = [
         "| kind | do not fit, proven | feasible without the conflict | change proposed | feasible with it"
         " | fit | unknown | median s | worst s |",

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    ["errors", "units"],
+    ["errors", "files", "units", "version"],
     ["documents"],
     ["graph"],
     ["memory"],

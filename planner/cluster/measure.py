@@ -204,6 +204,32 @@ def _loads(
         )
 
 
+def measured_profile(
+    rest: Rest,
+    job: str,
+    profile: ResourceProfile,
+    graph: JobGraph,
+    seconds: float,
+    note: Callable[[str], None] = lambda _: None,
+) -> tuple[ResourceProfile, Measured]:
+    """Return a complete profile with the load of the running job that it describes, and that load.
+
+    Raises:
+        RestError: when the job is another one, a batch job, or does not run with all its subtasks; and as
+            `measure` does.
+
+    """
+    running = running_job(rest, job)
+    if not {vertex.id for vertex in graph.vertices} & {vertex.id for vertex in running.vertices}:
+        raise RestError(f"job {job} at {rest.url} has none of the vertices of this profile")
+    if running.batch:
+        raise RestError(f"job {job} is a batch job, whose load has no level to measure")
+    if not running.running:
+        raise RestError(f"job {job} at {rest.url} does not run with all its subtasks yet")
+    measured = measure(rest, running, seconds, note)
+    return with_load(profile, graph, measured), measured
+
+
 def with_load(profile: ResourceProfile, graph: JobGraph, measured: Measured) -> ResourceProfile:
     """Return a profile whose vertices carry the measured load, each on the first operator of its chain."""
     by_id = {load.vertex: load for load in measured.vertices}

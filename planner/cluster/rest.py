@@ -201,6 +201,20 @@ def jobs(rest: Rest) -> dict[str, str]:
     return {job["id"]: job["status"] for job in told["jobs"]}
 
 
+def only_job(rest: Rest) -> str:
+    """Return the id of the only job that runs.
+
+    Raises:
+        RestError: when no job runs, or more than one.
+
+    """
+    running = [name for name, state in jobs(rest).items() if state not in ENDED]
+    if len(running) != 1:
+        which = f"{len(running)} jobs run" if running else "no job runs"
+        raise RestError(f"{which} at {rest.url}" + ("; name one with --job ID" if running else ""))
+    return running[0]
+
+
 def task_managers(rest: Rest) -> dict[str, RunningTaskManager]:
     """Return the TaskManagers of a cluster by their id."""
     found = {}

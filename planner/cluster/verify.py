@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from planner.cluster.rest import RunningJob, RunningSlot, RunningTaskManager, RunningVertex
 from planner.documents.placement import PlacedTaskManager, Placement
+from planner.errors import PlannerError
 from planner.graph.job_graph import JobGraph
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.model.quotas import quota_name
@@ -46,6 +47,14 @@ class Difference:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}: {self.actual}, planned: {self.planned}"
+
+
+class NotAsPlanned(PlannerError):
+    """A cluster is not the one that was planned; ``differences`` says in what."""
+
+    def __init__(self, message: str, differences: list[Difference]) -> None:
+        super().__init__(message)
+        self.differences = differences
 
 
 def differences(

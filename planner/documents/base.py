@@ -48,6 +48,21 @@ class Model(BaseModel):
     )
 
 
+class Whole(Model):
+    """A whole document: printed, it is one line that says what it holds."""
+
+    def outline(self) -> str:
+        """Return in a few words what the document holds."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        metadata = getattr(self, "metadata", None)
+        name = f" {metadata.name!r}" if metadata else ""
+        return f"<{type(self).__name__}{name}: {self.outline()}>"
+
+    __str__ = __repr__
+
+
 class Foreign(Model):
     """A part of a document whose format others own: fields that planner does not know are kept."""
 
@@ -198,7 +213,7 @@ class Metadata(Model):
     labels: dict[str, Text] | None = None
 
 
-class Envelope(Model):
+class Envelope(Whole):
     """The two fields with which every document of planner says what it is."""
 
     api_version: Literal["planner/v1"]

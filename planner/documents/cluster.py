@@ -100,3 +100,12 @@ class Cluster(Envelope):
     kind: Literal["Cluster"]
     metadata: Metadata
     spec: ClusterSpec
+
+    def outline(self) -> str:
+        """Return how many TaskManagers there are."""
+        classes = [
+            f"{entry.count if entry.count is not None else f'{entry.min or 0}-{entry.max}'} {entry.name}"
+            for entry in self.spec.task_manager_classes
+        ]
+        named = len(self.spec.task_managers)
+        return ", ".join([*classes, *([f"{named} by id"] if named else [])]) or "no TaskManagers"

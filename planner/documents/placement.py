@@ -154,3 +154,12 @@ class Placement(Envelope):
     task_managers: list[PlacedTaskManager]
     stock_flink: dict[Literal["none", "slots", "tasks", "minResources"], StockStrategy]
     meta: Meta | None = None
+
+    def outline(self) -> str:
+        """Return the size of the placement and the first level of its objective."""
+        slots = sum(len(tm.slots) for tm in self.task_managers)
+        used = sum(1 for tm in self.task_managers if tm.slots)
+        level = next((one for one in self.objective if one.name == "maxCpuUtilisation"), None)
+        cpu = f", highest CPU {level.value:.1%} ({level.status})" if level else ""
+        simulated = f", simulation of {self.strategy}" if self.strategy else ""
+        return f"{slots} slots on {used} of {len(self.task_managers)} TaskManagers{cpu}{simulated}"

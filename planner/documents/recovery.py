@@ -71,3 +71,11 @@ class RecoveryPlan(Envelope):
     subtasks: int
     regions: list[Region]
     failures: list[Failure]
+
+    def outline(self) -> str:
+        """Return how many regions there are, and the most that a lost TaskManager restarts."""
+        worst = max((failure.restarted.subtasks for failure in self.failures), default=0)
+        return (
+            f"{len(self.regions)} regions, a lost TaskManager restarts up to {worst} of"
+            f" {self.subtasks} subtasks"
+        )

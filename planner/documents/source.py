@@ -18,6 +18,7 @@ import yaml
 
 from planner.documents.base import Number
 from planner.documents.finding import Finding, Path, Position, Severity
+from planner.errors import PlannerError
 
 MAX_BYTES = 32 * 2**20
 MAX_JSON_VALUES = 3_000_000
@@ -44,7 +45,7 @@ _TAG = "tag:yaml.org,2002:"
 START = Position()
 
 
-class DocumentError(Exception):
+class DocumentError(PlannerError):
     """A text that cannot be read as a document; ``findings`` says where and why."""
 
     def __init__(self, findings: list[Finding]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.documents.base import MAX_PARALLELISM
-from planner.documents.profile import Program
+from planner.documents.profile import Program, ResourceProfile
 from planner.flink.errors import ProgramError
 from planner.flink.jvm import Jvm, flink_jars, start_jvm
 from planner.flink.pyflink import pyflink_graph
@@ -35,6 +35,23 @@ class Toolchain:
 
     flink_home: Path | None = None
     python: str = "python3"
+
+
+def as_compiled(program: Program, profile: ResourceProfile | None) -> Program:
+    """Return ``program`` with the entry class, arguments and options that its profile was compiled with.
+
+    What ``program`` itself names goes before them.
+    """
+    given = profile.planner.program if profile is not None and profile.planner else None
+    if given is None:
+        return program
+    return program.model_copy(
+        update={
+            "entry_class": program.entry_class or given.entry_class,
+            "arguments": program.arguments or given.arguments,
+            "configuration": {**given.configuration, **program.configuration},
+        }
+    )
 
 
 @contextmanager

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from planner.memory.jobmanager import PREFIX as JM
 from planner.memory.jobmanager import derive_jobmanager
+from planner.memory.launch import launch_jobmanager, launch_taskmanager
 from planner.memory.process import Options
 from planner.memory.taskmanager import FALLBACKS, TaskManagerMemory, derive_taskmanager
 from planner.memory.taskmanager import PREFIX as TM
@@ -23,7 +25,44 @@ class Part:
     pool: str
 
 
+class Process(StrEnum):
+    """A process of Flink."""
+
+    TASKMANAGER = "taskmanager"
+    JOBMANAGER = "jobmanager"
+
+
+@dataclass(frozen=True)
+class ProcessMemory:
+    """The memory of a process: its parts with the reason for each, and how Flink's scripts start it."""
+
+    parts: tuple[Part, ...]
+    flink: int
+    process: int
+    jvm_arguments: tuple[str, ...]
+    dynamic_options: Mapping[str, str]
+
+
 HEAP, DIRECT, NATIVE = "JVM heap", "JVM direct memory", "native memory"
+
+
+def process_memory(process: Process, configuration: Mapping[str, str]) -> ProcessMemory:
+    """Return the memory of a process with the reason for each part.
+
+    Raises:
+        MemoryConfigurationError: where Flink refuses to start.
+
+    """
+    of_taskmanager = process is Process.TASKMANAGER
+    launch = (launch_taskmanager if of_taskmanager else launch_jobmanager)(configuration)
+    parts = (taskmanager_parts if of_taskmanager else jobmanager_parts)(configuration)
+    return ProcessMemory(
+        parts=tuple(parts),
+        flink=launch.memory.flink,
+        process=launch.memory.process,
+        jvm_arguments=tuple(launch.jvm_arguments),
+        dynamic_options=launch.dynamic_options,
+    )
 
 
 def taskmanager_parts(configuration: Mapping[str, str]) -> list[Part]:

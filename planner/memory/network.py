@@ -24,7 +24,7 @@ class NetworkOptions:
     required_per_gate: int | None = None
 
     @classmethod
-    def of(cls, configuration: Mapping[str, str]) -> NetworkOptions:
+    def from_configuration(cls, configuration: Mapping[str, str]) -> NetworkOptions:
         """Read the options from Flink's configuration.
 
         Raises:

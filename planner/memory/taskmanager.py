@@ -9,6 +9,8 @@ from planner.memory.process import MemoryConfigurationError, Options, Range
 from planner.units import LONG_MAX, MIB, format_size_human
 
 PREFIX = "taskmanager.memory."
+MIN_NETWORK = 64 * MIB
+"""Flink's default of ``taskmanager.memory.network.min``."""
 FALLBACKS = {
     "managed.size": "taskmanager.memory.size",
     "network.min": "taskmanager.network.memory.min",
@@ -157,11 +159,11 @@ def _split(options: Options, flink: int) -> Split:
     managed = fixed.managed
     if managed is None:
         fraction = options.fraction("managed.fraction", 0.4)
-        managed = options.checked("managed memory", "managed", 0, LONG_MAX, fraction).of(flink)
+        managed = options.checked("managed memory", "managed", 0, LONG_MAX, fraction).part_of(flink)
     base = fixed.framework_heap + fixed.framework_off_heap + fixed.task_off_heap + managed
     if fixed.task_heap is not None:
         return fixed, (fixed.task_heap, _rest_for_network(options, flink, base + fixed.task_heap), managed)
-    network = _network_range(options).of(flink)
+    network = _network_range(options).part_of(flink)
     if base + network > flink:
         raise MemoryConfigurationError(
             "MEM402",

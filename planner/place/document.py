@@ -26,6 +26,7 @@ from planner.documents.placement import (
 )
 from planner.documents.profile import ResourceProfile
 from planner.graph.job_graph import JobGraph
+from planner.place.model.objective import CPU_LEVEL
 from planner.place.model.problem import Problem
 from planner.place.model.quotas import quota_options
 from planner.place.model.slots import JobSlot, SlotResources, slot_resources, subtask_names
@@ -43,7 +44,7 @@ def rounded(value: Fraction | float) -> float:
     return round(float(value), DIGITS)
 
 
-def plan(
+def placement_document(
     profile: ResourceProfile,
     job: JobGraph,
     slots: Sequence[JobSlot],
@@ -192,7 +193,7 @@ def _objective(result: Result, task_managers: Sequence[PlacedTaskManager]) -> li
                 bound_kind=bound.kind if bound else None,
                 gap=rounded(level.value / bound.value - 1) if bound and bound.value else None,
                 status="optimal" if level.optimal else "feasible",
-                decided_by=_decided(result, task_managers) if level.name == "maxCpuUtilisation" else None,
+                decided_by=_decided(result, task_managers) if level.name == CPU_LEVEL else None,
             )
         )
     return found

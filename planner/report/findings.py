@@ -9,9 +9,9 @@ from pathlib import PurePath
 from typing import Any
 from xml.etree import ElementTree
 
-from planner import __version__
 from planner.documents.finding import Finding, Severity, json_pointer
 from planner.rules.run import BY_CODE
+from planner.version import __version__
 
 WIDTH = 76
 Texts = Mapping[str, str]

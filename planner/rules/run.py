@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from planner.documents.cluster import Cluster
-from planner.documents.finding import Finding, Severity, sort_findings
+from planner.documents.finding import Finding, sort_findings
 from planner.documents.job import Job
 from planner.documents.load import Loaded
 from planner.documents.profile import PlannerFields, ResourceProfile
@@ -51,15 +51,16 @@ class _Checked:
     findings: list[Finding]
 
 
-def validate(documents: Sequence[Loaded], options: Options) -> list[Finding]:
+def validate(documents: Sequence[Loaded], options: Options, *, fit: bool = True) -> list[Finding]:
     """Return what is wrong with ``documents``, in stable order and without suppressed findings.
 
-    A job is checked against a cluster where there is exactly one of them among the documents.
+    A job is checked against a cluster where there is exactly one of them among the documents, unless
+    ``fit`` is false.
     """
     checked = [_check(loaded, options) for loaded in documents]
     clusters = [c.subject for c in checked if isinstance(c.subject, ClusterSubject)]
     findings = [finding for c in checked for finding in c.findings]
-    if len(clusters) == 1 and clusters[0].hosts:
+    if fit and len(clusters) == 1 and clusters[0].hosts:
         for c in checked:
             if isinstance(c.subject, Subject) and c.subject.resources:
                 findings += _run_fit(c.subject, clusters[0], c.loaded.source)
@@ -144,8 +145,3 @@ def _suppressions(source: Source) -> dict[int, frozenset[str]]:
 def _is_ignored(finding: Finding, suppressed: dict[int, frozenset[str]]) -> bool:
     codes = suppressed.get(finding.position.line, frozenset())
     return finding.severity is not None and any(finding.code.startswith(code) for code in codes)
-
-
-def at_least(findings: Sequence[Finding], severity: Severity) -> list[Finding]:
-    """Return the findings that are at least as bad as ``severity``."""
-    return [finding for finding in findings if finding.severity.rank <= severity.rank]

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from planner.api import Stop, place
+from planner.api import place
 from planner.cli.app import app
 from planner.cluster.launches import launches, stock_launches
 from planner.cluster.standalone import read
@@ -28,8 +28,7 @@ def up(*arguments: str) -> Any:
 
 @pytest.fixture(scope="module")
 def placement(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    placed = place(job_of(NAME), cluster_of(NAME), Stop()).placement
-    assert placed is not None
+    placed = place(job_of(NAME), cluster_of(NAME))
     file = tmp_path_factory.mktemp("up") / "job.placement.json"
     file.write_text(to_json(to_data(placed)))
     return file
@@ -76,8 +75,7 @@ def test_memory_of_the_jobmanager() -> None:
 
 
 def test_options_reach_every_process() -> None:
-    placed = place(job_of(NAME), cluster_of(NAME), Stop()).placement
-    assert placed is not None
+    placed = place(job_of(NAME), cluster_of(NAME))
     found = launches(placed, {"restart-strategy.type": "none"})
     assert all(options["restart-strategy.type"] == "none" for _, options in found.values())
 
@@ -122,7 +120,7 @@ def test_a_prediction_is_no_plan(tmp_path: Path) -> None:
     assert (written["strategy"], written["meta"]["seed"]) == ("flink-slots", 7)
     result = up("-p", str(output))
     assert result.exit_code == 2
-    assert "what Flink alone might do (flink-slots), no plan" in result.stderr
+    assert "(flink-slots) is a simulation, not a placement" in result.stderr
 
 
 def test_a_folder_without_flink_is_not_remembered(tmp_path: Path) -> None:

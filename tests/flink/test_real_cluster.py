@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flink.local_cluster import Cluster, local_cluster
-from planner.api import Stop, compile_job, place
+from planner.api import compile_job, place
 from planner.documents.cluster import Cluster as Documents
 from planner.documents.job import Job
 from planner.documents.load import load
@@ -165,8 +165,7 @@ def test_a_job_runs_on_taskmanagers_started_as_the_placement_says(tmp_path: Path
     job, _ = exchange("rebalance", 3, 6)
     (loaded,) = load(CLUSTER.encode(), "cluster.yaml")
     assert isinstance(loaded.document, Documents)
-    placement = place(job, loaded.document, Stop()).placement
-    assert placement is not None
+    placement = place(job, loaded.document)
     processes = {}
     for tm in placement.task_managers:
         assert tm.memory is not None

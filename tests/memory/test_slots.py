@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.api import Stop, compile_job, place
+from planner.api import compile_job, place
 from planner.documents.job import Job
 from planner.documents.load import load
 from planner.documents.vocabulary import UseCase
@@ -100,8 +100,7 @@ def test_a_catalogue_goes_before_planners_own_and_the_job_before_both() -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_placements_have_the_buffers_that_tasks_need_to_start(name: str) -> None:
-    placement = place(job_of(name), cluster_of(name), Stop()).placement
-    assert placement is not None
+    placement = place(job_of(name), cluster_of(name))
     profile, graph = compile_job(job_of(name))
     heads = {v.head: v.index for v in graph.vertices}
     numbers = {n.planner.operator: heads[n.id] for n in profile.nodes if n.planner and n.id in heads}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.api import PlacementMismatchError, Stop, place, recover
+from planner.api import PlacementMismatch, place, recover
 from planner.documents.cluster import Cluster
 from planner.documents.job import Job
 from planner.documents.load import load
@@ -42,8 +42,7 @@ def two_pipelines() -> tuple[Job, Cluster]:
 
 def test_independent_pipelines_restart_alone() -> None:
     job, cluster = two_pipelines()
-    placement = place(job, cluster, Stop()).placement
-    assert placement is not None
+    placement = place(job, cluster)
     plan = recover(job, placement)
     assert sorted(region.size for region in plan.regions) == [2, 2, 2, 3]  # a-b three times, c-d once
     for failure, tm in zip(plan.failures, placement.task_managers, strict=True):
@@ -56,8 +55,7 @@ def test_independent_pipelines_restart_alone() -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_every_subtask_is_in_one_region(name: str) -> None:
-    placement = place(job_of(name), cluster_of(name), Stop()).placement
-    assert placement is not None
+    placement = place(job_of(name), cluster_of(name))
     plan = recover(job_of(name), placement)
     assert sum(region.size for region in plan.regions) == plan.subtasks
     assert sum(failure.lost for failure in plan.failures) == plan.subtasks
@@ -67,9 +65,8 @@ def test_every_subtask_is_in_one_region(name: str) -> None:
 
 def test_a_placement_of_another_job_is_refused() -> None:
     job, cluster = two_pipelines()
-    placement = place(job, cluster, Stop()).placement
-    assert placement is not None
-    with pytest.raises(PlacementMismatchError):
+    placement = place(job, cluster)
+    with pytest.raises(PlacementMismatch):
         recover(job_of("click-enrichment"), placement)
 
 

@@ -40,7 +40,7 @@ def rows(*arguments: str | Path, stdin: str | bytes | None = None) -> list[dict[
 
 def findings_of(path: Path) -> list[Finding]:
     try:
-        return validate(load(path.read_bytes(), str(path)))
+        return validate(*load(path.read_bytes(), str(path)))
     except DocumentError as error:
         return error.findings
 

@@ -20,7 +20,7 @@ def find(*documents: dict[str, Any], code: str = "") -> list[Finding]:
     raw = yaml.safe_dump_all(documents, sort_keys=False).encode()
     loaded = load(raw, "job.yaml")
     assert all(entry.document for entry in loaded), [entry.findings for entry in loaded]
-    return [finding for finding in validate(loaded) if finding.code.startswith(code)]
+    return [finding for finding in validate(*loaded) if finding.code.startswith(code)]
 
 
 def job(*operators: dict[str, Any], **spec: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from planner.documents.cluster import Cluster
 from planner.documents.job import GroupPlacement
 from planner.documents.placement import PlacedTaskManager, Placement
 from planner.documents.profile import ResourceProfile
+from planner.errors import PlannerError
 from planner.graph.from_profile import operator_id, stream_graph
 from planner.graph.job_graph import build_job_graph
 from planner.memory.taskmanager import derive_taskmanager
@@ -22,7 +23,7 @@ from planner.place.model.slots import SlotResources, job_slots, move_weights, sl
 from planner.place.model.task_managers import TaskManager, task_managers_of
 
 
-class RefusedError(RuntimeError):
+class RefusedError(PlannerError):
     """A placement that planner made and its own checker refuses: a defect of planner."""
 
 

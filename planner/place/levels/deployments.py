@@ -63,7 +63,7 @@ def _even_contents(state: State, kept: Kept) -> list[tuple[int, tuple[int, ...]]
             content = np.floor(mean + share).astype(np.int64)
             load, used = float(content @ state.loads_of), content @ state.demand
             at = rows[:1]
-            if not overflow.of(at, np.array([load]), used[None, :], content[None, :]).any():
+            if not overflow.at(at, np.array([load]), used[None, :], content[None, :]).any():
                 found.append((index, tuple(map(int, content))))
     return found
 
@@ -94,7 +94,7 @@ def _fewest_kinds(
     if kept.traffic is not None and problem.flows:
         crossing, at = Crossing(problem), np.zeros(1, dtype=np.intp)
         share = {
-            key: float(crossing.of(at, np.array([key[1]], dtype=np.int64))[0]) / max(kept.traffic, 1.0)
+            key: float(crossing.at(at, np.array([key[1]], dtype=np.int64))[0]) / max(kept.traffic, 1.0)
             for key in pool
         }
         scaled = {key: int(np.ceil(value * PARTS_PER_BYTE)) for key, value in share.items()}

@@ -9,7 +9,7 @@ import numpy as np
 
 from planner.place.clock import Clock
 from planner.place.result import Level
-from planner.place.search.costs import Overflow, Together
+from planner.place.search.costs import Overflow, Together, everywhere
 from planner.place.search.group_costs import Crossing
 from planner.place.search.state import Floats, State
 from planner.place.search.swap import exchange
@@ -59,10 +59,10 @@ def reach(state: State, overflow: Overflow, kept: Kept, clock: Clock, rng: np.ra
         crossing = Crossing(state.problem)
         weight = overflow.hard / max(kept.traffic, 1.0)
         exchange(state, Together(overflow, crossing, weight), part(state, clock), rng, walk=False)
-        if float(crossing.of(rows, state.counts).sum()) > kept.traffic * (1 + 1e-9):
+        if float(crossing.at(rows, state.counts).sum()) > kept.traffic * (1 + 1e-9):
             state.set(before)
             return False
-    if overflow.of(rows, state.load, state.used, state.counts).any():
+    if everywhere(overflow, state).any():
         state.set(before)
         return False
     return True

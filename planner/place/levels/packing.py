@@ -11,7 +11,7 @@ from planner.place.clock import Clock
 from planner.place.model.problem import Problem
 from planner.place.result import Level
 from planner.place.search import counts
-from planner.place.search.feasibility import EXACT_VARIABLES, find_room
+from planner.place.search.feasibility import EXACT_VARIABLES, find_feasible
 
 LOAD = "cpuLoad"
 TRIAL_SECONDS = 1.0
@@ -118,4 +118,4 @@ def only(problem: Problem, task_managers: Sequence[int]) -> Problem:
 
 
 def _fits(problem: Problem, task_managers: Sequence[int], clock: Clock) -> bool:
-    return find_room(only(problem, task_managers), clock.part(TRIAL_SECONDS)).state is not None
+    return find_feasible(only(problem, task_managers), clock.part(TRIAL_SECONDS)).state is not None

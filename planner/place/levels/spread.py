@@ -30,7 +30,7 @@ def lower_spread(state: State, kept: Kept, clock: Clock, rng: np.random.Generato
     if small and highest - min(_utilisations(state)) > bound.value:
         found = counts.maximise_minimum(problem, state.solution(), highest, clock, EXACT_WORK)
         if found.solution is not None:
-            state.set(State.of(problem, found.solution).counts.copy())
+            state.set(State.from_solution(problem, found.solution).counts.copy())
         if found.bound is not None:
             exactly = Bound(max(kept.least - found.bound, Fraction(0)), "cp-sat")
             bound = max(bound, exactly, key=lambda one: one.value)

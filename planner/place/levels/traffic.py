@@ -31,5 +31,5 @@ def lower_traffic(state: State, kept: Kept, clock: Clock, rng: np.random.Generat
 
 def traffic_of(state: State) -> Fraction:
     """Return the bytes a second that are expected to cross between TaskManagers."""
-    leaving = Crossing(state.problem).of(np.arange(len(state.cpu)), state.counts).sum()
+    leaving = Crossing(state.problem).at(np.arange(len(state.cpu)), state.counts).sum()
     return Fraction(round(max(float(leaving), 0.0) * PARTS_PER_BYTE), PARTS_PER_BYTE)

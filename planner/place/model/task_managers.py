@@ -8,9 +8,10 @@ from decimal import Decimal
 
 from planner.documents.cluster import Cluster, Memory, TaskManagerClass, TaskManagerShape
 from planner.documents.cluster import TaskManager as NamedTaskManager
+from planner.errors import PlannerError
 from planner.memory.off_heap import overhead_for
 from planner.memory.process import MemoryConfigurationError, Options
-from planner.memory.taskmanager import PREFIX, TaskManagerMemory, derive_taskmanager
+from planner.memory.taskmanager import MIN_NETWORK, PREFIX, TaskManagerMemory, derive_taskmanager
 from planner.place.model.slots import SlotResources
 from planner.units import MIB, cpu_number, rounded_size
 
@@ -26,8 +27,6 @@ _KEYS = {
 }
 _RANGES = {"network": "network", "jvm_overhead": "jvm-overhead"}
 SLOT_PARTS = ("task_heap", "task_off_heap", "managed", "network")
-MIN_NETWORK = 64 * MIB
-"""Flink's default of ``taskmanager.memory.network.min``, kept where there is room for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,8 @@ class TaskManager:
     labels: tuple[tuple[str, str], ...] = ()
 
 
-class ClusterError(ValueError):
-    """A TaskManager whose figures do not work out; ``path`` leads to them in the document."""
+class ClusterError(PlannerError, ValueError):
+    """A TaskManager whose figures are inconsistent; ``path`` leads to them in the document."""
 
     def __init__(self, path: tuple[str | int, ...], message: str) -> None:
         super().__init__(message)

@@ -15,7 +15,7 @@ from planner.place.cp_sat import add_knapsack, new_solver, run
 from planner.place.model.problem import Problem, Solution
 from planner.place.moves.move_list import Previous
 from planner.place.search.construct import place_left
-from planner.place.search.costs import Overflow, Together, Within
+from planner.place.search.costs import Overflow, Together, Within, everywhere
 from planner.place.search.group_costs import Moves
 from planner.place.search.state import Ints, State
 from planner.place.search.swap import exchange
@@ -58,18 +58,18 @@ def replace_within(
     # first only moves that relieve much, then ever less
     for step in range(HALVINGS):
         exchange(state, Together(overflow, moves, scale / 2**step), clock.part(PART_WORK), rng, walk=False)
-        if not overflow.of(rows, state.load, state.used, state.counts).any():
+        if not everywhere(overflow, state).any():
             break
     found: list[State] = []
     if exchange(state, overflow, clock.part(WALK_WORK), rng) <= 0:
         found.append(state)
     for other in others:
-        start = State.of(problem, other)
-        if not overflow.of(rows, start.load, start.used, start.counts).any():
+        start = State.from_solution(problem, other)
+        if not everywhere(overflow, start).any():
             found.append(start)
     if not found:
         return Replacement(None)
-    best = min(found, key=lambda one: float(moves.of(rows, one.counts).sum()))
+    best = min(found, key=lambda one: float(moves.at(rows, one.counts).sum()))
     _fewer(best, moves, overflow, clock, rng)
     solution = best.solution()
     moved = moves_of(problem, solution, before)
@@ -168,7 +168,7 @@ def _fewer(state: State, moves: Moves, overflow: Overflow, clock: Clock, rng: np
     idle = 0
     while idle < DEAD_ENDS and not clock.expired():
         touched = np.flatnonzero((state.counts @ moves.member != moves.before).any(axis=1))
-        if not len(touched) or not moves.of(rows, state.counts).any():
+        if not len(touched) or not moves.at(rows, state.counts).any():
             return
         size = min(NEIGHBOURS, len(rows))
         first = rng.choice(touched, min(size * 2 // 3, len(touched)), replace=False)
@@ -211,7 +211,7 @@ def _neighbourhood(state: State, moves: Moves, overflow: Overflow, rows: Sequenc
         return False
     at = np.array(rows)
     new: Ints = np.array([[solver.value(x) for x in mine] for mine in counts], dtype=np.int64)
-    if moves.of(at, new).sum() >= moves.of(at, state.counts[at]).sum() - 1e-9:
+    if moves.at(at, new).sum() >= moves.at(at, state.counts[at]).sum() - 1e-9:
         return False
     for index, place in enumerate(rows):
         for t in range(state.types):

@@ -138,7 +138,7 @@ class State:
         )
 
     @classmethod
-    def of(cls, problem: Problem, solution: Solution) -> State:
+    def from_solution(cls, problem: Problem, solution: Solution) -> State:
         """Return the state of a solution."""
         state = cls(problem)
         state.set(np.array([solution.counts[tm] for tm in state.task_managers], dtype=np.int64))

@@ -19,6 +19,7 @@ from fractions import Fraction
 
 from planner.documents.profile import ResourceProfile
 from planner.documents.vocabulary import JobType
+from planner.errors import PlannerError
 from planner.graph.job_graph import JobGraph
 from planner.graph.slot_sharing import local_input_preferred, task_balanced
 from planner.place.model.problem import Problem, Solution, TaskManagerClass
@@ -37,6 +38,10 @@ ORDERS = 9
 LARGE = 10_000
 AMPLE = 2**62
 """What a resource without a limit counts as."""
+
+
+class NoRoom(PlannerError):
+    """Flink's own scheduler does not find a slot for everything in the order of TaskManagers drawn."""
 
 
 @dataclass(frozen=True, slots=True)
