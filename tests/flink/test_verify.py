@@ -14,7 +14,7 @@ from planner.cluster.rest import (
     RunningSubtask,
     RunningTaskManager,
     RunningVertex,
-    manager_path,
+    task_manager_path,
 )
 from planner.cluster.verify import differences
 from planner.documents.placement import Placement
@@ -164,7 +164,7 @@ def test_a_taskmanager_too_many_that_could_take_slots_is_told(obeyed: Observed) 
 
 
 def test_ids_of_taskmanagers_may_hold_any_character() -> None:
-    assert manager_path("rack 1/größe?#") == "/taskmanagers/rack%201%2Fgr%C3%B6%C3%9Fe%3F%23"
+    assert task_manager_path("rack 1/größe?#") == "/taskmanagers/rack%201%2Fgr%C3%B6%C3%9Fe%3F%23"
 
 
 def test_a_batch_job_may_have_less_than_all_of_it(obeyed: Observed) -> None:
