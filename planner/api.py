@@ -15,7 +15,6 @@ from planner.documents.cluster import Cluster
 from planner.documents.finding import Finding
 from planner.documents.job import Job
 from planner.documents.load import Document, Loaded, load
-from planner.documents.option_tables import option_table
 from planner.documents.placement import Inputs, Meta, Placement
 from planner.documents.profile import Program, ResourceProfile
 from planner.documents.recovery import RecoveryInputs, RecoveryPlan, RestartStrategy
@@ -53,7 +52,7 @@ from planner.place.stock.prediction import (
 )
 from planner.recover.errors import PlacementMismatchError
 from planner.recover.restart_strategy import restart_strategy
-from planner.rules import run
+from planner.rules.validate import validate
 
 if TYPE_CHECKING:
     from planner.flink.program import Toolchain
@@ -101,11 +100,6 @@ __all__ = [
     "to_json",
     "validate",
 ]
-
-
-def validate(documents: Sequence[Loaded]) -> list[Finding]:
-    """Return what is wrong with ``documents``, jobs also against a cluster that is among them."""
-    return run.validate(documents, option_table)
 
 
 def compile_job(

@@ -105,7 +105,7 @@ def _configuration(
 def _warn_of_unknown(options: Mapping[str, str]) -> None:
     """Say which keys Flink would ignore without a word."""
     from planner.documents.option_tables import option_table
-    from planner.rules.run import CLUSTER_VERSION
+    from planner.rules.validate import CLUSTER_VERSION
 
     table = option_table(CLUSTER_VERSION)
     for key in options:
@@ -201,7 +201,7 @@ def _refuse(
 ) -> None:
     """Report a configuration that Flink refuses, at the option in the file that has to do with it."""
     from planner.documents.finding import Finding, Severity
-    from planner.report.findings import text
+    from planner.report.text import text
 
     found = Finding(error.code, Severity.ERROR, str(error), "planner explain " + error.code, COMMAND_LINE)
     if source is not None:

@@ -70,8 +70,8 @@ def validate(
         inputs.read(name, stdin_filename if name == STDIN else None)
     from planner import api
     from planner.documents.finding import Severity, sort_findings
-    from planner.report.findings import FORMATS, summary
-    from planner.rules.run import at_least
+    from planner.report.formats import FORMATS, summary
+    from planner.rules.validate import at_least
 
     inputs.keep(output)
     prefixes = tuple(

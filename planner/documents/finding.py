@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -71,11 +71,3 @@ def describe_path(path: Path) -> str:
 def sort_findings(findings: Sequence[Finding]) -> list[Finding]:
     """Return ``findings`` in their stable order, without exact duplicates."""
     return sorted(dict.fromkeys(findings), key=Finding.sort_key)
-
-
-def worst(findings: Sequence[Finding]) -> Severity | None:
-    """Return the most severe level among ``findings``."""
-    return min((finding.severity for finding in findings), key=lambda s: s.rank, default=None)
-
-
-Positions = Mapping[Path, Position]

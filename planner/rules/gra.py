@@ -1,4 +1,4 @@
-"""Rules over the graph that Flink will run: parallelism, chaining, exchanges, regions."""
+"""GRA: the graph that Flink will run: parallelism, chaining, exchanges, regions and placement constraints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from planner.documents.vocabulary import Exchange, JobType, Ship
 from planner.graph.chaining import Obstacle
 from planner.graph.kinds import find_kind
 from planner.graph.stream_graph import StreamEdge, default_max_parallelism
-from planner.rules.base import JobRule, Match, Subject
+from planner.memory.slot_resources import slot_counts
+from planner.rules.base import FLINK_CODE, FLINK_DOCS, JobRule, Match, Subject
 
 _HYBRID = (Exchange.HYBRID_FULL, Exchange.HYBRID_SELECTIVE)
 
@@ -33,9 +34,12 @@ def _edges(subject: Subject) -> Iterator[tuple[StreamEdge, Match]]:
 class ForwardUnequal(JobRule):
     code, name, severity = "GRA301", "forward-unequal", Severity.ERROR
     summary = "A FORWARD edge connects operators of different parallelism."
-    why = "Forwarding keeps a record in its subtask, so both sides need as many; Flink refuses the job."
-    hint = "use ship: rescale or rebalance, or make the parallelism equal"
+    why = "A FORWARD edge keeps records within one subtask index, so both sides need the same parallelism; Flink refuses the job."
+    hint = "use ship: rescale or ship: rebalance, or set the same parallelism on both sides"
     source = "Flink's StreamGraph (UnsupportedOperationException: Forward partitioning does not allow change of parallelism)"
+    source_url = (
+        f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/streaming/api/graph/StreamGraph.java"
+    )
 
     def check(self, subject: Subject) -> Iterator[Match]:
         for edge, match in _edges(subject):
@@ -50,25 +54,29 @@ class ForwardUnequal(JobRule):
 
 class OverMaxParallelism(JobRule):
     code, name, severity = "GRA302", "over-max-parallelism", Severity.ERROR
-    summary = "An operator's parallelism is over its max parallelism."
-    why = "State is divided into as many key groups as max parallelism says; more subtasks would get none."
-    hint = "raise maxParallelism (it cannot change once there is state) or lower parallelism"
-    source = "Flink's production readiness page: 0 < parallelism <= max parallelism <= 2^15"
+    summary = "The parallelism of an operator is higher than its max parallelism."
+    why = "Keyed state is divided into as many key groups as max parallelism says; further subtasks would get none."
+    hint = "raise maxParallelism (it cannot change once there is state), or lower the parallelism"
+    source = "Flink's production readiness checklist: 0 < parallelism <= max parallelism <= 2^15"
+    source_url = f"{FLINK_DOCS}ops/production_ready/"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         for node in subject.graph.nodes if subject.graph else ():
             if node.max_parallelism is not None and node.parallelism > node.max_parallelism:
                 operator = subject.operator_of(node.id)
-                message = f"parallelism {node.parallelism} of {operator.id!r} is over its max parallelism {node.max_parallelism}"
+                message = f"parallelism {node.parallelism} of {operator.id!r} is higher than its max parallelism {node.max_parallelism}"
                 yield Match(operator.at("parallelism"), message)
 
 
 class UnevenKeyGroups(JobRule):
     code, name, severity = "GRA303", "uneven-key-groups", Severity.INFO
-    summary = "Key groups divide unevenly over the subtasks of a keyed operator."
-    why = "Some subtasks get one key group more than others; with few key groups for each subtask that is a visible share of load."
+    summary = "The key groups are not evenly distributed over the subtasks of a keyed operator."
+    why = "Some subtasks get one key group more than others. If each subtask has only a few key groups, that is a visible difference in load."
     hint = "choose a parallelism that divides max parallelism, or a max parallelism with many divisors such as 720"
-    source = "Flink's KeyGroupRangeAssignment; the Kubernetes operator's autoscaler page"
+    source = "Flink's KeyGroupRangeAssignment"
+    source_url = (
+        f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/state/KeyGroupRangeAssignment.java"
+    )
 
     def check(self, subject: Subject) -> Iterator[Match]:
         for node in subject.graph.nodes if subject.graph else ():
@@ -83,10 +91,11 @@ class UnevenKeyGroups(JobRule):
 
 class ChainBrokenByGroup(JobRule):
     code, name, severity = "GRA304", "chain-broken-by-group", Severity.INFO
-    summary = "Two operators would be chained if they were in one slot sharing group."
-    why = "Between groups every record is serialised and goes through network buffers; that may be wanted, but it costs."
-    hint = "put both into one group if they need not be apart"
+    summary = "Two operators would be chained if they were in the same slot sharing group."
+    why = "Between groups every record is serialized and sent through network buffers. That may be wanted, but it has a cost."
+    hint = "put both operators into one group, unless they have to be separate"
     source = "Flink's StreamingJobGraphGenerator.isChainable"
+    source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/streaming/api/graph/StreamingJobGraphGenerator.java"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         for edge, match in _edges(subject):
@@ -104,23 +113,28 @@ class ChainBrokenByGroup(JobRule):
 
 class LegacySourceChain(JobRule):
     code, name, severity = "GRA305", "legacy-source-chain", Severity.INFO
-    summary = "An operator that yields follows a source of the old API, so they are not chained."
-    why = "Sink writers and async I/O cannot share a thread with a SourceFunction; the plan shows one more task than expected."
-    hint = "move the source to the current Source API"
+    summary = "An operator that uses the mailbox executor follows a legacy (SourceFunction) source, so the two are not chained."
+    why = "Sink writers and async I/O cannot run in the same thread as a SourceFunction, so the job has one task more than expected."
+    hint = "migrate the source to the current Source API"
     source = "Flink's StreamingJobGraphGenerator.areOperatorsChainable"
+    source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/streaming/api/graph/StreamingJobGraphGenerator.java"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         for edge, match in _edges(subject):
             if subject.chainer and subject.chainer.obstacle(edge) is Obstacle.LEGACY_SOURCE:
-                yield Match(match.path, f"{match.message} is not chained: {Obstacle.LEGACY_SOURCE}")
+                yield Match(
+                    match.path,
+                    f"{match.message} is not chained: an operator that uses the mailbox executor cannot follow a legacy source",
+                )
 
 
 class OneRegion(JobRule):
     code, name, severity = "GRA306", "one-region", Severity.INFO
-    summary = "A large streaming job is one single restart region."
-    why = "Any pipelined all-to-all edge ties all subtasks of both sides together, so every failure restarts everything that is connected."
-    hint = "keep independent pipelines unconnected, or plan for whole-job restarts: planner recover"
+    summary = "A large streaming job is one single failover region."
+    why = "A pipelined all-to-all edge connects all subtasks of both sides, so every failure restarts all of them."
+    hint = "keep independent pipelines unconnected, or prepare for restarts of the whole job: planner recover"
     source = "Flink's PipelinedRegionComputeUtil"
+    source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/executiongraph/failover/PipelinedRegionComputeUtil.java"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         job = subject.job_graph
@@ -130,7 +144,7 @@ class OneRegion(JobRule):
         if subtasks >= 100 and any(not edge.pointwise for edge in job.edges):
             yield Match(
                 ("spec", "operators") if subject.kind == "Job" else ("nodes",),
-                f"all {subtasks} subtasks are one restart region",
+                f"all {subtasks} subtasks are one failover region",
                 key=True,
             )
 
@@ -139,8 +153,9 @@ class HybridStreaming(JobRule):
     code, name, severity = "GRA307", "hybrid-streaming", Severity.ERROR
     summary = "A streaming job uses a hybrid exchange."
     why = "Hybrid shuffle works for batch jobs only; Flink refuses the job."
-    hint = "leave exchange out, or set type: batch"
-    source = "Flink's StreamingJobGraphGenerator.validateHybridShuffleExecuteInBatchMode"
+    hint = "remove exchange, or set type: batch"
+    source = "Flink's batch shuffle page; StreamingJobGraphGenerator.validateHybridShuffleExecuteInBatchMode"
+    source_url = f"{FLINK_DOCS}ops/batch/batch_shuffle/"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         if subject.type is JobType.STREAMING:
@@ -151,10 +166,11 @@ class HybridStreaming(JobRule):
 
 class HybridGroup(JobRule):
     code, name, severity = "GRA308", "hybrid-group", Severity.ERROR
-    summary = "A batch job with a hybrid exchange names a slot sharing group."
-    why = "Flink does not support other groups than the default one together with hybrid shuffle."
+    summary = "A batch job with a hybrid exchange uses a slot sharing group."
+    why = "With hybrid shuffle, Flink does not support any slot sharing group other than the default one."
     hint = "remove the group, or choose another exchange or execution.batch-shuffle-mode"
     source = "Flink's StreamingJobGraphGenerator.setSlotSharing (IllegalStateException)"
+    source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/streaming/api/graph/StreamingJobGraphGenerator.java"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         if subject.job_graph is None or subject.type is not JobType.BATCH:
@@ -171,13 +187,13 @@ class HybridGroup(JobRule):
 
 class UnequalSlots(JobRule):
     code, name, severity = "GRA309", "unequal-slots", Severity.INFO
-    summary = "Slots of one group hold different tasks."
-    why = (
-        "Tasks of different parallelism share the slots of one group, so some slots carry more load. Which of"
-        " them lands on which TaskManager is Flink's choice, and no plan can fix it."
+    summary = "The slots of one group hold different tasks."
+    why = "Tasks of different parallelism share the slots of a group, so some slots carry more load than others. Flink decides which of them runs on which TaskManager, and a placement cannot control it."
+    hint = "move tasks of different parallelism to separate groups, or set the same parallelism"
+    source = "Flink's SlotSharingStrategy: all slots of a group have the same slot request"
+    source_url = (
+        f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/scheduler/SlotSharingStrategy.java"
     )
-    hint = "give tasks of different parallelism groups of their own, or make their parallelism equal"
-    source = "Flink's SlotSharingStrategy; the slot request of a group is the same for all its slots"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         if subject.job_graph is None:
@@ -202,9 +218,10 @@ class UnequalSlots(JobRule):
 class KeyedWithoutHash(JobRule):
     code, name, severity = "GRA310", "keyed-without-hash", Severity.WARNING
     summary = "A keyed operator reads an edge that is not HASH."
-    why = "Records of one key have to meet in one subtask; only a hash edge does that unless the input is partitioned already."
+    why = "All records of a key have to reach the same subtask. Only a HASH edge ensures that, unless the input is already partitioned by that key."
     hint = "write inputs: [{from: ..., ship: hash}]"
-    source = "Flink's KeyedStream (KeyGroupStreamPartitioner)"
+    source = "Flink's page on keyed state (keyBy partitions by the hash of the key)"
+    source_url = f"{FLINK_DOCS}dev/datastream/fault-tolerance/state/"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         if subject.kind != "Job":
@@ -218,12 +235,50 @@ class KeyedWithoutHash(JobRule):
                     yield Match(match.path, f"{match.message} is {edge.ship} into a keyed operator")
 
 
+class ImpossiblePlacement(JobRule):
+    code, name, severity = "GRA311", "impossible-placement", Severity.ERROR
+    summary = "The placement of a group cannot be met, or it refers to a group that does not exist."
+    why = "A group cannot be spread over more TaskManagers or zones than it has slots, and it cannot be separated from itself."
+    hint = "lower minTaskManagers or minZones, raise the parallelism, or correct the name"
+    source = "planner's document format, which follows Kubernetes' affinity and topology spread constraints"
+    source_url = "https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if subject.job_graph is None:
+            return
+        counts = slot_counts(subject.job_graph)
+        for group, (wanted, path) in subject.placements.items():
+            if group not in counts:
+                yield Match(path, f"group {group!r} has a placement but no slots")
+                continue
+            for field, least, what in (
+                ("minTaskManagers", wanted.min_task_managers, "TaskManagers"),
+                ("minZones", wanted.min_zones, "zones"),
+            ):
+                if least is not None and least > counts[group]:
+                    yield Match(
+                        (*path, field),
+                        f"group {group!r} has {counts[group]} slots, but its placement needs {least} {what}",
+                    )
+            for number, other in enumerate(wanted.anti_affinity):
+                at = (*path, "antiAffinity", number)
+                if other == group:
+                    yield Match(
+                        at, f"group {group!r} cannot be separated from itself; write maxPerTaskManager: 1"
+                    )
+                elif other not in counts:
+                    yield Match(at, f"there is no group {other!r} to be separated from")
+
+
 class ForwardExchanged(JobRule):
     code, name, severity = "GRA312", "forward-exchanged", Severity.WARNING
-    summary = "A FORWARD edge of the program, behind a partitioning by key, becomes an exchange."
-    why = "Between unequal parallelism nothing can be forwarded. Sent round-robin, records of one key no longer meet in one subtask, and changes of one row may overtake each other on the way to a sink."
-    hint = "give both operators one parallelism, unless the reader minds neither keys nor their order"
-    source = "Flink's StreamGraph: forwarding does not allow change of parallelism"
+    summary = "A FORWARD edge of the program, downstream of a HASH edge, has become another exchange."
+    why = "Operators of different parallelism cannot be connected by FORWARD. When records are sent round-robin instead, the records of one key no longer reach the same subtask, and changes of one row can overtake each other on the way to a sink."
+    hint = "set the same parallelism on both operators, unless the order of the records of a key does not matter to the reader"
+    source = "Flink's StreamGraph: Forward partitioning does not allow change of parallelism"
+    source_url = (
+        f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/streaming/api/graph/StreamGraph.java"
+    )
 
     def check(self, subject: Subject) -> Iterator[Match]:
         profile, graph = subject.document, subject.graph
@@ -239,4 +294,4 @@ class ForwardExchanged(JobRule):
             compiled = own.planner.compiled if own.planner else None
             exchanged = edge.ship in (Ship.REBALANCE, Ship.RESCALE, Ship.SHUFFLE)
             if compiled and compiled.strategy is Ship.FORWARD and exchanged and edge.source in by_key:
-                yield Match(match.path, f"{match.message} is {edge.ship}, the program forwards there")
+                yield Match(match.path, f"{match.message} is {edge.ship}, but FORWARD in the program")

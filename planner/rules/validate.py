@@ -1,18 +1,19 @@
-"""All rules, and running them over documents."""
+"""Running all rules over documents."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from planner.documents.cluster import Cluster
 from planner.documents.finding import Finding, Severity, sort_findings
 from planner.documents.job import Job
 from planner.documents.load import Loaded
+from planner.documents.option_tables import option_table
 from planner.documents.profile import PlannerFields, ResourceProfile
 from planner.documents.source import Source
-from planner.rules import cluster, configuration, flow, memory, placement, readiness, structure
 from planner.rules.base import (
     ClusterRule,
     ClusterSubject,
@@ -20,28 +21,17 @@ from planner.rules.base import (
     JobRule,
     Match,
     OptionRule,
-    OptionTable,
     Rule,
     Subject,
 )
+from planner.rules.registry import RULES
 from planner.rules.subject import of_cluster, of_job, of_profile, with_graph
 
-MODULES = (structure, flow, configuration, memory, readiness, placement, cluster)
-RULES: tuple[Rule, ...] = tuple(
-    rule()
-    for module in MODULES
-    for rule in vars(module).values()
-    if isinstance(rule, type) and issubclass(rule, Rule) and "code" in vars(rule)
-)
-BY_CODE = {rule.code: rule for rule in RULES}
 MAX_FINDINGS = 100
 """How many findings of one rule are shown for one document."""
 CLUSTER_VERSION = "2.2"
 """The Flink version whose options TaskManagers of a cluster are checked against."""
 _IGNORE = re.compile(r"#\s*planner:\s*ignore\[([A-Za-z0-9, ]*)\]")
-
-Options = Callable[[str], OptionTable]
-"""Gives the option table of a Flink version."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +41,12 @@ class _Checked:
     findings: list[Finding]
 
 
-def validate(documents: Sequence[Loaded], options: Options) -> list[Finding]:
+def validate(documents: Sequence[Loaded]) -> list[Finding]:
     """Return what is wrong with ``documents``, in stable order and without suppressed findings.
 
     A job is checked against a cluster where there is exactly one of them among the documents.
     """
-    checked = [_check(loaded, options) for loaded in documents]
+    checked = [_check(loaded) for loaded in documents]
     clusters = [c.subject for c in checked if isinstance(c.subject, ClusterSubject)]
     findings = [finding for c in checked for finding in c.findings]
     if len(clusters) == 1 and clusters[0].hosts:
@@ -68,11 +58,11 @@ def validate(documents: Sequence[Loaded], options: Options) -> list[Finding]:
     return sort_findings([f for f in findings if not _is_ignored(f, by_name.get(f.file, {}))])
 
 
-def _check(loaded: Loaded, options: Options) -> _Checked:
+def _check(loaded: Loaded) -> _Checked:
     findings = list(loaded.findings)
     document = loaded.document
     if isinstance(document, Cluster):
-        shown = of_cluster(document, loaded.source.data, options(CLUSTER_VERSION))
+        shown = of_cluster(document, loaded.source.data, option_table(CLUSTER_VERSION))
         for rule in RULES:
             if isinstance(rule, ClusterRule):
                 findings += _findings(rule, rule.check(shown), loaded.source)
@@ -83,30 +73,22 @@ def _check(loaded: Loaded, options: Options) -> _Checked:
     if not isinstance(document, (Job, ResourceProfile)):
         return _Checked(loaded, None, findings)
     if isinstance(document, Job):
-        subject = of_job(document, loaded.source.data, options(document.spec.flink_version))
+        subject = of_job(document, loaded.source.data, option_table(document.spec.flink_version))
     else:
         fields = document.planner or PlannerFields()
-        subject = of_profile(document, loaded.source.data, options(fields.flink_version))
+        subject = of_profile(document, loaded.source.data, option_table(fields.flink_version))
     structural = [rule for rule in RULES if isinstance(rule, JobRule) and rule.structural]
     broken = [f for rule in structural for f in _findings(rule, rule.check(subject), loaded.source)]
     findings += broken
     if not broken:
-        subject, problem = _try_graph(subject)
-        findings += [problem] if problem else []
+        with suppress(ValueError):  # an option that cannot be parsed, which CFG404 reports
+            subject = with_graph(subject)
     for rule in RULES:
         if isinstance(rule, JobRule) and not rule.structural:
             findings += _findings(rule, rule.check(subject), loaded.source)
         elif isinstance(rule, OptionRule):
             findings += _findings(rule, rule.check(subject.options), loaded.source)
     return _Checked(loaded, subject, findings)
-
-
-def _try_graph(subject: Subject) -> tuple[Subject, Finding | None]:
-    """Build the graph; an option that cannot be read is another rule's finding already."""
-    try:
-        return with_graph(subject), None
-    except ValueError:
-        return subject, None
 
 
 def _run_fit(subject: Subject, cluster_subject: ClusterSubject, source: Source) -> list[Finding]:
@@ -121,7 +103,7 @@ def _run_fit(subject: Subject, cluster_subject: ClusterSubject, source: Source) 
 def _findings(rule: Rule, matches: Iterable[Match], source: Source) -> Iterator[Finding]:
     for number, match in enumerate(matches):
         if number == MAX_FINDINGS:
-            hint = "mend these first"
+            hint = "fix these first"
             message = f"{rule.code} has more findings, which are not shown"
             yield Finding(rule.code, rule.severity, message, hint, source.name)
             return
@@ -143,7 +125,7 @@ def _suppressions(source: Source) -> dict[int, frozenset[str]]:
 
 def _is_ignored(finding: Finding, suppressed: dict[int, frozenset[str]]) -> bool:
     codes = suppressed.get(finding.position.line, frozenset())
-    return finding.severity is not None and any(finding.code.startswith(code) for code in codes)
+    return any(finding.code.startswith(code) for code in codes)
 
 
 def at_least(findings: Sequence[Finding], severity: Severity) -> list[Finding]:

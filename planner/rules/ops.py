@@ -1,4 +1,4 @@
-"""Rules about running in production: state, checkpoints, restarts."""
+"""OPS: operations, what a job needs to run in production: uids, checkpoints, restarts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from planner.documents.finding import Severity
 from planner.documents.vocabulary import JobType, strategy_name
-from planner.rules.base import JobRule, Match, OperatorView, Subject
+from planner.rules.base import FLINK_DOCS, JobRule, Match, OperatorView, Subject
 
 
 def _stateful(subject: Subject) -> list[OperatorView]:
@@ -19,12 +19,10 @@ def _stateful(subject: Subject) -> list[OperatorView]:
 class NoUid(JobRule):
     code, name, severity = "OPS601", "no-uid", Severity.WARNING
     summary = "An operator with state has no uid."
-    why = (
-        "Without a uid its id comes from the shape of the graph; any change before it gives it another one,"
-        " and its state cannot be found in a savepoint."
-    )
-    hint = "add uid: with a name that stays"
-    source = "Flink's production readiness page"
+    why = "Without a uid, Flink derives the operator ID from the shape of the graph. Any upstream change gives the operator another ID, and Flink cannot map its state from a savepoint."
+    hint = "add a uid: that never changes"
+    source = "Flink's production readiness checklist"
+    source_url = f"{FLINK_DOCS}ops/production_ready/"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         if subject.kind == "Job":
@@ -36,9 +34,10 @@ class NoUid(JobRule):
 class NoCheckpoints(JobRule):
     code, name, severity = "OPS602", "no-checkpoints", Severity.WARNING
     summary = "A streaming job with state takes no checkpoints."
-    why = "After a failure its state is lost; and without checkpoints Flink does not restart the job at all by default."
+    why = "Its state is lost after a failure. Besides, without checkpoints Flink does not restart the job at all by default."
     hint = "set checkpointing: {interval: 30 s}"
-    source = "Flink's production readiness page"
+    source = "Flink's checkpointing page"
+    source_url = f"{FLINK_DOCS}dev/datastream/fault-tolerance/checkpointing/"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         stateful = _stateful(subject)
@@ -55,10 +54,11 @@ class NoCheckpoints(JobRule):
 
 class LocalCheckpoints(JobRule):
     code, name, severity = "OPS603", "local-checkpoints", Severity.WARNING
-    summary = "Checkpoints go to a local directory, or nowhere durable."
+    summary = "Checkpoints are written to a local directory, or to no durable storage."
     why = "A TaskManager on another host cannot read them, so the job cannot recover from the loss of a host."
     hint = "set execution.checkpointing.dir to shared storage such as s3:// or hdfs://"
-    source = "Flink's production readiness page"
+    source = "Flink's checkpoints page"
+    source_url = f"{FLINK_DOCS}ops/state/checkpoints/"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         options = subject.configuration
@@ -72,22 +72,23 @@ class LocalCheckpoints(JobRule):
         if key is None:
             yield Match(
                 subject.option_path(interval),
-                "checkpoints are on, but execution.checkpointing.dir is not set",
+                "checkpoints are enabled, but execution.checkpointing.dir is not set",
                 key=True,
             )
         elif options[key].startswith(("file:", "/")):
             yield Match(
                 subject.option_path(key),
-                f"checkpoints go to {options[key]!r}, which only one host may see",
+                f"checkpoints go to {options[key]!r}, which other hosts may not be able to read",
             )
 
 
 class NoRestart(JobRule):
     code, name, severity = "OPS604", "no-restart", Severity.WARNING
-    summary = "The job does not restart after a failure, or only once."
-    why = "One lost TaskManager, or the second one, ends the job for good."
+    summary = "The job does not restart after a failure, or it restarts only once."
+    why = "The first or second loss of a TaskManager ends the job for good."
     hint = "use exponential-delay, or more attempts"
-    source = "Flink's RestartStrategyOptions: fixed-delay makes one attempt by default"
+    source = "Flink's page on task failure recovery: fixed-delay makes one attempt by default"
+    source_url = f"{FLINK_DOCS}ops/state/task_failure_recovery/"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         options = subject.configuration
@@ -105,10 +106,11 @@ class NoRestart(JobRule):
 
 class NoMaxParallelism(JobRule):
     code, name, severity = "OPS605", "no-max-parallelism", Severity.INFO
-    summary = "A job with state leaves max parallelism to Flink."
-    why = "It is derived from the parallelism of the first start and cannot change while the state is kept; 128 is the usual result."
-    hint = "set maxParallelism, for example 720, which many numbers divide"
-    source = "Flink's production readiness page"
+    summary = "A job with state does not set max parallelism."
+    why = "Flink derives it from the parallelism of the first start, and it cannot change while the state is kept. The usual result is 128."
+    hint = "set maxParallelism, for example to 720, which has many divisors"
+    source = "Flink's production readiness checklist"
+    source_url = f"{FLINK_DOCS}ops/production_ready/"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         if subject.kind != "Job" or subject.graph is None:

@@ -1,33 +1,28 @@
-"""Rules over operators, edges and slot sharing groups as they are declared."""
+"""JOB: the operators, edges and slot sharing groups of a job as they are declared."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 
 from planner.documents.finding import Severity
 from planner.documents.job import DEFAULT_GROUP
-from planner.documents.profile import ResourceProfile, unknown_fields
+from planner.documents.profile import ResourceProfile
 from planner.graph.kinds import find_kind, suggest_kind
-from planner.rules.base import JobRule, Match, Subject
-
-MANY = 500
-"""Above so many names no similar one is looked for, which would take too long."""
-
-
-def _similar(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    close = get_close_matches(name[:60], names, 1) if len(names) <= MANY else []
-    return f", did you mean {close[0]!r}?" if close else ""
+from planner.rules.base import FLINK_CODE, FLINK_DOCS, JobRule, Match, Subject, similar
 
 
 class DuplicateOperator(JobRule):
     code, name, severity, structural = "JOB201", "duplicate-operator", Severity.ERROR, True
     summary = "Two operators have the same id."
-    why = "Edges name operators by their id, so it has to be unique within the job."
-    hint = "rename one of them and the inputs that mean it"
-    source = "planner's document format"
+    why = "Inputs refer to operators by id, so ids have to be unique within the job."
+    hint = "rename one of them, and the inputs that refer to it"
+    source = (
+        "planner's document format; the ids become the nodes of Flink's StreamGraph, which refuses duplicates"
+    )
+    source_url = (
+        f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/streaming/api/graph/StreamGraph.java"
+    )
 
     def check(self, subject: Subject) -> Iterator[Match]:
         seen: set[str] = set()
@@ -39,10 +34,13 @@ class DuplicateOperator(JobRule):
 
 class DanglingEdge(JobRule):
     code, name, severity, structural = "JOB202", "dangling-edge", Severity.ERROR, True
-    summary = "An edge begins or ends at an operator that is not there."
-    why = "Flink cannot connect an operator to nothing; most often the id is misspelled."
-    hint = "name an operator of this job"
-    source = "planner's document format"
+    summary = "An edge starts or ends at an operator that does not exist."
+    why = "Flink cannot connect an operator to nothing. Most often the id is misspelled."
+    hint = "use the id of an operator of this job"
+    source = "planner's document format; its edges become those of Flink's StreamGraph"
+    source_url = (
+        f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/streaming/api/graph/StreamGraph.java"
+    )
 
     def check(self, subject: Subject) -> Iterator[Match]:
         known = {operator.id for operator in subject.operators}
@@ -50,9 +48,9 @@ class DanglingEdge(JobRule):
             for entry in operator.inputs:
                 if entry.producer not in known:
                     message = (
-                        f"{operator.id!r} reads from {entry.producer!r}, which is no operator of this job"
+                        f"{operator.id!r} reads from {entry.producer!r}, which is not an operator of this job"
                     )
-                    yield Match(entry.path, message + _similar(entry.producer, known))
+                    yield Match(entry.path, message + similar(entry.producer, known))
         if isinstance(subject.document, ResourceProfile):
             for index, edge in enumerate(subject.document.edges):
                 if str(edge.target) not in known and edge.target not in {
@@ -60,16 +58,17 @@ class DanglingEdge(JobRule):
                 }:
                     yield Match(
                         ("edges", index, "target"),
-                        f"the edge ends at node {edge.target}, which is not there",
+                        f"the edge ends at node {edge.target}, which does not exist",
                     )
 
 
 class Cycle(JobRule):
     code, name, severity, structural = "JOB203", "cycle", Severity.ERROR, True
-    summary = "Operators form a cycle."
+    summary = "The operators form a cycle."
     why = "A Flink job is a directed graph without cycles; the iteration API was removed in Flink 2.0."
     hint = "remove one of the edges, or feed the data back through an external queue"
-    source = "Flink's StreamGraphGenerator; FLINK-35221 (removal of DataStream iterations)"
+    source = "FLINK-36355 (removal of iterative streams)"
+    source_url = "https://github.com/apache/flink/pull/25392"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         by_id = {operator.id: operator for operator in subject.operators}
@@ -106,10 +105,13 @@ def _walk_circle(waiting: dict[str, set[str]]) -> list[str]:
 
 class WrongInputs(JobRule):
     code, name, severity, structural = "JOB204", "wrong-inputs", Severity.ERROR, True
-    summary = "An operator has inputs that its kind cannot have, or lacks those it needs."
-    why = "Only sources begin a job, and an operator of two inputs needs both."
+    summary = "An operator has inputs that its kind cannot have, or it lacks inputs that its kind needs."
+    why = "Only a source can be without inputs, and an operator with two inputs needs both of them."
     hint = "add or remove inputs, or choose another kind"
     source = "Flink's StreamGraph: only sources have no in-edges"
+    source_url = (
+        f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/streaming/api/graph/StreamGraph.java"
+    )
 
     def check(self, subject: Subject) -> Iterator[Match]:
         for operator in subject.operators:
@@ -122,11 +124,11 @@ class WrongInputs(JobRule):
                     f"{operator.id!r} is a {operator.kind} and cannot have inputs",
                 )
             elif not kind.source and not operator.inputs:
-                message = f"{operator.id!r} has no inputs, but its kind {operator.kind!r} is no source"
+                message = f"{operator.id!r} has no inputs, but its kind {operator.kind!r} is not a source"
                 yield Match(
                     operator.at("id"),
                     message,
-                    "add inputs:, or write kind: source for where the job begins",
+                    "add inputs:, or write kind: source if the job starts here",
                 )
             elif kind.inputs > 1 and len(operator.inputs) < kind.inputs:
                 yield Match(
@@ -137,10 +139,13 @@ class WrongInputs(JobRule):
 
 class UnknownKind(JobRule):
     code, name, severity, structural = "JOB205", "unknown-kind", Severity.ERROR, True
-    summary = "An operator is of a kind that planner does not know."
-    why = "The kind decides about chaining, managed memory and direct memory, so a guess would be wrong somewhere."
-    hint = "use a known kind, or operator, source or sink in general; see planner explain JOB205"
-    source = "planner/graph/kinds.py"
+    summary = "An operator has a kind that planner does not support."
+    why = "The kind decides about chaining, managed memory and direct memory, so a guess would give wrong results."
+    hint = (
+        "use a known kind, or the general kinds operator, source and sink; planner explain JOB205 lists them"
+    )
+    source = "Flink's operators, as planner/graph/kinds.py lists them"
+    source_url = f"{FLINK_DOCS}dev/datastream/operators/overview/"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         for operator in subject.operators:
@@ -155,13 +160,11 @@ class UnknownKind(JobRule):
 
 class UnknownGroup(JobRule):
     code, name, severity = "JOB206", "unknown-group", Severity.ERROR
-    summary = "An operator names a slot sharing group that the document does not declare."
-    why = (
-        "With declared groups, a name that is not among them is most often misspelled; Flink would"
-        " silently make a new group with slots of its own."
-    )
+    summary = "An operator is in a slot sharing group that the document does not declare."
+    why = "When groups are declared, a name that is not among them is most often misspelled. Flink would silently create a new group with slots of its own."
     hint = "declare the group under slotSharingGroups (ssgProfiles in a profile), or correct the name"
     source = "Flink's StreamGraphGenerator.determineSlotSharingGroup"
+    source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/streaming/api/graph/StreamGraphGenerator.java"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         declared = {group.name for group in subject.groups} | {DEFAULT_GROUP}
@@ -170,15 +173,16 @@ class UnknownGroup(JobRule):
         for operator in subject.operators:
             if operator.group is not None and operator.group not in declared:
                 message = f"operator {operator.id!r} is in group {operator.group!r}, which is not declared"
-                yield Match(operator.at("group"), message + _similar(operator.group, declared))
+                yield Match(operator.at("group"), message + similar(operator.group, declared))
 
 
 class TwoSpecs(JobRule):
     code, name, severity, structural = "JOB207", "two-specs", Severity.ERROR, True
-    summary = "One slot sharing group is declared twice."
-    why = 'Flink refuses a group "configured with two different resource spec".'
+    summary = "A slot sharing group is declared twice."
+    why = 'Flink refuses a group that is "configured with two different resource spec".'
     hint = "keep one declaration"
     source = "Flink's StreamGraphGenerator (IllegalArgumentException)"
+    source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/streaming/api/graph/StreamGraphGenerator.java"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         counts = Counter(group.name for group in subject.groups)
@@ -192,9 +196,10 @@ class TwoSpecs(JobRule):
 class UnusedGroup(JobRule):
     code, name, severity = "JOB208", "unused-group", Severity.WARNING
     summary = "A declared slot sharing group has no operators."
-    why = "Its resources go nowhere; most often an operator was meant to be in it."
-    hint = "name the group in an operator, or remove it"
-    source = "planner's document format"
+    why = "Its resources are not used. Most often an operator was meant to be in it."
+    hint = "put an operator into the group, or remove the group"
+    source = "planner's document format; Flink's fine-grained resource management"
+    source_url = f"{FLINK_DOCS}deployment/finegrained_resource/"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         if subject.graph is None:
@@ -208,9 +213,10 @@ class UnusedGroup(JobRule):
 class DuplicateUid(JobRule):
     code, name, severity, structural = "JOB209", "duplicate-uid", Severity.ERROR, True
     summary = "Two operators have the same uid."
-    why = "The uid becomes the operator's id; Flink fails with a hash collision when two are the same."
-    hint = "give every operator a uid of its own"
+    why = "Flink derives the operator ID from the uid, and refuses the job with a hash collision when two are the same."
+    hint = "give every operator its own uid"
     source = "Flink's StreamGraphHasherV2 (Hash collision on user-specified ID)"
+    source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/streaming/api/graph/StreamGraphHasherV2.java"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         seen: dict[str, str] = {}
@@ -220,17 +226,20 @@ class DuplicateUid(JobRule):
             if operator.uid in seen:
                 yield Match(
                     operator.at("uid"),
-                    f"uid {operator.uid!r} of {operator.id!r} is also that of {seen[operator.uid]!r}",
+                    f"uid {operator.uid!r} of {operator.id!r} is also the uid of {seen[operator.uid]!r}",
                 )
             seen.setdefault(operator.uid, operator.id)
 
 
 class IncompleteResources(JobRule):
     code, name, severity = "JOB210", "incomplete-resources", Severity.ERROR
-    summary = "A slot sharing group has resources without cpu and heap."
-    why = "Flink takes a group's resources only with cpu and task heap given together."
-    hint = "give cpu and heap, or leave resources out so that planner derives all of them"
+    summary = "A slot sharing group has resources, but not both cpu and heap."
+    why = "Flink accepts the resources of a group only if cpu and task heap are both given."
+    hint = "set cpu and heap, or remove resources so that planner derives all of them"
     source = 'Flink\'s SlotSharingGroup ("The cpu cores and task heap memory are required")'
+    source_url = (
+        f"{FLINK_CODE}flink-core/src/main/java/org/apache/flink/api/common/operators/SlotSharingGroup.java"
+    )
 
     def check(self, subject: Subject) -> Iterator[Match]:
         for group in subject.groups:
@@ -240,56 +249,3 @@ class IncompleteResources(JobRule):
                     group.path,
                     f"slot sharing group {group.name!r} has resources but no {' and no '.join(missing)}",
                 )
-
-
-class DuplicateNode(JobRule):
-    code, name, severity, structural = "PRF901", "duplicate-node", Severity.ERROR, True
-    summary = "Two nodes of a profile have the same number."
-    why = "Edges and vertices name nodes by their number, so it has to be unique."
-    hint = "number the nodes from 1"
-    source = "the public expert-mode document"
-
-    def check(self, subject: Subject) -> Iterator[Match]:
-        if not isinstance(subject.document, ResourceProfile):
-            return
-        seen: set[int] = set()
-        for index, node in enumerate(subject.document.nodes):
-            if node.id in seen:
-                yield Match(("nodes", index, "id"), f"node number {node.id} is used twice")
-            seen.add(node.id)
-
-
-class UnknownProfileField(JobRule):
-    code, name, severity = "PRF902", "unknown-profile-field", Severity.WARNING
-    summary = "A profile has a field that planner does not know."
-    why = "Others write this format too, so the field is kept, but planner does nothing with it; it may be misspelled."
-    hint = "correct the name; planner's own fields stand under planner:"
-    source = "the public expert-mode document"
-
-    def check(self, subject: Subject) -> Iterator[Match]:
-        if isinstance(subject.document, ResourceProfile):
-            for path, known in unknown_fields(subject.document):
-                yield Match(
-                    path,
-                    f"field {path[-1]!r} is not known to planner" + _similar(str(path[-1]), known),
-                    key=True,
-                )
-
-
-class StaleVertices(JobRule):
-    code, name, severity = "PRF903", "stale-vertices", Severity.WARNING
-    summary = "The vertices of a profile are not those that Flink will compile."
-    why = "Vertices follow from nodes and edges; after an edit of the nodes they are out of date, and edits to them change nothing."
-    hint = "write the profile again: planner compile FILE -o FILE"
-    source = "Flink's StreamingJobGraphGenerator"
-
-    def check(self, subject: Subject) -> Iterator[Match]:
-        profile, job = subject.document, subject.job_graph
-        if not isinstance(profile, ResourceProfile) or job is None or not profile.vertices:
-            return
-        derived = {vertex.id: sorted(vertex.nodes) for vertex in job.vertices}
-        if derived != {key: sorted(nodes) for key, nodes in profile.vertices.items()}:
-            changed = sorted(set(derived) ^ set(profile.vertices)) or sorted(
-                k for k in derived if derived[k] != sorted(profile.vertices[k])
-            )
-            yield Match(("vertices",), f"vertices are out of date, first at {changed[0]}", key=True)
