@@ -40,7 +40,7 @@ def samples(code: str) -> tuple[Path, Path]:
 
 
 def messages(path: Path) -> dict[str, str]:
-    """Return what planner finds in a document, or in a Flink configuration: the first message of each code."""
+    """Return the first message of each code in a document, or in a Flink configuration."""
     if path.parent.name == "config":
         (source,) = read_sources(path.read_bytes(), path.name)
         try:

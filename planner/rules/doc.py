@@ -45,7 +45,7 @@ class Empty(Rule):
 class Syntax(Rule):
     code, name, severity = "DOC004", "syntax", Severity.ERROR
     summary = "A document is neither valid YAML 1.2 nor valid JSON."
-    why = "planner cannot read it at all."
+    why = "Nothing in it can be read."
     hint = "check the indentation, brackets and quotes at this place and before it"
     source = "YAML 1.2.2 and RFC 8259"
     source_url = "https://yaml.org/spec/1.2.2/"
@@ -117,7 +117,7 @@ class UnknownField(Rule):
 class MissingField(Rule):
     code, name, severity = "DOC102", "missing-field", Severity.ERROR
     summary = "A required field is missing."
-    why = "planner does not guess its value."
+    why = "Its value is not guessed."
     hint = "add it"
     source = "planner's document format (planner schema prints it; keyword required)"
     source_url = "https://json-schema.org/understanding-json-schema/reference/object#required"
