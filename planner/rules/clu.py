@@ -65,7 +65,7 @@ class NoTaskManagers(ClusterRule):
 class TooMuchReserve(ClusterRule):
     code, name, severity = "CLU704", "too-much-reserve", Severity.ERROR
     summary = "All TaskManagers of a cluster are kept in reserve."
-    why = "None is left to place slots on."
+    why = "No TaskManager is left to place slots on."
     hint = "lower reserve.taskManagers"
     source = "planner's document format; in Flink, slotmanager.redundant-taskmanager-num"
     source_url = f"{FLINK_DOCS}deployment/config/"
@@ -82,7 +82,7 @@ class TooMuchReserve(ClusterRule):
 class ContradictingCounts(ClusterRule):
     code, name, severity = "CLU705", "contradicting-counts", Severity.ERROR
     summary = "The numbers of a TaskManager class contradict each other."
-    why = "The min must not be greater than max, and a fixed count cannot be combined with a range."
+    why = "The min must not be greater than the max, and a fixed count cannot be combined with a range."
     hint = "give count, or min and max"
     source = "planner's document format; in Flink, slotmanager.min-total-resource.* and slotmanager.max-total-resource.*"
     source_url = f"{FLINK_DOCS}deployment/config/"

@@ -117,7 +117,7 @@ class UnknownField(Rule):
 class MissingField(Rule):
     code, name, severity = "DOC102", "missing-field", Severity.ERROR
     summary = "A required field is missing."
-    why = "Its value is not guessed."
+    why = "Without it the document is incomplete, and planner does not guess it."
     hint = "add it"
     source = "planner's document format (planner schema prints it; keyword required)"
     source_url = "https://json-schema.org/understanding-json-schema/reference/object#required"

@@ -71,7 +71,7 @@ def _too_big(slot: SlotResources, host: Host) -> tuple[float, str] | None:
 class TotalTooBig(FitRule):
     code, name, severity = "FIT802", "total-too-big", Severity.ERROR
     summary = "All slots together need more than the whole cluster has."
-    why = "There is no placement, whatever the order of the slots."
+    why = "The slots cannot all be placed, in whatever order."
     hint = "add TaskManagers, or lower parallelism or resources; planner place reports how many are missing"
     source = "the sums over slots and TaskManagers; Flink's fine-grained resource management"
     source_url = f"{FLINK_DOCS}deployment/finegrained_resource/"

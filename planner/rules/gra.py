@@ -55,7 +55,7 @@ class ForwardUnequal(JobRule):
 class OverMaxParallelism(JobRule):
     code, name, severity = "GRA302", "over-max-parallelism", Severity.ERROR
     summary = "The parallelism of an operator is higher than its max parallelism."
-    why = "Keyed state is divided into as many key groups as max parallelism says; further subtasks would get none."
+    why = "Keyed state is divided into as many key groups as max parallelism says; additional subtasks would get none."
     hint = "raise maxParallelism (it cannot change once there is state), or lower the parallelism"
     source = "Flink's production readiness checklist: 0 < parallelism <= max parallelism <= 2^15"
     source_url = f"{FLINK_DOCS}ops/production_ready/"

@@ -70,8 +70,10 @@ class UnreadableValue(Rule):
     summary = "Flink cannot parse a memory option."
     why = "Sizes are whole numbers with b, kb, mb, gb or tb; fractions are plain decimals."
     hint = "correct the value"
-    source = "Flink's MemorySize"
-    source_url = f"{FLINK_CODE}flink-core/src/main/java/org/apache/flink/configuration/MemorySize.java"
+    source = "Flink's ConfigurationUtils and MemorySize"
+    source_url = (
+        f"{FLINK_CODE}flink-core/src/main/java/org/apache/flink/configuration/ConfigurationUtils.java"
+    )
 
 
 class NoCpu(Rule):
