@@ -69,7 +69,7 @@ def _pick(rng: random.Random, job: dict[str, Any]) -> tuple[dict[str, Any], dict
     return job["spec"]["slotSharingGroups"][index], job["spec"]["operators"][index]
 
 
-def _hosts(cluster: dict[str, Any]) -> int:
+def _task_managers(cluster: dict[str, Any]) -> int:
     return sum(shape["count"] for shape in cluster["spec"]["taskManagerClasses"])
 
 
@@ -98,8 +98,8 @@ def slots(rng: random.Random, job: dict[str, Any], cluster: dict[str, Any]) -> N
     """Allow fewer slots than there are."""
     wanted = sum(operator["parallelism"] for operator in job["spec"]["operators"])
     for shape in cluster["spec"]["taskManagerClasses"]:
-        shape["slots"] = max(1, (wanted - 1) // (2 * _hosts(cluster)))
-    _pick(rng, job)[1]["parallelism"] += _hosts(cluster)
+        shape["slots"] = max(1, (wanted - 1) // (2 * _task_managers(cluster)))
+    _pick(rng, job)[1]["parallelism"] += _task_managers(cluster)
 
 
 def external(rng: random.Random, job: dict[str, Any], cluster: dict[str, Any]) -> None:
@@ -120,7 +120,7 @@ def packing(rng: random.Random, job: dict[str, Any], cluster: dict[str, Any]) ->
     for other in job["spec"]["operators"]:
         other["parallelism"] = 1
     group["resources"]["cpu"] = largest * 0.5 + 0.1
-    operator["parallelism"] = _hosts(cluster) + 1
+    operator["parallelism"] = _task_managers(cluster) + 1
 
 
 def border(rng: random.Random, job: dict[str, Any], cluster: dict[str, Any]) -> None:
@@ -152,7 +152,7 @@ def crowded(rng: random.Random, job: dict[str, Any], cluster: dict[str, Any]) ->
     most = rng.randint(1, 2)
     group["placement"] = {"maxPerTaskManager": most}
     group["resources"] |= {"cpu": 0.1, "heap": "64 mb"}
-    operator["parallelism"] = most * _hosts(cluster) + 1
+    operator["parallelism"] = most * _task_managers(cluster) + 1
 
 
 def apart(rng: random.Random, job: dict[str, Any], cluster: dict[str, Any]) -> None:
@@ -160,11 +160,11 @@ def apart(rng: random.Random, job: dict[str, Any], cluster: dict[str, Any]) -> N
     first, second = rng.sample(range(len(job["spec"]["operators"])), 2)
     groups, operators = job["spec"]["slotSharingGroups"], job["spec"]["operators"]
     groups[first]["placement"] = {
-        "minTaskManagers": _hosts(cluster),
+        "minTaskManagers": _task_managers(cluster),
         "antiAffinity": [groups[second]["name"]],
     }
     groups[first]["resources"] |= {"cpu": 0.1, "heap": "64 mb"}
-    operators[first]["parallelism"] = _hosts(cluster)
+    operators[first]["parallelism"] = _task_managers(cluster)
 
 
 KINDS: dict[str, Callable[[random.Random, dict[str, Any], dict[str, Any]], None]] = {

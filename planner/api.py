@@ -33,11 +33,12 @@ from planner.place.check.judge import RefusedError, check
 from planner.place.clock import Clock, Stop
 from planner.place.document import plan
 from planner.place.infeasible import Explanation, count, explain
+from planner.place.model.constraints import zone_choices
 from planner.place.model.flows import group_flows
 from planner.place.model.objective import BALANCE, PACK, Objective, objectives
-from planner.place.model.problem import Problem, build_problem, zone_choices
+from planner.place.model.problem import Problem, build_problem
 from planner.place.model.slots import JobSlot, job_slots, move_weights, slot_resources
-from planner.place.model.task_managers import ClusterError, hosts
+from planner.place.model.task_managers import ClusterError, task_managers_of
 from planner.place.moves.move_list import Previous
 from planner.place.result import Level, Progress, Result, Status
 from planner.place.stock.allocation import Mode
@@ -223,8 +224,8 @@ def place_like_flink(
     started = time.monotonic()
     task = _task(document, cluster)
     real, slots = effective(mode, task.job), stock_slots(task.profile, task.job, mode)
-    machines, resources = hosts(cluster), slot_resources(task.profile)
-    problem = build_problem(slots, resources, machines, flows=group_flows(task.profile, task.job))
+    task_managers, resources = task_managers_of(cluster), slot_resources(task.profile)
+    problem = build_problem(slots, resources, task_managers, flows=group_flows(task.profile, task.job))
     placed = outcome(problem, slots, real, Random(seed), task.default)
     if placed is None:
         return None
@@ -290,17 +291,18 @@ class _Task:
 def _task(document: Job | ResourceProfile, cluster: Cluster) -> _Task:
     profile, job = compile_job(document)
     slots, resources = job_slots(profile, job), slot_resources(profile)
-    machines, reserve = hosts(cluster), cluster.spec.reserve.task_managers
+    task_managers, reserve = task_managers_of(cluster), cluster.spec.reserve.task_managers
     flows = group_flows(profile, job)
-    free = build_problem(slots, resources, machines, reserve, flows=flows)
-    stock = build_problem(slots, resources, machines, flows=flows) if reserve else free
+    free = build_problem(slots, resources, task_managers, reserve, flows=flows)
+    stock = build_problem(slots, resources, task_managers, flows=flows) if reserve else free
     default = default_slots(profile, stock)
     constraints = (profile.planner.placement if profile.planner else None) or {}
     if not constraints:
         return _Task(profile, job, slots, free, stock, default, [free], relaxed=False)
-    choices, every = zone_choices(constraints, [machines[index] for index in free.usable])
+    choices, every = zone_choices(constraints, [task_managers[index] for index in free.usable])
     problems = [
-        build_problem(slots, resources, machines, reserve, constraints, zones, flows) for zones in choices
+        build_problem(slots, resources, task_managers, reserve, constraints, zones, flows)
+        for zones in choices
     ]
     loads = Counter(group for group, _ in {(slot.group, slot.load) for slot in slots})
     chosen = any(

@@ -143,8 +143,8 @@ def status(folder: FolderOption = FOLDER) -> None:
         raise typer.Exit(Exit.FINDINGS)
     running, known = cluster.running(), set(registered(cluster))
     _print_status(cluster, running, known)
-    managers = set(cluster.launches) - {"jobmanager"}
-    if set(cluster.launches) - set(running) or managers - known:
+    task_managers = set(cluster.launches) - {"jobmanager"}
+    if set(cluster.launches) - set(running) or task_managers - known:
         raise typer.Exit(Exit.FINDINGS)
 
 

@@ -69,12 +69,12 @@ def _memory(name: str | None, wanted: str | None) -> None:
     found = next((entry.document for entry in loaded if isinstance(entry.document, Placement)), None)
     if found is None:
         fail(f"{name} holds no Placement")
-    managers = {manager.id: manager for manager in found.task_managers}
-    chosen = wanted or next((manager.id for manager in found.task_managers if manager.slots), None)
-    if chosen not in managers:
-        known = ", ".join(list(managers)[:8]) + (" ..." if len(managers) > 8 else "")
+    task_managers = {tm.id: tm for tm in found.task_managers}
+    chosen = wanted or next((tm.id for tm in found.task_managers if tm.slots), None)
+    if chosen not in task_managers:
+        known = ", ".join(list(task_managers)[:8]) + (" ..." if len(task_managers) > 8 else "")
         fail(f"there is no TaskManager {chosen!r} in {name}; there are {known}")
     try:
-        emit(budget(managers[chosen], color=wants_color(sys.stdout.isatty())))
+        emit(budget(task_managers[chosen], color=wants_color(sys.stdout.isatty())))
     except ValueError as error:
         fail(str(error))

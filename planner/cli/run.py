@@ -300,8 +300,8 @@ def _holder(cluster: Rest) -> str | None:
     while True:
         held = {
             job
-            for manager in task_managers(cluster).values()
-            for job, slots in manager.slots.items()
+            for tm in task_managers(cluster).values()
+            for job, slots in tm.slots.items()
             if any(name.startswith(QUOTA) for slot in slots for name in slot.external)
         }
         running = held & {job for job, state in jobs(cluster).items() if state not in ENDED}

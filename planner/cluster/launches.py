@@ -66,12 +66,12 @@ def too_large(launches: Mapping[str, Launch], memory: int) -> str | None:
         MemoryConfigurationError: when the options of a TaskManager do not work out.
 
     """
-    managers = [options for name, (_, options) in launches.items() if name != "jobmanager"]
-    needed = sum(derive_taskmanager(options).process for options in managers)
+    task_managers = [options for name, (_, options) in launches.items() if name != "jobmanager"]
+    needed = sum(derive_taskmanager(options).process for options in task_managers)
     if needed <= OVERCOMMIT * memory:
         return None
     return (
-        f"its {len(managers)} TaskManagers take {needed / GIB:.0f} gb together and this machine has"
+        f"its {len(task_managers)} TaskManagers take {needed / GIB:.0f} gb together and this machine has"
         f" {memory / GIB:.0f} gb; place the job on a cluster that fits here"
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from planner.cluster.errors import NotThere, RestError
-from planner.cluster.rest import Rest, manager_path, registered
+from planner.cluster.rest import Rest, registered, task_manager_path
 from planner.documents.base import API_VERSION, Metadata
 from planner.documents.cluster import Cluster, ClusterSpec, TaskManager, TaskManagerClass, TaskManagerShape
 from planner.documents.job import State
@@ -217,7 +217,7 @@ def cluster_document(rest: Rest, name: str) -> tuple[Cluster, list[str]]:
     """
     try:
         known = sorted(registered(rest.get("/taskmanagers")["taskmanagers"]))
-        told = {one: rest.get(manager_path(one)) for one in known}
+        told = {one: rest.get(task_manager_path(one)) for one in known}
         shapes = {one: _shape(entry) for one, entry in told.items()}
         guessed = [one for one, entry in told.items() if _one_core_a_slot(entry)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:

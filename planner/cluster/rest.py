@@ -172,10 +172,10 @@ class RunningTaskManager:
     cpu: float | None = None
 
 
-def _host(subtask: Mapping[str, Any]) -> str:
+def _task_manager_of(subtask: Mapping[str, Any]) -> str:
     """Return the TaskManager of a subtask, empty while it has none."""
-    host = str(subtask.get("taskmanager-id", ""))
-    return "" if host == "(unassigned)" else host
+    tm = str(subtask.get("taskmanager-id", ""))
+    return "" if tm == "(unassigned)" else tm
 
 
 def running_job(rest: Rest, job: str) -> RunningJob:
@@ -185,7 +185,7 @@ def running_job(rest: Rest, job: str) -> RunningJob:
     for vertex in told["vertices"]:
         details = rest.get(f"/jobs/{job}/vertices/{vertex['id']}")
         subtasks = tuple(
-            RunningSubtask(int(s["subtask"]), str(s["status"]), _host(s), int(s.get("attempt", 0)))
+            RunningSubtask(int(s["subtask"]), str(s["status"]), _task_manager_of(s), int(s.get("attempt", 0)))
             for s in details["subtasks"]
         )
         vertices.append(RunningVertex(vertex["id"], vertex["name"], int(vertex["parallelism"]), subtasks))
@@ -209,7 +209,7 @@ def task_managers(rest: Rest) -> dict[str, RunningTaskManager]:
         raise NoAnswer(f"what answers at {rest.url} is no Flink")
     for entry in told_all["taskmanagers"]:
         name = str(entry["id"])
-        told = rest.get(manager_path(name))
+        told = rest.get(task_manager_path(name))
         slots: dict[str, tuple[RunningSlot, ...]] = {}
         for slot in told.get("allocatedSlots", []):
             job = str(slot["jobId"])
@@ -225,7 +225,7 @@ def task_managers(rest: Rest) -> dict[str, RunningTaskManager]:
     return found
 
 
-def manager_path(name: str) -> str:
+def task_manager_path(name: str) -> str:
     """Return the path of a TaskManager, whose id may hold any character."""
     return f"/taskmanagers/{quote(name, safe='')}"
 

@@ -215,20 +215,20 @@ def _wait(
 ) -> None:
     """Wait until every TaskManager is registered, those in ``before`` at another address than that."""
     until = time.monotonic() + seconds
-    managers = set(cluster.launches) - {"jobmanager"}
+    task_managers = set(cluster.launches) - {"jobmanager"}
     while True:
         known = {name for name, place in registered(cluster).items() if before.get(name) != place}
-        note(f"{len(known & managers)} of {len(managers)} TaskManagers registered")
+        note(f"{len(known & task_managers)} of {len(task_managers)} TaskManagers registered")
         running = cluster.running()
         for name in cluster.launches:
             # one that was just started is not seen while it becomes Java
             if name not in running and (name not in started or started[name].poll() is not None):
                 text = log_file(cluster.folder, name).read_text(encoding="utf-8", errors="replace")
                 raise ClusterFailed(f"{name} ended: {cause(text) or 'its log is empty'}")
-        if known >= managers:
+        if known >= task_managers:
             return
         if time.monotonic() > until:
-            missing = ", ".join(sorted(managers - known)[:5])
+            missing = ", ".join(sorted(task_managers - known)[:5])
             raise TimedOut(f"not registered within {seconds:g} s: {missing}; see {cluster.folder}/log")
         time.sleep(0.3)
 

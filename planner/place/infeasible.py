@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from planner.place.bounds.area import fits_alone
 from planner.place.clock import Clock
 from planner.place.model.problem import PARTS, Problem, SlotType, TaskManagerClass
-from planner.place.model.task_managers import Host
+from planner.place.model.task_managers import TaskManager
 from planner.units import CORE, cpu_number, format_cpu, rounded_size
 
 MOST_ADDED = 4096
@@ -81,7 +81,7 @@ class Explanation:
 
 def explain(problem: Problem, clock: Clock) -> Explanation:
     """Return why ``problem``, which is proven to be infeasible, has no placement."""
-    reserve = tuple(problem.hosts[index].id for index in problem.spare)
+    reserve = tuple(problem.task_managers[index].id for index in problem.spare)
     if not problem.usable:
         nobody = Conflict("slots", groups(problem), (), "there is no TaskManager to place slots on")
         return Explanation((nobody,), (), complete=True, reserve=reserve)
@@ -332,13 +332,17 @@ def _fewest_added(problem: Problem, name: str, most: int, clock: Clock) -> int |
 def _enlarged(problem: Problem, name: str, count: int) -> Problem:
     """Return the problem with more TaskManagers of a class, which nobody pins anything to by their ids."""
     template = next(
-        problem.hosts[entry.members[0]] for entry in problem.classes if entry.name == name and entry.members
+        problem.task_managers[entry.members[0]]
+        for entry in problem.classes
+        if entry.name == name and entry.members
     )
     new = replace(template, id="")
-    members = tuple(range(len(problem.hosts), len(problem.hosts) + count))
+    members = tuple(range(len(problem.task_managers), len(problem.task_managers) + count))
     fresh = TaskManagerClass(name, template.capacity.cpu // problem.grain, problem.limits_of(new), members)
-    hosts: Sequence[Host] = [replace(new, id=f"{name}+{n}") for n in range(count)]
-    return replace(problem, classes=(*problem.classes, fresh), hosts=(*problem.hosts, *hosts))
+    task_managers: Sequence[TaskManager] = [replace(new, id=f"{name}+{n}") for n in range(count)]
+    return replace(
+        problem, classes=(*problem.classes, fresh), task_managers=(*problem.task_managers, *task_managers)
+    )
 
 
 def _lowered_enough(problem: Problem, group: str, resource: str, clock: Clock) -> LessForGroup | None:

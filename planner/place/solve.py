@@ -13,7 +13,8 @@ from planner.place.bounds import patterns
 from planner.place.bounds.area import Bound, lower_bound, next_level
 from planner.place.bounds.classes import class_bound
 from planner.place.clock import Clock
-from planner.place.levels.levels import LEVELS, keep_maximum, level_clock, measured
+from planner.place.levels.kept import keep_maximum, level_clock
+from planner.place.levels.levels import LEVELS, measured
 from planner.place.levels.packing import best_packed, pack, packed_bound
 from planner.place.model.contents import Pool, every_content
 from planner.place.model.objective import BALANCE, Objective, is_packing
@@ -26,7 +27,7 @@ from planner.place.search.feasibility import EXACT_VARIABLES, find_room
 from planner.place.search.state import NO_LIMIT, Floats, State
 from planner.place.search.swap import exchange
 
-FIRST_WORK, WORK_PER_HOST = 0.4, 0.002
+FIRST_WORK, WORK_PER_TASK_MANAGER = 0.4, 0.002
 ROUND_WORK = 1.0
 EXACT_WORK = 0.5
 NEIGHBOURS = 8
@@ -179,7 +180,7 @@ class Search:
             return state
         self._tell("exchanging slots")
         small = len(empty.cpu) * empty.types <= EXACT_VARIABLES
-        work = FIRST_WORK / 4 if small else FIRST_WORK + WORK_PER_HOST * len(empty.cpu)
+        work = FIRST_WORK / 4 if small else FIRST_WORK + WORK_PER_TASK_MANAGER * len(empty.cpu)
         self._reach(state, target, work)
         if self.best is None and not self.done():
             self._tell("looking for room")

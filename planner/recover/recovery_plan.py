@@ -124,7 +124,7 @@ def _subtasks(tm: PlacedTaskManager, vertex_of: dict[str, JobVertex], inner: set
 def _failures(
     job: JobGraph,
     regions: Regions,
-    managers: Sequence[PlacedTaskManager],
+    task_managers: Sequence[PlacedTaskManager],
     placed: dict[str, list[Subtask]],
     total: int,
     full: bool,
@@ -150,13 +150,13 @@ def _failures(
         return _worst(job, regions, dict(quotas), sizes, total, full)
 
     found = []
-    for manager in managers:
-        numbers = [regions.offsets[vertex] + subtask for vertex, subtask in placed[manager.id]]
+    for tm in task_managers:
+        numbers = [regions.offsets[vertex] + subtask for vertex, subtask in placed[tm.id]]
         count = restarted(subtask_mask(regions, numbers))
-        worst = max(count, worst_of(tuple(sorted(manager.quotas.items()))))
+        worst = max(count, worst_of(tuple(sorted(tm.quotas.items()))))
         found.append(
             Failure(
-                task_manager=manager.id,
+                task_manager=tm.id,
                 lost=len(numbers),
                 regions=sorted({regions.region_of[number] for number in numbers}),
                 restarted=_share(count, total),

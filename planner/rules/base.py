@@ -16,7 +16,7 @@ from planner.graph.chaining import Chainer
 from planner.graph.job_graph import JobGraph
 from planner.graph.stream_graph import StreamGraph
 from planner.place.model.slots import SlotResources
-from planner.place.model.task_managers import Host
+from planner.place.model.task_managers import TaskManager
 
 FLINK_DOCS = "https://nightlies.apache.org/flink/flink-docs-release-2.2/docs/"
 FLINK_CODE = "https://github.com/apache/flink/blob/release-2.2.1/"
@@ -123,7 +123,7 @@ class ClusterSubject:
     """One cluster under validation; ``hosts`` is empty where its figures are inconsistent."""
 
     cluster: Cluster
-    hosts: Sequence[Host]
+    hosts: Sequence[TaskManager]
     errors: Sequence[tuple[Path, str]] = ()
     options: Sequence[OptionsView] = ()
 

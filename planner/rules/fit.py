@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from planner.documents.finding import Path, Severity
 from planner.memory.slot_resources import slot_counts
-from planner.place.model.problem import PARTS, ZONE
+from planner.place.model.constraints import ZONE
+from planner.place.model.problem import PARTS
 from planner.place.model.slots import SlotResources
-from planner.place.model.task_managers import Host
+from planner.place.model.task_managers import TaskManager
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, ClusterSubject, FitRule, Match, Subject
 from planner.units import format_cpu, rounded_size
 
@@ -40,7 +41,7 @@ def _group_path(subject: Subject, group: str) -> Path:
     return first.at("id") if first else ()
 
 
-def _too_big(slot: SlotResources, host: Host) -> tuple[float, str] | None:
+def _too_big(slot: SlotResources, host: TaskManager) -> tuple[float, str] | None:
     """Return how far and why ``slot`` is too big for ``host``, None if it fits."""
     capacity = host.capacity
     checks: list[tuple[str, int, int | None, bool]] = [

@@ -24,7 +24,7 @@ from planner.graph.job_graph import build_job_graph
 from planner.graph.kinds import find_kind, kind_of_exec_node
 from planner.memory.complete import complete_profile
 from planner.place.model.slots import slot_resources
-from planner.place.model.task_managers import cluster_errors, hosts
+from planner.place.model.task_managers import cluster_errors, task_managers_of
 from planner.rules.base import (
     ClusterSubject,
     GroupView,
@@ -235,4 +235,4 @@ def of_cluster(cluster: Cluster, data: object, table: OptionTable) -> ClusterSub
         paths = option_paths(data, ("spec", "taskManagerClasses", index, "flinkConfiguration"))
         views.append(OptionsView(entry.flink_configuration, paths, table))
     errors = [(error.path, str(error)) for error in cluster_errors(cluster)]
-    return ClusterSubject(cluster, () if errors else hosts(cluster), errors, views)
+    return ClusterSubject(cluster, () if errors else task_managers_of(cluster), errors, views)

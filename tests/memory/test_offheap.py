@@ -10,7 +10,7 @@ from planner.documents.cluster import Cluster
 from planner.documents.load import load
 from planner.memory.off_heap import native_demand, overhead_for
 from planner.memory.taskmanager import derive_taskmanager
-from planner.place.model.task_managers import configured_memory, hosts
+from planner.place.model.task_managers import configured_memory, task_managers_of
 from planner.units import MIB
 
 CLUSTER = """
@@ -25,8 +25,8 @@ def configured(memory: str, options: str = "{}", tasks: int = 10) -> tuple[int, 
     """Return what Flink makes of an empty TaskManager's options: process, overhead, heap, in bytes."""
     (loaded,) = load(CLUSTER.format(memory=memory, options=options).encode(), "cluster.yaml")
     assert isinstance(loaded.document, Cluster)
-    (host,) = hosts(loaded.document)
-    given = configured_memory(host.capacity, [], tasks)
+    (tm,) = task_managers_of(loaded.document)
+    given = configured_memory(tm.capacity, [], tasks)
     flink = derive_taskmanager(given.dynamic_options())
     assert flink == given
     return flink.process, flink.jvm_overhead, flink.framework_heap + flink.task_heap

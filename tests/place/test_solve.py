@@ -83,7 +83,7 @@ def test_infeasible_is_explained(problem: Problem) -> None:
 
 
 @settings(parent=SMALL, max_examples=15)
-@given(problems(groups=4, hosts=4, slots=6))
+@given(problems(groups=4, task_managers=4, slots=6))
 def test_same_seed_same_plan(problem: Problem) -> None:
     first, second = solved(problem, seed=7), solved(problem, seed=7)
     assert (first.status, first.solution) == (second.status, second.solution)

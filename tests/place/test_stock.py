@@ -12,7 +12,7 @@ from planner.documents.job import Job
 from planner.documents.load import load
 from planner.place.model.problem import build_problem
 from planner.place.model.slots import slot_resources
-from planner.place.model.task_managers import hosts
+from planner.place.model.task_managers import task_managers_of
 from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import default_slots, effective, outcome, stock_slots
 
@@ -53,7 +53,7 @@ def tasks(job: str, mode: Mode, cluster: str = CLUSTER) -> set[tuple[int, ...]]:
     document, places = documents(job, cluster)
     profile, graph = compile_job(document)
     slots = stock_slots(profile, graph, mode)
-    problem = build_problem(slots, slot_resources(profile), hosts(places))
+    problem = build_problem(slots, slot_resources(profile), task_managers_of(places))
     default, rng = default_slots(profile, problem), Random(1)
     found = set()
     for _ in range(30):

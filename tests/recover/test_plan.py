@@ -46,8 +46,8 @@ def test_independent_pipelines_restart_alone() -> None:
     assert placement is not None
     plan = recover(job, placement)
     assert sorted(region.size for region in plan.regions) == [2, 2, 2, 3]  # a-b three times, c-d once
-    for failure, manager in zip(plan.failures, placement.task_managers, strict=True):
-        names = {name for slot in manager.slots for name in slot.subtasks}
+    for failure, tm in zip(plan.failures, placement.task_managers, strict=True):
+        names = {name for slot in tm.slots for name in slot.subtasks}
         touched = [r for r in plan.regions if r.id in failure.regions]
         assert failure.lost == len(names)
         assert failure.restarted.subtasks == sum(r.size for r in touched)

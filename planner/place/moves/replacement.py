@@ -86,8 +86,8 @@ def quotas_before(problem: Problem, previous: Previous) -> Ints:
     """Return the previous quotas of the TaskManagers that are still there: (rows, groups)."""
     found = np.zeros((len(problem.usable), len(problem.groups)), dtype=np.int64)
     number = {group: index for index, group in enumerate(problem.groups)}
-    for row, host in enumerate(problem.usable):
-        for group, count in previous.quotas.get(problem.hosts[host].id, {}).items():
+    for row, tm in enumerate(problem.usable):
+        for group, count in previous.quotas.get(problem.task_managers[tm].id, {}).items():
             if group in number:
                 found[row, number[group]] = count
     return found
@@ -102,7 +102,7 @@ def moves_of(problem: Problem, solution: Solution, before: Ints) -> dict[str, in
 
 
 def _by_group(problem: Problem, solution: Solution) -> Ints:
-    counts = np.array([solution.counts[host] for host in problem.usable], dtype=np.int64)
+    counts = np.array([solution.counts[tm] for tm in problem.usable], dtype=np.int64)
     group_of = [problem.groups.index(slot.group) for slot in problem.types]
     held: Ints = np.zeros((len(counts), len(problem.groups)), dtype=np.int64)
     for t, group in enumerate(group_of):
@@ -113,10 +113,10 @@ def _by_group(problem: Problem, solution: Solution) -> Ints:
 def relabelled(problem: Problem, solution: Solution, before: Ints) -> Solution:
     """Return the same placement with equal TaskManagers exchanged so that most slots stay."""
     held = _by_group(problem, solution)
-    row_of = {host: row for row, host in enumerate(problem.usable)}
+    row_of = {tm: row for row, tm in enumerate(problem.usable)}
     counts = dict(solution.counts)
     for entry in problem.classes:
-        rows = [row_of[host] for host in entry.members]
+        rows = [row_of[tm] for tm in entry.members]
         if not 1 < len(rows) <= MATCHED:
             continue
         stay = np.minimum(held[rows][:, None, :], before[rows][None, :, :]).sum(axis=2)
@@ -186,7 +186,7 @@ def _neighbourhood(state: State, moves: Moves, overflow: Overflow, rows: Sequenc
     terms: list[cp_model.LinearExprT] = []
     scale = 1000
     for row in rows:
-        entry = problem.classes[problem.class_of[state.hosts[row]]]
+        entry = problem.classes[problem.class_of[state.task_managers[row]]]
         mine = add_knapsack(model, problem, entry, int(overflow.cap[row]))
         counts.append(mine)
         for t, x in enumerate(mine):
