@@ -69,7 +69,7 @@ from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import NoRoom
 from planner.recover.errors import PlacementMismatch
 from planner.recover.restart_strategy import restart_strategy
-from planner.rules import run as rules
+from planner.rules import validate as rules
 from planner.targets.expert_mode import expert_mode
 from planner.units import parse_size_lenient as parse_size
 
@@ -248,7 +248,7 @@ def validate(*documents: Document | Loaded, fit: bool = True) -> list[Finding]:
     A job is also checked against a cluster where exactly one is among them, unless ``fit`` is false.
     Documents that were loaded with `load` have findings with lines and columns.
     """
-    return rules.validate([_as_loaded(document) for document in documents], option_table, fit=fit)
+    return rules.validate([_as_loaded(document) for document in documents], fit=fit)
 
 
 def _as_loaded(document: Document | Loaded) -> Loaded:

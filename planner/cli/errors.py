@@ -52,7 +52,7 @@ def report(error: PlannerError) -> Exit:
 
     match error:
         case api.DocumentError():
-            from planner.report.findings import text
+            from planner.report.text import text
 
             say(text(error.findings, {}))
         case api.Infeasible():

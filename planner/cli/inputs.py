@@ -126,7 +126,7 @@ class Inputs:
     def stop_on(self, findings: Sequence[Finding]) -> None:
         """Report ``findings`` on stderr and end if one of them is an error."""
         from planner.documents.finding import Severity
-        from planner.report.findings import text
+        from planner.report.text import text
 
         errors = [finding for finding in findings if finding.severity is Severity.ERROR]
         if errors:

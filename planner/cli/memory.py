@@ -119,7 +119,7 @@ def _refuse(
 ) -> None:
     """Report a configuration that Flink refuses, at the option in the file that has to do with it."""
     from planner.documents.finding import Finding, Severity
-    from planner.report.findings import text
+    from planner.report.text import text
 
     hint = "planner explain " + error.code
     finding = Finding(error.code, Severity.ERROR, str(error), hint, COMMAND_LINE)

@@ -44,12 +44,18 @@ def _spinner(description: str) -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
-_loaded: list[float] = [time.monotonic()]
+_begun: float | None = None
+
+
+def begin(moment: float) -> None:
+    """Note when this process began, which time limits count from."""
+    global _begun
+    _begun = moment
 
 
 def begun() -> float:
-    """Return when the command began, for time limits: a process's first one when the program was loaded."""
-    return _loaded.pop() if _loaded else time.monotonic()
+    """Return when the process began (`time.monotonic`), or now where the command line is called in another."""
+    return time.monotonic() if _begun is None else _begun
 
 
 @contextlib.contextmanager

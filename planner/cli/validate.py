@@ -73,7 +73,7 @@ def validate(
         inputs.read(name, stdin_filename if name == STDIN else None)
     from planner import api
     from planner.documents.finding import Severity, at_least, sort_findings
-    from planner.report.findings import FORMATS, summary
+    from planner.report.formats import FORMATS, summary
 
     inputs.keep(output)
     prefixes = tuple(

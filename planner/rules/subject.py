@@ -10,6 +10,7 @@ from typing import Any
 from planner.documents.cluster import Cluster
 from planner.documents.finding import Path
 from planner.documents.job import Checkpointing, Job, Operator, Resources, Restart
+from planner.documents.option_tables import OptionTable
 from planner.documents.profile import Node, ResourceProfile, SsgProfile
 from planner.graph.chaining import Chainer
 from planner.graph.from_job import (
@@ -30,7 +31,6 @@ from planner.rules.base import (
     InputView,
     OperatorView,
     OptionsView,
-    OptionTable,
     Subject,
 )
 
@@ -54,7 +54,7 @@ def _default_backend(configuration: dict[str, str]) -> str:
 
 
 def option_paths(data: Any, path: Path) -> dict[str, Path]:
-    """Return where each Flink option stands in the raw ``data`` of a document, nested or flat."""
+    """Return where each Flink option is in the raw ``data`` of a document, nested or flat."""
     found: dict[str, Path] = {}
     try:
         for part in path:
@@ -74,7 +74,7 @@ def option_paths(data: Any, path: Path) -> dict[str, Path]:
 
 
 def of_job(job: Job, data: object, table: OptionTable) -> Subject:
-    """Return a Job, whose raw ``data`` is given too, as rules see it, still without its graph."""
+    """Return a Job, whose raw ``data`` is given too, as rules read it, still without its graph."""
     configuration = effective_configuration(job.spec)
     written = option_paths(data, ("spec", "flinkConfiguration"))
     backend = _default_backend(configuration)
@@ -149,7 +149,7 @@ def _group(name: str, path: Path, resources: Resources | None) -> GroupView:
 
 
 def of_profile(profile: ResourceProfile, data: object, table: OptionTable) -> Subject:
-    """Return a ResourceProfile, whose raw ``data`` is given too, as rules see it, still without its graph."""
+    """Return a ResourceProfile, whose raw ``data`` is given too, as rules read it, still without its graph."""
     fields = planner_fields(profile)
     inputs: dict[int, list[InputView]] = defaultdict(list)
     names = {node.id: operator_id(node) for node in profile.nodes}
@@ -182,7 +182,7 @@ def _node_operator(node: Node, path: Path, inputs: Sequence[InputView], backend:
     kind = fields.kind if fields else kind_of_exec_node(node.type)
     found = find_kind(kind)
     if fields is None and found is not None and found.source and inputs:
-        kind = "operator"  # an exec node of unknown class with inputs is no source, whatever its name
+        kind = "operator"  # an exec node of unknown class with inputs is not a source, whatever its name
     paths: dict[str, Path] = {
         "id": (*path, "id"),
         "kind": (*path, "planner", "kind") if fields else (*path, "type"),
@@ -229,7 +229,7 @@ def with_graph(subject: Subject) -> Subject:
 
 
 def of_cluster(cluster: Cluster, data: object, table: OptionTable) -> ClusterSubject:
-    """Return a Cluster, whose raw ``data`` is given too, as rules see it."""
+    """Return a Cluster, whose raw ``data`` is given too, as rules read it."""
     views = []
     for index, entry in enumerate(cluster.spec.task_manager_classes):
         paths = option_paths(data, ("spec", "taskManagerClasses", index, "flinkConfiguration"))

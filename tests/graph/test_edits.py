@@ -301,4 +301,4 @@ def test_forwarding_by_key_that_ends_is_warned_of() -> None:
         return [finding.message for finding in found if finding.code == "GRA312"]
 
     assert warned(2) == []
-    assert warned(3) == ["'Map-2' -> 'Sink: Writer-3' is REBALANCE, the program forwards there"]
+    assert warned(3) == ["'Map-2' -> 'Sink: Writer-3' is REBALANCE, but FORWARD in the program"]
