@@ -33,6 +33,7 @@ from planner.cluster.verify import Difference as Deviation
 from planner.cluster.verify import NotAsPlanned
 from planner.documents.cluster import Cluster
 from planner.documents.difference import Difference, differences
+from planner.documents.errors import DocumentError
 from planner.documents.finding import Finding, Severity
 from planner.documents.job import Job
 from planner.documents.load import KINDS, Document, Loaded, load
@@ -41,7 +42,7 @@ from planner.documents.placement import Placement
 from planner.documents.profile import Program, ResourceProfile
 from planner.documents.recovery import RecoveryInputs, RecoveryPlan, RestartStrategy
 from planner.documents.schema import json_schema
-from planner.documents.source import DocumentError, Source
+from planner.documents.source import Source
 from planner.documents.write import as_written, digest, to_data, to_json, to_yaml
 from planner.errors import PlannerError, TimedOut
 from planner.files import write_atomically

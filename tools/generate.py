@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from planner.api import validate
+from planner.documents.errors import DocumentError
 from planner.documents.job import flatten_configuration
 from planner.documents.load import KINDS, load
 from planner.documents.schema import file_name, json_schema
-from planner.documents.source import DocumentError, read_sources
+from planner.documents.source import read_sources
 from planner.documents.write import to_json
 from planner.memory.launch import launch_taskmanager
 from planner.memory.process import MemoryConfigurationError

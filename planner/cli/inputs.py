@@ -81,8 +81,9 @@ class Inputs:
 
     def read(self, name: str, shown: str | None = None) -> list[Loaded]:
         """Read one file; what is wrong with it is kept in ``findings``."""
+        from planner.documents.errors import DocumentError
         from planner.documents.finding import Finding, Severity
-        from planner.documents.load import DocumentError, load
+        from planner.documents.load import load
 
         shown = shown or ("<stdin>" if name == STDIN else name) or "<no name>"
         self.texts.setdefault(shown, "")
@@ -108,7 +109,8 @@ class Inputs:
 
     def read_source(self, name: str) -> Source:
         """Read a file that is none of planner's documents: a catalogue, or Flink's own configuration."""
-        from planner.documents.source import DocumentError, read_sources
+        from planner.documents.errors import DocumentError
+        from planner.documents.source import read_sources
 
         shown = "<stdin>" if name == STDIN else name
         self.names.append(name)

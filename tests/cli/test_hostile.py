@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from planner.cli.app import app
-from planner.documents.load import DocumentError, load
+from planner.documents.errors import DocumentError
+from planner.documents.load import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

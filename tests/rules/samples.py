@@ -10,8 +10,9 @@ from typer.testing import CliRunner, Result
 
 from planner.api import validate
 from planner.cli.app import app
+from planner.documents.errors import DocumentError
 from planner.documents.finding import Finding
-from planner.documents.load import DocumentError, load
+from planner.documents.load import load
 
 FOLDER = Path(__file__).parents[2] / "samples" / "broken"
 MENDED = FOLDER.parent / "mended"
