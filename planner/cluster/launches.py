@@ -41,7 +41,7 @@ def launches(placement: Placement, options: Mapping[str, str]) -> dict[str, Laun
 
 
 def stock_launches(cluster: Cluster, options: Mapping[str, str]) -> dict[str, Launch]:
-    """Return how the processes of a cluster are started that holds no plan.
+    """Return how the processes of a cluster without a placement are started.
 
     Raises:
         ClusterError: when the figures of a TaskManager do not work out.

@@ -92,7 +92,7 @@ def measure(
     loads = tuple(_loads(job, readings, cores))
     if not any(load.busy for load in loads):
         raise RestError(
-            f"no subtask of job {job.id} was busy within {seconds:g} s as far as Flink's metrics tell;"
+            f"no subtask of job {job.id} was busy within {seconds:g} s according to Flink's metrics;"
             " measure again once records flow, or longer with --window"
         )
     return Measured(loads, cores)
@@ -140,7 +140,7 @@ def _cpu_times(rest: Rest, task_managers: Sequence[str], note: Callable[[str], N
                 if stale.setdefault(tm, value) != value:
                     found[tm] = _CpuTime(value, time.monotonic())
         if time.monotonic() > until:
-            raise RestError(f"{rest.url} tells no CPU time of TaskManager {missing[0]} ({CPU_TIME})")
+            raise RestError(f"{rest.url} reports no CPU time of TaskManager {missing[0]} ({CPU_TIME})")
         time.sleep(FRESH)
     return found
 

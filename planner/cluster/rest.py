@@ -41,7 +41,7 @@ class Rest:
         except ValueError:
             valid, port = False, 0
         if not valid:
-            raise RestError(f"{text!r} is no address of a cluster; write http://host:8081")
+            raise RestError(f"{text!r} is not a valid REST address; use http://host:8081")
         host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
         return cls(f"{parts.scheme}://{host}:{port}")
 
@@ -79,7 +79,7 @@ class Rest:
         """
         told = self.get("/config")
         if not isinstance(told, dict) or "flink-version" not in told:
-            raise NoAnswer(f"what answers at {self.url} is no Flink")
+            raise NoAnswer(f"the server at {self.url} is not a Flink REST API")
         return ".".join(str(told["flink-version"]).split("-")[0].split(".")[:2])
 
     def _ask(self, request: urllib.request.Request) -> Any:
@@ -91,7 +91,7 @@ class Rest:
             raise kind(f"{self.url} answers {error.code} to {request.selector}: {_reason(error)}") from None
         except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", error)
-            raise NoAnswer(f"no Flink answers at {self.url}: {reason}") from None
+            raise NoAnswer(f"no Flink REST API at {self.url}: {reason}") from None
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
@@ -197,7 +197,7 @@ def jobs(rest: Rest) -> dict[str, str]:
     """Return the state of every job of a cluster by its id."""
     told = rest.get("/jobs")
     if not isinstance(told, dict) or "jobs" not in told:
-        raise NoAnswer(f"what answers at {rest.url} is no Flink")
+        raise NoAnswer(f"the server at {rest.url} is not a Flink REST API")
     return {job["id"]: job["status"] for job in told["jobs"]}
 
 
@@ -220,7 +220,7 @@ def task_managers(rest: Rest) -> dict[str, RunningTaskManager]:
     found = {}
     told_all = rest.get("/taskmanagers")
     if not isinstance(told_all, dict) or "taskmanagers" not in told_all:
-        raise NoAnswer(f"what answers at {rest.url} is no Flink")
+        raise NoAnswer(f"the server at {rest.url} is not a Flink REST API")
     for entry in told_all["taskmanagers"]:
         name = str(entry["id"])
         told = rest.get(task_manager_path(name))

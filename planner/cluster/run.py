@@ -141,13 +141,13 @@ def execute(
     with stream_graph(program, tools, note) as (jvm, graph):
         if graph.isDynamic():
             raise ProgramError(
-                f"{program.file} is compiled for the adaptive batch scheduler, which knows no groups and so"
-                f" no plan; leave {SCHEDULER} out"
+                f"{program.file} is compiled for the adaptive batch scheduler, which does not support groups,"
+                f" so no placement can be kept; leave {SCHEDULER} out"
             )
         if rest is not None and (scheduler := rest.scheduler()) not in SCHEDULERS:
             raise ProgramError(
                 f"{rest.url} runs its jobs with the {scheduler} scheduler, which ignores the resources of"
-                f" groups and so any plan; start it without {SCHEDULER} and scheduler-mode"
+                f" groups, so no placement can be kept; start it without {SCHEDULER} and scheduler-mode"
             )
         version = flink_version(jvm)
         if rest is not None and (theirs := rest.flink_version()) != version:

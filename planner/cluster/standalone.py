@@ -92,9 +92,10 @@ def read(folder: Path) -> Standalone | None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Keep other planners off the folder; the lock ends with this process."""
-    if not Path("/proc/self/environ").exists():
-        raise ClusterFolderError("a local cluster needs Linux, whose /proc lists the processes")
-    import fcntl  # not everywhere, and the rest of planner does without
+    try:
+        import fcntl
+    except ImportError:
+        raise ClusterFolderError("a local cluster needs Linux or macOS") from None
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

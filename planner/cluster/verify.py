@@ -87,10 +87,10 @@ def differences(
         if name in known:
             continue
         if job is not None and tm.slots.get(job.id):
-            found.append(Difference(name, "slots of the job", "none, it is not in the plan", "some"))
+            found.append(Difference(name, "slots of the job", "none, it is not in the placement", "some"))
         elif offered := sorted(quotas & tm.external.keys()):
-            what = "a TaskManager with quotas of the plan"
-            found.append(Difference(name, what, "none, it is not in the plan", ", ".join(offered)))
+            what = "a TaskManager with quotas of the placement"
+            found.append(Difference(name, what, "none, it is not in the placement", ", ".join(offered)))
     if job is not None and graph is not None:
         found += _subtasks(placement, real, job, graph)
     elif job is not None:
@@ -110,7 +110,7 @@ def _states(vertex: RunningVertex, batch: bool) -> Iterator[Difference]:
 def match(
     placement: Placement, task_managers: Mapping[str, RunningTaskManager]
 ) -> dict[str, RunningTaskManager]:
-    """Return which TaskManager stands for which of the plan: by id, else one with the same quotas."""
+    """Return which TaskManager is which of the placement: by id, else one with the same quotas."""
     found = {tm.id: task_managers[tm.id] for tm in placement.task_managers if tm.id in task_managers}
     free = [tm for name, tm in task_managers.items() if name not in found]
     for tm in placement.task_managers:

@@ -74,7 +74,7 @@ def _size(value: Any) -> int:
         raise ValueError("write a size as a whole number with a unit, for example 512 mb")
     if isinstance(value, int):
         if not 0 <= value <= units.LONG_MAX:
-            raise ValueError(f"{str(value)[:40]} is no size: 0 to 2^63-1 bytes")
+            raise ValueError(f"{str(value)[:40]} is not a valid size: 0 to 2^63-1 bytes")
         return value
     return units.parse_size_lenient(value)
 
@@ -83,7 +83,7 @@ def _cpu(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError("write a number of cores, for example 0.5 or 2")
     if isinstance(value, int) and value.bit_length() > 64:
-        raise ValueError("is no sensible number of cores; write 0.5, 2 or 500m")
+        raise ValueError("is not a valid number of cores; use 0.5, 2 or 500m")
     return units.parse_cpu(value.text if isinstance(value, Number) else value)
 
 

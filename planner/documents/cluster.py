@@ -43,7 +43,7 @@ class Memory(Model):
 
 
 class TaskManagerShape(Model):
-    """What a TaskManager offers; ``slots`` limits the plan, Flink does not limit fine-grained slots."""
+    """What a TaskManager offers; ``slots`` limits the placement, Flink does not limit fine-grained slots."""
 
     cpu: PositiveCpu
     memory: Memory
@@ -81,7 +81,7 @@ class TaskManager(Model):
 
 
 class Reserve(Model):
-    """What the plan keeps free: TaskManagers that may fail while everything still fits."""
+    """What a placement keeps free: TaskManagers that may fail while everything still fits."""
 
     task_managers: Annotated[int, Field(ge=0, le=100_000)] = 0
 

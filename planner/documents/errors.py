@@ -35,5 +35,5 @@ def at_offset(text: str, offset: int) -> Position:
 
 def key_twice(name: str, path: Path, at: Position, first: Position) -> Finding:
     """Return the finding of a key that is in a mapping twice, at ``at`` and ``first``."""
-    message = f"key {str(path[-1])[:60]!r} stands twice, first in line {first.line}"
+    message = f"key {str(path[-1])[:60]!r} is given twice, first in line {first.line}"
     return Finding("DOC006", Severity.ERROR, message, "keep one of them", name, at, path)

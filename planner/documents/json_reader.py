@@ -102,7 +102,7 @@ def read_json(name: str, text: str) -> Any:
         raise document_error(
             name,
             "DOC007",
-            f"{literal[:20]}{'...' if len(literal) > 20 else ''} is no number that planner can hold",
+            f"{literal[:20]}{'...' if len(literal) > 20 else ''} is not a number that planner can hold",
             "write a plain number",
             Position(line, column, line, column + len(literal)),
         ) from None

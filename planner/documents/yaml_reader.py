@@ -149,7 +149,7 @@ class _YamlReader:
                 raise document_error(
                     self._name,
                     "DOC004",
-                    "has a key that is no plain text",
+                    "has a key that is not plain text",
                     "write keys as names",
                     at,
                 )
@@ -196,7 +196,7 @@ class _YamlReader:
                 raise document_error(
                     self._name,
                     "DOC007",
-                    f"{text[:20]}... is no number that planner can hold",
+                    f"{text[:20]}... is not a number that planner can hold",
                     "write a plain number",
                     at,
                 )

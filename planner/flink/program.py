@@ -127,7 +127,7 @@ def _of_jar(jvm: Jvm, program: Program) -> Any:
     parallelism = default_parallelism(program)
     graph = client.PackagedProgramUtils.getPipelineFromProgram(packaged, configuration, parallelism, True)
     if "StreamGraph" not in graph.getClass().getSimpleName():
-        raise ProgramError(f"{program.file}: is no DataStream or Table program")
+        raise ProgramError(f"{program.file}: is not a DataStream or Table program")
     attach_jars(jvm, graph, [url.toString() for url in packaged.getJobJarAndDependencies()])
     return graph
 
@@ -253,7 +253,7 @@ class _Script:
             self.jobs += not self.open_set
             self._insert(statement)
         elif kind.endswith("QueryOperation"):
-            raise self.refused(statement, "a query that prints its rows is no job; write INSERT INTO")
+            raise self.refused(statement, "a query that prints its rows is not a job; write INSERT INTO")
         else:
             self.tables.executeSql(statement.text)
 
@@ -304,7 +304,7 @@ def script_graph(jvm: Jvm, program: Program, note: Callable[[str], None]) -> Any
     try:
         parts = statements(Path(program.file).read_text(encoding="utf-8"))
     except UnicodeDecodeError:
-        raise ProgramError(f"{program.file}: is no UTF-8 text") from None
+        raise ProgramError(f"{program.file}: is not UTF-8 text") from None
     except OSError as error:
         raise ProgramError(f"{program.file}: {error.strerror or error}") from None
     except ScriptError as error:

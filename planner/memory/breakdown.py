@@ -9,7 +9,7 @@ from enum import StrEnum
 from planner.memory.jobmanager import PREFIX as JM
 from planner.memory.jobmanager import derive_jobmanager
 from planner.memory.launch import launch_jobmanager, launch_taskmanager
-from planner.memory.process import Options
+from planner.memory.process import FRAMEWORK, Options
 from planner.memory.taskmanager import FALLBACKS, TaskManagerMemory, derive_taskmanager
 from planner.memory.taskmanager import PREFIX as TM
 from planner.units import MIB, format_size, format_size_human
@@ -77,12 +77,12 @@ def taskmanager_parts(configuration: Mapping[str, str]) -> list[Part]:
     fine = options.size("task.heap.size") is not None and options.size("managed.size") is not None
     totals = "total Flink memory" if not fine or options.size("flink.size") is not None else "the other parts"
     return [
-        Part("frameworkHeap", memory.framework_heap, _set(options, "framework.heap.size", 128 * MIB), HEAP),
+        Part("frameworkHeap", memory.framework_heap, _set(options, "framework.heap.size", FRAMEWORK), HEAP),
         Part("taskHeap", memory.task_heap, _task_heap(options), HEAP),
         Part(
             "frameworkOffHeap",
             memory.framework_off_heap,
-            _set(options, "framework.off-heap.size", 128 * MIB),
+            _set(options, "framework.off-heap.size", FRAMEWORK),
             DIRECT,
         ),
         Part("taskOffHeap", memory.task_off_heap, _set(options, "task.off-heap.size", 0), DIRECT),
@@ -110,7 +110,7 @@ def jobmanager_parts(configuration: Mapping[str, str]) -> list[Part]:
     heap = options.size("heap.size")
     heap_how = _configured(options, "heap.size") if heap is not None else "total Flink memory - off-heap"
     beside = heap is not None and options.size("flink.size") is not None
-    off_heap = "total Flink memory - heap" if beside else _set(options, "off-heap.size", 128 * MIB)
+    off_heap = "total Flink memory - heap" if beside else _set(options, "off-heap.size", FRAMEWORK)
     direct = DIRECT if memory.direct_limit else "direct memory, no JVM limit"
     return [
         Part("heap", memory.heap, heap_how, HEAP),

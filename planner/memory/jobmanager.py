@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from planner.memory.process import MemoryConfigurationError, Options
-from planner.units import MIB, format_size_human
+from planner.memory.process import FRAMEWORK, MemoryConfigurationError, Options
+from planner.units import format_size_human
 
 PREFIX = "jobmanager.memory."
 
@@ -84,7 +84,7 @@ def _off_heap_beside(options: Options, heap: int, flink: int | None) -> int:
     """Return off-heap memory where the heap is given: configured, or what total Flink memory leaves."""
     configured = options.size("off-heap.size")
     if flink is None:
-        return 128 * MIB if configured is None else configured
+        return FRAMEWORK if configured is None else configured
     rest = flink - heap
     if rest < 0 or (configured is not None and configured != rest):
         raise MemoryConfigurationError(
@@ -99,7 +99,7 @@ def _off_heap_beside(options: Options, heap: int, flink: int | None) -> int:
 
 
 def _split(options: Options, flink: int) -> tuple[int, int]:
-    off_heap = options.sized("off-heap.size", 128 * MIB)
+    off_heap = options.sized("off-heap.size", FRAMEWORK)
     if flink <= off_heap:
         raise MemoryConfigurationError(
             "MEM402",

@@ -10,6 +10,9 @@ from decimal import Decimal
 from planner.errors import PlannerError
 from planner.units import LONG_MAX, MIB, format_size_human, parse_size
 
+FRAMEWORK = 128 * MIB
+"""Flink's default of framework heap and framework off-heap memory, and of a JobManager's off-heap memory."""
+
 
 class MemoryConfigurationError(PlannerError, ValueError):
     """A memory configuration that Flink refuses; ``code`` names the cause, ``keys`` the options in it."""
@@ -114,7 +117,7 @@ class Options:
             return _float32(default if text is None else float(text.strip().rstrip("fFdD") or "x"))
         except ValueError:
             raise MemoryConfigurationError(
-                "MEM407", f"{self.key(name)}: {text!r} is no number", self.key(name)
+                "MEM407", f"{self.key(name)}: {text!r} is not a number", self.key(name)
             ) from None
 
     def flag(self, name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from planner.memory.process import MemoryConfigurationError, Options, Range
+from planner.memory.process import FRAMEWORK, MemoryConfigurationError, Options, Range
 from planner.units import LONG_MAX, MIB, format_size_human
 
 PREFIX = "taskmanager.memory."
@@ -131,8 +131,8 @@ def derive_taskmanager(configuration: Mapping[str, str]) -> TaskManagerMemory:
 
 def _fixed(options: Options) -> _Fixed:
     return _Fixed(
-        options.sized("framework.heap.size", 128 * MIB),
-        options.sized("framework.off-heap.size", 128 * MIB),
+        options.sized("framework.heap.size", FRAMEWORK),
+        options.sized("framework.off-heap.size", FRAMEWORK),
         options.size("task.heap.size"),
         options.sized("task.off-heap.size", 0),
         options.size("managed.size"),

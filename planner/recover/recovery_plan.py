@@ -1,4 +1,4 @@
-"""The restart-region plan: what the loss of each TaskManager of a placement restarts."""
+"""The recovery plan: what the loss of each TaskManager of a placement restarts."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from planner.documents.placement import PlacedTaskManager
 from planner.memory.breakdown import taskmanager_parts
 from planner.memory.risks import risks
@@ -35,25 +37,14 @@ def budget(tm: PlacedTaskManager, *, color: bool = False) -> str:
     ]
     lines = [tree, f"{len(tm.slots)} slots with {tasks} subtasks take", ""]
     lines += [f"  {name:<12} {rounded_size(n):>12} of {rounded_size(size):>12}" for name, n, size in used]
-    lines += ["", "Most likely ways to die, least headroom first", ""]
+    lines += ["", "Most likely failures, least headroom first", ""]
     for number, risk in enumerate(risks(memory, load, tasks)[:MOST_LIKELY], 1):
         demand, limit = rounded_size(risk.demand), rounded_size(risk.limit)
         lines.append(f"  {number}. {risk.symptom}")
         left = f"{risk.headroom:.0%} left" if risk.headroom >= 0 else f"{-risk.headroom:.0%} too much"
         lines += [
             f"     {line}"
-            for line in _wrapped(f"{risk.pool}: {demand} of {limit}, {left} ({risk.confidence})")
+            for line in textwrap.wrap(f"{risk.pool}: {demand} of {limit}, {left} ({risk.confidence})")
         ]
-        lines += [f"     {line}" for line in _wrapped(risk.advice)]
+        lines += [f"     {line}" for line in textwrap.wrap(risk.advice)]
     return "\n".join(lines) + "\n"
-
-
-def _wrapped(text: str, width: int = 72) -> list[str]:
-    lines, line = [], ""
-    for word in text.split():
-        if len(line) + len(word) + 1 > width:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}".strip()
-    return [*lines, line]

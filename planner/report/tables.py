@@ -185,7 +185,7 @@ def _numbers(values: Sequence[int]) -> str:
 
 
 def balance_lines(placement: Placement) -> str:
-    """Return imbalance with the plan and without, and how good the plan is proven to be."""
+    """Return the imbalance, here and under Flink's own scheduler, and how good that is proven to be."""
     figures = placement.imbalance
     level = next(one for one in placement.objective if one.name == "maxCpuUtilisation")
     bound = f"{level.bound or 0:.2%} ({level.bound_kind} bound)"
@@ -214,8 +214,8 @@ def balance_lines(placement: Placement) -> str:
         f"{STOCK_NAMES[name]} {f'{strategy.max:.1%}' if strategy.max is not None else 'does not fit'}"
         for name, strategy in placement.stock_flink.items()
     ]
-    lines.append(f"Flink alone      highest {', '.join(stock[:2])},")
-    lines.append(f"                 {', '.join(stock[2:])} (computed)")
+    lines.append(f"Flink scheduler  highest {', '.join(stock[:2])},")
+    lines.append(f"                 {', '.join(stock[2:])} (simulated)")
     return "\n".join(lines) + "\n"
 
 
@@ -287,7 +287,7 @@ def load_table(measured: Measured) -> Table:
 
 
 def edit_lines(lines: Sequence[str]) -> str:
-    """Return what a plan changes of a program."""
+    """Return what a run changes of a program."""
     if not lines:
         return "Changes of the program: none, but for the resources of its groups\n"
     return "\n".join(["Changes of the program", *(f"  {line}" for line in lines)]) + "\n"

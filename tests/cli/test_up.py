@@ -131,5 +131,5 @@ def test_a_folder_without_flink_is_not_remembered(tmp_path: Path) -> None:
     )
     result = up(str(small), "--flink-home", str(tmp_path), "--dir", str(tmp_path / "state"))
     assert result.exit_code == 2
-    assert "holds no Flink" in result.stderr
+    assert "is not a Flink distribution" in result.stderr
     assert read(tmp_path / "state") is None

@@ -10,10 +10,10 @@ from planner.documents.cluster import Cluster, Memory, TaskManagerClass, TaskMan
 from planner.documents.cluster import TaskManager as NamedTaskManager
 from planner.errors import PlannerError
 from planner.memory.off_heap import overhead_for
-from planner.memory.process import MemoryConfigurationError, Options
+from planner.memory.process import FRAMEWORK, MemoryConfigurationError, Options
 from planner.memory.taskmanager import MIN_NETWORK, PREFIX, TaskManagerMemory, derive_taskmanager
 from planner.place.model.slots import SlotResources
-from planner.units import MIB, cpu_number, rounded_size
+from planner.units import cpu_number, rounded_size
 
 _KEYS = {
     "process": "process.size",
@@ -228,8 +228,8 @@ def _capacity(shape: TaskManagerShape, path: tuple[str | int, ...]) -> Capacity:
 def _budget(memory: Memory, configured: Mapping[str, str]) -> tuple[TaskManagerMemory, int]:
     """Return the parts outside of slots, and the bytes that all slots may use together."""
     options = Options(configured, PREFIX, {})
-    outside = options.sized("framework.heap.size", 128 * MIB) + options.sized(
-        "framework.off-heap.size", 128 * MIB
+    outside = options.sized("framework.heap.size", FRAMEWORK) + options.sized(
+        "framework.off-heap.size", FRAMEWORK
     )
     if memory.process is None and memory.flink is None:
         whole = derive_taskmanager(configured)
@@ -245,8 +245,8 @@ def _budget(memory: Memory, configured: Mapping[str, str]) -> tuple[TaskManagerM
             " Flink memory that JVM metaspace and overhead leave",
         )
     blank = TaskManagerMemory(
-        options.sized("framework.heap.size", 128 * MIB),
-        options.sized("framework.off-heap.size", 128 * MIB),
+        options.sized("framework.heap.size", FRAMEWORK),
+        options.sized("framework.off-heap.size", FRAMEWORK),
         0,
         0,
         0,
