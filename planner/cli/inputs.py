@@ -179,6 +179,7 @@ class Inputs:
         """Return a placement that is to be carried out; end if it only simulates Flink's own scheduler."""
         name = _default_placement() if name is None else name
         placement = self.placement(name)
+        self.require_valid()
         if placement.strategy is not None:
             fail(f"{name} ({placement.strategy}) is a simulation, not a placement; rerun without --strategy")
         return placement

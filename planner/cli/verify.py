@@ -52,6 +52,7 @@ def verify(
 
     inputs = Inputs()
     planned = inputs.placement(placement)
+    inputs.require_valid()
     document = inputs.profile_of(planned, profile)
     if document is None:
         say("planner: no profile of this placement here; subtasks are not compared (--profile)")

@@ -8,6 +8,7 @@ from planner.cluster.errors import OptionRefused
 from planner.cluster.processes import CHOSEN
 from planner.documents.cluster import Cluster
 from planner.documents.placement import Placement
+from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.launch import launch_jobmanager
 from planner.memory.process import MemoryConfigurationError
 from planner.memory.taskmanager import derive_taskmanager
@@ -55,7 +56,7 @@ def stock_launches(cluster: Cluster, options: Mapping[str, str]) -> dict[str, La
             memory = derive_taskmanager(configured)
         except MemoryConfigurationError as error:
             raise ClusterError(("spec",), f"TaskManager {name}: {error}") from None
-        found[_task_manager(name)] = (memory.jvm_arguments(), {**configured, **memory.dynamic_options()})
+        found[_task_manager(name)] = (jvm_arguments(memory), {**configured, **memory.dynamic_options()})
     return found
 
 

@@ -31,11 +31,6 @@ class JobManagerMemory:
         """Total process memory."""
         return self.flink + self.jvm_metaspace + self.jvm_overhead
 
-    def jvm_arguments(self) -> list[str]:
-        """Return the JVM arguments of Flink's start script; direct memory has a limit only if asked for."""
-        direct = [f"-XX:MaxDirectMemorySize={self.off_heap}"] if self.direct_limit else []
-        return [f"-Xmx{self.heap}", f"-Xms{self.heap}", *direct, f"-XX:MaxMetaspaceSize={self.jvm_metaspace}"]
-
     def dynamic_options(self) -> dict[str, str]:
         """Return the memory options that Flink's start script passes with ``-D``."""
         sizes = {

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from planner.memory.jobmanager import JobManagerMemory, derive_jobmanager
+from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.process import MemoryConfigurationError
 from planner.memory.taskmanager import TaskManagerMemory, derive_taskmanager
 
@@ -20,7 +21,7 @@ class Launch:
     @property
     def jvm_arguments(self) -> list[str]:
         """The JVM arguments, in Flink's order."""
-        return self.memory.jvm_arguments()
+        return jvm_arguments(self.memory)
 
 
 def launch_jobmanager(configuration: Mapping[str, str]) -> Launch:

@@ -49,17 +49,6 @@ class TaskManagerMemory:
         """Total process memory."""
         return self.flink + self.jvm_metaspace + self.jvm_overhead
 
-    def jvm_arguments(self) -> list[str]:
-        """Return the JVM arguments of Flink's start script; managed memory and overhead have none."""
-        heap = self.framework_heap + self.task_heap
-        direct = self.framework_off_heap + self.task_off_heap + self.network
-        return [
-            f"-Xmx{heap}",
-            f"-Xms{heap}",
-            f"-XX:MaxDirectMemorySize={direct}",
-            f"-XX:MaxMetaspaceSize={self.jvm_metaspace}",
-        ]
-
     def dynamic_options(self) -> dict[str, str]:
         """Return the memory options that Flink's start script passes with ``-D``."""
         sizes = {

@@ -26,6 +26,7 @@ from planner.documents.placement import (
 )
 from planner.documents.profile import ResourceProfile
 from planner.graph.job_graph import JobGraph
+from planner.memory.jvm_arguments import jvm_arguments
 from planner.place.model.objective import CPU_LEVEL
 from planner.place.model.problem import Problem
 from planner.place.model.quotas import quota_options
@@ -154,7 +155,7 @@ def _task_manager(
         load=load,
         utilisation={name: rounded(Fraction(used, whole)) for name, (used, whole) in shares.items() if whole},
         memory=PlacedMemory(
-            jvm_arguments=memory.jvm_arguments(),
+            jvm_arguments=jvm_arguments(memory),
             dynamic_options={
                 "taskmanager.cpu.cores": str(float(cpu_number(capacity.cpu))),
                 **memory.dynamic_options(),

@@ -8,12 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from planner.documents.cluster import Cluster
-from planner.documents.finding import Finding, sort_findings
+from planner.documents.finding import Finding, Severity, sort_findings
 from planner.documents.job import Job
 from planner.documents.load import Loaded
 from planner.documents.option_tables import option_table
+from planner.documents.placement import Placement
 from planner.documents.profile import PlannerFields, ResourceProfile
 from planner.documents.source import Source
+from planner.memory.process import MemoryConfigurationError
+from planner.memory.taskmanager import derive_taskmanager
 from planner.rules.base import (
     ClusterRule,
     ClusterSubject,
@@ -71,6 +74,8 @@ def _check(loaded: Loaded) -> _Checked:
                 found = (match for view in shown.options for match in rule.check(view))
                 findings += _findings(rule, found, loaded.source)
         return _Checked(loaded, shown, findings)
+    if isinstance(document, Placement):
+        return _Checked(loaded, None, [*findings, *_inconsistent_memory(document, loaded.source)])
     if not isinstance(document, (Job, ResourceProfile)):
         return _Checked(loaded, None, findings)
     if isinstance(document, Job):
@@ -90,6 +95,19 @@ def _check(loaded: Loaded) -> _Checked:
         elif isinstance(rule, OptionRule):
             findings += _findings(rule, rule.check(subject.options), loaded.source)
     return _Checked(loaded, subject, findings)
+
+
+def _inconsistent_memory(placement: Placement, source: Source) -> Iterator[Finding]:
+    """Yield what keeps a TaskManager from starting with the options that a placement has for it."""
+    for index, tm in enumerate(placement.task_managers):
+        try:
+            if tm.memory is not None:
+                derive_taskmanager(tm.memory.dynamic_options)
+        except MemoryConfigurationError as error:
+            path = ("taskManagers", index, "memory", "dynamicOptions")
+            message = f"TaskManager {tm.id!r}: memory settings are inconsistent: {error}"
+            hint = "place again, or correct the options"
+            yield Finding(error.code, Severity.ERROR, message, hint, source.name, source.position(path), path)
 
 
 def _run_fit(subject: Subject, cluster_subject: ClusterSubject, source: Source) -> list[Finding]:

@@ -14,6 +14,7 @@ from planner.documents.cluster import Cluster as Documents
 from planner.documents.job import Job
 from planner.documents.load import load
 from planner.graph.job_graph import JobGraph
+from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.launch import launch_jobmanager, launch_taskmanager
 from planner.memory.network import NetworkOptions, runtime_minimum
 from planner.memory.sizing import size_taskmanager
@@ -54,7 +55,7 @@ def run(
 ) -> tuple[str, str]:
     """Run TestJob on TaskManagers of the given memory; return its state and its failure, if any."""
     cpu = {"taskmanager.numberOfTaskSlots": str(slots), "taskmanager.cpu.cores": str(float(slots))}
-    processes = {name: (m.jvm_arguments(), {**m.dynamic_options(), **cpu}) for name, m in managers.items()}
+    processes = {name: (jvm_arguments(m), {**m.dynamic_options(), **cpu}) for name, m in managers.items()}
     with local_cluster(folder, processes) as cluster:
         return outcome(cluster, cluster.run_jar(JAR, arguments))
 

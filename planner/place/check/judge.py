@@ -16,6 +16,7 @@ from planner.documents.profile import ResourceProfile
 from planner.errors import PlannerError
 from planner.graph.from_profile import operator_id, stream_graph
 from planner.graph.job_graph import build_job_graph
+from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.check.figures import TOLERANCE, figures, moves
 from planner.place.model.flows import group_flows
@@ -128,7 +129,7 @@ def _memory(placed: PlacedTaskManager, tm: TaskManager, parts: list[int]) -> Ite
         yield f"its memory adds up to {memory.process} bytes, not to {outside + tm.capacity.memory}"
     if memory.jvm_overhead < fixed.jvm_overhead:
         yield "its JVM overhead is less than Flink would leave"
-    if memory.jvm_arguments() != placed.memory.jvm_arguments:
+    if jvm_arguments(memory) != placed.memory.jvm_arguments:
         yield "its JVM arguments are not those of its options"
     given = (memory.task_heap, memory.task_off_heap, memory.managed, memory.network)
     if any(need > size for need, size in zip(parts, given, strict=True)):

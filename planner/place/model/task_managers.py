@@ -70,7 +70,7 @@ def task_managers_of(cluster: Cluster) -> list[TaskManager]:
     """Return every TaskManager of ``cluster``: those of classes first, then the named ones.
 
     Raises:
-        ClusterError: when a class is unknown or a memory configuration does not work out.
+        ClusterError: when a class is unknown or a memory configuration is inconsistent.
 
     """
     found: list[TaskManager] = []

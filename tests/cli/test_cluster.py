@@ -15,6 +15,7 @@ from planner.cli.app import app
 from planner.cluster.launches import launches, stock_launches
 from planner.cluster.standalone import read
 from planner.documents.write import to_data, to_json
+from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.taskmanager import derive_taskmanager
 from samples import FOLDER, SAMPLES, cluster_of, job_of
 
@@ -45,7 +46,7 @@ def test_a_cluster_without_a_plan(name: str) -> None:
     )
     for manager, (arguments, options) in found.items():
         memory = derive_taskmanager(options)
-        assert list(arguments) == memory.jvm_arguments()
+        assert list(arguments) == jvm_arguments(memory)
         shape = classes.get(manager.rpartition("-")[0])
         if shape is not None:
             assert memory.process == shape.memory.process or shape.memory.process is None
@@ -133,3 +134,26 @@ def test_a_folder_without_flink_is_not_remembered(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "is not a Flink distribution" in result.stderr
     assert read(tmp_path / "state") is None
+
+
+@pytest.mark.parametrize("verb", ["up", "run job.sql", "verify"])
+def test_a_placement_whose_memory_is_inconsistent_is_refused_at_its_place(placement: Path, verb: str) -> None:
+    text = placement.read_text().replace(
+        '"taskmanager.memory.network.max": "', '"taskmanager.memory.network.max": "-', 1
+    )
+    broken = placement.with_name("broken.placement.json")
+    broken.write_text(text)
+    line = 1 + text[: text.index('"dynamicOptions"')].count("\n")
+    arguments = [*verb.split(), *([] if verb == "verify" else ["-p"]), str(broken)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert f"{broken}:{line}:" in result.stderr
+    assert "memory settings are inconsistent" in result.stderr
+
+
+def test_the_list_of_verbs_is_not_cut() -> None:
+    lines = CliRunner().invoke(app, ["--help"]).stdout.splitlines()
+    assert not [line for line in lines[1:] if line.endswith("...")]
+    assert "[[" not in "".join(
+        CliRunner().invoke(app, [verb, "--help"]).stdout for verb in ("up", "verify", "show")
+    )
