@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-from docs.pages import ROOT, blocks, table
 from test_architecture import FLOORS, NAMES, STOREYS, imported, room
+
+from docs.pages import ROOT, blocks, table
 
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 BELOW = {"errors", "files", "units", "version"}
@@ -21,7 +22,12 @@ def arrows() -> set[tuple[str, str]]:
 
 def imports() -> set[tuple[str, str]]:
     """Return the rooms that import each other."""
-    pairs = {(room(name), room(other)) for name, path in NAMES.items() for other in imported(path) if other in NAMES}
+    pairs = {
+        (room(name), room(other))
+        for name, path in NAMES.items()
+        for other in imported(path)
+        if other in NAMES
+    }
     return {(one, other) for one, other in pairs if one != other and {one, other} <= ROOMS}
 
 

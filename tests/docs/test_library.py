@@ -70,6 +70,14 @@ def test_examples_print_what_the_page_shows(
         assert OutputChecker().check_output(shown.text, printed, ELLIPSIS), f"{shown.line}:\n{printed}"
 
 
+def test_the_example_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("job.yaml", "cluster.yaml"):
+        shutil.copy(ROOT / "samples/skewed-join" / name, name)
+    ((block, _),) = examples((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert run(block, {"__name__": "example"}).startswith("big-0 {")
+
+
 @pytest.mark.flink
 def test_examples_with_a_real_flink(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
