@@ -127,10 +127,10 @@ class Inputs:
 
     def stop_on(self, findings: Sequence[Finding]) -> None:
         """Report ``findings`` on stderr and end if one of them is an error."""
-        from planner.documents.finding import Severity
+        from planner.documents.finding import Severity, sort_findings
         from planner.report.text import text
 
-        errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+        errors = [finding for finding in sort_findings(findings) if finding.severity is Severity.ERROR]
         if errors:
             say(text(errors, self.texts))
             raise typer.Exit(Exit.USAGE if self.unreadable else Exit.FINDINGS)

@@ -39,13 +39,14 @@ class Loaded:
     findings: tuple[Finding, ...] = ()
 
 
-def load(raw: bytes, name: str) -> list[Loaded]:
-    """Return the documents in ``raw``; ``name`` is the file's name in findings.
+def load(text: bytes | str, name: str = "<text>") -> list[Loaded]:
+    """Return the documents in ``text``; ``name`` is what findings call it, the file's name.
 
     Raises:
-        DocumentError: when ``raw`` is neither JSON nor YAML.
+        DocumentError: when ``text`` is neither JSON nor YAML.
 
     """
+    raw = text.encode() if isinstance(text, str) else text
     return [_validate(source) for source in read_sources(raw, name)]
 
 

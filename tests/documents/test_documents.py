@@ -14,7 +14,6 @@ from planner.documents.load import KINDS, load
 from planner.documents.profile import ResourceProfile
 from planner.documents.schema import json_schema
 from planner.documents.write import digest, to_data
-from planner.targets.expert_mode import expert_mode
 from samples import FOLDER, SAMPLES, cluster_of, job_of
 
 DATA = Path(__file__).parent / "data"
@@ -93,13 +92,6 @@ def test_unquoted_numbers_in_options_keep_their_spelling() -> None:
     (loaded,) = load(text.encode(), "doc.yaml")
     document: Any = loaded.document
     assert document.spec.flink_configuration == {"a.b": "1.10", "a.c": "10", "d": "true", "e": "x;y"}
-
-
-@pytest.mark.parametrize("path", sorted(DATA.glob("expert-*.json")), ids=lambda p: p.stem)
-def test_expert_mode_documents_come_back_as_they_were(path: Path) -> None:
-    (loaded,) = load(path.read_bytes(), path.name)
-    assert isinstance(loaded.document, ResourceProfile)
-    assert expert_mode(loaded.document) == json.loads(path.read_text())
 
 
 @pytest.mark.parametrize("name", SAMPLES)

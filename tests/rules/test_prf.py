@@ -10,13 +10,12 @@ from planner.api import compile_job
 from planner.documents.job import Job
 from planner.documents.load import load
 from rules.documents import COUNT, SOURCE, find, job
+from samples import document
 
 
 class TestProfiles:
     def profile(self, **planner: Any) -> dict[str, Any]:
-        (loaded,) = load(yaml.safe_dump(job(SOURCE, COUNT)).encode(), "job.yaml")
-        assert isinstance(loaded.document, Job)
-        full, _ = compile_job(loaded.document)
+        full, _ = compile_job(document(yaml.safe_dump(job(SOURCE, COUNT)), Job))
         data: dict[str, Any] = full.model_dump(mode="json", by_alias=True, exclude_none=True)
         data["planner"] |= planner
         return data

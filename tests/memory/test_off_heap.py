@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.documents.cluster import Cluster
-from planner.documents.load import load
 from planner.memory.off_heap import native_demand, overhead_for
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.model.task_managers import configured_memory, task_managers_of
 from planner.units import MIB
+from samples import document
 
 CLUSTER = """
 apiVersion: planner/v1
@@ -23,9 +23,7 @@ spec: {{taskManagerClasses: [{{name: large, count: 1, cpu: 4, memory: {memory}, 
 
 def configured(memory: str, options: str = "{}", tasks: int = 10) -> tuple[int, int, int]:
     """Return what Flink makes of an empty TaskManager's options: process, overhead, heap, in bytes."""
-    (loaded,) = load(CLUSTER.format(memory=memory, options=options).encode(), "cluster.yaml")
-    assert isinstance(loaded.document, Cluster)
-    (tm,) = task_managers_of(loaded.document)
+    (tm,) = task_managers_of(document(CLUSTER.format(memory=memory, options=options), Cluster))
     given = configured_memory(tm.capacity, [], tasks)
     flink = derive_taskmanager(given.dynamic_options())
     assert flink == given

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from planner.api import compile_job, place
 from planner.documents.job import Job
-from planner.documents.load import load
 from planner.documents.vocabulary import UseCase
 from planner.memory.managed import DEFAULT_WEIGHTS, consumer_weights, rocksdb_working_set, shares, split
 from planner.memory.network import NetworkOptions, runtime_minimum
@@ -20,7 +19,7 @@ from planner.memory.risks import risks
 from planner.memory.taskmanager import derive_taskmanager
 from planner.report.budget import budget
 from planner.units import GIB, MIB
-from samples import SAMPLES, cluster_of, job_of
+from samples import SAMPLES, cluster_of, document, job_of
 
 JOB = """
 apiVersion: planner/v1
@@ -35,9 +34,7 @@ spec:
 
 
 def job(text: str = JOB) -> Job:
-    (loaded,) = load(text.encode(), "job.yaml")
-    assert isinstance(loaded.document, Job), loaded.findings
-    return loaded.document
+    return document(text, Job)
 
 
 def test_every_derived_figure_has_a_reason_and_a_confidence() -> None:
