@@ -79,6 +79,7 @@ def test_the_example_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.flink
+@pytest.mark.extended
 def test_examples_with_a_real_flink(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("job.sql", "job.profile.json", "cluster.yaml"):
