@@ -7,8 +7,8 @@ STAMP := $(VENV)/.installed
 .PHONY: demo demo-flink test test-versions test-pyflink lint lock bench bench-placement bench-peers generate clean help
 
 help:
-	@echo "make demo   compile, validate and place a sample job, with its restart plan"
-	@echo "make demo-flink  run a SQL job on a real local cluster under a plan, and verify it"
+	@echo "make demo   compile, validate and place a sample job, with its recovery plan"
+	@echo "make demo-flink  run a SQL job on a real local cluster under a placement, and verify it"
 	@echo "make test   the whole test suite (add ARGS='-k name' to pick)"
 	@echo "make test-versions  the way to a verified run on other versions of Flink"
 	@echo "make test-pyflink   the same for a PyFlink program"

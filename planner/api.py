@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from planner.cluster import standalone
 from planner.cluster.errors import (
@@ -29,8 +29,7 @@ from planner.cluster.rest import Rest, only_job
 from planner.cluster.run import Plan, Run, execute, run_program
 from planner.cluster.run import verify as verify_cluster
 from planner.cluster.standalone import Standalone
-from planner.cluster.verify import Difference as Deviation
-from planner.cluster.verify import NotAsPlanned
+from planner.cluster.verify import Deviation, NotAsPlanned
 from planner.documents.cluster import Cluster
 from planner.documents.difference import Difference, differences
 from planner.documents.errors import DocumentError
@@ -65,6 +64,7 @@ from planner.place.clock import Clock, Stop
 from planner.place.infeasible import Explanation, Infeasible
 from planner.place.model.objective import BALANCE, PACK, Objective, objectives
 from planner.place.model.task_managers import ClusterError
+from planner.place.moves.move_list import Point
 from planner.place.result import Progress
 from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import NoRoom
@@ -73,9 +73,6 @@ from planner.recover.restart_strategy import restart_strategy
 from planner.rules import validate as rules
 from planner.targets.expert_mode import expert_mode
 from planner.units import parse_size_lenient as parse_size
-
-if TYPE_CHECKING:
-    from planner.place.moves.pareto import Point
 
 DEFAULT_SLACK = 0.02
 FOLDER = Path(".planner")
@@ -698,7 +695,7 @@ def import_load(
 
 
 def import_job(*, rest: str | None = None, folder: Path = FOLDER, job: str | None = None) -> ResourceProfile:
-    """Return a running job as a profile: what REST tells of it, and planner's defaults.
+    """Return a running job as a profile: what REST reports of it, and planner's defaults.
 
     Raises:
         RestError: when the cluster does not answer, or it is not clear which job is meant.

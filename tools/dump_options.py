@@ -4,7 +4,7 @@ For every requested Flink version the script downloads the package
 ``apache-flink-libraries`` with pip, starts one JVM on its jars and reads every
 ``ConfigOption`` constant by reflection. Key, type, default, enum values and fallback
 keys are those Flink itself uses; only the prefixes and the notes below are written by
-hand. It needs the extra ``planner[flink]`` (py4j and a Java runtime)::
+hand. It needs the extra ``flink`` (py4j and a Java runtime)::
 
     python tools/dump_options.py --version 1.20.5 --version 2.0.2 --version 2.1.3 \
         --version 2.2.1 --version 2.3.0

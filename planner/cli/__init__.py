@@ -16,7 +16,7 @@ def main() -> None:
     from planner.cli.app import app
     from planner.cli.terminal import begin
 
-    # a command ends before garbage matters; looking for it takes a third of the time of big plans
+    # a command ends before garbage matters; looking for it takes a third of the time of big placements
     gc.disable()
     begin(LOADED)
     for stream in (sys.stdout, sys.stderr):

@@ -49,7 +49,7 @@ class Verbs(TyperGroup):
 app = typer.Typer(
     name="planner",
     cls=Verbs,
-    help="Resources, placement and restart plans for Apache Flink jobs, on unmodified Flink.",
+    help="Resources, placement and recovery plans for Apache Flink jobs, on unmodified Flink.",
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -84,7 +84,7 @@ app.command("down", epilog=EPILOG)(cluster.down)
 app.command("run", epilog=EPILOG)(run.run)
 app.command("verify", epilog=EPILOG)(verify.verify)
 app.command("diff", epilog=EPILOG)(diff.diff)
-app.add_typer(import_.app, name="import")
+app.add_typer(import_.app, name="import", epilog=EPILOG)
 app.command("show", epilog=EPILOG)(show.show)
 app.command("export", epilog=EPILOG)(export.export)
 app.command("explain", epilog=EPILOG)(explain.explain)

@@ -56,7 +56,7 @@ def up(
       planner up -p job.placement.json
       planner run job.sql -p job.placement.json
       planner down
-      planner up cluster.yaml -D taskmanager.load-balance.mode=TASKS   # stock Flink
+      planner up cluster.yaml -D taskmanager.load-balance.mode=TASKS
     """
     from planner import api
 

@@ -29,7 +29,7 @@ def diff(
 ) -> None:
     """Show differences between two documents; exit 1 if any.
 
-    Operators, groups and TaskManagers go by their names, wherever they stand. Facts about the run
+    Operators, groups and TaskManagers go by their names, wherever they are. Facts about the run
     that wrote a document are left out.
 
     \b

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from planner.api import PlannerError
 
 
+FORM = "DOC100"
+"""Findings with a code before this one are of texts that cannot be read at all."""
+
+
 class Exit(IntEnum):
     """What planner's exit code says."""
 
@@ -42,6 +46,8 @@ def exit_code(error: PlannerError) -> Exit:
             Exit.FINDINGS,
         ),
     ]
+    if isinstance(error, api.DocumentError) and all(f.code >= FORM for f in error.findings):
+        return Exit.FINDINGS
     return next((code for kinds, code in codes if isinstance(error, kinds)), Exit.USAGE)
 
 
@@ -61,8 +67,8 @@ def report(error: PlannerError) -> Exit:
                 say(line)
         case api.NotAsPlanned():
             say(f"planner: {error}")
-            for difference in error.differences:
-                say(f"  {difference}")
+            for deviation in error.deviations:
+                say(f"  {deviation}")
         case api.RefusedError():
             say(
                 f"planner: a defect of planner: its checker refuses the placement ({error}); nothing is written"

@@ -26,7 +26,7 @@ def export(
 
     \b
     Examples:
-      planner export job.profile.json --target expert-mode -o plan.json
+      planner export job.profile.json --target expert-mode -o job.json
       planner export job.yaml --target expert-mode
     """
     from planner import api

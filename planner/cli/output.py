@@ -1,4 +1,4 @@
-"""Results: to a file or stdout, as tables or JSON, written whole."""
+"""Results: to a file or stdout, as tables or JSON, written atomically."""
 
 from __future__ import annotations
 

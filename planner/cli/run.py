@@ -19,7 +19,7 @@ from planner.cli.inputs import (
 from planner.cli.inputs import program as program_of
 from planner.cli.output import emit, print_tables
 from planner.cli.terminal import progress, say
-from planner.cli.verify import ProfileOption, RestOption, as_planned, report_differences
+from planner.cli.verify import ProfileOption, RestOption, as_planned, report_deviations
 
 if TYPE_CHECKING:
     from planner.api import Placement, Program, ResourceProfile
@@ -84,14 +84,14 @@ def run(
                 note=note,
             )
     except api.TimedOut as error:
-        if isinstance(error.best, api.Run) and error.best.differences:
+        if isinstance(error.best, api.Run) and error.best.deviations:
             say("planner: the cluster lacks what was planned")
-            for difference in error.best.differences:
-                say(f"  {difference}")
+            for deviation in error.best.deviations:
+                say(f"  {deviation}")
         raise
     say(f"planner: job {done.job} {'has finished' if done.finished else 'runs'} at {done.url}")
     emit(f"{done.job}\n")
-    report_differences(done.differences)
+    report_deviations(done.deviations)
     say(as_planned(done.plan.graph))
 
 

@@ -62,7 +62,7 @@ def verify(
 
     if watch:
         _watch(look)
-    report_differences(look())
+    report_deviations(look())
     say(as_planned(api.compile_job(document)[1] if document is not None else None))
 
 
@@ -75,12 +75,12 @@ def as_planned(graph: JobGraph | None) -> str:
     return "planner: every slot, subtask and TaskManager is as planned"
 
 
-def report_differences(differences: Sequence[object]) -> None:
+def report_deviations(deviations: Sequence[object]) -> None:
     """Say what is otherwise than planned, and end, if anything is."""
-    if differences:
+    if deviations:
         say("planner: the cluster does not do what was planned")
-        for difference in differences:
-            say(f"  {difference}")
+        for deviation in deviations:
+            say(f"  {deviation}")
         raise typer.Exit(Exit.FINDINGS)
 
 
@@ -91,11 +91,11 @@ def _watch(look: Callable[[], Sequence[object]]) -> None:
     try:
         while True:
             try:
-                lines = [str(difference) for difference in look()]
+                lines = [str(deviation) for deviation in look()]
             except api.RestError as error:
                 lines = [str(error)]
             if lines != before:
-                say(time.strftime("%H:%M:%S ") + ("as planned" if not lines else f"{len(lines)} differences"))
+                say(time.strftime("%H:%M:%S ") + ("as planned" if not lines else f"{len(lines)} deviations"))
                 for line in lines:
                     say(f"  {line}")
                 before = lines

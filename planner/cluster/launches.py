@@ -45,7 +45,7 @@ def stock_launches(cluster: Cluster, options: Mapping[str, str]) -> dict[str, La
     """Return how the processes of a cluster without a placement are started.
 
     Raises:
-        ClusterError: when the figures of a TaskManager do not work out.
+        ClusterError: when the figures of a TaskManager are inconsistent.
         OptionRefused: when one of ``options`` is the cluster's or planner's to set.
 
     """
@@ -64,7 +64,7 @@ def too_large(launches: Mapping[str, Launch], memory: int) -> str | None:
     """Return why a machine with so many bytes of memory cannot hold a cluster, None where it can.
 
     Raises:
-        MemoryConfigurationError: when the options of a TaskManager do not work out.
+        MemoryConfigurationError: when the options of a TaskManager are inconsistent.
 
     """
     task_managers = [options for name, (_, options) in launches.items() if name != "jobmanager"]

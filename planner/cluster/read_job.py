@@ -1,4 +1,4 @@
-"""A running job and its cluster, as REST tells of them, to planner's documents.
+"""A running job and its cluster, as REST reports them, to planner's documents.
 
 REST knows job vertices, not the operators in them: each becomes one operator of the profile, under the
 id of its vertex. What REST does not report keeps planner's defaults: names of groups, resources, uids.
@@ -180,7 +180,7 @@ def _edge(edge: Mapping[str, Any], number: Mapping[str, int], target: int) -> Ed
 
 
 def _options(rest: Rest, job: str) -> dict[str, str]:
-    """Return the options that the job runs with, as far as REST tells them."""
+    """Return the options that the job runs with, as far as REST reports them."""
     cluster = {str(entry["key"]): str(entry["value"]) for entry in rest.get("/jobmanager/config")}
     found = {key: value for key, value in cluster.items() if key.startswith(OPTIONS) and key != _INTERVAL}
     try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from planner.cluster.errors import RestError, SlotsTaken
 from planner.cluster.rest import ENDED, Rest, RunningJob, failure, jobs, running_job, task_managers
 from planner.cluster.submit import submit
-from planner.cluster.verify import Difference, NotAsPlanned, differences
+from planner.cluster.verify import Deviation, NotAsPlanned, deviations
 from planner.documents.placement import Placement
 from planner.documents.profile import Program, ResourceProfile
 from planner.documents.write import digest
@@ -52,7 +52,7 @@ class Run:
     url: str
     plan: Plan
     finished: bool
-    differences: list[Difference]
+    deviations: list[Deviation]
 
 
 def run_program(
@@ -133,7 +133,7 @@ def execute(
     Raises:
         ProgramError: when program, profile and placement do not belong together.
         RestError: when the cluster does not take the job.
-        FlinkMissing: when the extra ``planner[flink]`` is not installed.
+        FlinkMissing: when the extra ``flink`` is not installed.
         NoFlinkHome: when the distribution that is named holds no Flink.
 
     """
@@ -208,13 +208,13 @@ def verify(
     job: str | None,
     profile: ResourceProfile | None = None,
     graph: JobGraph | None = None,
-) -> list[Difference]:
+) -> list[Deviation]:
     """Return what a cluster does otherwise than planned, once REST had time to show the present state."""
     until = time.monotonic() + SETTLING_SECONDS
     resources = slot_resources(profile) if profile is not None else None
     while True:
         running = running_job(rest, job) if job else None
-        found = differences(placement, task_managers(rest), running, graph, resources)
+        found = deviations(placement, task_managers(rest), running, graph, resources)
         if not found or time.monotonic() > until:
             return found
         time.sleep(POLL_SECONDS)

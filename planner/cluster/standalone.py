@@ -126,7 +126,7 @@ def up(
         ClusterFailed: when the folder's cluster runs with different settings, or does not come up.
         ClusterFolderError: when the folder cannot hold a cluster, or another planner process uses it.
         TimedOut: when not every TaskManager is registered within ``seconds``.
-        FlinkMissing: when the extra ``planner[flink]`` is not installed.
+        FlinkMissing: when the extra ``flink`` is not installed.
         NoFlinkHome: when ``home`` holds no Flink.
 
     """

@@ -37,7 +37,7 @@ _CORES = "taskmanager.cpu.cores"
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Deviation:
     """Something that is otherwise than planned; ``where`` is a TaskManager or a vertex."""
 
     where: str
@@ -50,33 +50,33 @@ class Difference:
 
 
 class NotAsPlanned(PlannerError):
-    """A cluster is not the one that was planned; ``differences`` says in what."""
+    """A cluster is not the one that was planned; ``deviations`` says in what."""
 
-    def __init__(self, message: str, differences: list[Difference]) -> None:
+    def __init__(self, message: str, deviations: list[Deviation]) -> None:
         super().__init__(message)
-        self.differences = differences
+        self.deviations = deviations
 
 
-def differences(
+def deviations(
     placement: Placement,
     task_managers: Mapping[str, RunningTaskManager],
     job: RunningJob | None,
     graph: JobGraph | None = None,
     resources: Mapping[str, SlotResources] | None = None,
-) -> list[Difference]:
+) -> list[Deviation]:
     """Return what is otherwise than planned.
 
     Without ``job`` only TaskManagers are looked at, without ``graph`` no subtasks; ``resources`` are those
     of a slot of every group, without them slots are only counted. A batch job may have less
     than all of its slots and subtasks: they come and go as it gets on.
     """
-    found: list[Difference] = []
+    found: list[Deviation] = []
     real = match(placement, task_managers)
     for planned in placement.task_managers:
         tm = real.get(planned.id)
         if tm is None:
             if planned.slots or not planned.reserve:
-                found.append(Difference(planned.id, "the TaskManager", "registered", "missing"))
+                found.append(Deviation(planned.id, "the TaskManager", "registered", "missing"))
             continue
         found += _task_manager(planned, tm)
         if job is not None:
@@ -87,10 +87,10 @@ def differences(
         if name in known:
             continue
         if job is not None and tm.slots.get(job.id):
-            found.append(Difference(name, "slots of the job", "none, it is not in the placement", "some"))
+            found.append(Deviation(name, "slots of the job", "none, it is not in the placement", "some"))
         elif offered := sorted(quotas & tm.external.keys()):
             what = "a TaskManager with quotas of the placement"
-            found.append(Difference(name, what, "none, it is not in the placement", ", ".join(offered)))
+            found.append(Deviation(name, what, "none, it is not in the placement", ", ".join(offered)))
     if job is not None and graph is not None:
         found += _subtasks(placement, real, job, graph)
     elif job is not None:
@@ -98,13 +98,13 @@ def differences(
     return found
 
 
-def _states(vertex: RunningVertex, batch: bool) -> Iterator[Difference]:
+def _states(vertex: RunningVertex, batch: bool) -> Iterator[Deviation]:
     """Say how many subtasks of a vertex do not run, nor wait for their turn in a batch job."""
     states = Counter(subtask.state for subtask in vertex.subtasks)
     waiting = {"CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING"} if batch else set()
     if states.keys() - {"RUNNING", "FINISHED"} - waiting:
         actual = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        yield Difference(vertex.name, "subtasks", f"{vertex.parallelism} RUNNING", actual)
+        yield Deviation(vertex.name, "subtasks", f"{vertex.parallelism} RUNNING", actual)
 
 
 def match(
@@ -130,26 +130,26 @@ def _external(planned: PlacedTaskManager) -> dict[str, float]:
     return {name: float(options.get(f"external-resource.{name}.amount", "0")) for name in names}
 
 
-def _memory(planned: PlacedTaskManager, tm: RunningTaskManager) -> list[Difference]:
+def _memory(planned: PlacedTaskManager, tm: RunningTaskManager) -> list[Deviation]:
     if planned.memory is None or not tm.memory:
         return []
     memory = derive_taskmanager(planned.memory.dynamic_options)
     return [
-        Difference(planned.id, part, f"{getattr(memory, name)} bytes", f"{tm.memory[part]} bytes")
+        Deviation(planned.id, part, f"{getattr(memory, name)} bytes", f"{tm.memory[part]} bytes")
         for part, name in _PARTS.items()
         if part in tm.memory and tm.memory[part] != getattr(memory, name)
     ]
 
 
-def _task_manager(planned: PlacedTaskManager, tm: RunningTaskManager) -> Iterator[Difference]:
+def _task_manager(planned: PlacedTaskManager, tm: RunningTaskManager) -> Iterator[Deviation]:
     yield from _memory(planned, tm)
     cores = float((planned.memory.dynamic_options if planned.memory else {}).get(_CORES, "nan"))
     if tm.cpu is not None and abs(tm.cpu - cores) > 1 / CORE:
-        yield Difference(planned.id, "cores", _cores(cores), _cores(tm.cpu))
+        yield Deviation(planned.id, "cores", _cores(cores), _cores(tm.cpu))
     wanted = _external(planned)
     for name in sorted(wanted.keys() | tm.external.keys()):
         if wanted.get(name, 0.0) != tm.external.get(name, 0.0):
-            yield Difference(
+            yield Deviation(
                 planned.id, f"quota {name}", f"{wanted.get(name, 0):g}", f"{tm.external.get(name, 0):g}"
             )
 
@@ -159,22 +159,20 @@ def _slots(
     tm: RunningTaskManager,
     job: RunningJob,
     resources: Mapping[str, SlotResources],
-) -> Iterator[Difference]:
+) -> Iterator[Deviation]:
     held = tm.slots.get(job.id, ())
     ended = any(s.state == "FINISHED" for vertex in job.vertices for s in vertex.subtasks)
     for group, count in sorted(planned.quotas.items()):
         mine = [slot for slot in held if quota_name(group) in slot.external]
         # a subtask that has finished gives its slot back
         if len(mine) > count or (len(mine) < count and not ended and not job.batch):
-            yield Difference(planned.id, f"slots of group {group}", str(count), str(len(mine)))
+            yield Deviation(planned.id, f"slots of group {group}", str(count), str(len(mine)))
         if group in resources:
             wanted = _told(resources[group])
             for figures in {tuple(_figures(slot).items()): None for slot in mine}:
                 for part, value in figures:
                     if value != wanted[part]:
-                        yield Difference(
-                            planned.id, f"{part} of a slot of group {group}", wanted[part], value
-                        )
+                        yield Deviation(planned.id, f"{part} of a slot of group {group}", wanted[part], value)
 
 
 def _told(wanted: SlotResources) -> dict[str, str]:
@@ -194,7 +192,7 @@ def _figures(slot: RunningSlot) -> dict[str, str]:
 
 def _subtasks(
     placement: Placement, real: Mapping[str, RunningTaskManager], job: RunningJob, graph: JobGraph
-) -> Iterator[Difference]:
+) -> Iterator[Deviation]:
     """Compare subtasks with quotas: a vertex has at most one subtask in each slot of its group."""
     running = {vertex.id: vertex for vertex in job.vertices}
     quotas = {real[tm.id].id: tm.quotas for tm in placement.task_managers if tm.id in real}
@@ -206,10 +204,10 @@ def _subtasks(
         there = running.get(vertex.id)
         if there is None:
             if not job.batch:
-                yield Difference(vertex.name, "the vertex", "in the job", "missing")
+                yield Deviation(vertex.name, "the vertex", "in the job", "missing")
             continue
         if there.parallelism != vertex.parallelism:
-            yield Difference(vertex.name, "parallelism", str(vertex.parallelism), str(there.parallelism))
+            yield Deviation(vertex.name, "parallelism", str(vertex.parallelism), str(there.parallelism))
         yield from _states(there, job.batch)
         placed = Counter(s.task_manager for s in there.subtasks if s.state == "RUNNING")
         full = placed.total() == vertex.parallelism == slots[vertex.group]
@@ -217,6 +215,6 @@ def _subtasks(
             quota = quotas.get(name, {}).get(vertex.group, 0)
             if placed[name] > quota or (full and placed[name] != quota):
                 what = f"subtasks of {vertex.name}"
-                yield Difference(names.get(name, name), what, str(quota), str(placed[name]))
+                yield Deviation(names.get(name, name), what, str(quota), str(placed[name]))
     extra = running.keys() - {vertex.id for vertex in graph.vertices}
-    yield from (Difference(running[v].name, "the vertex", "not in the job", "there") for v in sorted(extra))
+    yield from (Deviation(running[v].name, "the vertex", "not in the job", "there") for v in sorted(extra))

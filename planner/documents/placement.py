@@ -160,6 +160,6 @@ class Placement(Envelope):
         slots = sum(len(tm.slots) for tm in self.task_managers)
         used = sum(1 for tm in self.task_managers if tm.slots)
         level = next((one for one in self.objective if one.name == "maxCpuUtilisation"), None)
-        cpu = f", highest CPU {level.value:.1%} ({level.status})" if level else ""
-        simulated = f", simulation of {self.strategy}" if self.strategy else ""
-        return f"{slots} slots on {used} of {len(self.task_managers)} TaskManagers{cpu}{simulated}"
+        cpu = f", highest CPU {level.value:.1%}" if level else ""
+        how = f"simulation of {self.strategy}" if self.strategy else level.status if level else "unknown"
+        return f"{slots} slots on {used} of {len(self.task_managers)} TaskManagers{cpu} ({how})"

@@ -75,7 +75,5 @@ class RecoveryPlan(Envelope):
     def outline(self) -> str:
         """Return how many regions there are, and the most that a lost TaskManager restarts."""
         worst = max((failure.restarted.subtasks for failure in self.failures), default=0)
-        return (
-            f"{len(self.regions)} regions, a lost TaskManager restarts up to {worst} of"
-            f" {self.subtasks} subtasks"
-        )
+        regions = "1 region" if len(self.regions) == 1 else f"{len(self.regions)} regions"
+        return f"{regions}, a lost TaskManager restarts up to {worst} of {self.subtasks} subtasks"

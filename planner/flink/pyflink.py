@@ -30,7 +30,7 @@ def pyflink_graph(program: Program, interpreter: str) -> Iterator[tuple[Jvm, Any
 
     Raises:
         ProgramError: when there is no such interpreter, it has no PyFlink, or the program fails.
-        FlinkMissing: when the extra ``planner[flink]``, which brings Java, is not installed.
+        FlinkMissing: when the extra ``flink``, which brings Java, is not installed.
 
     """
     try:

@@ -26,7 +26,7 @@ def planner_fields(profile: ResourceProfile) -> PlannerFields:
 
 
 def operator_id(node: Node) -> str:
-    """Return the name of a node in plans: the operator's id, or the node's number."""
+    """Return the name of a node in placements: the operator's id, or the node's number."""
     return node.planner.operator if node.planner else str(node.id)
 
 

@@ -27,8 +27,8 @@ from planner.place.model.problem import Problem, build_problem
 from planner.place.model.slots import JobSlot, job_slots, move_weights, slot_resources
 from planner.place.model.task_managers import task_managers_of
 from planner.place.moves.least_moves import least_moves
-from planner.place.moves.move_list import Previous
-from planner.place.moves.pareto import Point, curve
+from planner.place.moves.move_list import Point, Previous
+from planner.place.moves.pareto import curve
 from planner.place.result import Level, Progress, Result, Status
 from planner.place.solve import solve
 from planner.place.stock.allocation import Mode

@@ -17,7 +17,7 @@ from planner.documents.profile import ResourceProfile
 from planner.documents.recovery import Failure, RecoveryPlan, RestartStrategy
 from planner.graph.job_graph import JobGraph
 from planner.place.infeasible import Explanation
-from planner.place.moves.pareto import Point
+from planner.place.moves.move_list import Point
 from planner.units import CORE, GIB, MIB, format_cpu, rounded_size
 
 WIDTH = 80

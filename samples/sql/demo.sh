@@ -1,5 +1,5 @@
 #!/bin/sh
-# A SQL job on a real local cluster of unequal TaskManagers, under a plan. Run it with: make demo-flink
+# A SQL job on a real local cluster of unequal TaskManagers, under a placement. Run it with: make demo-flink
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=$(mktemp -d)

@@ -16,7 +16,7 @@ from planner.cluster.rest import (
     RunningVertex,
     task_manager_path,
 )
-from planner.cluster.verify import differences
+from planner.cluster.verify import deviations
 from planner.documents.placement import Placement
 from planner.graph.job_graph import JobGraph
 from planner.memory.taskmanager import derive_taskmanager
@@ -90,7 +90,7 @@ def told(slot: SlotResources, quota: str) -> RunningSlot:
 
 
 def test_a_cluster_that_obeys(obeyed: Observed) -> None:
-    assert differences(*obeyed) == []
+    assert deviations(*obeyed) == []
 
 
 def test_other_names_of_taskmanagers_are_no_difference(obeyed: Observed) -> None:
@@ -100,7 +100,7 @@ def test_other_names_of_taskmanagers_are_no_difference(obeyed: Observed) -> None
         replace(v, subtasks=tuple(replace(s, task_manager=f"pod-{s.task_manager}") for s in v.subtasks))
         for v in job.vertices
     )
-    assert differences(placement, renamed, replace(job, vertices=moved), graph, resources) == []
+    assert deviations(placement, renamed, replace(job, vertices=moved), graph, resources) == []
 
 
 def test_each_difference_is_told(obeyed: Observed) -> None:
@@ -112,7 +112,7 @@ def test_each_difference_is_told(obeyed: Observed) -> None:
     def found(changed: RunningTaskManager | None, of: RunningJob = job) -> list[str]:
         others = {key: value for key, value in managers.items() if key != name}
         seen = {**others, **({name: changed} if changed else {})}
-        return [str(difference) for difference in differences(placement, seen, of, graph, resources)]
+        return [str(difference) for difference in deviations(placement, seen, of, graph, resources)]
 
     assert any("missing" in line for line in found(None))
     assert any(
@@ -157,10 +157,10 @@ def test_a_taskmanager_too_many_that_could_take_slots_is_told(obeyed: Observed) 
     placement, managers, *_ = obeyed
     manager = next(m for m in managers.values() if m.external)
     spare = replace(manager, id="left-over", slots={})
-    (found,) = differences(placement, {**managers, "left-over": spare}, None)
+    (found,) = deviations(placement, {**managers, "left-over": spare}, None)
     assert found.where == "left-over"
     stranger = replace(spare, external={"gpu": 1.0})
-    assert differences(placement, {**managers, "left-over": stranger}, None) == []
+    assert deviations(placement, {**managers, "left-over": stranger}, None) == []
 
 
 def test_ids_of_taskmanagers_may_hold_any_character() -> None:
@@ -173,10 +173,10 @@ def test_a_batch_job_may_have_less_than_all_of_it(obeyed: Observed) -> None:
     waiting = replace(first, subtasks=tuple(replace(s, state="SCHEDULED") for s in first.subtasks))
     idle = {name: replace(manager, slots={}) for name, manager in managers.items()}
     some = replace(job, vertices=(waiting, *job.vertices[2:]))
-    assert differences(placement, idle, some, graph)
-    assert differences(placement, idle, replace(some, batch=True), graph) == []
+    assert deviations(placement, idle, some, graph)
+    assert deviations(placement, idle, replace(some, batch=True), graph) == []
     failed = replace(first, subtasks=tuple(replace(s, state="FAILED") for s in first.subtasks))
-    assert differences(placement, idle, replace(job, vertices=(failed,), batch=True), graph)
+    assert deviations(placement, idle, replace(job, vertices=(failed,), batch=True), graph)
 
 
 @pytest.mark.parametrize("text", ["http://h:8081", "h:8081", "https://h", "http://h:8081/"])

@@ -41,6 +41,25 @@ class MoveList:
     steps: tuple[MoveStep, ...]
 
 
+@dataclass(frozen=True)
+class Point:
+    """What ``moved`` slots buy: the highest CPU utilisation; ``knee`` marks the best trade."""
+
+    maximum: Fraction
+    moved: int
+    weight: Fraction
+    knee: bool = False
+
+    def data(self) -> dict[str, object]:
+        """Return it as plain data."""
+        return {
+            "maxCpuUtilisation": round(float(self.maximum), 6),
+            "moved": self.moved,
+            "weight": round(float(self.weight), 6),
+            **({"knee": True} if self.knee else {}),
+        }
+
+
 def move_list(problem: Problem, solution: Solution, previous: Previous, slack: float) -> MoveList:
     """Return the moves from the previous quotas to those of ``solution``, group by group."""
     now: dict[str, Counter[str]] = {}

@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 from planner.place.clock import Clock
-from planner.place.moves.move_list import Previous, move_list
+from planner.place.moves.move_list import Point, Previous, move_list
 from planner.place.moves.replacement import quotas_before, relabelled, replace_within
 from planner.place.result import Progress, Result
 
 SLACKS = tuple(Fraction(slack, 1000) for slack in (0, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500))
-
-
-@dataclass(frozen=True)
-class Point:
-    """What ``moved`` slots buy: the highest CPU utilisation; ``knee`` marks the best trade."""
-
-    maximum: Fraction
-    moved: int
-    weight: Fraction
-    knee: bool = False
-
-    def data(self) -> dict[str, object]:
-        """Return it as plain data."""
-        return {
-            "maxCpuUtilisation": round(float(self.maximum), 6),
-            "moved": self.moved,
-            "weight": round(float(self.weight), 6),
-            **({"knee": True} if self.knee else {}),
-        }
 
 
 def curve(result: Result, previous: Previous, clock: Clock, progress: Progress) -> list[Point]:
