@@ -42,6 +42,7 @@ WANTED = re.compile(
     r"|name-(markup-close|markup)-(metadata|group|operator) "
     r"|name-(escape|c1)-(external|quota|group|kind) |name-10000-kind "
     r"|(text|empty-text)-profile-planner.flinkVersion |deleted-placement-taskManagers.0.class "
+    r"|name-c1-group-yaml place |option-weights-bad-taskmanager.memory.managed.consumer-weights "
 )
 """Mutations that have found something before."""
 
@@ -55,7 +56,8 @@ LINE = 1000
 
 KNOWN: dict[str, str] = {
     "diff writes control characters and lines without end": (
-        r"name-(delete-dangling|c1-manager|next-line-metadata|4096-operator|4096-emoji-group) diff .*"
+        r"(token-line-separator-job-metadata.labels.team|name-delete-metadata-yaml|name-c1-manager"
+        r"|name-next-line-metadata|name-nul-option|name-4096-placed-manager|name-4096-emoji-group) diff .*"
     ),
     "place names the group that decides with its control characters": "name-c1-group-yaml place .*",
     "weights of consumers that are no numbers are not refused": (
@@ -64,7 +66,7 @@ KNOWN: dict[str, str] = {
 }
 """Violations that are known: what is wrong, and a pattern of the names of cases that show it."""
 KNOWN_BESIDES = re.compile(
-    r"(name-(return|rtl|delete|c1|next-line|4096-emoji)|token-(rtl|line-separator|text-c1))-.* diff .*"
+    r"(name-(return|rtl|delete|c1|next-line|nul|4096|4096-emoji)|token-(rtl|line-separator|text-c1))-.* diff "
 )
 """More names of cases that show the first of them."""
 
