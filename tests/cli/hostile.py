@@ -1378,16 +1378,29 @@ def _case(document: Document, args: tuple[str, ...]) -> Hostile:
     )
 
 
-@cache
-def cases() -> tuple[Hostile, ...]:
-    """Return every case: each document with one of its verbs in turn."""
-    found = []
+def _with_verbs() -> Iterator[tuple[Document, tuple[str, ...], bool]]:
+    """Yield each document with each of its command lines, and whether it is that one's turn."""
     turns: Counter[str] = Counter()
     for document in documents():
         lines = verbs(document.kind)
-        found.append(_case(document, lines[turns[document.kind] % len(lines)]))
+        turn = turns[document.kind] % len(lines)
         turns[document.kind] += 1
+        for number, line in enumerate(lines):
+            yield document, line, number == turn
+
+
+@cache
+def cases() -> tuple[Hostile, ...]:
+    """Return the cases: each document with one of its verbs in turn."""
+    found = [_case(document, line) for document, line, turn in _with_verbs() if turn]
     return (*found, *_outputs(), *_arguments())
+
+
+def cases_out_of_turn() -> list[Hostile]:
+    """Return the documents that are the only ones of their kind with all their other verbs."""
+    return [
+        _case(document, line) for document, line, turn in _with_verbs() if not turn and not document.mutation
+    ]
 
 
 def core(all_cases: Iterable[Hostile], wanted: Callable[[str], object]) -> list[Hostile]:

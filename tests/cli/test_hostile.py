@@ -91,7 +91,8 @@ def chosen() -> list[Hostile]:
 
 def others() -> list[Hostile]:
     core = {case.name for case in chosen()}
-    return [case for case in cases() if case.name not in core and not KNOWN_BESIDES.match(case.name)]
+    found = [*(case for case in cases() if case.name not in core), *hostile.cases_out_of_turn()]
+    return [case for case in found if not ALONE.match(case.name) and not KNOWN_BESIDES.match(case.name)]
 
 
 @contextlib.contextmanager

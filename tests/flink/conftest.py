@@ -24,7 +24,12 @@ from planner.flink.program import private_field
 def jvm() -> Iterator[Jvm]:
     with start_jvm() as running:
         yield running
-    # thousands of py4j objects: freed while pytest parses a module they break CPython 3.11's parser
+
+
+@pytest.fixture(scope="module", autouse=True)
+def freed() -> Iterator[None]:
+    """Free thousands of py4j objects now: while Python parses a module they break CPython 3.11's parser."""
+    yield
     gc.collect()
 
 
