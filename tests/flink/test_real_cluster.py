@@ -100,10 +100,15 @@ def outcome(cluster: Rest, job: str, seconds: float = 60) -> tuple[str, str]:
             history = cluster.get(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"]
             return state["state"], history[0]["stacktrace"] if history else ""
         readers = [node["id"] for node in state["plan"]["nodes"] if node.get("inputs")]
-        if all(v["tasks"]["RUNNING"] == v["parallelism"] for v in state["vertices"]) and all(
-            subtask["metrics"]["read-records"] > 0
-            for vertex in readers
-            for subtask in cluster.get(f"/jobs/{job}/vertices/{vertex}")["subtasks"]
+        # for a moment there is a job without vertices
+        if (
+            state["vertices"]
+            and all(v["tasks"]["RUNNING"] == v["parallelism"] for v in state["vertices"])
+            and all(
+                subtask["metrics"]["read-records"] > 0
+                for vertex in readers
+                for subtask in cluster.get(f"/jobs/{job}/vertices/{vertex}")["subtasks"]
+            )
         ):
             return "RUNNING", ""
         time.sleep(0.2)
@@ -158,7 +163,7 @@ def check_processes(cluster: Standalone, placement: Placement) -> None:
         quotas = {f"slot-{group}": float(count) for group, count in tm.quotas.items()}
         assert told["totalResource"]["extendedResources"] == quotas
         (heap,) = (part for part in tm.memory.jvm_arguments if part.startswith("-Xmx"))
-        assert 0 < told["metrics"]["heapMax"] <= int(heap.removeprefix("-Xmx"))
+        assert told["metrics"]["heapMax"] <= int(heap.removeprefix("-Xmx"))
         assert arguments_of(cluster, tm.id) == [p for p in tm.memory.jvm_arguments if p.startswith("-X")]
 
 
