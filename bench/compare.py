@@ -31,7 +31,7 @@ from planner.graph.from_profile import stream_graph
 from planner.graph.job_graph import build_job_graph
 from planner.place.model.problem import Problem, Solution, build_problem
 from planner.place.model.slots import JobSlot, job_slots, slot_resources
-from planner.place.model.task_managers import hosts
+from planner.place.model.task_managers import task_managers_of
 from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import predict
 
@@ -55,7 +55,7 @@ def problem_of(folder: Path) -> tuple[Problem, list[JobSlot]]:
     assert isinstance(cluster, Cluster)
     profile = compile_job(job)[0]
     slots = job_slots(profile, build_job_graph(stream_graph(profile)))
-    return build_problem(slots, slot_resources(profile), hosts(cluster)), slots
+    return build_problem(slots, slot_resources(profile), task_managers_of(cluster)), slots
 
 
 def instance_of(problem: Problem) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def instance_of(problem: Problem) -> dict[str, Any]:
         "grain": problem.grain,
         "cpuUnit": 100_000,
         "types": [{"load": t.load, "demand": t.demand, "count": t.count} for t in problem.types],
-        "hosts": [
+        "task_managers": [
             {"cpu": problem.cpu(h), "limits": problem.classes[problem.class_of[h]].limits}
             for h in problem.usable
         ],
@@ -79,8 +79,8 @@ def judged(problem: Problem, counts: list[list[int]] | None) -> Fraction | None:
     for t, entry in enumerate(problem.types):
         if sum(row[t] for row in counts) != entry.count:
             return None
-    for host, row in zip(problem.usable, counts, strict=True):
-        for r, limit in enumerate(problem.classes[problem.class_of[host]].limits):
+    for tm, row in zip(problem.usable, counts, strict=True):
+        for r, limit in enumerate(problem.classes[problem.class_of[tm]].limits):
             used = sum(n * entry.demand[r] for n, entry in zip(row, problem.types, strict=True))
             if limit is not None and used > limit:
                 return None
@@ -135,20 +135,20 @@ def answers(folder: Path) -> tuple[Fraction, dict[str, Fraction | None]]:
     return Fraction(str(run.level["bound"])), found
 
 
-def table(folder: Path, managers: int, slots: int, seeds: int) -> list[str]:
+def table(folder: Path, task_managers: int, slots: int, seeds: int) -> list[str]:
     """Return a table: peers by families, median and worst gap to planner's bound."""
     gaps: dict[str, dict[str, list[float | None]]] = {}
     for family in instances.FAMILIES:
         for seed in range(seeds):
-            place = folder / f"{family}-{managers}-{seed}"
-            instances.write(place, instances.documents(family, managers, slots, seed))
+            place = folder / f"{family}-{task_managers}-{seed}"
+            instances.write(place, instances.documents(family, task_managers, slots, seed))
             bound, found = answers(place)
             for name, value in found.items():
                 gap = None if value is None else max(float(value / bound) - 1, 0.0)
                 gaps.setdefault(name, {}).setdefault(family, []).append(gap)
             print(
                 family,
-                managers,
+                task_managers,
                 seed,
                 {n: None if v is None else round(float(v), 4) for n, v in found.items()},
             )
@@ -191,11 +191,11 @@ def main() -> None:
         " of several orders of registration.",
     ]
     with tempfile.TemporaryDirectory() as name:
-        for managers, slots in SIZES[: 1 if options.quick else None]:
-            lines = table(Path(name), managers, slots, seeds)
+        for task_managers, slots in SIZES[: 1 if options.quick else None]:
+            lines = table(Path(name), task_managers, slots, seeds)
             text += [
                 "",
-                f"## {managers} TaskManagers, {slots:,} slots (coarse: {round(3.5 * managers)})",
+                f"## {task_managers} TaskManagers, {slots:,} slots (coarse: {round(3.5 * task_managers)})",
                 "",
                 *lines,
             ]

@@ -23,7 +23,7 @@ from typing import Any
 
 import instances
 
-from planner.api import PlacementResult, Status, Stop, place
+from planner.api import Infeasible, Placement, PlannerError, TimedOut, place
 from planner.documents.cluster import Cluster
 from planner.documents.job import Job
 from planner.place.infeasible import Explanation, LessForGroup, MoreTaskManagers
@@ -69,7 +69,7 @@ def _pick(rng: random.Random, job: dict[str, Any]) -> tuple[dict[str, Any], dict
     return job["spec"]["slotSharingGroups"][index], job["spec"]["operators"][index]
 
 
-def _hosts(cluster: dict[str, Any]) -> int:
+def _task_managers(cluster: dict[str, Any]) -> int:
     return sum(shape["count"] for shape in cluster["spec"]["taskManagerClasses"])
 
 
@@ -98,8 +98,8 @@ def slots(rng: random.Random, job: dict[str, Any], cluster: dict[str, Any]) -> N
     """Allow fewer slots than there are."""
     wanted = sum(operator["parallelism"] for operator in job["spec"]["operators"])
     for shape in cluster["spec"]["taskManagerClasses"]:
-        shape["slots"] = max(1, (wanted - 1) // (2 * _hosts(cluster)))
-    _pick(rng, job)[1]["parallelism"] += _hosts(cluster)
+        shape["slots"] = max(1, (wanted - 1) // (2 * _task_managers(cluster)))
+    _pick(rng, job)[1]["parallelism"] += _task_managers(cluster)
 
 
 def external(rng: random.Random, job: dict[str, Any], cluster: dict[str, Any]) -> None:
@@ -120,7 +120,7 @@ def packing(rng: random.Random, job: dict[str, Any], cluster: dict[str, Any]) ->
     for other in job["spec"]["operators"]:
         other["parallelism"] = 1
     group["resources"]["cpu"] = largest * 0.5 + 0.1
-    operator["parallelism"] = _hosts(cluster) + 1
+    operator["parallelism"] = _task_managers(cluster) + 1
 
 
 def border(rng: random.Random, job: dict[str, Any], cluster: dict[str, Any]) -> None:
@@ -152,7 +152,7 @@ def crowded(rng: random.Random, job: dict[str, Any], cluster: dict[str, Any]) ->
     most = rng.randint(1, 2)
     group["placement"] = {"maxPerTaskManager": most}
     group["resources"] |= {"cpu": 0.1, "heap": "64 mb"}
-    operator["parallelism"] = most * _hosts(cluster) + 1
+    operator["parallelism"] = most * _task_managers(cluster) + 1
 
 
 def apart(rng: random.Random, job: dict[str, Any], cluster: dict[str, Any]) -> None:
@@ -160,11 +160,11 @@ def apart(rng: random.Random, job: dict[str, Any], cluster: dict[str, Any]) -> N
     first, second = rng.sample(range(len(job["spec"]["operators"])), 2)
     groups, operators = job["spec"]["slotSharingGroups"], job["spec"]["operators"]
     groups[first]["placement"] = {
-        "minTaskManagers": _hosts(cluster),
+        "minTaskManagers": _task_managers(cluster),
         "antiAffinity": [groups[second]["name"]],
     }
     groups[first]["resources"] |= {"cpu": 0.1, "heap": "64 mb"}
-    operators[first]["parallelism"] = _hosts(cluster)
+    operators[first]["parallelism"] = _task_managers(cluster)
 
 
 KINDS: dict[str, Callable[[random.Random, dict[str, Any], dict[str, Any]], None]] = {
@@ -172,9 +172,17 @@ KINDS: dict[str, Callable[[random.Random, dict[str, Any], dict[str, Any]], None]
 }
 
 
-def solved(job: dict[str, Any], cluster: dict[str, Any]) -> PlacementResult:
-    """Place documents."""
-    return place(Job.model_validate(job), Cluster.model_validate(cluster), Stop(seconds=SECONDS))
+def solved(job: dict[str, Any], cluster: dict[str, Any]) -> Placement | PlannerError:
+    """Place documents; return the placement, or why there is none."""
+    try:
+        return place(Job.model_validate(job), Cluster.model_validate(cluster), time_limit=SECONDS)
+    except (Infeasible, TimedOut) as error:
+        return error
+
+
+def fits(job: dict[str, Any], cluster: dict[str, Any]) -> bool:
+    """Tell whether documents are placed."""
+    return isinstance(solved(job, cluster), Placement)
 
 
 def without(job: dict[str, Any], names: set[str]) -> dict[str, Any] | None:
@@ -227,25 +235,24 @@ def main() -> None:
         result = solved(job, cluster)
         spent = time.perf_counter() - started
         tally = tallies[name]
-        if result.status is not Status.INFEASIBLE:
-            tally["unknown" if result.placement is None else "fit"] += 1
-            if result.placement is None:
+        if not isinstance(result, Infeasible):
+            tally["fit" if isinstance(result, Placement) else "unknown"] += 1
+            if not isinstance(result, Placement):
                 print(f"{name} {number - 1}: unknown")
             continue
         found += 1
         seconds[name].append(spent)
         tally["proven"] += 1
-        assert result.explanation is not None
         gone = {group for conflict in result.explanation.conflicts for group in conflict.groups}
         left = without(job, gone)
-        if gone and (left is None or solved(left, cluster).placement is not None):
+        if gone and (left is None or fits(left, cluster)):
             tally["feasible without"] += 1
         else:
             print(f"{name} {number - 1}: not feasible without {sorted(gone)}: {result.explanation.conflicts}")
         changed = with_change(job, cluster, result.explanation)
         if changed is not None:
             tally["changes"] += 1
-            tally["feasible with"] += solved(*changed).placement is not None
+            tally["feasible with"] += fits(*changed)
     lines = [
         "| kind | do not fit, proven | feasible without the conflict | change proposed | feasible with it"
         " | fit | unknown | median s | worst s |",

@@ -43,14 +43,16 @@ FAMILIES = {
 }
 
 
-def documents(family: str, managers: int, slots: int, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a Job and a Cluster of a family with about ``slots`` slots on ``managers`` TaskManagers."""
-    rng = random.Random(f"{family}-{managers}-{slots}-{seed}")
+def documents(
+    family: str, task_managers: int, slots: int, seed: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a Job and a Cluster of a family with about ``slots`` slots on ``task_managers`` TaskManagers."""
+    rng = random.Random(f"{family}-{task_managers}-{slots}-{seed}")
     kind = FAMILIES[family]
     if kind.slots is not None:
-        slots = round(managers * kind.slots)
-    classes = [(cores, round(managers * share)) for cores, share in CORES]
-    classes[0] = (classes[0][0], managers - sum(count for _, count in classes[1:]))
+        slots = round(task_managers * kind.slots)
+    classes = [(cores, round(task_managers * share)) for cores, share in CORES]
+    classes[0] = (classes[0][0], task_managers - sum(count for _, count in classes[1:]))
     cores = sum(size * count for size, count in classes)
     counts = _counts(rng, slots)
     sizes = [rng.lognormvariate(0, 0.5 if kind.slots else 0.7) for _ in counts]
@@ -94,7 +96,7 @@ def documents(family: str, managers: int, slots: int, seed: int) -> tuple[dict[s
         }
         for size, count in classes
     ]
-    name = f"{family}-{managers}-{seed}"
+    name = f"{family}-{task_managers}-{seed}"
     return job(name, groups, operators), cluster(name, shapes)
 
 

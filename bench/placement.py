@@ -99,20 +99,25 @@ def families(folder: Path, quick: bool) -> list[str]:
         " median s | worst s | MiB |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for managers, slots, limit, seeds in SIZES[: 1 if quick else None]:
+    for task_managers, slots, limit, seeds in SIZES[: 1 if quick else None]:
         for family in instances.FAMILIES:
             runs = []
             for seed in range(2 if quick else seeds):
-                place_ = folder / f"{family}-{managers}-{seed}"
-                instances.write(place_, instances.documents(family, managers, slots, seed))
+                place_ = folder / f"{family}-{task_managers}-{seed}"
+                instances.write(place_, instances.documents(family, task_managers, slots, seed))
                 run = place(place_, "--time-limit", str(limit))
-                if run.placement is not None and (managers <= 200 or seed == 0) and not checked(place_, run):
+                if (
+                    run.placement is not None
+                    and (task_managers <= 200 or seed == 0)
+                    and not checked(place_, run)
+                ):
                     raise SystemExit(f"{place_.name}: the checker refuses the placement")
                 runs.append(run)
             good = [run for run in runs if run.placement is not None]
             gaps, seconds = [run.gap for run in good], [run.seconds for run in runs]
             lines.append(
-                f"| {managers:,} | {slots if family != 'coarse' else round(3.5 * managers):,} | {limit:g} s"
+                f"| {task_managers:,} | {slots if family != 'coarse' else round(3.5 * task_managers):,}"
+                f" | {limit:g} s"
                 f" | {family} | {len(runs)} | {len(good)} | {sum(run.optimal for run in good)}"
                 f" | {statistics.median(gaps):.3%} | {max(gaps):.3%} | {statistics.median(seconds):.1f}"
                 f" | {max(seconds):.1f} | {max(run.memory for run in runs):.0f} |"

@@ -1,414 +1,739 @@
-"""The verbs as functions: documents in, documents out. The command line and the UI call these."""
+"""The verbs as functions: documents in, documents out; what goes wrong is a `PlannerError`.
+
+The command line calls these, and so can you (docs/library.md). Solvers, Flink and clusters load when a
+function that needs them is called.
+"""
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from random import Random
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from planner import __version__
+from planner.cluster import standalone
+from planner.cluster.errors import (
+    ClusterFailed,
+    ClusterFolderError,
+    NoAnswer,
+    OptionRefused,
+    RestError,
+    SlotsTaken,
+)
+from planner.cluster.launches import Launch, launches, stock_launches, too_large
+from planner.cluster.measure import Measured, measured_profile
+from planner.cluster.read_job import cluster_document, job_profile
+from planner.cluster.rest import Rest, only_job
+from planner.cluster.run import Plan, Run, execute, run_program
+from planner.cluster.run import verify as verify_cluster
+from planner.cluster.standalone import Standalone
+from planner.cluster.verify import Difference as Deviation
+from planner.cluster.verify import NotAsPlanned
 from planner.documents.cluster import Cluster
-from planner.documents.finding import Finding
+from planner.documents.difference import Difference, differences
+from planner.documents.errors import DocumentError
+from planner.documents.finding import Finding, Severity
 from planner.documents.job import Job
-from planner.documents.load import Document, Loaded, load
+from planner.documents.load import KINDS, Document, Loaded, load
 from planner.documents.option_tables import option_table
-from planner.documents.placement import Inputs, Meta, Placement
+from planner.documents.placement import Placement
 from planner.documents.profile import Program, ResourceProfile
 from planner.documents.recovery import RecoveryInputs, RecoveryPlan, RestartStrategy
-from planner.documents.source import DocumentError
-from planner.documents.write import digest, to_json
+from planner.documents.schema import json_schema
+from planner.documents.source import Source
+from planner.documents.write import as_written, digest, to_data, to_json, to_yaml
+from planner.errors import PlannerError, TimedOut
+from planner.files import write_atomically
 from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError
+from planner.flink.program import Toolchain, as_compiled, stream_graph
+from planner.flink.stream_graph import flink_version, profile_of
 from planner.graph.edits import Drift, edits, keep_edits
 from planner.graph.from_job import declare
 from planner.graph.from_profile import planner_fields
 from planner.graph.job_graph import JobGraph
 from planner.graph.regions import pipelined_regions
+from planner.memory.breakdown import Process, ProcessMemory, process_memory
 from planner.memory.complete import complete_profile
 from planner.memory.off_heap import Catalogue, OffHeapUse
-from planner.place.bounds.area import lower_bound
-from planner.place.check.judge import RefusedError, check
+from planner.memory.process import MemoryConfigurationError, Options
+from planner.memory.sizing import NEEDS, exact_options, size_taskmanager
+from planner.memory.taskmanager import MIN_NETWORK, PREFIX
+from planner.place.check.judge import RefusedError
 from planner.place.clock import Clock, Stop
-from planner.place.document import plan
-from planner.place.infeasible import Explanation, count, explain
-from planner.place.model.flows import group_flows
+from planner.place.infeasible import Explanation, Infeasible
 from planner.place.model.objective import BALANCE, PACK, Objective, objectives
-from planner.place.model.problem import Problem, build_problem, zone_choices
-from planner.place.model.slots import JobSlot, job_slots, move_weights, slot_resources
-from planner.place.model.task_managers import ClusterError, hosts
-from planner.place.moves.move_list import Previous
-from planner.place.result import Level, Progress, Result, Status
+from planner.place.model.task_managers import ClusterError
+from planner.place.result import Progress
 from planner.place.stock.allocation import Mode
-from planner.place.stock.prediction import (
-    Prediction,
-    default_slots,
-    effective,
-    outcome,
-    predict,
-    solution,
-    stock_slots,
-)
-from planner.recover.errors import PlacementMismatchError
+from planner.place.stock.prediction import NoRoom
+from planner.recover.errors import PlacementMismatch
 from planner.recover.restart_strategy import restart_strategy
-from planner.rules import run
+from planner.rules import validate as rules
+from planner.targets.expert_mode import expert_mode
+from planner.units import parse_size_lenient as parse_size
 
 if TYPE_CHECKING:
-    from planner.flink.program import Toolchain
     from planner.place.moves.pareto import Point
 
 DEFAULT_SLACK = 0.02
-SECONDS_AFTER, SECONDS_PER_SLOT = 0.4, 1.3e-4
-"""What checking and writing a placement take after the search, at least and for each slot."""
+FOLDER = Path(".planner")
+"""Where a local cluster keeps its state and logs."""
+Note = Callable[[str], None]
+"""Told in a few words what is being done."""
+D = TypeVar("D")
 
 __all__ = [
     "BALANCE",
     "DEFAULT_SLACK",
+    "FOLDER",
     "PACK",
+    "Catalogue",
+    "Clock",
+    "Cluster",
     "ClusterError",
+    "ClusterFailed",
+    "ClusterFolderError",
+    "ClusterStatus",
+    "Deviation",
+    "Difference",
     "Document",
     "DocumentError",
     "Drift",
     "Explanation",
     "Finding",
     "FlinkMissing",
+    "Infeasible",
+    "Job",
+    "JobGraph",
     "Loaded",
+    "Measured",
+    "MemoryConfigurationError",
     "Mode",
+    "NoAnswer",
     "NoFlinkHome",
+    "NoRoom",
+    "NotAsPlanned",
     "Objective",
-    "PlacementMismatchError",
-    "PlacementResult",
+    "OptionRefused",
+    "Placement",
+    "PlacementMismatch",
+    "Plan",
+    "PlannerError",
     "Point",
+    "Process",
+    "ProcessMemory",
     "Program",
     "ProgramError",
+    "Progress",
+    "RecoveryPlan",
     "RefusedError",
-    "Status",
+    "ResourceProfile",
+    "RestError",
+    "Run",
+    "Severity",
+    "SlotsTaken",
+    "Standalone",
     "Stop",
+    "Target",
+    "TimedOut",
+    "as_catalogue",
+    "as_written",
+    "compile",
     "compile_job",
     "compile_program",
+    "diff",
+    "down",
     "edits",
-    "explanation_data",
+    "export",
+    "import_cluster",
+    "import_job",
+    "import_load",
     "load",
+    "load_cluster",
+    "load_job",
+    "load_placement",
+    "load_profile",
+    "load_recovery_plan",
+    "made_from",
+    "memory_for",
     "objectives",
     "pareto",
+    "parse_size",
     "place",
-    "place_like_flink",
-    "point_data",
+    "plan_run",
+    "process_memory",
     "recover",
     "restart_outline",
+    "run",
+    "save",
+    "schema",
+    "simulate",
+    "status",
+    "to_data",
     "to_json",
+    "to_yaml",
+    "unknown_options",
+    "up",
     "validate",
+    "verify",
+    "write_atomically",
 ]
 
 
-def validate(documents: Sequence[Loaded]) -> list[Finding]:
-    """Return what is wrong with ``documents``, jobs also against a cluster that is among them."""
-    return run.validate(documents, option_table)
+def load_job(path: str | Path) -> Job | ResourceProfile:
+    """Return the job in a file: a Job, or the ResourceProfile that one was compiled to.
+
+    Raises:
+        DocumentError: when the file cannot be read, or does not hold exactly one of them.
+
+    """
+    kinds: tuple[type[Job | ResourceProfile], ...] = (Job, ResourceProfile)
+    return _load(path, kinds)
+
+
+def load_profile(path: str | Path) -> ResourceProfile:
+    """Return the ResourceProfile in a file; see `load_job`."""
+    return _load(path, (ResourceProfile,))
+
+
+def load_cluster(path: str | Path) -> Cluster:
+    """Return the Cluster in a file; see `load_job`."""
+    return _load(path, (Cluster,))
+
+
+def load_placement(path: str | Path) -> Placement:
+    """Return the Placement in a file; see `load_job`."""
+    return _load(path, (Placement,))
+
+
+def load_recovery_plan(path: str | Path) -> RecoveryPlan:
+    """Return the RecoveryPlan in a file; see `load_job`."""
+    return _load(path, (RecoveryPlan,))
+
+
+def _load(path: str | Path, kinds: tuple[type[D], ...]) -> D:
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
+        raise DocumentError([_error("DOC000", reason, "check the path and its permissions", path)]) from None
+    loaded = load(raw, str(path))
+    documents: list[D] = [entry.document for entry in loaded if isinstance(entry.document, kinds)]
+    if len(documents) == 1:
+        return documents[0]
+    findings = [finding for entry in loaded for finding in entry.findings]
+    wanted = " or ".join(kind.__name__ for kind in kinds)
+    how_many = "more than one" if documents else "no"
+    raise DocumentError(findings or [_error("DOC009", f"has {how_many} {wanted} in it", "", path)])
+
+
+def _error(code: str, message: str, hint: str = "", file: str | Path = "") -> Finding:
+    return Finding(code, Severity.ERROR, message, hint, str(file))
+
+
+def save(document: Document, path: str | Path) -> None:
+    """Write a document to a file as JSON, atomically.
+
+    Raises:
+        OSError: when it cannot be written; an old file is then untouched.
+
+    """
+    write_atomically(Path(path), to_json(to_data(document)))
+
+
+def validate(*documents: Document | Loaded, fit: bool = True) -> list[Finding]:
+    """Return what is wrong with ``documents``, in stable order.
+
+    A job is also checked against a cluster where exactly one is among them, unless ``fit`` is false.
+    Documents that were loaded with `load` have findings with lines and columns.
+    """
+    return rules.validate([_as_loaded(document) for document in documents], fit=fit)
+
+
+def _as_loaded(document: Document | Loaded) -> Loaded:
+    if isinstance(document, Loaded):
+        return document
+    return Loaded(Source(f"<{document.kind}>", "", as_written(document)), document)
+
+
+def compile(  # noqa: A001 - the verb's name
+    job: Job | ResourceProfile, catalogue: Catalogue | None = None
+) -> ResourceProfile:
+    """Return the complete profile of a job, or of a profile that was edited.
+
+    ``catalogue`` is off-heap memory by kind of operator, before planner's own; the job's goes before both.
+
+    Raises:
+        DocumentError: when the job is not valid.
+
+    """
+    return compile_job(job, catalogue)[0]
 
 
 def compile_job(
-    document: Job | ResourceProfile, catalogue: Catalogue | None = None
+    job: Job | ResourceProfile, catalogue: Catalogue | None = None
 ) -> tuple[ResourceProfile, JobGraph]:
-    """Return the complete profile of a job, or of a profile that was edited, and its job graph.
+    """Return the complete profile of a job, and the job graph that Flink compiles it to; see `compile`."""
+    try:
+        if isinstance(job, ResourceProfile):
+            return complete_profile(job, catalogue)
+        declared = {
+            kind: OffHeapUse(size, "as the job declares for this kind", "spec.offHeapCatalogue", "declared")
+            for kind, size in job.spec.off_heap_catalogue.items()
+        }
+        return complete_profile(declare(job), {**(catalogue or {}), **declared})
+    except PlannerError:
+        raise
+    except ValueError as error:
+        errors = [finding for finding in validate(job) if finding.severity is Severity.ERROR]
+        raise DocumentError(errors or [_error("JOB200", str(error))]) from error
 
-    ``catalogue`` goes before planner's own off-heap catalogue, and the job's goes before both.
+
+def as_catalogue(sizes: Mapping[str, str], source: str) -> Catalogue:
+    """Return off-heap memory by kind of operator from sizes; ``source`` is what gives them.
 
     Raises:
-        ValueError: when the job is not valid (see `validate`).
+        ValueError: when a size cannot be read; the message begins with its kind.
 
     """
-    if isinstance(document, ResourceProfile):
-        return complete_profile(document, catalogue)
-    declared = {
-        kind: OffHeapUse(size, "as the job declares for this kind", "spec.offHeapCatalogue", "declared")
-        for kind, size in document.spec.off_heap_catalogue.items()
-    }
-    return complete_profile(declare(document), {**(catalogue or {}), **declared})
+    catalogue = {}
+    for kind, size in sizes.items():
+        try:
+            parsed = parse_size(str(size))
+        except ValueError as error:
+            raise ValueError(f"{kind}: {error}") from None
+        catalogue[kind] = OffHeapUse(parsed, f"as {source} says for {kind}", source, "declared")
+    return catalogue
 
 
 def compile_program(
     program: Program,
     previous: ResourceProfile | None = None,
-    tools: Toolchain | None = None,
-    note: Callable[[str], None] = lambda _: None,
+    *,
+    flink_home: Path | None = None,
+    python: str = "python3",
+    note: Note = lambda _: None,
 ) -> tuple[ResourceProfile, Drift | None]:
     """Return the profile of a program as Flink itself compiles it, with the edits of a previous one.
 
-    With a ``previous`` profile comes how the program has drifted from it.
+    With a ``previous`` profile comes how the program has drifted from it. ``python`` is the interpreter
+    that has PyFlink, for a program in Python.
 
     Raises:
         ProgramError: when the program cannot be read or Flink refuses it.
-        FlinkMissing: when the extra ``planner[flink]`` is not installed.
-        NoFlinkHome: when the distribution that is named holds no Flink.
+        FlinkMissing: when the extra ``flink`` is not installed.
+        NoFlinkHome: when ``flink_home`` does not hold a Flink distribution.
 
     """
-    from planner.flink.program import Toolchain, stream_graph
-    from planner.flink.stream_graph import flink_version, profile_of
-
-    with stream_graph(program, tools or Toolchain(), note) as (jvm, graph):
+    with stream_graph(program, Toolchain(flink_home, python), note) as (jvm, graph):
         profile = profile_of(jvm, graph, program, flink_version(jvm))
     return (profile, None) if previous is None else keep_edits(profile, previous)
 
 
-@dataclass(frozen=True)
-class PlacementResult:
-    """A placement, or why there is none."""
-
-    status: Status
-    placement: Placement | None
-    explanation: Explanation | None = None
-
-
 def place(
-    document: Job | ResourceProfile,
+    job: Job | ResourceProfile,
     cluster: Cluster,
-    stop: Stop,
-    progress: Progress = lambda *_: None,
     *,
+    time_limit: float = 10.0,
+    gap_limit: float = 0.0,
+    seed: int = 1,
+    workers: int = 1,
     objective: Sequence[Objective] = BALANCE,
     previous: Placement | None = None,
     slack: float = DEFAULT_SLACK,
-    started: float | None = None,
-) -> PlacementResult:
-    """Place a job on a cluster so that each level of ``objective`` is least, in their order.
+    progress: Progress = lambda *_: None,
+    clock: Clock | None = None,
+) -> Placement:
+    """Return the placement of a job on a cluster on which each level of ``objective`` is least, in order.
 
-    With a ``previous`` placement only the highest CPU utilisation counts, and among the placements that
-    are within ``slack`` (a share) of the best one the moves that lead there. ``started`` is when the time
-    limit began (`time.monotonic`), now unless given.
+    The search ends with a proof, after ``time_limit`` seconds, or within ``gap_limit`` (a share) of the
+    optimum. With one worker the same ``seed`` gives the same placement. With a ``previous`` placement only
+    the highest CPU utilisation counts, and among the placements that are within ``slack`` (a share) of the
+    best one the fewest moves. ``progress`` is told each step with the best value and the bound. A ``clock``
+    that runs already takes the place of the limits, the seed and the workers.
 
     Raises:
-        ValueError: when the job is not valid (see `validate`).
-        ClusterError: when the figures of a TaskManager do not work out.
-        RefusedError: when the checker refuses the placement, which is a defect of planner.
+        DocumentError: when the job is not valid.
+        ClusterError: when the figures of a TaskManager are inconsistent.
+        Infeasible: when it is proven that there is no placement; it carries the explanation.
+        TimedOut: when no placement was found in time.
+        RefusedError: when planner's checker refuses the placement, which is a defect of planner.
 
     """
-    clock = Clock(stop, started=started)
-    task = _task(document, cluster)
-    clock.reserve(SECONDS_AFTER + SECONDS_PER_SLOT * len(task.slots))
-    if previous is None:
-        result = _solve(task, clock, progress, objective)
-    else:
-        result = _solve(task, clock.part(clock.left() / 2), progress, (Objective.CPU,))
-    if result.solution is None:
-        found = explain(result.problem, clock) if result.status is Status.INFEASIBLE else None
-        return PlacementResult(result.status, None, found)
-    moves = None
-    if previous is not None:
-        from planner.place.moves.least_moves import least_moves
+    profile, graph = compile_job(job)
+    clock = clock or Clock(Stop(time_limit, gap_limit, seed, workers))
+    from planner.place import engine
 
-        progress("fewer moves", result.levels[0].value, result.bound.value)
-        result, moves = least_moves(result, _previous(task, previous), slack, clock)
-    stock = _predictions(task, stop.seed)
-    inputs = Inputs(
-        profile=digest(task.profile),
-        cluster=digest(cluster),
-        previous=digest(previous.model_copy(update={"meta": None})) if previous else None,
+    return engine.place(
+        profile, graph, cluster, clock, progress, objective=objective, previous=previous, slack=slack
     )
-    placement = plan(task.profile, task.job, task.slots, result, stock, inputs, moves)
-    if refused := check(placement, task.profile, cluster, previous):
-        raise RefusedError("; ".join(refused[:3]))
-    seconds = round(clock.spent(), 3)
-    meta = Meta(seconds=seconds, seed=stop.seed, workers=stop.workers, planner_version=__version__)
-    return PlacementResult(result.status, placement.model_copy(update={"meta": meta}))
-
-
-def place_like_flink(
-    document: Job | ResourceProfile, cluster: Cluster, mode: Mode, seed: int
-) -> Placement | None:
-    """Return one possible outcome of stock Flink's own allocation, None where not all slots find room.
-
-    Constraints of groups and limits of slots mean nothing to Flink.
-
-    Raises:
-        ValueError: when the job is not valid (see `validate`).
-        ClusterError: when the figures of a TaskManager do not work out.
-
-    """
-    started = time.monotonic()
-    task = _task(document, cluster)
-    real, slots = effective(mode, task.job), stock_slots(task.profile, task.job, mode)
-    machines, resources = hosts(cluster), slot_resources(task.profile)
-    problem = build_problem(slots, resources, machines, flows=group_flows(task.profile, task.job))
-    placed = outcome(problem, slots, real, Random(seed), task.default)
-    if placed is None:
-        return None
-    found, bound = solution(problem, placed), lower_bound(problem)
-    level = Level("maxCpuUtilisation", found.max_utilisation(problem), bound)
-    status = Status.OPTIMAL if level.optimal else Status.FEASIBLE
-    result = Result(status, problem, found, bound, (level,), 0.0, seed)
-    inputs = Inputs(profile=digest(task.profile), cluster=digest(cluster))
-    predicted = plan(task.profile, task.job, slots, result, _predictions(task, seed), inputs)
-    seconds = round(time.monotonic() - started, 3)
-    meta = Meta(seconds=seconds, seed=seed, workers=1, planner_version=__version__)
-    strategy = f"flink-{mode.name.lower().replace('_', '-')}"
-    return predicted.model_copy(update={"strategy": strategy, "meta": meta})
 
 
 def pareto(
-    document: Job | ResourceProfile,
+    job: Job | ResourceProfile,
     cluster: Cluster,
     previous: Placement,
-    stop: Stop,
+    *,
+    time_limit: float = 10.0,
+    seed: int = 1,
+    workers: int = 1,
     progress: Progress = lambda *_: None,
-    started: float | None = None,
-) -> list[Point] | PlacementResult:
-    """Return how balance goes with moves against a ``previous`` placement, or why there is no placement.
+    clock: Clock | None = None,
+) -> list[Point]:
+    """Return how balance goes with moves against a ``previous`` placement, fewest moves first.
+
+    Parameters and exceptions are those of `place`.
+    """
+    profile, graph = compile_job(job)
+    clock = clock or Clock(Stop(time_limit, 0.0, seed, workers))
+    from planner.place import engine
+
+    return engine.pareto(profile, graph, cluster, previous, clock, progress)
+
+
+def simulate(job: Job | ResourceProfile, cluster: Cluster, mode: Mode, *, seed: int = 1) -> Placement:
+    """Return one possible outcome of Flink's own scheduler under ``taskmanager.load-balance.mode``.
+
+    It is a simulation, not a placement to run: its ``strategy`` says so.
 
     Raises:
-        ValueError: when the job is not valid (see `validate`).
-        ClusterError: when the figures of a TaskManager do not work out.
+        DocumentError: when the job is not valid.
+        ClusterError: when the figures of a TaskManager are inconsistent.
+        NoRoom: when not every slot finds room in the order of TaskManagers that ``seed`` draws.
 
     """
-    from planner.place.moves.pareto import curve
+    profile, graph = compile_job(job)
+    from planner.place import engine
 
-    clock = Clock(stop, started=started)
-    task = _task(document, cluster)
-    result = _solve(task, clock.part(clock.left() / 3), progress, (Objective.CPU,))
-    if result.solution is None:
-        found = explain(result.problem, clock) if result.status is Status.INFEASIBLE else None
-        return PlacementResult(result.status, None, found)
-    return curve(result, _previous(task, previous), clock, progress)
+    return engine.simulate(profile, graph, cluster, mode, seed)
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What is to be placed: the job's slots, and the problem for each choice of zones.
-
-    ``free`` is the problem without constraints of groups. ``relaxed`` tells that only its bound holds
-    for the whole: which slots or zones serve a constraint was chosen beforehand. ``complete`` tells that
-    ``problems`` are all choices there are, so that what none of them allows is impossible. ``stock`` is
-    the problem as Flink alone has it, without a reserve; groups in ``default`` ask it for default slots.
-    """
-
-    profile: ResourceProfile
-    job: JobGraph
-    slots: list[JobSlot]
-    free: Problem
-    stock: Problem
-    default: frozenset[str]
-    problems: list[Problem]
-    relaxed: bool
-    complete: bool = True
-
-
-def _task(document: Job | ResourceProfile, cluster: Cluster) -> _Task:
-    profile, job = compile_job(document)
-    slots, resources = job_slots(profile, job), slot_resources(profile)
-    machines, reserve = hosts(cluster), cluster.spec.reserve.task_managers
-    flows = group_flows(profile, job)
-    free = build_problem(slots, resources, machines, reserve, flows=flows)
-    stock = build_problem(slots, resources, machines, flows=flows) if reserve else free
-    default = default_slots(profile, stock)
-    constraints = (profile.planner.placement if profile.planner else None) or {}
-    if not constraints:
-        return _Task(profile, job, slots, free, stock, default, [free], relaxed=False)
-    choices, every = zone_choices(constraints, [machines[index] for index in free.usable])
-    problems = [
-        build_problem(slots, resources, machines, reserve, constraints, zones, flows) for zones in choices
-    ]
-    loads = Counter(group for group, _ in {(slot.group, slot.load) for slot in slots})
-    chosen = any(
-        loads[group] > 1 and (wanted.min_task_managers or wanted.min_zones)
-        for group, wanted in constraints.items()
-    )
-    relaxed = chosen or len(choices) > 1
-    return _Task(profile, job, slots, free, stock, default, problems, relaxed, complete=every and not chosen)
-
-
-def _predictions(task: _Task, seed: int) -> dict[str, Prediction]:
-    """Return what Flink alone would reach under each of its modes."""
-    found = {}
-    for mode in Mode:
-        real = effective(mode, task.job)
-        slots = stock_slots(task.profile, task.job, mode) if real is Mode.TASKS else task.slots
-        found[mode.value] = predict(task.stock, slots, real, seed, task.default)
-    return found
-
-
-def _solve(task: _Task, clock: Clock, progress: Progress, objective: Sequence[Objective]) -> Result:
-    """Return the best result over the choices of zones."""
-    from planner.place.solve import solve  # solvers load only where they are needed
-
-    if task.relaxed and count(task.free) is not None:  # not even without constraints
-        return Result(Status.INFEASIBLE, task.free, None, lower_bound(task.free), (), 0.0, clock.stop.seed)
-    best: Result | None = None
-    least = lower_bound(task.free).value
-    refuted = 0
-    for number, problem in enumerate(task.problems):
-        share = clock if len(task.problems) == 1 else clock.part(clock.left() / (len(task.problems) - number))
-        if count(problem) is not None:
-            result = Result(Status.INFEASIBLE, problem, None, lower_bound(problem), (), 0.0, clock.stop.seed)
-        else:
-            result = solve(problem, share, progress, objective)
-        refuted += result.status is Status.INFEASIBLE
-        if best is None or result.better_than(best):
-            best = result
-        if clock.expired() or (best.solution is not None and _highest(best) <= least):
-            break
-    assert best is not None
-    if not task.relaxed or (task.complete and refuted == len(task.problems)):
-        return best
-    return best.with_bound_of(task.free)
-
-
-def _highest(result: Result) -> Fraction:
-    return next(level.value for level in result.levels if level.name == "maxCpuUtilisation")
-
-
-def _previous(task: _Task, placement: Placement) -> Previous:
-    return Previous(
-        {tm.id: tm.quotas for tm in placement.task_managers}, move_weights(task.profile, task.job)
-    )
-
-
-def recover(document: Job | ResourceProfile, placement: Placement) -> RecoveryPlan:
-    """Return what the loss of each TaskManager of ``placement`` restarts.
+def recover(job: Job | ResourceProfile, placement: Placement) -> RecoveryPlan:
+    """Return what restarts when each TaskManager of ``placement`` is lost.
 
     Raises:
-        ValueError: when the job is not valid.
-        PlacementMismatchError: when the placement is of another job.
+        DocumentError: when the job is not valid.
+        PlacementMismatch: when the placement is of another job.
 
     """
-    from planner.recover.recovery_plan import recovery_plan  # numpy loads only where it is needed
+    from planner.recover.recovery_plan import recovery_plan
 
-    profile, job = compile_job(document)
+    profile, graph = compile_job(job)
     inputs = RecoveryInputs(
         profile=digest(profile), placement=digest(placement.model_copy(update={"meta": None}))
     )
-    return recovery_plan(profile, job, placement, inputs)
+    return recovery_plan(profile, graph, placement, inputs)
 
 
-def restart_outline(profile: ResourceProfile, job: JobGraph) -> tuple[list[int], RestartStrategy]:
+def restart_outline(profile: ResourceProfile, graph: JobGraph) -> tuple[list[int], RestartStrategy]:
     """Return the sizes of a job's pipelined regions in subtasks, and its restart strategy."""
-    sizes = [len(members) for members in pipelined_regions(job).members]
+    sizes = [len(members) for members in pipelined_regions(graph).members]
     return sizes, restart_strategy(planner_fields(profile).flink_configuration)
 
 
-def point_data(point: Point) -> dict[str, object]:
-    """Return a point of a Pareto curve as plain data."""
-    return {
-        "maxCpuUtilisation": round(float(point.maximum), 6),
-        "moved": point.moved,
-        "weight": round(float(point.weight), 6),
-        **({"knee": True} if point.knee else {}),
-    }
+def made_from(placement: Placement, job: Job | ResourceProfile) -> bool:
+    """Tell whether a placement was made from exactly this job or profile.
+
+    Raises:
+        DocumentError: when the job is not valid.
+
+    """
+    return digest(compile_job(job)[0]) == placement.inputs.profile
 
 
-def explanation_data(explanation: Explanation) -> dict[str, object]:
-    """Return why nothing fits as plain data."""
-    return {
-        "status": Status.INFEASIBLE.value,
-        "conflicts": [
-            {
-                "resource": conflict.resource,
-                "groups": list(conflict.groups),
-                "taskManagers": list(conflict.task_managers),
-                "message": conflict.message,
-            }
-            for conflict in explanation.conflicts
-        ],
-        "changes": [change.data() for change in explanation.changes],
-        **({"reserve": list(explanation.reserve)} if explanation.reserve else {}),
-    }
+def diff(old: Document, new: Document) -> list[Difference]:
+    """Return what differs between two documents of one kind, by name; facts about runs are left out."""
+    return differences(to_data(old), to_data(new))
+
+
+class Target(StrEnum):
+    """A format of another tool."""
+
+    EXPERT_MODE = "expert-mode"
+
+
+def export(job: Job | ResourceProfile, target: Target = Target.EXPERT_MODE) -> dict[str, Any]:
+    """Return a job as plain data in the format of another tool.
+
+    Raises:
+        DocumentError: when the job is not valid.
+
+    """
+    del target  # there is one so far
+    return expert_mode(job if isinstance(job, ResourceProfile) else compile(job))
+
+
+def schema(kind: str) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a kind of document, in any case and with dashes.
+
+    Raises:
+        ValueError: when there is no such kind.
+
+    """
+    wanted = kind.lower().replace("-", "").replace("_", "")
+    wanted = {"profile": "resourceprofile", "recovery": "recoveryplan"}.get(wanted, wanted)
+    name = next((name for name in KINDS if name.lower() == wanted), None)
+    if name is None:
+        raise ValueError(f"there is no document of kind {kind!r}; planner reads {', '.join(KINDS)}")
+    return json_schema(name)
+
+
+def memory_for(needs: Mapping[str, int], configuration: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the options of the smallest TaskManager that has parts of exactly these sizes, in bytes.
+
+    ``needs`` are of ``task_heap``, ``task_off_heap``, ``managed`` and ``network``; network memory that is
+    not named is Flink's least. ``configuration`` has options for all else.
+
+    Raises:
+        ValueError: when a part is unknown.
+        MemoryConfigurationError: when ``configuration`` is inconsistent.
+
+    """
+    if unknown := sorted(needs.keys() - set(NEEDS)):
+        raise ValueError(f"{unknown[0]!r} is not one of {', '.join(NEEDS)}")
+    least = Options(configuration or {}, PREFIX, {}).sized("network.min", MIN_NETWORK)
+    sized = size_taskmanager({"network": least, **needs}, configuration)
+    return {**(configuration or {}), **exact_options(sized)}
+
+
+def unknown_options(configuration: Mapping[str, str], version: str = rules.CLUSTER_VERSION) -> list[str]:
+    """Return what to say of each key that a version of Flink would ignore without a word."""
+    table = option_table(version)
+    messages = []
+    for key in configuration:
+        if not (table.find(key) or table.passes_on(key) or table.find_removed(key)):
+            close = table.suggest(key)
+            also = f", did you mean {close!r}?" if close else ""
+            messages.append(f"Flink {version} has no option {key[:80]!r} and ignores it{also}")
+    return messages
+
+
+def up(
+    placement: Placement | None = None,
+    cluster: Cluster | None = None,
+    *,
+    folder: Path = FOLDER,
+    options: Mapping[str, str] | None = None,
+    time_limit: float = 120.0,
+    flink_home: Path | None = None,
+    note: Note = lambda _: None,
+) -> Standalone:
+    """Start a local cluster with the TaskManagers of a placement, or those of a cluster as they are.
+
+    Of a cluster that runs in ``folder`` already, only what is not running is started.
+
+    Raises:
+        PlacementMismatch: when both are given and the placement was made for another cluster.
+        OptionRefused: when one of ``options`` is set otherwise by the document or by planner.
+        ClusterError: when the figures of a TaskManager are inconsistent.
+        ClusterFailed: when the cluster is too large for this machine, or does not come up.
+        ClusterFolderError: when the folder cannot hold a cluster, or another planner process uses it.
+        TimedOut: when not every TaskManager is registered in time.
+        FlinkMissing: when the extra ``flink`` is not installed.
+        NoFlinkHome: when ``flink_home`` does not hold a Flink distribution.
+
+    """
+    wanted = _launches(placement, cluster, options or {})
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if reason := too_large(wanted, machine):
+        raise ClusterFailed(f"not a cluster for this machine: {reason}")
+    return standalone.up(folder, wanted, time_limit, flink_home, note)
+
+
+def _launches(
+    placement: Placement | None, cluster: Cluster | None, options: Mapping[str, str]
+) -> dict[str, Launch]:
+    if placement is None:
+        if cluster is None:
+            raise TypeError("up needs a placement or a cluster")
+        return stock_launches(cluster, options)
+    if cluster is not None and digest(cluster) != placement.inputs.cluster:
+        raise PlacementMismatch(
+            f"the placement was made for another cluster than {cluster.metadata.name!r}; place again"
+        )
+    return launches(placement, options)
+
+
+@dataclass(frozen=True)
+class ClusterStatus:
+    """A local cluster: its REST address, and of every process its id, None where it does not run.
+
+    ``registered`` are the TaskManagers that the JobManager has registered.
+    """
+
+    url: str
+    processes: Mapping[str, int | None]
+    registered: frozenset[str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every process runs and every TaskManager is registered."""
+        task_managers = self.processes.keys() - {"jobmanager"}
+        return None not in self.processes.values() and task_managers <= self.registered
+
+
+def status(folder: Path = FOLDER) -> ClusterStatus | None:
+    """Return the state of the local cluster in ``folder``, None where there is none.
+
+    Raises:
+        ClusterFolderError: when its state cannot be read.
+
+    """
+    cluster = standalone.read(folder.resolve())
+    if cluster is None:
+        return None
+    running = cluster.running()
+    processes = {name: running.get(name) for name in cluster.launches}
+    return ClusterStatus(cluster.url, processes, frozenset(standalone.registered(cluster)))
+
+
+def down(folder: Path = FOLDER) -> list[str] | None:
+    """End every process of the local cluster in ``folder`` and return their names, None without a cluster.
+
+    Raises:
+        ClusterFolderError: when its state cannot be read, or another planner process uses the folder.
+
+    """
+    return standalone.down(folder)
+
+
+def plan_run(
+    program: Program,
+    placement: Placement,
+    profile: ResourceProfile | None = None,
+    *,
+    flink_home: Path | None = None,
+    python: str = "python3",
+    note: Note = lambda _: None,
+) -> Plan:
+    """Return what `run` would change of a program, without submitting anything.
+
+    Exceptions are those of `run` that do not concern a cluster.
+    """
+    program = as_compiled(program, profile)
+    return execute(program, profile, placement, None, Toolchain(flink_home, python), note)[0]
+
+
+def run(
+    program: Program,
+    placement: Placement,
+    profile: ResourceProfile | None = None,
+    *,
+    rest: str | None = None,
+    folder: Path = FOLDER,
+    time_limit: float = 120.0,
+    flink_home: Path | None = None,
+    python: str = "python3",
+    note: Note = lambda _: None,
+) -> Run:
+    """Run a program on a cluster as a placement plans it, and verify that the cluster obeys.
+
+    The cluster is the one at the REST address ``rest``, else the local one in ``folder``. ``profile`` is
+    what the placement was made from; without it the program has to compile to that.
+
+    Raises:
+        NotAsPlanned: when the TaskManagers are not those of the placement; nothing is submitted then.
+        SlotsTaken: when another job runs in their slots.
+        TimedOut: when not every subtask runs in time; ``best`` is the `Run` so far.
+        ProgramError: when the program cannot be compiled, or program, profile and placement do not match.
+        RestError: when the cluster does not answer, does not take the job, or the job fails.
+        ClusterFolderError: when there is no cluster in ``folder``.
+        FlinkMissing: when the extra ``flink`` is not installed.
+        NoFlinkHome: when ``flink_home`` does not hold a Flink distribution.
+
+    """
+    cluster = _rest(rest, folder)
+    home = flink_home if flink_home or rest else _home(folder)
+    program = as_compiled(program, profile)
+    tools = Toolchain(home, python)
+    return run_program(program, profile, placement, cluster, tools, time_limit, note)
+
+
+def verify(
+    placement: Placement,
+    profile: ResourceProfile | None = None,
+    *,
+    rest: str | None = None,
+    folder: Path = FOLDER,
+    job: str | None = None,
+) -> list[Deviation]:
+    """Return what a cluster does otherwise than a placement says; cluster and profile are as for `run`.
+
+    ``job`` is the id of a job, the only one that runs unless given. Without ``profile`` subtasks are not
+    compared.
+
+    Raises:
+        RestError: when the cluster does not answer, or it is not clear which job is meant.
+        ClusterFolderError: when there is no cluster in ``folder``.
+
+    """
+    cluster = _rest(rest, folder)
+    complete, graph = compile_job(profile) if profile is not None else (None, None)
+    return verify_cluster(cluster, placement, job or only_job(cluster), complete, graph)
+
+
+def import_load(
+    profile: ResourceProfile,
+    *,
+    rest: str | None = None,
+    folder: Path = FOLDER,
+    job: str | None = None,
+    window: float = 30.0,
+    note: Note = lambda _: None,
+) -> tuple[ResourceProfile, Measured]:
+    """Return a profile with the load of a running job, measured over ``window`` seconds, and that load.
+
+    Raises:
+        DocumentError: when the profile is not valid.
+        RestError: when the cluster does not answer, or the job is not one that can be measured.
+        ClusterFolderError: when there is no cluster in ``folder``.
+
+    """
+    cluster = _rest(rest, folder)
+    complete, graph = compile_job(profile)
+    loaded, measured = measured_profile(cluster, job or only_job(cluster), complete, graph, window, note)
+    return compile(loaded), measured
+
+
+def import_job(*, rest: str | None = None, folder: Path = FOLDER, job: str | None = None) -> ResourceProfile:
+    """Return a running job as a profile: what REST tells of it, and planner's defaults.
+
+    Raises:
+        RestError: when the cluster does not answer, or it is not clear which job is meant.
+        ClusterFolderError: when there is no cluster in ``folder``.
+
+    """
+    cluster = _rest(rest, folder)
+    return compile(job_profile(cluster, job or only_job(cluster)))
+
+
+def import_cluster(
+    name: str = "cluster", *, rest: str | None = None, folder: Path = FOLDER
+) -> tuple[Cluster, list[str]]:
+    """Return the TaskManagers of a running cluster, and the ids of those whose cores Flink may have guessed.
+
+    Raises:
+        RestError: when the cluster does not answer, or has no TaskManagers.
+        ClusterFolderError: when there is no cluster in ``folder``.
+
+    """
+    return cluster_document(_rest(rest, folder), name)
+
+
+def _rest(rest: str | None, folder: Path) -> Rest:
+    if rest is not None:
+        return Rest.at(rest)
+    local = standalone.read(folder.resolve())
+    if local is None:
+        raise ClusterFolderError(
+            f"no cluster in {folder}; start one with planner up, or name one with --rest URL"
+        )
+    return Rest(local.url)
+
+
+def _home(folder: Path) -> Path | None:
+    """Return the Flink distribution that the local cluster runs, None for that of the extra."""
+    local = standalone.read(folder.resolve())
+    return local.home if local else None

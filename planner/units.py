@@ -111,7 +111,7 @@ def parse_size(text: str) -> int:
             f"{_shown(text)} has decimals, which Flink does not read; write it in a smaller unit"
         )
     if unit not in _SIZE_UNITS:
-        raise ValueError(f"{_shown(text)} has no unit that Flink knows; {_SIZE_HELP}")
+        raise ValueError(f"{_shown(text)} has no unit that Flink supports; {_SIZE_HELP}")
     size = number * _SIZE_UNITS[unit]
     if size > LONG_MAX:
         raise ValueError(f"{_shown(text)} is more than 64 bits can hold")
@@ -151,7 +151,7 @@ def parse_quantity(text: str) -> Decimal:
     """
     match = _KUBERNETES_QUANTITY.fullmatch(text)
     if match is None:
-        raise ValueError(f"{_shown(text)} is no Kubernetes quantity")
+        raise ValueError(f"{_shown(text)} is not a Kubernetes quantity")
     number, suffix = Decimal(match[1]), match[2]
     if suffix in _KUBERNETES_BINARY:
         return number * Decimal(KIB) ** _KUBERNETES_BINARY[suffix]
@@ -159,7 +159,7 @@ def parse_quantity(text: str) -> Decimal:
         return number.scaleb(_KUBERNETES_DECIMAL[suffix])
     if suffix[0] in "eE" and len(suffix) > 1:
         return number.scaleb(int(suffix[1:]))
-    raise ValueError(f"{_shown(text)} is no Kubernetes quantity")
+    raise ValueError(f"{_shown(text)} is not a Kubernetes quantity")
 
 
 def parse_size_lenient(text: str) -> int:
@@ -195,7 +195,7 @@ def parse_duration(text: str) -> int:
         return _parse_iso_duration(trimmed)
     number, unit = _number_and_unit(text, _DURATION_HELP)
     if unit not in _DURATION_UNITS:
-        raise ValueError(f"{_shown(trimmed)} has no time unit that Flink knows; {_DURATION_HELP}")
+        raise ValueError(f"{_shown(trimmed)} has no time unit that Flink supports; {_DURATION_HELP}")
     nanos = number * _DURATION_UNITS[unit]
     if nanos // _SECOND > LONG_MAX:
         raise ValueError(f"{_shown(trimmed)} is more than 64 bits can hold")
@@ -205,7 +205,7 @@ def parse_duration(text: str) -> int:
 def _parse_iso_duration(text: str) -> int:
     match = _ISO_DURATION.fullmatch(text)
     if match is None or not any(match.group(2, 4, 5, 6)) or (match[3] and len(match[3]) == 1):
-        raise ValueError(f"{_shown(text)} is no duration; {_DURATION_HELP}")
+        raise ValueError(f"{_shown(text)} is not a duration; {_DURATION_HELP}")
     negate, days, _, hours, minutes, seconds, fraction = match.groups()
     nanos = int(days or 0) * _DAY + int(hours or 0) * _HOUR + int(minutes or 0) * _MINUTE
     fraction_nanos = int((fraction or "0").ljust(9, "0"))
@@ -242,9 +242,9 @@ def parse_cpu(value: str | int | float | Decimal) -> int:
         cores = Decimal(text[:-1]).scaleb(-3) if text.endswith("m") else Decimal(text)
         units = (cores * CORE).to_integral_value(rounding=ROUND_DOWN)
     except ArithmeticError:
-        raise ValueError(f"{_shown(text)} is no number of cores; write 0.5, 2 or 500m") from None
+        raise ValueError(f"{_shown(text)} is not a valid number of cores; use 0.5, 2 or 500m") from None
     if not cores.is_finite() or not 0 <= units <= LONG_MAX // 2**20:
-        raise ValueError(f"{_shown(text)} is no sensible number of cores; write 0.5, 2 or 500m")
+        raise ValueError(f"{_shown(text)} is not a valid number of cores; use 0.5, 2 or 500m")
     return int(units)
 
 

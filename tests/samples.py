@@ -1,31 +1,34 @@
-"""The samples as documents."""
+"""The samples, and texts, as documents."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
-from planner.documents.cluster import Cluster
-from planner.documents.job import Job
-from planner.documents.load import load
+import planner
 
+D = TypeVar("D")
 FOLDER = Path(__file__).parent.parent / "samples"
 SAMPLES = sorted(path.parent.name for path in FOLDER.glob("*/job.yaml"))
 
 
 @cache
-def job_of(name: str) -> Job:
+def job_of(name: str) -> planner.Job:
     """Return the job of a sample."""
-    path = FOLDER / name / "job.yaml"
-    (loaded,) = load(path.read_bytes(), path.name)
-    assert isinstance(loaded.document, Job)
-    return loaded.document
+    job = planner.load_job(FOLDER / name / "job.yaml")
+    assert isinstance(job, planner.Job)
+    return job
 
 
 @cache
-def cluster_of(name: str) -> Cluster:
+def cluster_of(name: str) -> planner.Cluster:
     """Return the cluster of a sample."""
-    path = FOLDER / name / "cluster.yaml"
-    (loaded,) = load(path.read_bytes(), path.name)
-    assert isinstance(loaded.document, Cluster)
+    return planner.load_cluster(FOLDER / name / "cluster.yaml")
+
+
+def document(text: str, kind: type[D]) -> D:
+    """Return the one document in a text."""
+    (loaded,) = planner.load(text, "doc.yaml")
+    assert isinstance(loaded.document, kind), loaded.findings
     return loaded.document

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    ["errors", "units"],
+    ["errors", "files", "units", "version"],
     ["documents"],
     ["graph"],
     ["memory"],
@@ -86,6 +86,12 @@ def test_imports_run_one_way(name: str, path: Path) -> None:
             assert theirs <= mine, f"{name} imports {other}"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "planner/cli").glob("*.py")), ids=lambda path: path.stem)
+def test_the_command_line_calls_only_the_api(path: Path) -> None:
+    others = {room(name) for name in imported(path) if room(name, 0) == "planner"}
+    assert others <= {"", "api", "cli", "documents", "report", "version"}
+
+
 def test_no_module_is_in_a_circle() -> None:
     graph = {name: {other for other in imported(path) if other in NAMES} for name, path in NAMES.items()}
     try:
@@ -129,6 +135,11 @@ COMMAND = (
 @pytest.mark.parametrize("arguments", [("--help",), ("validate", str(ROOT / "samples/skewed-join/job.yaml"))])
 def test_fast_paths_load_neither_solver_nor_jvm(arguments: tuple[str, ...]) -> None:
     assert not loaded_modules(COMMAND, *arguments) & set(LIGHT)
+
+
+def test_the_library_loads_what_it_needs_when_it_needs_it() -> None:
+    assert not loaded_modules("import planner") & {*LIGHT, "pydantic", "yaml", "rich", "typer"}
+    assert "pydantic" in loaded_modules("import planner\nplanner.Job")
 
 
 def test_help_loads_no_models() -> None:

@@ -10,19 +10,19 @@ from pyscipopt import Model, quicksum
 
 def solve(instance: dict[str, Any], seconds: float) -> Counts | None:
     """Minimise the highest utilisation."""
-    types, hosts = instance["types"], instance["hosts"]
+    types, task_managers = instance["types"], instance["task_managers"]
     model = Model()
     model.hideOutput()
     model.setParam("limits/time", seconds)
     top = model.addVar(lb=0)
-    x = [[model.addVar(vtype="I", lb=0, ub=entry["count"]) for entry in types] for _ in hosts]
+    x = [[model.addVar(vtype="I", lb=0, ub=entry["count"]) for entry in types] for _ in task_managers]
     for t, entry in enumerate(types):
         model.addCons(quicksum(row[t] for row in x) == entry["count"])
-    for host, row in zip(hosts, x, strict=True):
-        for needs, limit in limits(instance, host):
+    for tm, row in zip(task_managers, x, strict=True):
+        for needs, limit in limits(instance, tm):
             terms = (v * (n / max(limit, 1)) for v, n in zip(row, needs, strict=True) if n)
             model.addCons(quicksum(terms) <= (1 if limit else 0))
-        load = (v * (entry["load"] / host["cpu"]) for v, entry in zip(row, types, strict=True))
+        load = (v * (entry["load"] / tm["cpu"]) for v, entry in zip(row, types, strict=True))
         model.addCons(quicksum(load) <= top)
     model.setObjective(top, "minimize")
     model.optimize()

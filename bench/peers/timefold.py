@@ -32,7 +32,7 @@ from common import Counts, counts, main, slots
 
 
 @dataclass
-class Host:
+class TaskManager:
     id: int
     cpu: int
     memory: int
@@ -52,7 +52,7 @@ class Slot:
     heap: int
     off_heap: int
     managed: int
-    host: Annotated[Host | None, PlanningVariable] = field(default=None)
+    tm: Annotated[TaskManager | None, PlanningVariable] = field(default=None)
 
 
 @constraint_provider
@@ -60,9 +60,9 @@ def constraints(factory):
     def over(name, need, limit):
         return (
             factory.for_each(Slot)
-            .group_by(lambda slot: slot.host, ConstraintCollectors.sum(need))
-            .filter(lambda host, used: used > limit(host))
-            .penalize(HardSoftScore.ONE_HARD, lambda host, used: used - limit(host))
+            .group_by(lambda slot: slot.tm, ConstraintCollectors.sum(need))
+            .filter(lambda tm, used: used > limit(tm))
+            .penalize(HardSoftScore.ONE_HARD, lambda tm, used: used - limit(tm))
             .as_constraint(name)
         )
 
@@ -74,8 +74,8 @@ def constraints(factory):
         over("managed", lambda s: s.managed, lambda h: h.managed),
         over("slots", lambda s: 1, lambda h: h.slots),
         factory.for_each(Slot)
-        .group_by(lambda slot: slot.host, ConstraintCollectors.sum(lambda slot: slot.load))
-        .penalize(HardSoftScore.ONE_SOFT, lambda host, load: (load * load) // host.cpu)
+        .group_by(lambda slot: slot.tm, ConstraintCollectors.sum(lambda slot: slot.load))
+        .penalize(HardSoftScore.ONE_SOFT, lambda tm, load: (load * load) // tm.cpu)
         .as_constraint("balance"),
     ]
 
@@ -83,7 +83,7 @@ def constraints(factory):
 @planning_solution
 @dataclass
 class Plan:
-    hosts: Annotated[list[Host], ProblemFactCollectionProperty, ValueRangeProvider]
+    task_managers: Annotated[list[TaskManager], ProblemFactCollectionProperty, ValueRangeProvider]
     slots: Annotated[list[Slot], PlanningEntityCollectionProperty]
     score: Annotated[HardSoftScore | None, PlanningScore] = field(default=None)
 
@@ -101,9 +101,9 @@ def solve(instance: dict[str, Any], seconds: float) -> Counts | None:
             found.append(-(-whole // unit[name]) if up else whole // unit[name])
         return found
 
-    hosts = [
-        Host(m, *rounded(h["limits"], up=False), h["limits"][names.index("slots")] or 2**30)
-        for m, h in enumerate(instance["hosts"])
+    task_managers = [
+        TaskManager(m, *rounded(h["limits"], up=False), h["limits"][names.index("slots")] or 2**30)
+        for m, h in enumerate(instance["task_managers"])
     ]
     entities = []
     for number, t in enumerate(slots(instance)):
@@ -116,11 +116,11 @@ def solve(instance: dict[str, Any], seconds: float) -> Counts | None:
         score_director_factory_config=ScoreDirectorFactoryConfig(constraint_provider_function=constraints),
         termination_config=TerminationConfig(spent_limit=Duration(milliseconds=round(seconds * 1000))),
     )
-    found = SolverFactory.create(config).build_solver().solve(Plan(hosts, entities))
-    # a slot without a host: time was up while Timefold built its first placement
-    if found.score.hard_score < 0 or any(slot.host is None for slot in found.slots):
+    found = SolverFactory.create(config).build_solver().solve(Plan(task_managers, entities))
+    # a slot without a TaskManager: time was up while Timefold built its first placement
+    if found.score.hard_score < 0 or any(slot.tm is None for slot in found.slots):
         return None
-    return counts(instance, [slot.host.id for slot in found.slots])
+    return counts(instance, [slot.tm.id for slot in found.slots])
 
 
 if __name__ == "__main__":

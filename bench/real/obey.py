@@ -54,11 +54,11 @@ def documents(rng: random.Random, profile: dict[str, Any]) -> tuple[dict[str, An
         for name in used
     ]
     slots = sum(parallelism[name] for name in used)
-    managers = rng.randint(2, min(6, max(slots, 2)))
-    large = rng.randint(1, managers - 1)
+    task_managers = rng.randint(2, min(6, max(slots, 2)))
+    large = rng.randint(1, task_managers - 1)
     classes = [
         {"name": "large", "count": large, "cpu": 4, "memory": {"process": "1100 mb"}},
-        {"name": "small", "count": managers - large, "cpu": 2, "memory": {"process": "900 mb"}},
+        {"name": "small", "count": task_managers - large, "cpu": 2, "memory": {"process": "900 mb"}},
     ]
     cluster = {
         "apiVersion": "planner/v1",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from planner import __version__
 from planner.cli import (
     cluster,
     diff,
@@ -16,19 +16,39 @@ from planner.cli import (
     memory,
     place,
     recover,
+    run,
     schema,
     show,
     validate,
+    verify,
 )
 from planner.cli import compile as compile_verb
-from planner.cli import run as run_verb
+from planner.cli.errors import report
+from planner.version import __version__
 
 EPILOG = (
     "Exit codes: 0 fine, 1 findings, 2 bad usage or unreadable input, 3 proven infeasible, 4 out of time."
 )
 
+
+class Verbs(TyperGroup):
+    """The verbs; an exception of one of them becomes a message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb that the command line names."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            from planner.api import PlannerError
+
+            if not isinstance(error, PlannerError):
+                raise
+            raise typer.Exit(report(error)) from None
+
+
 app = typer.Typer(
     name="planner",
+    cls=Verbs,
     help="Resources, placement and restart plans for Apache Flink jobs, on unmodified Flink.",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -61,11 +81,11 @@ app.command("memory", epilog=EPILOG)(memory.memory)
 app.command("up", epilog=EPILOG)(cluster.up)
 app.command("status", epilog=EPILOG)(cluster.status)
 app.command("down", epilog=EPILOG)(cluster.down)
-app.command("run", epilog=EPILOG)(run_verb.run)
-app.command("verify", epilog=EPILOG)(run_verb.verify)
+app.command("run", epilog=EPILOG)(run.run)
+app.command("verify", epilog=EPILOG)(verify.verify)
 app.command("diff", epilog=EPILOG)(diff.diff)
 app.add_typer(import_.app, name="import")
-app.command("show")(show.show)
-app.command("export")(export.export)
-app.command("explain")(explain.explain)
-app.command("schema")(schema.schema)
+app.command("show", epilog=EPILOG)(show.show)
+app.command("export", epilog=EPILOG)(export.export)
+app.command("explain", epilog=EPILOG)(explain.explain)
+app.command("schema", epilog=EPILOG)(schema.schema)

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from planner.cli.common import (
-    Exit,
-    Inputs,
-    default_placement,
-    fail,
-    pick_cluster,
-    pick_plan,
-    progress,
-    say,
-)
-from planner.cli.programs import HomeOption, options_of
-
-if TYPE_CHECKING:
-    from planner.cluster.launches import Launch
-    from planner.cluster.standalone import Standalone
-
-FOLDER = Path(".planner")
+from planner.cli.errors import Exit
+from planner.cli.inputs import HomeOption, Inputs, options
+from planner.cli.output import print_tables
+from planner.cli.terminal import progress, say
 
 FolderOption = Annotated[
-    Path, typer.Option("--dir", metavar="DIR", help="Where the cluster keeps its state and logs.")
+    Path | None,
+    typer.Option(
+        "--dir", metavar="DIR", help="Where the cluster keeps its state and logs. Default: .planner"
+    ),
 ]
 
 
@@ -35,7 +24,7 @@ def up(
     cluster: Annotated[
         str | None,
         typer.Argument(
-            metavar="[CLUSTER]", help="Start it without a plan, or check that the plan is for it."
+            metavar="CLUSTER", help="Start it without a placement, or check that the placement is for it."
         ),
     ] = None,
     placement: Annotated[
@@ -50,16 +39,17 @@ def up(
     settings: Annotated[
         list[str] | None, typer.Option("-D", metavar="KEY=VALUE", help="A Flink option for all processes.")
     ] = None,
-    folder: FolderOption = FOLDER,
+    folder: FolderOption = None,
     seconds: Annotated[
         float, typer.Option("--time-limit", min=1, metavar="SECONDS", help="When to give up.")
     ] = 120.0,
     flink_home: HomeOption = None,
 ) -> None:
-    """Start a local cluster with the TaskManagers of a placement, or what is missing of it.
+    """Start a local cluster with the TaskManagers of a placement.
 
-    JobManager and TaskManagers are real processes with the memory and quotas that were planned, and
+    JobManager and TaskManagers are real processes with the memory and quotas of the placement, and
     with no more CPU than that where control groups can be made. They stay up until planner down.
+    Called again, it starts any processes that are not running.
 
     \b
     Examples:
@@ -68,118 +58,73 @@ def up(
       planner down
       planner up cluster.yaml -D taskmanager.load-balance.mode=TASKS   # stock Flink
     """
-    wanted = _launches(cluster, placement, options_of(settings))
-    from planner.cluster import standalone
-    from planner.cluster.errors import ClusterFailed, TimedOut
-    from planner.flink.errors import FlinkMissing, NoFlinkHome
+    from planner import api
 
+    folder = folder or api.FOLDER
+    inputs = Inputs()
+    there = None if cluster is None else inputs.cluster(cluster)
+    inputs.require_valid()
+    planned = inputs.binding_placement(placement) if there is None or placement is not None else None
     try:
-        with progress("starting the cluster") as tell:
-            started = standalone.up(folder, wanted, seconds, flink_home, tell)
+        with progress("starting the cluster") as note:
+            started = api.up(
+                planned,
+                there,
+                folder=folder,
+                options=options(settings),
+                time_limit=seconds,
+                flink_home=flink_home,
+                note=note,
+            )
     except KeyboardInterrupt:
         say("planner: interrupted; planner up goes on from here, planner down ends what was started")
         raise
-    except TimedOut as error:
-        fail(str(error), Exit.TIME)
-    except ClusterFailed as error:
-        fail(str(error), Exit.FINDINGS)
-    except (FlinkMissing, NoFlinkHome) as error:
-        fail(str(error))
     count = len(started.launches) - 1
     say(f"planner: {count} TaskManager{'s' if count != 1 else ''} at {started.url}, logs in {folder / 'log'}")
     if started.control_group is None:
         say("planner: their CPU is not limited, since control groups cannot be made here")
 
 
-def _launches(cluster: str | None, placement: str | None, options: dict[str, str]) -> dict[str, Launch]:
-    """Return how the processes of a placement are started, or of a cluster without one."""
-    inputs = Inputs()
-    there = None if cluster is None else pick_cluster(inputs, cluster)
-    if there is not None:
-        from planner import api
-
-        inputs.stop_on(api.validate(inputs.loaded))
-    plan = None
-    if there is None or placement is not None:
-        plan = pick_plan(inputs, default_placement() if placement is None else placement)
-    from planner.cluster.errors import ClusterFailed
-    from planner.cluster.launches import launches, stock_launches, too_large
-    from planner.documents.write import digest
-    from planner.memory.process import MemoryConfigurationError
-    from planner.place.model.task_managers import ClusterError
-
-    if there is not None and plan is not None and digest(there) != plan.inputs.cluster:
-        fail(f"{placement} was made for another cluster than {cluster}; place again")
-    try:
-        if plan is not None:
-            found = launches(plan, options)
-        else:
-            assert there is not None
-            found = stock_launches(there, options)
-        reason = too_large(found, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (ClusterFailed, ClusterError, MemoryConfigurationError) as error:
-        fail(str(error))
-    if reason is not None:
-        fail(f"not a cluster for this machine: {reason}", Exit.FINDINGS)
-    return found
-
-
-def status(folder: FolderOption = FOLDER) -> None:
-    """Show the processes of the local cluster; exit 1 if one is missing.
+def status(folder: FolderOption = None) -> None:
+    """Show the processes of the local cluster; exit 1 if incomplete.
 
     \b
     Examples:
       planner status
     """
-    from planner.cluster.errors import ClusterFailed
-    from planner.cluster.standalone import read, registered
+    from planner import api
+    from planner.report.tables import cluster_table
 
-    try:
-        cluster = read(folder.resolve())
-    except ClusterFailed as error:
-        fail(str(error))
+    folder = folder or api.FOLDER
+    cluster = api.status(folder)
     if cluster is None:
         say(f"planner: no cluster in {folder}")
         raise typer.Exit(Exit.FINDINGS)
-    running, known = cluster.running(), set(registered(cluster))
-    _print_status(cluster, running, known)
-    managers = set(cluster.launches) - {"jobmanager"}
-    if set(cluster.launches) - set(running) or managers - known:
-        raise typer.Exit(Exit.FINDINGS)
-
-
-def _print_status(cluster: Standalone, running: dict[str, int], known: set[str]) -> None:
-    import sys
-
-    from planner.cli.common import wants_color
-    from planner.report.tables import cluster_table, render
-
     rows = [
         (
             name,
-            str(running.get(name, "")),
-            "not running" if name not in running else "registered" if name in known else "up",
+            "" if pid is None else str(pid),
+            "not running" if pid is None else "registered" if name in cluster.registered else "up",
         )
-        for name in cluster.launches
+        for name, pid in cluster.processes.items()
     ]
-    sys.stdout.write(render(cluster_table(cluster.url, rows), color=wants_color(sys.stdout.isatty())))
+    print_tables(cluster_table(cluster.url, rows))
+    if not cluster.complete:
+        raise typer.Exit(Exit.FINDINGS)
 
 
-def down(folder: FolderOption = FOLDER) -> None:
+def down(folder: FolderOption = None) -> None:
     """End every process of the local cluster.
 
     \b
     Examples:
       planner down
     """
-    from planner.cluster.errors import ClusterFailed
-    from planner.cluster.standalone import down as end
+    from planner import api
 
-    try:
-        with progress("ending the cluster"):
-            ended = end(folder)
-    except ClusterFailed as error:
-        fail(str(error))
+    folder = folder or api.FOLDER
+    with progress("ending the cluster"):
+        ended = api.down(folder)
     if ended is None:
         say(f"planner: no cluster in {folder}, nothing to end")
     else:

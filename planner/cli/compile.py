@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from planner.cli.common import Inputs, JobArgument, OutputOption, default_job, emit, fail, pick_job, say
-from planner.cli.programs import (
+from planner.cli.errors import fail
+from planner.cli.inputs import (
     ArgumentsOption,
     ClassOption,
     HomeOption,
+    Inputs,
+    JobArgument,
     PythonOption,
     SettingOption,
     compile_with_flink,
     is_program,
-    program_of,
+    program,
 )
+from planner.cli.output import OutputOption, emit
+from planner.cli.terminal import say
 
 if TYPE_CHECKING:
-    from planner.documents.profile import ResourceProfile
-    from planner.memory.off_heap import Catalogue
+    from planner.api import Catalogue, Job, ResourceProfile
 
 
 class Format(StrEnum):
@@ -58,11 +61,12 @@ def compile_(
         ),
     ] = None,
     flink_home: HomeOption = None,
-    python: PythonOption = "python3",
+    python: PythonOption = None,
 ) -> None:
-    """Compile a job to its stream graph and resource profile, as JSON.
+    """Compile a job to its resource profile, as JSON.
 
-    A JAR, a SQL script or a PyFlink program is compiled by Flink itself.
+    The profile is the stream graph with the resources of every slot. A JAR, a SQL script or a PyFlink
+    program is compiled by Flink itself.
 
     \b
     Examples:
@@ -74,25 +78,25 @@ def compile_(
       planner compile job.py --python venv/bin/python -D parallelism.default=4
     """
     from planner import api
-    from planner.documents.job import Job
-    from planner.documents.write import to_data
 
     inputs = Inputs()
-    name = default_job() if job is None else job
     document: Job | ResourceProfile
-    if is_program(name):
-        before = _profile(inputs, previous)
-        inputs.names = [name]  # the older profile may be replaced, the program not
+    if job is not None and is_program(job):
+        before = None if previous is None else inputs.profile(previous, "--from")
+        inputs.names = [job]  # the older profile may be replaced, the program not
         inputs.keep(output)
-        program = program_of(name, entry_class, arguments, settings)
-        document = compile_with_flink(program, before, flink_home, python)
+        wanted = program(job, entry_class, arguments, settings)
+        document = compile_with_flink(wanted, before, flink_home, python)
     else:
-        if entry_class or arguments or settings or previous or flink_home:
-            fail("--class, --args, -D, --from and --flink-home are for a program: a .jar, .sql or .py file")
-        document = pick_job(inputs, name)
-    inputs.stop_on(api.validate(inputs.loaded))
-    entries = _catalogue(inputs, catalogue)
-    if isinstance(document, Job) or output_format is Format.TEXT:  # an edited profile may be replaced
+        if entry_class or arguments or settings or previous or flink_home or python:
+            fail(
+                "--class, --args, -D, --from, --flink-home and --python are for a program:"
+                " a .jar, .sql or .py file"
+            )
+        document = inputs.job(job)
+    inputs.require_valid()
+    entries = None if catalogue is None else _catalogue(inputs, catalogue)
+    if isinstance(document, api.Job) or output_format is Format.TEXT:  # an edited profile may be replaced
         inputs.keep(output)
     profile, graph = api.compile_job(document, entries)
     if explain:
@@ -104,38 +108,17 @@ def compile_(
 
         emit(render(job_table(profile, graph), group_table(profile)), output)
     else:
-        emit(api.to_json(to_data(profile)), output)
+        emit(api.to_json(api.to_data(profile)), output)
 
 
-def _profile(inputs: Inputs, name: str | None) -> ResourceProfile | None:
-    if name is None:
-        return None
-    from planner import api
-    from planner.documents.profile import ResourceProfile
-
-    document = pick_job(inputs, name)
-    if not isinstance(document, ResourceProfile):
-        fail(f"--from: {name} is a Job; name the profile of an earlier compilation")
-    inputs.stop_on(api.validate(inputs.loaded))
-    return document
-
-
-def _catalogue(inputs: Inputs, name: str | None) -> Catalogue | None:
+def _catalogue(inputs: Inputs, name: str) -> Catalogue:
     """Read a catalogue: a mapping from kinds of operators to sizes."""
-    if name is None:
-        return None
-    from planner.memory.off_heap import OffHeapUse
-    from planner.units import parse_size_lenient
+    from planner import api
 
-    data = inputs.read_source(name).data
-    if not isinstance(data, dict):
-        fail(f"{name} is no mapping from kinds to sizes, such as kafka-source: 96 mb")
-    found = {}
-    for kind, size in data.items():
-        try:
-            found[kind] = OffHeapUse(
-                parse_size_lenient(str(size)), f"as {name} says for {kind}", name, "declared"
-            )
-        except ValueError as error:
-            fail(f"{name}: {kind}: {error}")
-    return found
+    sizes = inputs.read_source(name).data
+    if not isinstance(sizes, dict):
+        fail(f"{name} is not a mapping from kinds to sizes, such as kafka-source: 96 mb")
+    try:
+        return api.as_catalogue(sizes, name)
+    except ValueError as error:
+        fail(f"{name}: {error}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from planner.cli.common import STDIN, Exit, Inputs, emit, fail, say
-
-if TYPE_CHECKING:
-    from planner.documents.load import Document
+from planner.cli.errors import Exit, fail
+from planner.cli.inputs import STDIN, Inputs
+from planner.cli.output import emit
+from planner.cli.terminal import say
 
 
 class Format(StrEnum):
@@ -27,7 +27,7 @@ def diff(
         Format, typer.Option("--format", help="A line for each difference, or JSON.")
     ] = Format.TEXT,
 ) -> None:
-    """Show what differs between two documents of one kind; exit 1 if anything does.
+    """Show differences between two documents; exit 1 if any.
 
     Operators, groups and TaskManagers go by their names, wherever they stand. Facts about the run
     that wrote a document are left out.
@@ -39,30 +39,20 @@ def diff(
     """
     if old == new == STDIN:
         fail("only one of the documents can come from stdin")
-    from planner.api import to_json
-    from planner.documents.difference import differences
-    from planner.documents.write import to_data
+    from planner import api
 
     inputs = Inputs()
-    first, second = _one(inputs, old), _one(inputs, new)
+    first, second = inputs.only_document(old), inputs.only_document(new)
     if first.kind != second.kind:
         fail(f"{old} is a {first.kind}, {new} is a {second.kind}; only documents of one kind can be compared")
-    found = differences(to_data(first), to_data(second))
+    found = api.diff(first, second)
     if output_format is Format.JSON:
-        emit(to_json([{"path": one.path, "old": one.old, "new": one.new} for one in found]))
+        emit(api.to_json([{"path": one.path, "old": one.old, "new": one.new} for one in found]))
     elif found:
         emit("".join(f"{one.path}: {_shown(one.old)} -> {_shown(one.new)}\n" for one in found))
     if found:
         raise typer.Exit(Exit.FINDINGS)
     say("planner: no difference")
-
-
-def _one(inputs: Inputs, name: str) -> Document:
-    found = [entry.document for entry in inputs.read(name)]
-    inputs.stop_on(inputs.findings)
-    if len(found) != 1 or found[0] is None:
-        fail(f"{name} holds {'more than one document' if len(found) > 1 else 'no valid document'}")
-    return found[0]
 
 
 def _shown(value: Any) -> str:

@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
-from planner.cli.common import Inputs, emit, fail, wants_color
+from planner.cli.errors import fail
+from planner.cli.inputs import Inputs
+from planner.cli.output import emit
+from planner.cli.terminal import wants_color
 
 MEMORY = "memory"
 
@@ -31,7 +34,7 @@ def explain(
         ),
     ] = None,
 ) -> None:
-    """Explain a finding, or the memory of a TaskManager of a placement.
+    """Explain a finding, or the memory of a placed TaskManager.
 
     \b
     Examples:
@@ -60,21 +63,15 @@ def _memory(name: str | None, wanted: str | None) -> None:
 
     if name is None:
         fail("name a placement: planner explain memory job.placement.json --taskmanager ID")
-    inputs = Inputs()
-    loaded = inputs.read(name)
-    inputs.stop_on([*inputs.findings, *(finding for entry in loaded for finding in entry.findings)])
-    from planner.documents.placement import Placement
     from planner.report.budget import budget
 
-    found = next((entry.document for entry in loaded if isinstance(entry.document, Placement)), None)
-    if found is None:
-        fail(f"{name} holds no Placement")
-    managers = {manager.id: manager for manager in found.task_managers}
-    chosen = wanted or next((manager.id for manager in found.task_managers if manager.slots), None)
-    if chosen not in managers:
-        known = ", ".join(list(managers)[:8]) + (" ..." if len(managers) > 8 else "")
+    placement = Inputs().placement(name)
+    task_managers = {tm.id: tm for tm in placement.task_managers}
+    chosen = wanted or next((tm.id for tm in placement.task_managers if tm.slots), None)
+    if chosen not in task_managers:
+        known = ", ".join(list(task_managers)[:8]) + (" ..." if len(task_managers) > 8 else "")
         fail(f"there is no TaskManager {chosen!r} in {name}; there are {known}")
     try:
-        emit(budget(managers[chosen], color=wants_color(sys.stdout.isatty())))
+        emit(budget(task_managers[chosen], color=wants_color(sys.stdout.isatty())))
     except ValueError as error:
         fail(str(error))

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from planner.cli.common import Inputs, JobArgument, OutputOption, default_job, emit, pick_job
+from planner.cli.inputs import Inputs, JobArgument
+from planner.cli.output import OutputOption, emit
 
 
 class Target(StrEnum):
@@ -28,14 +29,10 @@ def export(
       planner export job.profile.json --target expert-mode -o plan.json
       planner export job.yaml --target expert-mode
     """
-    del target
-    inputs = Inputs()
-    document = pick_job(inputs, default_job() if job is None else job)
     from planner import api
-    from planner.documents.profile import ResourceProfile
-    from planner.targets.expert_mode import expert_mode
 
-    inputs.stop_on(api.validate(inputs.loaded))
+    inputs = Inputs()
+    document = inputs.job(job)
+    inputs.require_valid()
     inputs.keep(output)
-    profile = document if isinstance(document, ResourceProfile) else api.compile_job(document)[0]
-    emit(api.to_json(expert_mode(profile)), output)
+    emit(api.to_json(api.export(document, api.Target(target.value))), output)

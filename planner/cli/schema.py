@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from planner.cli.common import OutputOption, emit, fail
+from planner.cli.errors import fail
+from planner.cli.output import OutputOption, emit
 
 
 def schema(
@@ -23,13 +24,9 @@ def schema(
       planner schema job > job.schema.json
       planner schema Cluster -o cluster.schema.json
     """
-    from planner.documents.load import KINDS
-    from planner.documents.schema import json_schema
-    from planner.documents.write import to_json
+    from planner import api
 
-    wanted = kind.lower().replace("-", "").replace("_", "")
-    aliases = {"profile": "resourceprofile", "recovery": "recoveryplan"}
-    found = next((name for name in KINDS if name.lower() == aliases.get(wanted, wanted)), None)
-    if found is None:
-        fail(f"there is no document of kind {kind!r}; planner knows {', '.join(KINDS)}")
-    emit(to_json(json_schema(found)), output)
+    try:
+        emit(api.to_json(api.schema(kind)), output)
+    except ValueError as error:
+        fail(str(error))

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from planner.cli.common import Inputs, JobArgument, OutputOption, default_job, emit, pick_job
+from planner.cli.inputs import Inputs, JobArgument
+from planner.cli.output import OutputOption, emit
 
 
 class Format(StrEnum):
@@ -31,11 +32,11 @@ def show(
       planner show job.yaml
       planner show job.yaml --format mermaid >> README.md
     """
-    inputs = Inputs()
-    document = pick_job(inputs, default_job() if job is None else job)
     from planner import api
 
-    inputs.stop_on(api.validate(inputs.loaded))
+    inputs = Inputs()
+    document = inputs.job(job)
+    inputs.require_valid()
     inputs.keep(output)
     profile, graph = api.compile_job(document)
     if output_format is Format.MERMAID:

@@ -10,7 +10,10 @@ from typing import Annotated
 
 import typer
 
-from planner.cli.common import STDIN, Exit, Inputs, OutputOption, default_job, emit, fail, say
+from planner.cli.errors import Exit, fail
+from planner.cli.inputs import STDIN, Inputs, default_documents
+from planner.cli.output import OutputOption, emit
+from planner.cli.terminal import say
 
 
 class Format(StrEnum):
@@ -64,20 +67,19 @@ def validate(
       cat job.yaml | planner validate - --stdin-filename job.yaml
       planner validate job.yaml --fail-on warning --ignore OPS
     """
-    names = _expand(files) if files else _defaults()
+    names = _expand(files) if files else default_documents()
     inputs = Inputs()
     for name in names:
         inputs.read(name, stdin_filename if name == STDIN else None)
     from planner import api
-    from planner.documents.finding import Severity, sort_findings
-    from planner.report.findings import FORMATS, summary
-    from planner.rules.run import at_least
+    from planner.documents.finding import Severity, at_least, sort_findings
+    from planner.report.formats import FORMATS, summary
 
     inputs.keep(output)
     prefixes = tuple(
         code.strip().upper() for entry in ignore or () for code in entry.split(",") if code.strip()
     )
-    found = sort_findings([*inputs.findings, *api.validate(inputs.loaded)])
+    found = sort_findings([*inputs.findings, *api.validate(*inputs.loaded)])
     found = [finding for finding in found if not finding.code.startswith(prefixes)] if prefixes else found
     emit(FORMATS[output_format](found, inputs.texts), output)
     say(summary(found, len(names)))
@@ -85,14 +87,6 @@ def validate(
         raise typer.Exit(Exit.USAGE)
     if fail_on is not Level.NEVER and at_least(found, Severity(fail_on.value)):
         raise typer.Exit(Exit.FINDINGS)
-
-
-def _defaults() -> list[str]:
-    cluster = next(
-        (name for name in ("cluster.yaml", "cluster.yml", "cluster.json") if Path(name).exists()),
-        None,
-    )
-    return [default_job(), *([cluster] if cluster else [])]
 
 
 def _expand(files: list[str]) -> list[str]:

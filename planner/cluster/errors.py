@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from planner.errors import PlannerError
 
-class ClusterFailed(RuntimeError):  # noqa: N818 - the user reads it
+
+class ClusterFailed(PlannerError):
     """A process of a cluster ended or did not come up; the message holds the end of its log."""
 
 
-class RestError(RuntimeError):
-    """A cluster does not answer, or refuses what it is asked; the message names the address."""
+class ClusterFolderError(PlannerError):
+    """A folder that cannot hold a local cluster, or whose state cannot be read."""
 
 
-class NoAnswer(RestError):  # noqa: N818 - the user reads it
+class OptionRefused(PlannerError):
+    """An option that planner or a document sets, and that was given otherwise."""
+
+
+class RestError(PlannerError):
+    """A cluster refuses what it is asked, or its answer means nothing; the message names the address."""
+
+
+class NoAnswer(RestError):
     """Nothing answers at an address, or nothing that is Flink."""
 
 
-class NotThere(RestError):  # noqa: N818 - the user reads it
+class NotThere(RestError):
     """A cluster answers that it does not have what it is asked for."""
 
 
-class TimedOut(RestError):  # noqa: N818 - the user reads it
-    """Something did not happen within the time that was given."""
+class SlotsTaken(PlannerError):
+    """Another job runs in slots of a placement."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from planner.cluster.errors import ClusterFailed
+from planner.cluster.errors import OptionRefused
 from planner.cluster.processes import CHOSEN
 from planner.documents.cluster import Cluster
 from planner.documents.placement import Placement
+from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.launch import launch_jobmanager
 from planner.memory.process import MemoryConfigurationError
 from planner.memory.taskmanager import derive_taskmanager
@@ -27,7 +28,7 @@ def launches(placement: Placement, options: Mapping[str, str]) -> dict[str, Laun
     ``options`` are Flink options for all of them.
 
     Raises:
-        ClusterFailed: when one of ``options`` is the placement's or planner's to set.
+        OptionRefused: when one of ``options`` is the placement's or planner's to set.
 
     """
     found = {"jobmanager": _jobmanager(options)}
@@ -41,11 +42,11 @@ def launches(placement: Placement, options: Mapping[str, str]) -> dict[str, Laun
 
 
 def stock_launches(cluster: Cluster, options: Mapping[str, str]) -> dict[str, Launch]:
-    """Return how the processes of a cluster are started that holds no plan.
+    """Return how the processes of a cluster without a placement are started.
 
     Raises:
         ClusterError: when the figures of a TaskManager do not work out.
-        ClusterFailed: when one of ``options`` is the cluster's or planner's to set.
+        OptionRefused: when one of ``options`` is the cluster's or planner's to set.
 
     """
     found = {"jobmanager": _jobmanager(options)}
@@ -55,7 +56,7 @@ def stock_launches(cluster: Cluster, options: Mapping[str, str]) -> dict[str, La
             memory = derive_taskmanager(configured)
         except MemoryConfigurationError as error:
             raise ClusterError(("spec",), f"TaskManager {name}: {error}") from None
-        found[_task_manager(name)] = (memory.jvm_arguments(), {**configured, **memory.dynamic_options()})
+        found[_task_manager(name)] = (jvm_arguments(memory), {**configured, **memory.dynamic_options()})
     return found
 
 
@@ -66,12 +67,12 @@ def too_large(launches: Mapping[str, Launch], memory: int) -> str | None:
         MemoryConfigurationError: when the options of a TaskManager do not work out.
 
     """
-    managers = [options for name, (_, options) in launches.items() if name != "jobmanager"]
-    needed = sum(derive_taskmanager(options).process for options in managers)
+    task_managers = [options for name, (_, options) in launches.items() if name != "jobmanager"]
+    needed = sum(derive_taskmanager(options).process for options in task_managers)
     if needed <= OVERCOMMIT * memory:
         return None
     return (
-        f"its {len(managers)} TaskManagers take {needed / GIB:.0f} gb together and this machine has"
+        f"its {len(task_managers)} TaskManagers take {needed / GIB:.0f} gb together and this machine has"
         f" {memory / GIB:.0f} gb; place the job on a cluster that fits here"
     )
 
@@ -79,20 +80,20 @@ def too_large(launches: Mapping[str, Launch], memory: int) -> str | None:
 def _jobmanager(options: Mapping[str, str]) -> Launch:
     for key in CHOSEN:
         if key in options:
-            raise ClusterFailed(f"-D {key}: planner chooses that for a local cluster; leave it out")
+            raise OptionRefused(f"-D {key}: planner chooses that for a local cluster; leave it out")
     own = {key: value for key, value in options.items() if not key.startswith("taskmanager.memory.")}
     sized = any(f"jobmanager.memory.{size}.size" in own for size in ("process", "flink", "heap"))
     memory = {} if sized else {"jobmanager.memory.process.size": JOBMANAGER_MEMORY}
     try:
         master = launch_jobmanager({**memory, **own})
     except MemoryConfigurationError as error:
-        raise ClusterFailed(f"the JobManager would not start: {error}") from None
+        raise OptionRefused(f"the JobManager would not start: {error}") from None
     return master.jvm_arguments, {**own, **master.dynamic_options}
 
 
 def _task_manager(name: str) -> str:
     if name == "jobmanager":
-        raise ClusterFailed("a TaskManager of a local cluster cannot have the id 'jobmanager'")
+        raise OptionRefused("a TaskManager of a local cluster cannot have the id 'jobmanager'")
     return name
 
 
@@ -100,5 +101,5 @@ def _merged(options: Mapping[str, str], own: Mapping[str, str], document: str) -
     """Return the options of a TaskManager: those of all processes, and what a document says of it."""
     for key in sorted(options.keys() & own.keys()):
         if options[key] != own[key]:
-            raise ClusterFailed(f"-D {key}={options[key]}: the {document} sets it to {own[key]}")
+            raise OptionRefused(f"-D {key}={options[key]}: the {document} sets it to {own[key]}")
     return {**options, **own}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from planner.cluster.errors import RestError
-from planner.cluster.rest import Rest, RunningJob, RunningVertex, manager_path, running_job
+from planner.cluster.rest import Rest, RunningJob, RunningVertex, running_job, task_manager_path
 from planner.documents.job import Load
 from planner.documents.profile import Node, ResourceProfile
 from planner.graph.job_graph import JobGraph
@@ -69,8 +69,8 @@ def measure(
     """
     _wait_for_figures(rest, job, note)
     subtasks = [subtask for vertex in job.vertices for subtask in vertex.subtasks]
-    hosts = sorted({subtask.task_manager for subtask in subtasks if subtask.state == "RUNNING"})
-    before = _cpu_times(rest, hosts, note)
+    task_managers = sorted({subtask.task_manager for subtask in subtasks if subtask.state == "RUNNING"})
+    before = _cpu_times(rest, task_managers, note)
     start = time.monotonic()
     readings = {vertex.id: _Readings() for vertex in job.vertices}
     while (left := start + seconds - time.monotonic()) > 0:
@@ -80,19 +80,19 @@ def measure(
             for subtask, busy in _busy(rest, job.id, vertex).items():
                 readings[vertex.id].busy.setdefault(subtask, []).append(busy)
         time.sleep(min(MEASURED_AGAIN, max(start + seconds - time.monotonic(), 0)))
-    after = _cpu_times(rest, hosts, note)
+    after = _cpu_times(rest, task_managers, note)
     cores = {}
-    for host in hosts:
-        used, spent = after[host].seconds - before[host].seconds, after[host].at - before[host].at
+    for tm in task_managers:
+        used, spent = after[tm].seconds - before[tm].seconds, after[tm].at - before[tm].at
         if used < 0:
-            raise RestError(f"TaskManager {host} was started again in the window; measure again")
-        cores[host] = used / spent
+            raise RestError(f"TaskManager {tm} was started again in the window; measure again")
+        cores[tm] = used / spent
     if running_job(rest, job.id).vertices != job.vertices:
         raise RestError(f"subtasks of job {job.id} restarted, moved or ended in the window; measure again")
     loads = tuple(_loads(job, readings, cores))
     if not any(load.busy for load in loads):
         raise RestError(
-            f"no subtask of job {job.id} was busy within {seconds:g} s as far as Flink's metrics tell;"
+            f"no subtask of job {job.id} was busy within {seconds:g} s according to Flink's metrics;"
             " measure again once records flow, or longer with --window"
         )
     return Measured(loads, cores)
@@ -124,7 +124,7 @@ class _CpuTime:
     at: float
 
 
-def _cpu_times(rest: Rest, hosts: Sequence[str], note: Callable[[str], None]) -> dict[str, _CpuTime]:
+def _cpu_times(rest: Rest, task_managers: Sequence[str], note: Callable[[str], None]) -> dict[str, _CpuTime]:
     """Return the CPU time of TaskManagers, each as soon as Flink has read it anew.
 
     Flink collects metrics when somebody asks, at most every 10 s, and answers with what it had before.
@@ -132,15 +132,15 @@ def _cpu_times(rest: Rest, hosts: Sequence[str], note: Callable[[str], None]) ->
     stale: dict[str, float] = {}
     found: dict[str, _CpuTime] = {}
     until = time.monotonic() + COLLECTED
-    while missing := [host for host in hosts if host not in found]:
+    while missing := [tm for tm in task_managers if tm not in found]:
         note("waiting for Flink to collect metrics")
-        for host in missing:
-            told = rest.get(f"{manager_path(host)}/metrics?get={CPU_TIME}")
+        for tm in missing:
+            told = rest.get(f"{task_manager_path(tm)}/metrics?get={CPU_TIME}")
             for value in (float(metric["value"]) / NANOS for metric in told):
-                if stale.setdefault(host, value) != value:
-                    found[host] = _CpuTime(value, time.monotonic())
+                if stale.setdefault(tm, value) != value:
+                    found[tm] = _CpuTime(value, time.monotonic())
         if time.monotonic() > until:
-            raise RestError(f"{rest.url} tells no CPU time of TaskManager {missing[0]} ({CPU_TIME})")
+            raise RestError(f"{rest.url} reports no CPU time of TaskManager {missing[0]} ({CPU_TIME})")
         time.sleep(FRESH)
     return found
 
@@ -175,18 +175,20 @@ def _loads(
     job: RunningJob, readings: Mapping[str, _Readings], cores: Mapping[str, float]
 ) -> Iterator[VertexLoad]:
     busy = {v.id: {i: fmean(values) for i, values in readings[v.id].busy.items()} for v in job.vertices}
-    hosts = {
+    task_managers = {
         v.id: {s.index: s.task_manager for s in v.subtasks if s.state == "RUNNING"} for v in job.vertices
     }
-    busy = {name: {i: b for i, b in found.items() if i in hosts[name]} for name, found in busy.items()}
+    busy = {
+        name: {i: b for i, b in found.items() if i in task_managers[name]} for name, found in busy.items()
+    }
     whole: dict[str, float] = defaultdict(float)
     for name, subtasks in busy.items():
         for index, value in subtasks.items():
-            whole[hosts[name][index]] += value
+            whole[task_managers[name][index]] += value
     for vertex in job.vertices:
-        mine, host_of = busy[vertex.id], hosts[vertex.id]
+        mine, tm_of = busy[vertex.id], task_managers[vertex.id]
         shares = [
-            cores[host] * value / whole[host] if whole[host := host_of[index]] else 0.0
+            cores[tm] * value / whole[tm] if whole[tm := tm_of[index]] else 0.0
             for index, value in mine.items()
         ]
         averages = readings[vertex.id].averages
@@ -200,6 +202,32 @@ def _loads(
             records=records,
             bytes_per_record=sent / records if sent is not None and records else None,
         )
+
+
+def measured_profile(
+    rest: Rest,
+    job: str,
+    profile: ResourceProfile,
+    graph: JobGraph,
+    seconds: float,
+    note: Callable[[str], None] = lambda _: None,
+) -> tuple[ResourceProfile, Measured]:
+    """Return a complete profile with the load of the running job that it describes, and that load.
+
+    Raises:
+        RestError: when the job is another one, a batch job, or does not run with all its subtasks; and as
+            `measure` does.
+
+    """
+    running = running_job(rest, job)
+    if not {vertex.id for vertex in graph.vertices} & {vertex.id for vertex in running.vertices}:
+        raise RestError(f"job {job} at {rest.url} has none of the vertices of this profile")
+    if running.batch:
+        raise RestError(f"job {job} is a batch job, whose load has no level to measure")
+    if not running.running:
+        raise RestError(f"job {job} at {rest.url} does not run with all its subtasks yet")
+    measured = measure(rest, running, seconds, note)
+    return with_load(profile, graph, measured), measured
 
 
 def with_load(profile: ResourceProfile, graph: JobGraph, measured: Measured) -> ResourceProfile:

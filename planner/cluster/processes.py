@@ -13,13 +13,18 @@ import random
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from planner.cluster.errors import ClusterFailed
+from planner.flink.errors import FlinkMissing
 from planner.flink.jvm import JAVA_17, flink_jars, java
+
+if TYPE_CHECKING:
+    import psutil
 
 JOBMANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 TASKMANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
@@ -156,29 +161,36 @@ def start(folder: Path, name: str, command: Sequence[str], mark: str = "") -> su
 
 
 def marked(mark: str) -> list[int]:
-    """Return the ids of the running processes that were started with a mark."""
-    wanted = f"{MARK}={mark}".encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            if wanted in (entry / "environ").read_bytes().split(b"\0") and not _dead(entry):
-                found.append(int(entry.name))
-        except OSError:
-            continue
-    return found
+    """Return the ids of the running processes that were started with a mark.
+
+    Raises:
+        FlinkMissing: when the extra ``flink`` is not installed.
+
+    """
+    return [process.pid for process in _psutil().process_iter() if _environment(process).get(MARK) == mark]
 
 
-def _dead(entry: Path) -> bool:
-    return (entry / "stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
+def _psutil() -> ModuleType:
+    try:
+        import psutil
+    except ImportError:
+        raise FlinkMissing from None
+    return psutil
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    """Return the environment of a process, an empty one where it has ended or belongs to others."""
+    try:
+        return process.environ()
+    except (_psutil().Error, OSError):
+        return {}
 
 
 def resource_id(pid: int) -> str | None:
-    """Return the name of a running process of a cluster, None where it is none."""
+    """Return the name of a running process of a cluster, None where it is not one."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
+        words = _psutil().Process(pid).cmdline()
+    except _psutil().Error:
         return None
     if JOBMANAGER in words:
         return "jobmanager"
@@ -188,36 +200,22 @@ def resource_id(pid: int) -> str | None:
 
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    times = _psutil().Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def end(pids: Iterable[int], seconds: float = STOP_SECONDS) -> None:
     """End processes, by force those that are still there after some seconds."""
-    left = list(pids)
+    library = _psutil()
+    left = []
+    for pid in pids:
+        with contextlib.suppress(library.NoSuchProcess):
+            left.append(library.Process(pid))
     for number in (signal.SIGTERM, signal.SIGKILL):
-        for pid in left:
-            _signal(pid, number)
-        until = time.monotonic() + seconds
-        while left and time.monotonic() < until:
-            left = [pid for pid in left if _alive(pid)]
-            time.sleep(0.05)
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return
-
-
-def _alive(pid: int) -> bool:
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # a child of this very process would stay as a zombie
-    try:
-        return not _dead(Path(f"/proc/{pid}"))
-    except OSError:
-        return False
+        for process in left:
+            with contextlib.suppress(library.NoSuchProcess):
+                process.send_signal(number)
+        _, left = library.wait_procs(left, timeout=seconds)
 
 
 def cause(log: str) -> str:

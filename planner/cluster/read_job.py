@@ -1,7 +1,7 @@
 """A running job and its cluster, as REST tells of them, to planner's documents.
 
 REST knows job vertices, not the operators in them: each becomes one operator of the profile, under the
-id of its vertex. What REST does not tell keeps planner's defaults: names of groups, resources, uids.
+id of its vertex. What REST does not report keeps planner's defaults: names of groups, resources, uids.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from planner.cluster.errors import NotThere, RestError
-from planner.cluster.rest import Rest, manager_path, registered
+from planner.cluster.rest import Rest, registered, task_manager_path
 from planner.documents.base import API_VERSION, Metadata
 from planner.documents.cluster import Cluster, ClusterSpec, TaskManager, TaskManagerClass, TaskManagerShape
 from planner.documents.job import State
@@ -58,7 +58,7 @@ def job_profile(rest: Rest, job: str) -> ResourceProfile:
         return _profile(rest, job, told)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RestError(
-            f"{rest.url} tells of job {job} in a way that planner does not know: {error!r}"
+            f"{rest.url} describes job {job} in a way that planner does not support: {error!r}"
         ) from None
 
 
@@ -217,12 +217,12 @@ def cluster_document(rest: Rest, name: str) -> tuple[Cluster, list[str]]:
     """
     try:
         known = sorted(registered(rest.get("/taskmanagers")["taskmanagers"]))
-        told = {one: rest.get(manager_path(one)) for one in known}
+        told = {one: rest.get(task_manager_path(one)) for one in known}
         shapes = {one: _shape(entry) for one, entry in told.items()}
         guessed = [one for one, entry in told.items() if _one_core_a_slot(entry)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RestError(
-            f"{rest.url} tells of its TaskManagers in a way that planner does not know: {error!r}"
+            f"{rest.url} describes its TaskManagers in a way that planner does not support: {error!r}"
         ) from None
     if not shapes:
         raise RestError(f"no TaskManager is registered at {rest.url}")
@@ -263,7 +263,7 @@ def _shape(entry: Mapping[str, Any]) -> TaskManagerShape:
     shape = {
         "cpu": whole["cpuCores"],
         "memory": {"process": process, **unusual},
-        # under a plan the number of slots is that of the plan, no limit
+        # under a placement the number of slots is that of the placement, not a limit
         **(
             {"slots": entry["slotsNumber"]}
             if entry["slotsNumber"] and len(external) == len(announced)

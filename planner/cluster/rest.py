@@ -41,7 +41,7 @@ class Rest:
         except ValueError:
             valid, port = False, 0
         if not valid:
-            raise RestError(f"{text!r} is no address of a cluster; write http://host:8081")
+            raise RestError(f"{text!r} is not a valid REST address; use http://host:8081")
         host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
         return cls(f"{parts.scheme}://{host}:{port}")
 
@@ -79,7 +79,7 @@ class Rest:
         """
         told = self.get("/config")
         if not isinstance(told, dict) or "flink-version" not in told:
-            raise NoAnswer(f"what answers at {self.url} is no Flink")
+            raise NoAnswer(f"the server at {self.url} is not a Flink REST API")
         return ".".join(str(told["flink-version"]).split("-")[0].split(".")[:2])
 
     def _ask(self, request: urllib.request.Request) -> Any:
@@ -91,7 +91,7 @@ class Rest:
             raise kind(f"{self.url} answers {error.code} to {request.selector}: {_reason(error)}") from None
         except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", error)
-            raise NoAnswer(f"no Flink answers at {self.url}: {reason}") from None
+            raise NoAnswer(f"no Flink REST API at {self.url}: {reason}") from None
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
@@ -172,10 +172,10 @@ class RunningTaskManager:
     cpu: float | None = None
 
 
-def _host(subtask: Mapping[str, Any]) -> str:
+def _task_manager_of(subtask: Mapping[str, Any]) -> str:
     """Return the TaskManager of a subtask, empty while it has none."""
-    host = str(subtask.get("taskmanager-id", ""))
-    return "" if host == "(unassigned)" else host
+    tm = str(subtask.get("taskmanager-id", ""))
+    return "" if tm == "(unassigned)" else tm
 
 
 def running_job(rest: Rest, job: str) -> RunningJob:
@@ -185,7 +185,7 @@ def running_job(rest: Rest, job: str) -> RunningJob:
     for vertex in told["vertices"]:
         details = rest.get(f"/jobs/{job}/vertices/{vertex['id']}")
         subtasks = tuple(
-            RunningSubtask(int(s["subtask"]), str(s["status"]), _host(s), int(s.get("attempt", 0)))
+            RunningSubtask(int(s["subtask"]), str(s["status"]), _task_manager_of(s), int(s.get("attempt", 0)))
             for s in details["subtasks"]
         )
         vertices.append(RunningVertex(vertex["id"], vertex["name"], int(vertex["parallelism"]), subtasks))
@@ -197,8 +197,22 @@ def jobs(rest: Rest) -> dict[str, str]:
     """Return the state of every job of a cluster by its id."""
     told = rest.get("/jobs")
     if not isinstance(told, dict) or "jobs" not in told:
-        raise NoAnswer(f"what answers at {rest.url} is no Flink")
+        raise NoAnswer(f"the server at {rest.url} is not a Flink REST API")
     return {job["id"]: job["status"] for job in told["jobs"]}
+
+
+def only_job(rest: Rest) -> str:
+    """Return the id of the only job that runs.
+
+    Raises:
+        RestError: when no job runs, or more than one.
+
+    """
+    running = [name for name, state in jobs(rest).items() if state not in ENDED]
+    if len(running) != 1:
+        which = f"{len(running)} jobs run" if running else "no job runs"
+        raise RestError(f"{which} at {rest.url}" + ("; name one with --job ID" if running else ""))
+    return running[0]
 
 
 def task_managers(rest: Rest) -> dict[str, RunningTaskManager]:
@@ -206,10 +220,10 @@ def task_managers(rest: Rest) -> dict[str, RunningTaskManager]:
     found = {}
     told_all = rest.get("/taskmanagers")
     if not isinstance(told_all, dict) or "taskmanagers" not in told_all:
-        raise NoAnswer(f"what answers at {rest.url} is no Flink")
+        raise NoAnswer(f"the server at {rest.url} is not a Flink REST API")
     for entry in told_all["taskmanagers"]:
         name = str(entry["id"])
-        told = rest.get(manager_path(name))
+        told = rest.get(task_manager_path(name))
         slots: dict[str, tuple[RunningSlot, ...]] = {}
         for slot in told.get("allocatedSlots", []):
             job = str(slot["jobId"])
@@ -225,7 +239,7 @@ def task_managers(rest: Rest) -> dict[str, RunningTaskManager]:
     return found
 
 
-def manager_path(name: str) -> str:
+def task_manager_path(name: str) -> str:
     """Return the path of a TaskManager, whose id may hold any character."""
     return f"/taskmanagers/{quote(name, safe='')}"
 

@@ -1,4 +1,4 @@
-"""A program under a placement: compiled, given the profile, submitted, and watched until it runs."""
+"""A program under a placement: compiled, given the profile, submitted, watched until it runs, verified."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from planner.cluster.errors import RestError, TimedOut
-from planner.cluster.rest import Rest, RunningJob, failure, running_job, task_managers
+from planner.cluster.errors import RestError, SlotsTaken
+from planner.cluster.rest import ENDED, Rest, RunningJob, failure, jobs, running_job, task_managers
 from planner.cluster.submit import submit
-from planner.cluster.verify import Difference, differences
+from planner.cluster.verify import Difference, NotAsPlanned, differences
 from planner.documents.placement import Placement
 from planner.documents.profile import Program, ResourceProfile
 from planner.documents.write import digest
+from planner.errors import TimedOut
 from planner.flink.apply import apply
 from planner.flink.errors import ProgramError
 from planner.flink.program import SCHEDULER, Toolchain, stream_graph
@@ -20,6 +21,7 @@ from planner.flink.stream_graph import flink_version, profile_of
 from planner.graph.edits import Edit, edits
 from planner.graph.job_graph import JobGraph
 from planner.memory.complete import complete_profile
+from planner.place.model.quotas import QUOTA
 from planner.place.model.slots import slot_resources
 
 POLL_SECONDS = 0.3
@@ -29,6 +31,10 @@ SCHEDULERS = ("default", "ng")
 """Values of ``jobmanager.scheduler`` under which groups get their resources; the second is an old name."""
 
 
+LOST_SECONDS = 60.0
+"""How long TaskManagers may take to give up the slots of a job that no JobManager knows any more."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a run will do: the complete profile, its job graph, and what it changes of the program."""
@@ -36,6 +42,79 @@ class Plan:
     profile: ResourceProfile
     graph: JobGraph
     edits: list[Edit]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A job that was submitted under a placement, and what the cluster does otherwise than planned."""
+
+    job: str
+    url: str
+    plan: Plan
+    finished: bool
+    differences: list[Difference]
+
+
+def run_program(
+    program: Program,
+    profile: ResourceProfile | None,
+    placement: Placement,
+    rest: Rest,
+    tools: Toolchain,
+    seconds: float,
+    note: Callable[[str], None] = lambda _: None,
+) -> Run:
+    """Submit a program as ``placement`` plans it, wait until every subtask runs, and verify it.
+
+    Raises:
+        NotAsPlanned: when the TaskManagers are not those of the placement; nothing is submitted then.
+        SlotsTaken: when another job runs in their slots.
+        TimedOut: when not every subtask runs within ``seconds``; ``best`` is the `Run` so far.
+        ProgramError: when program, profile and placement do not belong together.
+        RestError: when the cluster does not take the job, or the job fails.
+
+    """
+    if found := verify(rest, placement, None):
+        raise NotAsPlanned(f"the cluster at {rest.url} is not the one that was planned", found)
+    if other := _job_in_slots(rest):
+        raise SlotsTaken(
+            f"job {other} holds slots of this placement at {rest.url};"
+            f" cancel it first: curl -X PATCH {rest.url}/jobs/{other}"
+        )
+    plan, job = execute(program, profile, placement, rest, tools, note)
+    assert job is not None
+    try:
+        done = wait_until_running(rest, job, seconds, note)
+    except TimedOut as error:
+        so_far = Run(job, rest.url, plan, False, verify(rest, placement, None))
+        raise TimedOut(str(error), so_far) from None
+    found = verify(rest, placement, job, plan.profile, plan.graph)
+    return Run(job, rest.url, plan, done.state == "FINISHED", found)
+
+
+def _job_in_slots(rest: Rest) -> str | None:
+    """Return a job that runs in slots with a quota, None where all are free.
+
+    Slots of a job that has ended, or that the JobManager does not know because it was lost with the one
+    before, are free as soon as their TaskManagers notice; that is waited for.
+    """
+    until = time.monotonic() + LOST_SECONDS
+    while True:
+        held = {
+            job
+            for tm in task_managers(rest).values()
+            for job, slots in tm.slots.items()
+            if any(name.startswith(QUOTA) for slot in slots for name in slot.external)
+        }
+        running = held & {job for job, state in jobs(rest).items() if state not in ENDED}
+        if running or not held:
+            return min(running, default=None)
+        if time.monotonic() > until:
+            raise RestError(
+                f"TaskManagers at {rest.url} hold slots for job {min(held)}, which has ended or is lost;"
+                " restart them"
+            )
+        time.sleep(1)
 
 
 def execute(
@@ -62,13 +141,13 @@ def execute(
     with stream_graph(program, tools, note) as (jvm, graph):
         if graph.isDynamic():
             raise ProgramError(
-                f"{program.file} is compiled for the adaptive batch scheduler, which knows no groups and so"
-                f" no plan; leave {SCHEDULER} out"
+                f"{program.file} is compiled for the adaptive batch scheduler, which does not support groups,"
+                f" so no placement can be kept; leave {SCHEDULER} out"
             )
         if rest is not None and (scheduler := rest.scheduler()) not in SCHEDULERS:
             raise ProgramError(
                 f"{rest.url} runs its jobs with the {scheduler} scheduler, which ignores the resources of"
-                f" groups and so any plan; start it without {SCHEDULER} and scheduler-mode"
+                f" groups, so no placement can be kept; start it without {SCHEDULER} and scheduler-mode"
             )
         version = flink_version(jvm)
         if rest is not None and (theirs := rest.flink_version()) != version:

@@ -7,7 +7,6 @@ the mark in their environment: so nothing is lost when planner is killed at any 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -18,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from planner.cluster import cgroups
-from planner.cluster.errors import ClusterFailed, RestError, TimedOut
+from planner.cluster.errors import ClusterFailed, ClusterFolderError, RestError
 from planner.cluster.launches import Launch
 from planner.cluster.processes import (
     Ports,
@@ -35,6 +34,8 @@ from planner.cluster.processes import (
 )
 from planner.cluster.rest import Rest
 from planner.cluster.rest import registered as ready
+from planner.errors import TimedOut
+from planner.files import write_atomically
 from planner.flink.jvm import flink_jars, java
 
 STATE = "cluster.json"
@@ -70,7 +71,7 @@ def read(folder: Path) -> Standalone | None:
     """Return the cluster of a folder, None where there is none.
 
     Raises:
-        ClusterFailed: when its state cannot be read.
+        ClusterFolderError: when its state cannot be read.
 
     """
     file = folder / STATE
@@ -83,26 +84,29 @@ def read(folder: Path) -> Standalone | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise ClusterFailed(f"{file} cannot be read ({error}); planner did not write it like this") from None
+        raise ClusterFolderError(
+            f"{file} cannot be read ({error}): the file was modified or is corrupt"
+        ) from None
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Keep other planners off the folder; the lock ends with this process."""
-    if not Path("/proc/self/environ").exists():
-        raise ClusterFailed("a local cluster needs Linux: processes are found by what /proc tells of them")
-    import fcntl  # not everywhere, and the rest of planner does without
+    try:
+        import fcntl
+    except ImportError:
+        raise ClusterFolderError("a local cluster needs Linux or macOS") from None
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = open(folder / "lock", "w", encoding="utf-8")  # noqa: SIM115 (closed below)
     except OSError as error:
-        raise ClusterFailed(f"{folder} cannot hold a cluster: {error.strerror or error}") from None
+        raise ClusterFolderError(f"{folder} cannot hold a cluster: {error.strerror or error}") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ClusterFailed(f"another planner is at work in {folder}") from None
+            raise ClusterFolderError(f"another planner process is using {folder}") from None
         yield
 
 
@@ -119,7 +123,9 @@ def up(
     Flink distribution; a cluster that is there already goes on with its own.
 
     Raises:
-        ClusterFailed: when the folder's cluster runs and was started otherwise, or does not come up.
+        ClusterFailed: when the folder's cluster runs with different settings, or does not come up.
+        ClusterFolderError: when the folder cannot hold a cluster, or another planner process uses it.
+        TimedOut: when not every TaskManager is registered within ``seconds``.
         FlinkMissing: when the extra ``planner[flink]`` is not installed.
         NoFlinkHome: when ``home`` holds no Flink.
 
@@ -127,7 +133,7 @@ def up(
     folder, home = folder.resolve(), home and home.resolve()
     for name in launches:
         if "/" in name or name in (".", ".."):
-            raise ClusterFailed(
+            raise ClusterFolderError(
                 f"{name!r} cannot be the id of a TaskManager here: its log is a file of that name"
             )
     with _locked(folder):
@@ -136,8 +142,8 @@ def up(
         if cluster is not None and (cluster.launches != wanted or home not in (None, cluster.home)):
             if cluster.running():
                 raise ClusterFailed(
-                    f"the cluster that runs in {folder} was started otherwise, with another placement,"
-                    " cluster, -D or --flink-home: name the same again, or end it first: planner down"
+                    f"the cluster that runs in {folder} was started with different settings (placement,"
+                    " cluster, -D or --flink-home): use the same again, or end it first: planner down"
                 )
             _forget(cluster)
             cluster = None
@@ -193,9 +199,7 @@ def _write(cluster: Standalone) -> None:
         "flinkHome": str(cluster.home) if cluster.home else None,
         "launches": cluster.launches,
     }
-    whole = cluster.folder / f".{STATE}"
-    whole.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    os.replace(whole, cluster.folder / STATE)
+    write_atomically(cluster.folder / STATE, json.dumps(data, indent=2) + "\n")
 
 
 def registered(cluster: Standalone) -> dict[str, str]:
@@ -215,20 +219,20 @@ def _wait(
 ) -> None:
     """Wait until every TaskManager is registered, those in ``before`` at another address than that."""
     until = time.monotonic() + seconds
-    managers = set(cluster.launches) - {"jobmanager"}
+    task_managers = set(cluster.launches) - {"jobmanager"}
     while True:
         known = {name for name, place in registered(cluster).items() if before.get(name) != place}
-        note(f"{len(known & managers)} of {len(managers)} TaskManagers registered")
+        note(f"{len(known & task_managers)} of {len(task_managers)} TaskManagers registered")
         running = cluster.running()
         for name in cluster.launches:
             # one that was just started is not seen while it becomes Java
             if name not in running and (name not in started or started[name].poll() is not None):
                 text = log_file(cluster.folder, name).read_text(encoding="utf-8", errors="replace")
                 raise ClusterFailed(f"{name} ended: {cause(text) or 'its log is empty'}")
-        if known >= managers:
+        if known >= task_managers:
             return
         if time.monotonic() > until:
-            missing = ", ".join(sorted(managers - known)[:5])
+            missing = ", ".join(sorted(task_managers - known)[:5])
             raise TimedOut(f"not registered within {seconds:g} s: {missing}; see {cluster.folder}/log")
         time.sleep(0.3)
 
@@ -237,7 +241,7 @@ def down(folder: Path) -> list[str] | None:
     """End every process of a folder's cluster and remove its state; return their names, None without one.
 
     Raises:
-        ClusterFailed: when its state cannot be read, or another planner is at work there.
+        ClusterFolderError: when its state cannot be read, or another planner process uses the folder.
 
     """
     folder = folder.resolve()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from planner.cluster.rest import RunningJob, RunningSlot, RunningTaskManager, RunningVertex
 from planner.documents.placement import PlacedTaskManager, Placement
+from planner.errors import PlannerError
 from planner.graph.job_graph import JobGraph
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.model.quotas import quota_name
@@ -48,9 +49,17 @@ class Difference:
         return f"{self.where}: {self.what}: {self.actual}, planned: {self.planned}"
 
 
+class NotAsPlanned(PlannerError):
+    """A cluster is not the one that was planned; ``differences`` says in what."""
+
+    def __init__(self, message: str, differences: list[Difference]) -> None:
+        super().__init__(message)
+        self.differences = differences
+
+
 def differences(
     placement: Placement,
-    managers: Mapping[str, RunningTaskManager],
+    task_managers: Mapping[str, RunningTaskManager],
     job: RunningJob | None,
     graph: JobGraph | None = None,
     resources: Mapping[str, SlotResources] | None = None,
@@ -62,26 +71,26 @@ def differences(
     than all of its slots and subtasks: they come and go as it gets on.
     """
     found: list[Difference] = []
-    real = match(placement, managers)
+    real = match(placement, task_managers)
     for planned in placement.task_managers:
-        manager = real.get(planned.id)
-        if manager is None:
+        tm = real.get(planned.id)
+        if tm is None:
             if planned.slots or not planned.reserve:
                 found.append(Difference(planned.id, "the TaskManager", "registered", "missing"))
             continue
-        found += _manager(planned, manager)
+        found += _task_manager(planned, tm)
         if job is not None:
-            found += _slots(planned, manager, job, resources or {})
-    known = {manager.id for manager in real.values()}
+            found += _slots(planned, tm, job, resources or {})
+    known = {tm.id for tm in real.values()}
     quotas = {quota_name(group) for planned in placement.task_managers for group in planned.quotas}
-    for name, manager in managers.items():
+    for name, tm in task_managers.items():
         if name in known:
             continue
-        if job is not None and manager.slots.get(job.id):
-            found.append(Difference(name, "slots of the job", "none, it is not in the plan", "some"))
-        elif offered := sorted(quotas & manager.external.keys()):
-            what = "a TaskManager with quotas of the plan"
-            found.append(Difference(name, what, "none, it is not in the plan", ", ".join(offered)))
+        if job is not None and tm.slots.get(job.id):
+            found.append(Difference(name, "slots of the job", "none, it is not in the placement", "some"))
+        elif offered := sorted(quotas & tm.external.keys()):
+            what = "a TaskManager with quotas of the placement"
+            found.append(Difference(name, what, "none, it is not in the placement", ", ".join(offered)))
     if job is not None and graph is not None:
         found += _subtasks(placement, real, job, graph)
     elif job is not None:
@@ -98,10 +107,12 @@ def _states(vertex: RunningVertex, batch: bool) -> Iterator[Difference]:
         yield Difference(vertex.name, "subtasks", f"{vertex.parallelism} RUNNING", actual)
 
 
-def match(placement: Placement, managers: Mapping[str, RunningTaskManager]) -> dict[str, RunningTaskManager]:
-    """Return which TaskManager stands for which of the plan: by id, else one with the same quotas."""
-    found = {tm.id: managers[tm.id] for tm in placement.task_managers if tm.id in managers}
-    free = [manager for name, manager in managers.items() if name not in found]
+def match(
+    placement: Placement, task_managers: Mapping[str, RunningTaskManager]
+) -> dict[str, RunningTaskManager]:
+    """Return which TaskManager is which of the placement: by id, else one with the same quotas."""
+    found = {tm.id: task_managers[tm.id] for tm in placement.task_managers if tm.id in task_managers}
+    free = [tm for name, tm in task_managers.items() if name not in found]
     for tm in placement.task_managers:
         if tm.id in found:
             continue
@@ -119,37 +130,37 @@ def _external(planned: PlacedTaskManager) -> dict[str, float]:
     return {name: float(options.get(f"external-resource.{name}.amount", "0")) for name in names}
 
 
-def _memory(planned: PlacedTaskManager, manager: RunningTaskManager) -> list[Difference]:
-    if planned.memory is None or not manager.memory:
+def _memory(planned: PlacedTaskManager, tm: RunningTaskManager) -> list[Difference]:
+    if planned.memory is None or not tm.memory:
         return []
     memory = derive_taskmanager(planned.memory.dynamic_options)
     return [
-        Difference(planned.id, part, f"{getattr(memory, name)} bytes", f"{manager.memory[part]} bytes")
+        Difference(planned.id, part, f"{getattr(memory, name)} bytes", f"{tm.memory[part]} bytes")
         for part, name in _PARTS.items()
-        if part in manager.memory and manager.memory[part] != getattr(memory, name)
+        if part in tm.memory and tm.memory[part] != getattr(memory, name)
     ]
 
 
-def _manager(planned: PlacedTaskManager, manager: RunningTaskManager) -> Iterator[Difference]:
-    yield from _memory(planned, manager)
+def _task_manager(planned: PlacedTaskManager, tm: RunningTaskManager) -> Iterator[Difference]:
+    yield from _memory(planned, tm)
     cores = float((planned.memory.dynamic_options if planned.memory else {}).get(_CORES, "nan"))
-    if manager.cpu is not None and abs(manager.cpu - cores) > 1 / CORE:
-        yield Difference(planned.id, "cores", _cores(cores), _cores(manager.cpu))
+    if tm.cpu is not None and abs(tm.cpu - cores) > 1 / CORE:
+        yield Difference(planned.id, "cores", _cores(cores), _cores(tm.cpu))
     wanted = _external(planned)
-    for name in sorted(wanted.keys() | manager.external.keys()):
-        if wanted.get(name, 0.0) != manager.external.get(name, 0.0):
+    for name in sorted(wanted.keys() | tm.external.keys()):
+        if wanted.get(name, 0.0) != tm.external.get(name, 0.0):
             yield Difference(
-                planned.id, f"quota {name}", f"{wanted.get(name, 0):g}", f"{manager.external.get(name, 0):g}"
+                planned.id, f"quota {name}", f"{wanted.get(name, 0):g}", f"{tm.external.get(name, 0):g}"
             )
 
 
 def _slots(
     planned: PlacedTaskManager,
-    manager: RunningTaskManager,
+    tm: RunningTaskManager,
     job: RunningJob,
     resources: Mapping[str, SlotResources],
 ) -> Iterator[Difference]:
-    held = manager.slots.get(job.id, ())
+    held = tm.slots.get(job.id, ())
     ended = any(s.state == "FINISHED" for vertex in job.vertices for s in vertex.subtasks)
     for group, count in sorted(planned.quotas.items()):
         mine = [slot for slot in held if quota_name(group) in slot.external]
@@ -187,7 +198,7 @@ def _subtasks(
     """Compare subtasks with quotas: a vertex has at most one subtask in each slot of its group."""
     running = {vertex.id: vertex for vertex in job.vertices}
     quotas = {real[tm.id].id: tm.quotas for tm in placement.task_managers if tm.id in real}
-    names = {manager.id: planned for planned, manager in real.items()}
+    names = {tm.id: planned for planned, tm in real.items()}
     slots: Counter[str] = Counter()
     for tm in placement.task_managers:
         slots.update(tm.quotas)

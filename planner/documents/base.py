@@ -48,6 +48,21 @@ class Model(BaseModel):
     )
 
 
+class Whole(Model):
+    """A whole document: printed, it is one line that says what it holds."""
+
+    def outline(self) -> str:
+        """Return in a few words what the document holds."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        metadata = getattr(self, "metadata", None)
+        name = f" {metadata.name!r}" if metadata else ""
+        return f"<{type(self).__name__}{name}: {self.outline()}>"
+
+    __str__ = __repr__
+
+
 class Foreign(Model):
     """A part of a document whose format others own: fields that planner does not know are kept."""
 
@@ -59,7 +74,7 @@ def _size(value: Any) -> int:
         raise ValueError("write a size as a whole number with a unit, for example 512 mb")
     if isinstance(value, int):
         if not 0 <= value <= units.LONG_MAX:
-            raise ValueError(f"{str(value)[:40]} is no size: 0 to 2^63-1 bytes")
+            raise ValueError(f"{str(value)[:40]} is not a valid size: 0 to 2^63-1 bytes")
         return value
     return units.parse_size_lenient(value)
 
@@ -68,7 +83,7 @@ def _cpu(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError("write a number of cores, for example 0.5 or 2")
     if isinstance(value, int) and value.bit_length() > 64:
-        raise ValueError("is no sensible number of cores; write 0.5, 2 or 500m")
+        raise ValueError("is not a valid number of cores; use 0.5, 2 or 500m")
     return units.parse_cpu(value.text if isinstance(value, Number) else value)
 
 
@@ -198,7 +213,7 @@ class Metadata(Model):
     labels: dict[str, Text] | None = None
 
 
-class Envelope(Model):
+class Envelope(Whole):
     """The two fields with which every document of planner says what it is."""
 
     api_version: Literal["planner/v1"]

@@ -43,7 +43,7 @@ class Memory(Model):
 
 
 class TaskManagerShape(Model):
-    """What a TaskManager offers; ``slots`` limits the plan, Flink does not limit fine-grained slots."""
+    """What a TaskManager offers; ``slots`` limits the placement, Flink does not limit fine-grained slots."""
 
     cpu: PositiveCpu
     memory: Memory
@@ -81,7 +81,7 @@ class TaskManager(Model):
 
 
 class Reserve(Model):
-    """What the plan keeps free: TaskManagers that may fail while everything still fits."""
+    """What a placement keeps free: TaskManagers that may fail while everything still fits."""
 
     task_managers: Annotated[int, Field(ge=0, le=100_000)] = 0
 
@@ -100,3 +100,12 @@ class Cluster(Envelope):
     kind: Literal["Cluster"]
     metadata: Metadata
     spec: ClusterSpec
+
+    def outline(self) -> str:
+        """Return how many TaskManagers there are."""
+        classes = [
+            f"{entry.count if entry.count is not None else f'{entry.min or 0}-{entry.max}'} {entry.name}"
+            for entry in self.spec.task_manager_classes
+        ]
+        named = len(self.spec.task_managers)
+        return ", ".join([*classes, *([f"{named} by id"] if named else [])]) or "no TaskManagers"

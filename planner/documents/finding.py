@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -73,9 +73,6 @@ def sort_findings(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(dict.fromkeys(findings), key=Finding.sort_key)
 
 
-def worst(findings: Sequence[Finding]) -> Severity | None:
-    """Return the most severe level among ``findings``."""
-    return min((finding.severity for finding in findings), key=lambda s: s.rank, default=None)
-
-
-Positions = Mapping[Path, Position]
+def at_least(findings: Sequence[Finding], severity: Severity) -> list[Finding]:
+    """Return the findings that are at least as bad as ``severity``."""
+    return [finding for finding in findings if finding.severity.rank <= severity.rank]

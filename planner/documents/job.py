@@ -211,6 +211,10 @@ class Job(Envelope):
     metadata: Metadata
     spec: JobSpec
 
+    def outline(self) -> str:
+        """Return the type of the job and how many operators it has."""
+        return f"{self.spec.type} job, {len(self.spec.operators)} operators"
+
 
 __all__ = [
     "Checkpointing",

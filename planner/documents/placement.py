@@ -1,4 +1,4 @@
-"""The Placement document: how many slots of which group stand on which TaskManager."""
+"""The Placement document: how many slots of which group are on which TaskManager."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from planner.documents.base import Amount, Cpu, Envelope, ExternalName, Metadata
 
 
 class Inputs(Model):
-    """SHA-256 of the documents that a plan was made from."""
+    """SHA-256 of the documents that a placement was made from."""
 
     profile: Text
     cluster: Text
@@ -37,7 +37,7 @@ class ObjectiveLevel(Model):
 
 
 class Imbalance(Model):
-    """CPU utilisation over the TaskManagers that the plan may use (load / capacity)."""
+    """CPU utilisation over the TaskManagers that the placement may use (load / capacity)."""
 
     max: float
     mean: float
@@ -48,7 +48,7 @@ class Imbalance(Model):
 
 
 class Slot(Model):
-    """One slot with the subtasks Flink lets share it (``operator/subtask`` of each chain's head)."""
+    """One slot with the subtasks that share it, as ``operator/subtask`` for every operator of a chain."""
 
     group: Name
     subtasks: list[Text]
@@ -74,7 +74,7 @@ class PlacedMemory(Model):
 
 
 class PlacedTaskManager(Model):
-    """What the plan puts on one TaskManager."""
+    """What is placed on one TaskManager."""
 
     id: Name
     class_: Name | None = Field(default=None, alias="class")
@@ -118,8 +118,8 @@ class Moves(Model):
     """What changes against the placement before.
 
     ``moved`` slots could have stayed; ``weight`` counts each as one, and one more for each GiB of state
-    that it restores. ``lost`` stood on TaskManagers that are gone, ``added`` and ``removed`` come
-    from groups with more or fewer slots. ``slack`` is how far above the best value the plan may be.
+    that it restores. ``lost`` were on TaskManagers that are gone, ``added`` and ``removed`` come
+    from groups with more or fewer slots. ``slack`` is how far above the best value the placement may be.
     """
 
     slack: float
@@ -132,7 +132,7 @@ class Moves(Model):
 
 
 class Meta(Model):
-    """Facts about the run that made the plan."""
+    """Facts about the run that made the placement."""
 
     seconds: float
     seed: int
@@ -141,7 +141,7 @@ class Meta(Model):
 
 
 class Placement(Envelope):
-    """A plan: every slot of the job on a TaskManager; with a ``strategy``, what Flink alone might do."""
+    """Every slot of the job on a TaskManager; with a ``strategy`` it simulates Flink's own scheduler."""
 
     kind: Literal["Placement"]
     metadata: Metadata
@@ -154,3 +154,12 @@ class Placement(Envelope):
     task_managers: list[PlacedTaskManager]
     stock_flink: dict[Literal["none", "slots", "tasks", "minResources"], StockStrategy]
     meta: Meta | None = None
+
+    def outline(self) -> str:
+        """Return the size of the placement and the first level of its objective."""
+        slots = sum(len(tm.slots) for tm in self.task_managers)
+        used = sum(1 for tm in self.task_managers if tm.slots)
+        level = next((one for one in self.objective if one.name == "maxCpuUtilisation"), None)
+        cpu = f", highest CPU {level.value:.1%} ({level.status})" if level else ""
+        simulated = f", simulation of {self.strategy}" if self.strategy else ""
+        return f"{slots} slots on {used} of {len(self.task_managers)} TaskManagers{cpu}{simulated}"

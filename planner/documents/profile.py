@@ -23,6 +23,7 @@ from planner.documents.base import (
     Parallelism,
     Size,
     Text,
+    Whole,
 )
 from planner.documents.job import Configuration, FlinkVersion, GroupPlacement, Load, Resources, State
 from planner.documents.vocabulary import (
@@ -219,7 +220,7 @@ class PlannerFields(Model):
     compiled_groups: list[SsgProfile] | None = None
 
 
-class ResourceProfile(Foreign):
+class ResourceProfile(Whole, Foreign):
     """The stream graph with the resources of every slot sharing group."""
 
     api_version: Literal["planner/v1"] | None = None
@@ -230,3 +231,12 @@ class ResourceProfile(Foreign):
     edges: list[Edge] = []
     vertices: dict[str, list[int]] = {}
     planner: PlannerFields | None = None
+
+    def outline(self) -> str:
+        """Return the size of the graph, and the slots of each group."""
+        figures = self.planner.groups if self.planner else {}
+        groups = [
+            f"{group.name} x{figures[group.name].slots}" if group.name in figures else group.name
+            for group in self.ssg_profiles
+        ]
+        return f"{len(self.nodes)} operators, slots {', '.join(groups) or 'not derived'}"

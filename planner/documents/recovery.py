@@ -8,7 +8,7 @@ from planner.documents.base import Envelope, Metadata, Model, Name, Text
 
 
 class RecoveryInputs(Model):
-    """SHA-256 of the documents that a plan was made from."""
+    """SHA-256 of the documents that a recovery plan was made from."""
 
     profile: Text
     placement: Text
@@ -40,7 +40,7 @@ class Restarted(Model):
 class Failure(Model):
     """The loss of one TaskManager.
 
-    Which slot of a group stands on which of its TaskManagers is Flink's choice, so ``restarted``
+    On which of its TaskManagers a slot of a group lands is Flink's choice, so ``restarted``
     is for the assignment in the placement and ``worst`` for the worst one with the same quotas.
     """
 
@@ -71,3 +71,11 @@ class RecoveryPlan(Envelope):
     subtasks: int
     regions: list[Region]
     failures: list[Failure]
+
+    def outline(self) -> str:
+        """Return how many regions there are, and the most that a lost TaskManager restarts."""
+        worst = max((failure.restarted.subtasks for failure in self.failures), default=0)
+        return (
+            f"{len(self.regions)} regions, a lost TaskManager restarts up to {worst} of"
+            f" {self.subtasks} subtasks"
+        )

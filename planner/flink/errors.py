@@ -1,18 +1,23 @@
-"""What can go wrong between planner and a real Flink; every message is for the user."""
+"""What can go wrong between planner and Flink as a compiler; every message is for the user."""
 
 from __future__ import annotations
 
+from planner.errors import PlannerError
 
-class FlinkMissing(RuntimeError):  # noqa: N818 - the user reads it, and it names the cure
-    """The extra ``planner[flink]`` is not installed."""
+
+class FlinkMissing(PlannerError):
+    """The extra ``flink`` is not installed."""
 
     def __init__(self) -> None:
-        super().__init__("planner needs real Flink for this: pip install 'planner[flink]'")
+        super().__init__(
+            "planner needs Flink for this, which is its extra: pip install 'flink-resource-planner[flink]',"
+            " or in a checkout: pip install '.[flink]'"
+        )
 
 
-class NoFlinkHome(ValueError):  # noqa: N818 - the user reads it
-    """The folder that was named holds no Flink."""
+class NoFlinkHome(PlannerError):
+    """The folder that was named does not hold a Flink distribution."""
 
 
-class ProgramError(ValueError):
+class ProgramError(PlannerError):
     """A program that Flink cannot turn into a stream graph; the message is for its author."""

@@ -82,7 +82,7 @@ def flink_jars(home: Path | None = None) -> list[Path]:
     ]
     if not any(jar.name.startswith("flink-dist") for jar in jars):
         if home is not None:
-            raise NoFlinkHome(f"{home} holds no Flink: there is no lib/flink-dist*.jar in it")
+            raise NoFlinkHome(f"{home} is not a Flink distribution: there is no lib/flink-dist*.jar in it")
         raise FlinkMissing
     return jars
 

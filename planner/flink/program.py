@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.documents.base import MAX_PARALLELISM
-from planner.documents.profile import Program
+from planner.documents.profile import Program, ResourceProfile
 from planner.flink.errors import ProgramError
 from planner.flink.jvm import Jvm, flink_jars, start_jvm
 from planner.flink.pyflink import pyflink_graph
@@ -35,6 +35,23 @@ class Toolchain:
 
     flink_home: Path | None = None
     python: str = "python3"
+
+
+def as_compiled(program: Program, profile: ResourceProfile | None) -> Program:
+    """Return ``program`` with the entry class, arguments and options that its profile was compiled with.
+
+    What ``program`` itself names goes before them.
+    """
+    given = profile.planner.program if profile is not None and profile.planner else None
+    if given is None:
+        return program
+    return program.model_copy(
+        update={
+            "entry_class": program.entry_class or given.entry_class,
+            "arguments": program.arguments or given.arguments,
+            "configuration": {**given.configuration, **program.configuration},
+        }
+    )
 
 
 @contextmanager
@@ -110,7 +127,7 @@ def _of_jar(jvm: Jvm, program: Program) -> Any:
     parallelism = default_parallelism(program)
     graph = client.PackagedProgramUtils.getPipelineFromProgram(packaged, configuration, parallelism, True)
     if "StreamGraph" not in graph.getClass().getSimpleName():
-        raise ProgramError(f"{program.file}: is no DataStream or Table program")
+        raise ProgramError(f"{program.file}: is not a DataStream or Table program")
     attach_jars(jvm, graph, [url.toString() for url in packaged.getJobJarAndDependencies()])
     return graph
 
@@ -236,7 +253,7 @@ class _Script:
             self.jobs += not self.open_set
             self._insert(statement)
         elif kind.endswith("QueryOperation"):
-            raise self.refused(statement, "a query that prints its rows is no job; write INSERT INTO")
+            raise self.refused(statement, "a query that prints its rows is not a job; write INSERT INTO")
         else:
             self.tables.executeSql(statement.text)
 
@@ -287,7 +304,7 @@ def script_graph(jvm: Jvm, program: Program, note: Callable[[str], None]) -> Any
     try:
         parts = statements(Path(program.file).read_text(encoding="utf-8"))
     except UnicodeDecodeError:
-        raise ProgramError(f"{program.file}: is no UTF-8 text") from None
+        raise ProgramError(f"{program.file}: is not UTF-8 text") from None
     except OSError as error:
         raise ProgramError(f"{program.file}: {error.strerror or error}") from None
     except ScriptError as error:

@@ -96,7 +96,7 @@ def _yielding_class(jvm: Jvm) -> str:
         except Py4JJavaError:
             continue
         return _STREAMING + name
-    raise RuntimeError("this Flink has no YieldingOperatorFactory; planner knows 1.20 to 2.3")
+    raise RuntimeError("this Flink has no YieldingOperatorFactory; planner supports 1.20 to 2.3")
 
 
 def each(iterable: Any) -> Iterator[Any]:

@@ -30,7 +30,7 @@ class Regions:
                 found[number] = region
         return tuple(found)
 
-    def of(self, vertex: int, subtask: int) -> int:
+    def region(self, vertex: int, subtask: int) -> int:
         """Return the region of a subtask."""
         return self.region_of[self.offsets[vertex] + subtask]
 

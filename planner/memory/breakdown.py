@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from planner.memory.jobmanager import PREFIX as JM
 from planner.memory.jobmanager import derive_jobmanager
-from planner.memory.process import Options
+from planner.memory.launch import launch_jobmanager, launch_taskmanager
+from planner.memory.process import FRAMEWORK, Options
 from planner.memory.taskmanager import FALLBACKS, TaskManagerMemory, derive_taskmanager
 from planner.memory.taskmanager import PREFIX as TM
 from planner.units import MIB, format_size, format_size_human
@@ -23,7 +25,44 @@ class Part:
     pool: str
 
 
+class Process(StrEnum):
+    """A process of Flink."""
+
+    TASKMANAGER = "taskmanager"
+    JOBMANAGER = "jobmanager"
+
+
+@dataclass(frozen=True)
+class ProcessMemory:
+    """The memory of a process: its parts with the reason for each, and how Flink's scripts start it."""
+
+    parts: tuple[Part, ...]
+    flink: int
+    process: int
+    jvm_arguments: tuple[str, ...]
+    dynamic_options: Mapping[str, str]
+
+
 HEAP, DIRECT, NATIVE = "JVM heap", "JVM direct memory", "native memory"
+
+
+def process_memory(process: Process, configuration: Mapping[str, str]) -> ProcessMemory:
+    """Return the memory of a process with the reason for each part.
+
+    Raises:
+        MemoryConfigurationError: where Flink refuses to start.
+
+    """
+    of_taskmanager = process is Process.TASKMANAGER
+    launch = (launch_taskmanager if of_taskmanager else launch_jobmanager)(configuration)
+    parts = (taskmanager_parts if of_taskmanager else jobmanager_parts)(configuration)
+    return ProcessMemory(
+        parts=tuple(parts),
+        flink=launch.memory.flink,
+        process=launch.memory.process,
+        jvm_arguments=tuple(launch.jvm_arguments),
+        dynamic_options=launch.dynamic_options,
+    )
 
 
 def taskmanager_parts(configuration: Mapping[str, str]) -> list[Part]:
@@ -38,12 +77,12 @@ def taskmanager_parts(configuration: Mapping[str, str]) -> list[Part]:
     fine = options.size("task.heap.size") is not None and options.size("managed.size") is not None
     totals = "total Flink memory" if not fine or options.size("flink.size") is not None else "the other parts"
     return [
-        Part("frameworkHeap", memory.framework_heap, _set(options, "framework.heap.size", 128 * MIB), HEAP),
+        Part("frameworkHeap", memory.framework_heap, _set(options, "framework.heap.size", FRAMEWORK), HEAP),
         Part("taskHeap", memory.task_heap, _task_heap(options), HEAP),
         Part(
             "frameworkOffHeap",
             memory.framework_off_heap,
-            _set(options, "framework.off-heap.size", 128 * MIB),
+            _set(options, "framework.off-heap.size", FRAMEWORK),
             DIRECT,
         ),
         Part("taskOffHeap", memory.task_off_heap, _set(options, "task.off-heap.size", 0), DIRECT),
@@ -71,7 +110,7 @@ def jobmanager_parts(configuration: Mapping[str, str]) -> list[Part]:
     heap = options.size("heap.size")
     heap_how = _configured(options, "heap.size") if heap is not None else "total Flink memory - off-heap"
     beside = heap is not None and options.size("flink.size") is not None
-    off_heap = "total Flink memory - heap" if beside else _set(options, "off-heap.size", 128 * MIB)
+    off_heap = "total Flink memory - heap" if beside else _set(options, "off-heap.size", FRAMEWORK)
     direct = DIRECT if memory.direct_limit else "direct memory, no JVM limit"
     return [
         Part("heap", memory.heap, heap_how, HEAP),

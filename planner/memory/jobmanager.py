@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from planner.memory.process import MemoryConfigurationError, Options
-from planner.units import MIB, format_size_human
+from planner.memory.process import FRAMEWORK, MemoryConfigurationError, Options
+from planner.units import format_size_human
 
 PREFIX = "jobmanager.memory."
 
@@ -30,11 +30,6 @@ class JobManagerMemory:
     def process(self) -> int:
         """Total process memory."""
         return self.flink + self.jvm_metaspace + self.jvm_overhead
-
-    def jvm_arguments(self) -> list[str]:
-        """Return the JVM arguments of Flink's start script; direct memory has a limit only if asked for."""
-        direct = [f"-XX:MaxDirectMemorySize={self.off_heap}"] if self.direct_limit else []
-        return [f"-Xmx{self.heap}", f"-Xms{self.heap}", *direct, f"-XX:MaxMetaspaceSize={self.jvm_metaspace}"]
 
     def dynamic_options(self) -> dict[str, str]:
         """Return the memory options that Flink's start script passes with ``-D``."""
@@ -84,7 +79,7 @@ def _off_heap_beside(options: Options, heap: int, flink: int | None) -> int:
     """Return off-heap memory where the heap is given: configured, or what total Flink memory leaves."""
     configured = options.size("off-heap.size")
     if flink is None:
-        return 128 * MIB if configured is None else configured
+        return FRAMEWORK if configured is None else configured
     rest = flink - heap
     if rest < 0 or (configured is not None and configured != rest):
         raise MemoryConfigurationError(
@@ -99,7 +94,7 @@ def _off_heap_beside(options: Options, heap: int, flink: int | None) -> int:
 
 
 def _split(options: Options, flink: int) -> tuple[int, int]:
-    off_heap = options.sized("off-heap.size", 128 * MIB)
+    off_heap = options.sized("off-heap.size", FRAMEWORK)
     if flink <= off_heap:
         raise MemoryConfigurationError(
             "MEM402",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from planner.memory.jobmanager import JobManagerMemory, derive_jobmanager
+from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.process import MemoryConfigurationError
 from planner.memory.taskmanager import TaskManagerMemory, derive_taskmanager
 
@@ -20,7 +21,7 @@ class Launch:
     @property
     def jvm_arguments(self) -> list[str]:
         """The JVM arguments, in Flink's order."""
-        return self.memory.jvm_arguments()
+        return jvm_arguments(self.memory)
 
 
 def launch_jobmanager(configuration: Mapping[str, str]) -> Launch:
@@ -57,7 +58,7 @@ def _integer(key: str, text: str) -> int:
     try:
         return int(text.strip())
     except ValueError:
-        raise MemoryConfigurationError("MEM407", f"{key}: {text!r} is no whole number", key) from None
+        raise MemoryConfigurationError("MEM407", f"{key}: {text!r} is not a whole number", key) from None
 
 
 def _slots(configuration: Mapping[str, str]) -> int:
@@ -71,7 +72,9 @@ def _cpu_cores(configuration: Mapping[str, str], slots: int) -> float:
     try:
         cores = float(configuration.get(key, slots))
     except ValueError:
-        raise MemoryConfigurationError("MEM407", f"{key}: {configuration[key]!r} is no number", key) from None
+        raise MemoryConfigurationError(
+            "MEM407", f"{key}: {configuration[key]!r} is not a number", key
+        ) from None
     if not cores > 0:
         given = key if key in configuration else "taskmanager.numberOfTaskSlots"
         raise MemoryConfigurationError("MEM408", f"{given}: {cores:g} has to be more than 0", given)

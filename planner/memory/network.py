@@ -24,7 +24,7 @@ class NetworkOptions:
     required_per_gate: int | None = None
 
     @classmethod
-    def of(cls, configuration: Mapping[str, str]) -> NetworkOptions:
+    def from_configuration(cls, configuration: Mapping[str, str]) -> NetworkOptions:
         """Read the options from Flink's configuration.
 
         Raises:
@@ -116,7 +116,7 @@ def runtime_minimum(
     "Insufficient number of network buffers".
 
     """
-    home = {subtask: manager for manager, subtasks in placed.items() for subtask in subtasks}
+    home = {subtask: tm for tm, subtasks in placed.items() for subtask in subtasks}
     needed = dict.fromkeys(placed, 0)
     for edge in job.edges:
         producers, consumers = job.vertices[edge.source].parallelism, job.vertices[edge.target].parallelism
@@ -129,15 +129,15 @@ def runtime_minimum(
             exclusive = min(BUFFERS_PER_CHANNEL, (required - 1) // channels)
             on = Counter(home.get((edge.source, producer)) for producer in group.producers)
             for consumer in group.consumers:
-                manager = home.get((edge.target, consumer))
-                if manager is not None:
-                    remote = channels - on[manager]
-                    needed[manager] += required - exclusive * channels + exclusive * remote
+                tm = home.get((edge.target, consumer))
+                if tm is not None:
+                    remote = channels - on[tm]
+                    needed[tm] += required - exclusive * channels + exclusive * remote
     for vertex in job.vertices:
         for subtask, buffers in _result_minimum(job, vertex.index, options):
-            manager = home.get((vertex.index, subtask))
-            if manager is not None:
-                needed[manager] += buffers
+            tm = home.get((vertex.index, subtask))
+            if tm is not None:
+                needed[tm] += buffers
     return needed
 
 

@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from planner.errors import PlannerError
 from planner.units import LONG_MAX, MIB, format_size_human, parse_size
 
+FRAMEWORK = 128 * MIB
+"""Flink's default of framework heap and framework off-heap memory, and of a JobManager's off-heap memory."""
 
-class MemoryConfigurationError(ValueError):
+
+class MemoryConfigurationError(PlannerError, ValueError):
     """A memory configuration that Flink refuses; ``code`` names the cause, ``keys`` the options in it."""
 
     def __init__(self, code: str, message: str, *keys: str) -> None:
@@ -32,7 +36,7 @@ class Range:
         """Return ``size`` moved into the bounds."""
         return max(self.min, min(size, self.max))
 
-    def of(self, base: int) -> int:
+    def part_of(self, base: int) -> int:
         """Return the part when it is taken out of ``base``."""
         return self.cap(_multiply(base, self.fraction))
 
@@ -113,7 +117,7 @@ class Options:
             return _float32(default if text is None else float(text.strip().rstrip("fFdD") or "x"))
         except ValueError:
             raise MemoryConfigurationError(
-                "MEM407", f"{self.key(name)}: {text!r} is no number", self.key(name)
+                "MEM407", f"{self.key(name)}: {text!r} is not a number", self.key(name)
             ) from None
 
     def flag(self, name: str) -> bool:
@@ -207,7 +211,7 @@ class Options:
 
         """
         metaspace = self.metaspace()
-        overhead = self.overhead_range().of(process)
+        overhead = self.overhead_range().part_of(process)
         if metaspace + overhead > process:
             raise MemoryConfigurationError(
                 "MEM405",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from planner.memory.process import Options
+from planner.memory.process import FRAMEWORK, Options
 from planner.memory.taskmanager import PREFIX, TaskManagerMemory
-from planner.units import MIB
 
 NEEDS = ("task_heap", "task_off_heap", "managed", "network")
 
@@ -32,8 +31,8 @@ def size_taskmanager(
     options = Options(configuration or {}, PREFIX, {})
     segment = options.sized("segment-size", 32 * 1024)
     parts = {name: needs.get(name, 0) for name in NEEDS}
-    framework_heap = options.sized("framework.heap.size", 128 * MIB)
-    framework_off_heap = options.sized("framework.off-heap.size", 128 * MIB)
+    framework_heap = options.sized("framework.heap.size", FRAMEWORK)
+    framework_off_heap = options.sized("framework.off-heap.size", FRAMEWORK)
     blank = TaskManagerMemory(
         framework_heap=framework_heap,
         framework_off_heap=framework_off_heap,

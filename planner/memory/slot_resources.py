@@ -51,7 +51,9 @@ def group_network(profile: ResourceProfile, job: JobGraph) -> dict[str, int | No
     The regions of a batch job's default group use a slot one after the other, so the largest counts.
     """
     network: dict[str, int | None] = {}
-    by_sharing = sharing_network(job, NetworkOptions.of(planner_fields(profile).flink_configuration))
+    by_sharing = sharing_network(
+        job, NetworkOptions.from_configuration(planner_fields(profile).flink_configuration)
+    )
     group_of = {vertex.sharing: vertex.group for vertex in job.vertices}
     for sharing, size in by_sharing.items():
         group = group_of[sharing]

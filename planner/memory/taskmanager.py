@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from planner.memory.process import MemoryConfigurationError, Options, Range
+from planner.memory.process import FRAMEWORK, MemoryConfigurationError, Options, Range
 from planner.units import LONG_MAX, MIB, format_size_human
 
 PREFIX = "taskmanager.memory."
+MIN_NETWORK = 64 * MIB
+"""Flink's default of ``taskmanager.memory.network.min``."""
 FALLBACKS = {
     "managed.size": "taskmanager.memory.size",
     "network.min": "taskmanager.network.memory.min",
@@ -46,17 +48,6 @@ class TaskManagerMemory:
     def process(self) -> int:
         """Total process memory."""
         return self.flink + self.jvm_metaspace + self.jvm_overhead
-
-    def jvm_arguments(self) -> list[str]:
-        """Return the JVM arguments of Flink's start script; managed memory and overhead have none."""
-        heap = self.framework_heap + self.task_heap
-        direct = self.framework_off_heap + self.task_off_heap + self.network
-        return [
-            f"-Xmx{heap}",
-            f"-Xms{heap}",
-            f"-XX:MaxDirectMemorySize={direct}",
-            f"-XX:MaxMetaspaceSize={self.jvm_metaspace}",
-        ]
 
     def dynamic_options(self) -> dict[str, str]:
         """Return the memory options that Flink's start script passes with ``-D``."""
@@ -129,8 +120,8 @@ def derive_taskmanager(configuration: Mapping[str, str]) -> TaskManagerMemory:
 
 def _fixed(options: Options) -> _Fixed:
     return _Fixed(
-        options.sized("framework.heap.size", 128 * MIB),
-        options.sized("framework.off-heap.size", 128 * MIB),
+        options.sized("framework.heap.size", FRAMEWORK),
+        options.sized("framework.off-heap.size", FRAMEWORK),
         options.size("task.heap.size"),
         options.sized("task.off-heap.size", 0),
         options.size("managed.size"),
@@ -157,11 +148,11 @@ def _split(options: Options, flink: int) -> Split:
     managed = fixed.managed
     if managed is None:
         fraction = options.fraction("managed.fraction", 0.4)
-        managed = options.checked("managed memory", "managed", 0, LONG_MAX, fraction).of(flink)
+        managed = options.checked("managed memory", "managed", 0, LONG_MAX, fraction).part_of(flink)
     base = fixed.framework_heap + fixed.framework_off_heap + fixed.task_off_heap + managed
     if fixed.task_heap is not None:
         return fixed, (fixed.task_heap, _rest_for_network(options, flink, base + fixed.task_heap), managed)
-    network = _network_range(options).of(flink)
+    network = _network_range(options).part_of(flink)
     if base + network > flink:
         raise MemoryConfigurationError(
             "MEM402",

@@ -56,31 +56,32 @@ class _Knapsack:
     rows: list[tuple[int, list[int]]]
     most: list[int]
 
-    @classmethod
-    def of(cls, problem: Problem, entry: TaskManagerClass, cap: int | None) -> _Knapsack:
-        limits = list(zip(entry.limits, range(len(entry.limits)), strict=True))
-        raw = [
-            (limit, [slot.demand[r] for slot in problem.types]) for limit, r in limits if limit is not None
-        ]
-        if cap is not None:
-            raw.append((cap, [slot.load for slot in problem.types]))
-        rows = []
-        for limit, needs in raw:
-            if any(needs):
-                common = math.gcd(*needs)
-                rows.append((limit // common, [need // common for need in needs]))
-        most = [
-            min([slot.count, *(limit // needs[t] for limit, needs in rows if needs[t])])
-            for t, slot in enumerate(problem.types)
-        ]
-        return cls(rows, most)
+
+def _knapsack(problem: Problem, entry: TaskManagerClass, cap: int | None) -> _Knapsack:
+    raw = [
+        (limit, [slot.demand[r] for slot in problem.types])
+        for r, limit in enumerate(entry.limits)
+        if limit is not None
+    ]
+    if cap is not None:
+        raw.append((cap, [slot.load for slot in problem.types]))
+    rows = []
+    for limit, needs in raw:
+        if any(needs):
+            common = math.gcd(*needs)
+            rows.append((limit // common, [need // common for need in needs]))
+    most = [
+        min([slot.count, *(limit // needs[t] for limit, needs in rows if needs[t])])
+        for t, slot in enumerate(problem.types)
+    ]
+    return _Knapsack(rows, most)
 
 
 def add_knapsack(
     model: cp_model.CpModel, problem: Problem, entry: TaskManagerClass, cap: int | None
 ) -> list[cp_model.IntVar]:
     """Add the content of one TaskManager of a class to ``model`` and return its counts by type."""
-    knapsack = _Knapsack.of(problem, entry, cap)
+    knapsack = _knapsack(problem, entry, cap)
     counts = [model.new_int_var(0, most, "") for most in knapsack.most]
     for limit, needs in knapsack.rows:
         model.add(sum(x * need for x, need in zip(counts, needs, strict=True) if need) <= limit)

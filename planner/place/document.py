@@ -26,10 +26,12 @@ from planner.documents.placement import (
 )
 from planner.documents.profile import ResourceProfile
 from planner.graph.job_graph import JobGraph
+from planner.memory.jvm_arguments import jvm_arguments
+from planner.place.model.objective import CPU_LEVEL
 from planner.place.model.problem import Problem
 from planner.place.model.quotas import quota_options
 from planner.place.model.slots import JobSlot, SlotResources, slot_resources, subtask_names
-from planner.place.model.task_managers import Host, configured_memory
+from planner.place.model.task_managers import TaskManager, configured_memory
 from planner.place.moves.move_list import MoveList
 from planner.place.result import Result
 from planner.place.stock.prediction import Prediction
@@ -43,7 +45,7 @@ def rounded(value: Fraction | float) -> float:
     return round(float(value), DIGITS)
 
 
-def plan(
+def placement_document(
     profile: ResourceProfile,
     job: JobGraph,
     slots: Sequence[JobSlot],
@@ -62,23 +64,23 @@ def plan(
         raise ValueError("there is no solution to write down")
     problem, resources = result.problem, slot_resources(profile)
     assigned = _assign(problem, slots, result.solution.counts)
-    managers = [
-        _task_manager(profile, job, host, assigned.get(index, []), resources, index in problem.spare)
-        for index, host in enumerate(problem.hosts)
+    task_managers = [
+        _task_manager(profile, job, tm, assigned.get(index, []), resources, index in problem.spare)
+        for index, tm in enumerate(problem.task_managers)
     ]
     utilisations = [
-        Fraction(_load(assigned.get(i, [])), problem.hosts[i].capacity.cpu) for i in problem.usable
+        Fraction(_load(assigned.get(i, [])), problem.task_managers[i].capacity.cpu) for i in problem.usable
     ]
     return Placement(
         api_version=API_VERSION,
         kind="Placement",
         metadata=profile.metadata or Metadata(name="job"),
         inputs=inputs,
-        objective=_objective(result, managers),
+        objective=_objective(result, task_managers),
         imbalance=imbalance(utilisations),
         slot_load=_slot_load(problem, slots, assigned),
         moves=_moves(moves) if moves else None,
-        task_managers=managers,
+        task_managers=task_managers,
         stock_flink={name: _stock(prediction) for name, prediction in stock.items()},  # type: ignore[misc]
     )
 
@@ -95,21 +97,21 @@ def _assign(
     for slot in reversed(slots):
         waiting[slot.group, slot.load // problem.grain].append(slot)
     assigned: dict[int, list[JobSlot]] = defaultdict(list)
-    for host in problem.usable:
-        for slot_type, count in zip(problem.types, counts[host], strict=True):
-            assigned[host] += [waiting[slot_type.group, slot_type.load].pop() for _ in range(count)]
+    for tm in problem.usable:
+        for slot_type, count in zip(problem.types, counts[tm], strict=True):
+            assigned[tm] += [waiting[slot_type.group, slot_type.load].pop() for _ in range(count)]
     return assigned
 
 
 def _task_manager(
     profile: ResourceProfile,
     job: JobGraph,
-    host: Host,
+    tm: TaskManager,
     slots: list[JobSlot],
     resources: Mapping[str, SlotResources],
     spare: bool,
 ) -> PlacedTaskManager:
-    capacity = host.capacity
+    capacity = tm.capacity
     taken = [resources[slot.group] for slot in slots]
     names = [subtask_names(profile, job, slot) for slot in slots]
     memory = configured_memory(capacity, taken, sum(map(len, names)))
@@ -142,8 +144,8 @@ def _task_manager(
     }
     quotas = Counter(slot.group for slot in slots)
     return PlacedTaskManager.model_construct(
-        id=host.id,
-        class_=host.class_name,
+        id=tm.id,
+        class_=tm.class_name,
         reserve=spare or None,
         quotas=dict(sorted(quotas.items())),
         slots=[
@@ -153,7 +155,7 @@ def _task_manager(
         load=load,
         utilisation={name: rounded(Fraction(used, whole)) for name, (used, whole) in shares.items() if whole},
         memory=PlacedMemory(
-            jvm_arguments=memory.jvm_arguments(),
+            jvm_arguments=jvm_arguments(memory),
             dynamic_options={
                 "taskmanager.cpu.cores": str(float(cpu_number(capacity.cpu))),
                 **memory.dynamic_options(),
@@ -180,7 +182,7 @@ def imbalance(utilisations: Sequence[Fraction]) -> Imbalance:
     )
 
 
-def _objective(result: Result, managers: Sequence[PlacedTaskManager]) -> list[ObjectiveLevel]:
+def _objective(result: Result, task_managers: Sequence[PlacedTaskManager]) -> list[ObjectiveLevel]:
     found = []
     for level in result.levels:
         bound = level.bound
@@ -192,23 +194,23 @@ def _objective(result: Result, managers: Sequence[PlacedTaskManager]) -> list[Ob
                 bound_kind=bound.kind if bound else None,
                 gap=rounded(level.value / bound.value - 1) if bound and bound.value else None,
                 status="optimal" if level.optimal else "feasible",
-                decided_by=_decided(result, managers) if level.name == "maxCpuUtilisation" else None,
+                decided_by=_decided(result, task_managers) if level.name == CPU_LEVEL else None,
             )
         )
     return found
 
 
-def _decided(result: Result, managers: Sequence[PlacedTaskManager]) -> Decided | None:
+def _decided(result: Result, task_managers: Sequence[PlacedTaskManager]) -> Decided | None:
     """Return the TaskManager with the highest CPU utilisation, and the group that loads it most."""
     solution, problem = result.solution, result.problem
     if solution is None or not problem.types:
         return None
     utilisation = solution.utilisations(problem)
-    host = max(utilisation, key=lambda index: utilisation[index])
+    tm = max(utilisation, key=lambda index: utilisation[index])
     loads: Counter[str] = Counter()
-    for slot, count in zip(problem.types, solution.counts[host], strict=True):
+    for slot, count in zip(problem.types, solution.counts[tm], strict=True):
         loads[slot.group] += slot.load * count
-    return Decided(task_manager=managers[host].id, group=max(loads, key=lambda group: loads[group]))
+    return Decided(task_manager=task_managers[tm].id, group=max(loads, key=lambda group: loads[group]))
 
 
 def _moves(moves: MoveList) -> Moves:
@@ -237,9 +239,9 @@ def _slot_load(
         return None
     heaviest = {group: sorted(loads, reverse=True) for group, loads in by_group.items()}
     worst, planned = Fraction(0), Fraction(0)
-    for host in problem.usable:
-        mine = assigned.get(host, [])
-        cpu = problem.hosts[host].capacity.cpu
+    for tm in problem.usable:
+        mine = assigned.get(tm, [])
+        cpu = problem.task_managers[tm].capacity.cpu
         quotas = Counter(slot.group for slot in mine)
         worst = max(worst, Fraction(sum(sum(heaviest[g][:n]) for g, n in quotas.items()), cpu))
         planned = max(planned, Fraction(_load(mine), cpu))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from planner.errors import PlannerError
 from planner.place.bounds.area import fits_alone
 from planner.place.clock import Clock
 from planner.place.model.problem import PARTS, Problem, SlotType, TaskManagerClass
-from planner.place.model.task_managers import Host
+from planner.place.model.task_managers import TaskManager
 from planner.units import CORE, cpu_number, format_cpu, rounded_size
 
 MOST_ADDED = 4096
@@ -25,6 +26,15 @@ class Conflict:
     groups: tuple[str, ...]
     task_managers: tuple[str, ...]
     message: str
+
+    def data(self) -> dict[str, object]:
+        """Return it as plain data."""
+        return {
+            "resource": self.resource,
+            "groups": list(self.groups),
+            "taskManagers": list(self.task_managers),
+            "message": self.message,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +88,36 @@ class Explanation:
     complete: bool
     reserve: tuple[str, ...] = ()
 
+    def data(self) -> dict[str, object]:
+        """Return it as plain data."""
+        return {
+            "status": "infeasible",
+            "conflicts": [conflict.data() for conflict in self.conflicts],
+            "changes": [change.data() for change in self.changes],
+            **({"reserve": list(self.reserve)} if self.reserve else {}),
+        }
+
+
+class Infeasible(PlannerError):
+    """It is proven that there is no placement; ``explanation`` says why, and what would help."""
+
+    def __init__(self, explanation: Explanation) -> None:
+        lines = [conflict.message for conflict in explanation.conflicts]
+        lines += [str(change) for change in explanation.changes]
+        super().__init__("; ".join(["no placement exists", *lines]))
+        self.explanation = explanation
+
 
 def explain(problem: Problem, clock: Clock) -> Explanation:
     """Return why ``problem``, which is proven to be infeasible, has no placement."""
-    reserve = tuple(problem.hosts[index].id for index in problem.spare)
+    reserve = tuple(problem.task_managers[index].id for index in problem.spare)
     if not problem.usable:
-        nobody = Conflict("slots", groups(problem), (), "there is no TaskManager to place slots on")
+        nobody = Conflict("slots", problem.groups, (), "there is no TaskManager to place slots on")
         return Explanation((nobody,), (), complete=True, reserve=reserve)
     conflicts: list[Conflict] = []
     rest, complete = problem, False
     while rest.types:
-        found = count(rest)
+        found = counting_conflict(rest)
         if found is None:
             possible = _possible(rest, clock)
             if possible is not False:
@@ -102,12 +131,12 @@ def explain(problem: Problem, clock: Clock) -> Explanation:
     return Explanation(tuple(conflicts), tuple(_changes(problem, conflicts, clock)), complete, reserve)
 
 
-def count(problem: Problem) -> Conflict | None:
+def counting_conflict(problem: Problem) -> Conflict | None:
     """Return the smallest conflict that counting alone finds, if there is one."""
     if not problem.types:
         return None
     if not problem.usable:
-        return Conflict("slots", groups(problem), (), "there is no TaskManager to place slots on")
+        return Conflict("slots", problem.groups, (), "there is no TaskManager to place slots on")
     single = _too_big(problem) or _too_many_of_a_kind(problem)
     if single is not None:
         return single
@@ -121,11 +150,6 @@ def spell(resource: str, amount: int) -> str:
     if resource in ("memory", *PARTS):
         return rounded_size(amount)
     return str(amount) if resource == "slots" else f"{amount / CORE:g}"
-
-
-def groups(problem: Problem) -> tuple[str, ...]:
-    """Return the groups of a problem in order."""
-    return tuple(dict.fromkeys(slot.group for slot in problem.types))
 
 
 def _names(problem: Problem) -> tuple[str, ...]:
@@ -238,20 +262,20 @@ def _copies(slot: SlotType, entry: TaskManagerClass) -> int:
 def _combination(problem: Problem, clock: Clock) -> Conflict:
     """Take group after group away while the others still do not fit: none of those left can go."""
     left = problem
-    for group in groups(problem):
+    for group in problem.groups:
         fewer = without(left, (group,))
-        if fewer.types and (count(fewer) is not None or _possible(fewer, clock) is False):
+        if fewer.types and (counting_conflict(fewer) is not None or _possible(fewer, clock) is False):
             left = fewer
-    found = count(left)
-    if found is not None and set(found.groups) == set(groups(left)):
+    found = counting_conflict(left)
+    if found is not None and set(found.groups) == set(left.groups):
         return found
     apart = ", with groups that may not share one," if left.rivals else ""
     return Conflict(
         _scarcest(left),
-        groups(left),
+        left.groups,
         _names(left),
         f"every resource is enough in total, but slots and TaskManagers{apart} do not divide so that all of"
-        f" them fit{_where(left, *groups(left))}",
+        f" them fit{_where(left, *left.groups)}",
     )
 
 
@@ -279,14 +303,16 @@ def without(problem: Problem, groups: Iterable[str]) -> Problem:
 
 def _possible(problem: Problem, clock: Clock) -> bool | None:
     """Tell whether there is a placement: None where that was not found out in the time."""
-    if count(problem) is not None:
+    if counting_conflict(problem) is not None:
         return False
     if clock.expired():
         return None
-    from planner.place.search.feasibility import find_room
+    from planner.place.search.feasibility import (
+        find_feasible,  # numpy and solvers: only where they are needed
+    )
 
-    room = find_room(problem, clock.part(CHECK_SECONDS))
-    return True if room.state is not None else False if room.impossible else None
+    found = find_feasible(problem, clock.part(CHECK_SECONDS))
+    return True if found.state is not None else False if found.impossible else None
 
 
 def _changes(problem: Problem, conflicts: Sequence[Conflict], clock: Clock) -> Iterator[Change]:
@@ -332,13 +358,17 @@ def _fewest_added(problem: Problem, name: str, most: int, clock: Clock) -> int |
 def _enlarged(problem: Problem, name: str, count: int) -> Problem:
     """Return the problem with more TaskManagers of a class, which nobody pins anything to by their ids."""
     template = next(
-        problem.hosts[entry.members[0]] for entry in problem.classes if entry.name == name and entry.members
+        problem.task_managers[entry.members[0]]
+        for entry in problem.classes
+        if entry.name == name and entry.members
     )
     new = replace(template, id="")
-    members = tuple(range(len(problem.hosts), len(problem.hosts) + count))
+    members = tuple(range(len(problem.task_managers), len(problem.task_managers) + count))
     fresh = TaskManagerClass(name, template.capacity.cpu // problem.grain, problem.limits_of(new), members)
-    hosts: Sequence[Host] = [replace(new, id=f"{name}+{n}") for n in range(count)]
-    return replace(problem, classes=(*problem.classes, fresh), hosts=(*problem.hosts, *hosts))
+    task_managers: Sequence[TaskManager] = [replace(new, id=f"{name}+{n}") for n in range(count)]
+    return replace(
+        problem, classes=(*problem.classes, fresh), task_managers=(*problem.task_managers, *task_managers)
+    )
 
 
 def _lowered_enough(problem: Problem, group: str, resource: str, clock: Clock) -> LessForGroup | None:

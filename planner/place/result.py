@@ -1,4 +1,4 @@
-"""What a search found: how good it is, what proves that, and how it got there."""
+"""What a search found: how good it is, and what proves that."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from planner.place.bounds.area import Bound, lower_bound
+from planner.place.model.objective import CPU_LEVEL
 from planner.place.model.problem import Problem, Solution
 
 Progress = Callable[[str, Fraction | None, Fraction], None]
@@ -21,16 +22,6 @@ class Status(StrEnum):
     FEASIBLE = "feasible"
     INFEASIBLE = "infeasible"
     UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A moment of a search: seconds since its start, what it did, the best value and the bound."""
-
-    seconds: float
-    what: str
-    value: Fraction | None
-    bound: Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +55,6 @@ class Result:
     levels: tuple[Level, ...]
     seconds: float
     seed: int
-    trace: tuple[Step, ...] = ()
 
     def better_than(self, other: Result) -> bool:
         """Tell whether this one is a solution with lower levels."""
@@ -77,10 +67,9 @@ class Result:
         bound = lower_bound(problem)
         status = Status.UNKNOWN if self.solution is None else self.status
         levels = tuple(
-            replace(level, bound=bound if level.name == "maxCpuUtilisation" else None)
-            for level in self.levels
+            replace(level, bound=bound if level.name == CPU_LEVEL else None) for level in self.levels
         )
         if self.solution is not None:
-            first = next(level for level in levels if level.name == "maxCpuUtilisation")
+            first = next(level for level in levels if level.name == CPU_LEVEL)
             status = Status.OPTIMAL if first.optimal else Status.FEASIBLE
         return replace(self, bound=bound, levels=levels, status=status)

@@ -13,20 +13,21 @@ from planner.place.bounds import patterns
 from planner.place.bounds.area import Bound, lower_bound, next_level
 from planner.place.bounds.classes import class_bound
 from planner.place.clock import Clock
-from planner.place.levels.levels import LEVELS, keep_maximum, level_clock, measured
+from planner.place.levels.kept import keep_maximum, level_clock
+from planner.place.levels.levels import LEVELS, measured
 from planner.place.levels.packing import best_packed, pack, packed_bound
 from planner.place.model.contents import Pool, every_content
-from planner.place.model.objective import BALANCE, Objective, is_packing
+from planner.place.model.objective import BALANCE, CPU_LEVEL, Objective, is_packing
 from planner.place.model.problem import Problem, Solution
-from planner.place.result import Level, Progress, Result, Status, Step
+from planner.place.result import Level, Progress, Result, Status
 from planner.place.search import assemble, counts
 from planner.place.search.construct import construct
-from planner.place.search.costs import Overflow
-from planner.place.search.feasibility import EXACT_VARIABLES, find_room
+from planner.place.search.costs import Overflow, everywhere
+from planner.place.search.feasibility import EXACT_VARIABLES, find_feasible
 from planner.place.search.state import NO_LIMIT, Floats, State
 from planner.place.search.swap import exchange
 
-FIRST_WORK, WORK_PER_HOST = 0.4, 0.002
+FIRST_WORK, WORK_PER_TASK_MANAGER = 0.4, 0.002
 ROUND_WORK = 1.0
 EXACT_WORK = 0.5
 NEIGHBOURS = 8
@@ -49,7 +50,7 @@ def solve(
     if result.solution is None:
         return result
     highest = result.levels[0] if bound is None else replace(result.levels[0], bound=bound)
-    state = State.of(problem, result.solution)
+    state = State.from_solution(problem, result.solution)
     kept = keep_maximum(state, highest)
     levels = [*first, highest]
     for name in objective:
@@ -105,7 +106,6 @@ class Search:
         self.infeasible = False
         self._progress = progress
         self._started = time.monotonic()
-        self._trace: list[Step] = []
 
     def run(self) -> Result:
         """Search until there is a proof or time is up."""
@@ -130,25 +130,19 @@ class Search:
         seconds = time.monotonic() - self._started
         if self.best is None or self.value is None:
             status = Status.INFEASIBLE if self.infeasible else Status.UNKNOWN
-            return Result(
-                status, self.problem, None, self.bound, (), seconds, self.stop.seed, tuple(self._trace)
-            )
+            return Result(status, self.problem, None, self.bound, (), seconds, self.stop.seed)
         bound = self.bound if self.bound.value <= self.value else Bound(self.value, self.bound.kind)
-        level = Level("maxCpuUtilisation", self.value, bound)
+        level = Level(CPU_LEVEL, self.value, bound)
         status = Status.OPTIMAL if level.optimal else Status.FEASIBLE
-        return Result(
-            status, self.problem, self.best, bound, (level,), seconds, self.stop.seed, tuple(self._trace)
-        )
+        return Result(status, self.problem, self.best, bound, (level,), seconds, self.stop.seed)
 
     def _tell(self, what: str) -> None:
-        self._trace.append(Step(time.monotonic() - self._started, what, self.value, self.bound.value))
         self._progress(what, self.value, self.bound.value)
 
     def _offer(self, state: State) -> None:
         """Keep ``state`` if it is a placement and the best so far."""
         cap = np.full(len(state.cpu), NO_LIMIT)
-        rows = np.arange(len(state.cpu))
-        if Overflow(state, cap).of(rows, state.load, state.used, state.counts).any():
+        if everywhere(Overflow(state, cap), state).any():
             return
         solution = state.solution()
         value = solution.max_utilisation(self.problem)
@@ -179,15 +173,15 @@ class Search:
             return state
         self._tell("exchanging slots")
         small = len(empty.cpu) * empty.types <= EXACT_VARIABLES
-        work = FIRST_WORK / 4 if small else FIRST_WORK + WORK_PER_HOST * len(empty.cpu)
+        work = FIRST_WORK / 4 if small else FIRST_WORK + WORK_PER_TASK_MANAGER * len(empty.cpu)
         self._reach(state, target, work)
         if self.best is None and not self.done():
             self._tell("looking for room")
-            room = find_room(self.problem, self.clock, state)
-            self.infeasible = room.impossible
-            if room.state is not None:
-                self._offer(room.state)
-                state = room.state
+            found = find_feasible(self.problem, self.clock, state)
+            self.infeasible = found.impossible
+            if found.state is not None:
+                self._offer(found.state)
+                state = found.state
         return state
 
     def _raise_bound(self, state: State) -> None:
@@ -207,7 +201,7 @@ class Search:
         found = counts.minimise_maximum(self.problem, self.best, self.bound.value, self.clock, work)
         self.infeasible = found.infeasible
         if found.solution is not None:
-            self._offer(State.of(self.problem, found.solution))
+            self._offer(State.from_solution(self.problem, found.solution))
         if found.bound is not None:
             self._prove(Bound(found.bound, "cp-sat"))
 
@@ -280,7 +274,7 @@ class Search:
             assemble.add_state(pool, state, whole)
         if self.best is None or self.value is None or self.done():
             return
-        state = State.of(self.problem, self.best)
+        state = State.from_solution(self.problem, self.best)
         while not self.done() and self._reach(state, (target + self.value) / 2, ROUND_WORK / 2):
             pass
         assemble.add_state(pool, state, whole)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from planner.errors import PlannerError
 
-class PlacementMismatchError(ValueError):
+
+class PlacementMismatch(PlannerError):
     """A placement that is not of this job."""

@@ -1,4 +1,4 @@
-"""The restart-region plan: what the loss of each TaskManager of a placement restarts."""
+"""The recovery plan: what the loss of each TaskManager of a placement restarts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from planner.documents.recovery import (
 from planner.graph.from_profile import operator_id, planner_fields
 from planner.graph.job_graph import JobEdge, JobGraph, JobVertex
 from planner.graph.regions import Regions, Subtask, pipelined_regions
-from planner.recover.errors import PlacementMismatchError
+from planner.recover.errors import PlacementMismatch
 from planner.recover.restart_sets import Mask, restarted_subtasks, subtask_mask
 from planner.recover.restart_strategy import restart_strategy
 
@@ -36,7 +36,7 @@ def recovery_plan(
     """Return what restarts when each TaskManager of ``placement`` is lost.
 
     Raises:
-        PlacementMismatchError: when the placement does not hold every subtask of the job once.
+        PlacementMismatch: when the placement does not hold every subtask of the job once.
         ValueError: when the job's restart strategy is none of Flink's.
 
     """
@@ -92,13 +92,15 @@ def _subtasks_by_task_manager(
     inner = {names[n] for vertex in job.vertices for n in vertex.nodes}
     placed = {tm.id: list(_subtasks(tm, vertex_of, inner)) for tm in placement.task_managers}
     if len(placed) < len(placement.task_managers):
-        raise PlacementMismatchError("two TaskManagers have the same id")
+        raise PlacementMismatch("the placement is not of this job: two TaskManagers have the same id")
     found = Counter(subtask for subtasks in placed.values() for subtask in subtasks)
     for vertex in job.vertices:
         for number in range(vertex.parallelism):
             if (count := found[vertex.index, number]) != 1:
                 where = "on no TaskManager" if count == 0 else f"placed {count} times"
-                raise PlacementMismatchError(f"'{names[vertex.head]}/{number}' is {where}")
+                raise PlacementMismatch(
+                    f"the placement is not of this job: '{names[vertex.head]}/{number}' is {where}"
+                )
     return placed
 
 
@@ -116,15 +118,16 @@ def _subtasks(tm: PlacedTaskManager, vertex_of: dict[str, JobVertex], inner: set
             ):
                 yield vertex.index, int(number)
             elif operator not in inner or vertex is not None:
-                raise PlacementMismatchError(
-                    f"TaskManager {tm.id!r} holds {name!r}, which is no subtask of this job"
+                raise PlacementMismatch(
+                    f"the placement is not of this job: TaskManager {tm.id!r} holds {name!r}, which is not"
+                    " one of its subtasks"
                 )
 
 
 def _failures(
     job: JobGraph,
     regions: Regions,
-    managers: Sequence[PlacedTaskManager],
+    task_managers: Sequence[PlacedTaskManager],
     placed: dict[str, list[Subtask]],
     total: int,
     full: bool,
@@ -150,13 +153,13 @@ def _failures(
         return _worst(job, regions, dict(quotas), sizes, total, full)
 
     found = []
-    for manager in managers:
-        numbers = [regions.offsets[vertex] + subtask for vertex, subtask in placed[manager.id]]
+    for tm in task_managers:
+        numbers = [regions.offsets[vertex] + subtask for vertex, subtask in placed[tm.id]]
         count = restarted(subtask_mask(regions, numbers))
-        worst = max(count, worst_of(tuple(sorted(manager.quotas.items()))))
+        worst = max(count, worst_of(tuple(sorted(tm.quotas.items()))))
         found.append(
             Failure(
-                task_manager=manager.id,
+                task_manager=tm.id,
                 lost=len(numbers),
                 regions=sorted({regions.region_of[number] for number in numbers}),
                 restarted=_share(count, total),
@@ -192,7 +195,7 @@ def _worst(
     bound = 0
     for vertex in job.vertices:
         if quota := quotas.get(vertex.group):
-            touched = {regions.of(vertex.index, i) for i in range(vertex.parallelism)}
+            touched = {regions.region(vertex.index, i) for i in range(vertex.parallelism)}
             bound += sum(sorted((sizes[r] for r in touched), reverse=True)[:quota])
     return min(bound, total)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from planner.documents.placement import PlacedTaskManager
 from planner.memory.breakdown import taskmanager_parts
 from planner.memory.risks import risks
@@ -12,48 +14,37 @@ from planner.units import rounded_size
 MOST_LIKELY = 3
 
 
-def budget(manager: PlacedTaskManager, *, color: bool = False) -> str:
+def budget(tm: PlacedTaskManager, *, color: bool = False) -> str:
     """Return the whole budget as text.
 
     Raises:
         ValueError: when the placement holds no memory configuration, or one that Flink refuses.
 
     """
-    if manager.memory is None:
-        raise ValueError(f"the placement holds no memory configuration for {manager.id!r}")
-    options = manager.memory.dynamic_options
-    memory, load = derive_taskmanager(options), manager.load
+    if tm.memory is None:
+        raise ValueError(f"the placement holds no memory configuration for {tm.id!r}")
+    options = tm.memory.dynamic_options
+    memory, load = derive_taskmanager(options), tm.load
     tree = memory_tree(
-        f"TaskManager {manager.id}", taskmanager_parts(options), manager.memory.jvm_arguments, color=color
+        f"TaskManager {tm.id}", taskmanager_parts(options), tm.memory.jvm_arguments, color=color
     )
-    tasks = sum(len(slot.subtasks) for slot in manager.slots)
+    tasks = sum(len(slot.subtasks) for slot in tm.slots)
     used = [
         ("taskHeap", load.heap, memory.task_heap),
         ("taskOffHeap", load.off_heap, memory.task_off_heap),
         ("managed", load.managed, memory.managed),
         ("network", load.network, memory.network),
     ]
-    lines = [tree, f"{len(manager.slots)} slots with {tasks} subtasks take", ""]
+    lines = [tree, f"{len(tm.slots)} slots with {tasks} subtasks take", ""]
     lines += [f"  {name:<12} {rounded_size(n):>12} of {rounded_size(size):>12}" for name, n, size in used]
-    lines += ["", "Most likely ways to die, least headroom first", ""]
+    lines += ["", "Most likely failures, least headroom first", ""]
     for number, risk in enumerate(risks(memory, load, tasks)[:MOST_LIKELY], 1):
         demand, limit = rounded_size(risk.demand), rounded_size(risk.limit)
         lines.append(f"  {number}. {risk.symptom}")
         left = f"{risk.headroom:.0%} left" if risk.headroom >= 0 else f"{-risk.headroom:.0%} too much"
         lines += [
             f"     {line}"
-            for line in _wrapped(f"{risk.pool}: {demand} of {limit}, {left} ({risk.confidence})")
+            for line in textwrap.wrap(f"{risk.pool}: {demand} of {limit}, {left} ({risk.confidence})")
         ]
-        lines += [f"     {line}" for line in _wrapped(risk.advice)]
+        lines += [f"     {line}" for line in textwrap.wrap(risk.advice)]
     return "\n".join(lines) + "\n"
-
-
-def _wrapped(text: str, width: int = 72) -> list[str]:
-    lines, line = [], ""
-    for word in text.split():
-        if len(line) + len(word) + 1 > width:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}".strip()
-    return [*lines, line]

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from planner.memory.breakdown import Part
+from planner.memory.breakdown import Part, ProcessMemory
 from planner.report.tables import WIDTH
 from planner.units import format_size_human
 
@@ -18,6 +18,16 @@ _LETTERS = {
     "frameworkHeap": "h", "taskHeap": "H", "heap": "H", "frameworkOffHeap": "o", "taskOffHeap": "O", "offHeap": "O",
     "network": "N", "managed": "M", "jvmMetaspace": "m", "jvmOverhead": "v",
 }  # fmt: skip
+
+
+def memory_data(memory: ProcessMemory) -> dict[str, object]:
+    """Return the memory of a process as plain data, sizes in bytes."""
+    parts = {part.name: part.size for part in memory.parts}
+    return {
+        "jvmArguments": list(memory.jvm_arguments),
+        "dynamicOptions": dict(memory.dynamic_options),
+        "parts": {**parts, "flink": memory.flink, "process": memory.process},
+    }
 
 
 def memory_tree(

@@ -120,19 +120,19 @@ def group_table(profile: ResourceProfile) -> Table:
     return table
 
 
-def _quotas(manager: PlacedTaskManager) -> str:
-    if manager.reserve:
+def _quotas(tm: PlacedTaskManager) -> str:
+    if tm.reserve:
         return "kept in reserve"
-    return ", ".join(f"{group} x{count}" for group, count in manager.quotas.items()) or "-"
+    return ", ".join(f"{group} x{count}" for group, count in tm.quotas.items()) or "-"
 
 
 def placement_table(placement: Placement) -> Table:
     """Return the TaskManagers: one by one, those of equal class and quotas together, or by class."""
     alike: dict[tuple[str, str], list[PlacedTaskManager]] = defaultdict(list)
-    for manager in placement.task_managers:
-        alike[manager.class_ or manager.id, _quotas(manager)].append(manager)
+    for tm in placement.task_managers:
+        alike[tm.class_ or tm.id, _quotas(tm)].append(tm)
     if len(placement.task_managers) <= ROWS:
-        rows = [[manager] for manager in placement.task_managers]
+        rows = [[tm] for tm in placement.task_managers]
     else:
         rows = list(alike.values())
         rows.sort(key=lambda found: (-found[0].utilisation.get("cpu", 0.0), -len(found)))
@@ -153,22 +153,22 @@ def placement_table(placement: Placement) -> Table:
 def _class_table(placement: Placement, ways: int) -> Table:
     """Return one row a class with the range over its TaskManagers."""
     classes: dict[str, list[PlacedTaskManager]] = defaultdict(list)
-    for manager in placement.task_managers:
-        classes[manager.class_ or "(none)"].append(manager)
+    for tm in placement.task_managers:
+        classes[tm.class_ or "(none)"].append(tm)
     columns = ("count", "cpu", "mem", "slots", "quotas", "spare")
     title = f"{len(placement.task_managers)} TaskManagers with {ways} different quotas"
     table = _table(title, "class", *columns, right=columns, wrap="class")
     for name, found in list(classes.items())[:ROWS]:
-        used = [manager for manager in found if not manager.reserve] or found
-        quotas = {tuple(sorted(manager.quotas.items())) for manager in used}
+        used = [tm for tm in found if not tm.reserve] or found
+        quotas = {tuple(sorted(tm.quotas.items())) for tm in used}
         table.add_row(
             _short(name),
             str(len(found)),
-            _range([manager.utilisation.get("cpu", 0.0) for manager in used]),
-            _range([manager.utilisation.get("memory", 0.0) for manager in used]),
-            _numbers([len(manager.slots) for manager in used]),
+            _range([tm.utilisation.get("cpu", 0.0) for tm in used]),
+            _range([tm.utilisation.get("memory", 0.0) for tm in used]),
+            _numbers([len(tm.slots) for tm in used]),
             str(len(quotas)),
-            str(sum(1 for manager in found if manager.reserve) or "-"),
+            str(sum(1 for tm in found if tm.reserve) or "-"),
         )
     if len(classes) > ROWS:
         table.add_row(f"... {len(classes) - ROWS} more classes", *[""] * len(columns))
@@ -185,7 +185,7 @@ def _numbers(values: Sequence[int]) -> str:
 
 
 def balance_lines(placement: Placement) -> str:
-    """Return imbalance with the plan and without, and how good the plan is proven to be."""
+    """Return the imbalance, here and under Flink's own scheduler, and how good that is proven to be."""
     figures = placement.imbalance
     level = next(one for one in placement.objective if one.name == "maxCpuUtilisation")
     bound = f"{level.bound or 0:.2%} ({level.bound_kind} bound)"
@@ -214,8 +214,8 @@ def balance_lines(placement: Placement) -> str:
         f"{STOCK_NAMES[name]} {f'{strategy.max:.1%}' if strategy.max is not None else 'does not fit'}"
         for name, strategy in placement.stock_flink.items()
     ]
-    lines.append(f"Flink alone      highest {', '.join(stock[:2])},")
-    lines.append(f"                 {', '.join(stock[2:])} (computed)")
+    lines.append(f"Flink scheduler  highest {', '.join(stock[:2])},")
+    lines.append(f"                 {', '.join(stock[2:])} (simulated)")
     return "\n".join(lines) + "\n"
 
 
@@ -287,7 +287,7 @@ def load_table(measured: Measured) -> Table:
 
 
 def edit_lines(lines: Sequence[str]) -> str:
-    """Return what a plan changes of a program."""
+    """Return what a run changes of a program."""
     if not lines:
         return "Changes of the program: none, but for the resources of its groups\n"
     return "\n".join(["Changes of the program", *(f"  {line}" for line in lines)]) + "\n"

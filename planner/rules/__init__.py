@@ -1,1 +1,1 @@
-"""What validation knows: one rule a class, found by its code."""
+"""What planner finds wrong: one module for each prefix of codes, all of them in `planner.rules.registry`."""

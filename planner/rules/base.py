@@ -1,62 +1,32 @@
-"""The frame of a rule, and what a rule sees."""
+"""The frame of a rule, and what a rule reads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from difflib import get_close_matches
+from typing import ClassVar
 
 from planner.documents.cluster import Cluster
 from planner.documents.finding import Path, Severity
 from planner.documents.job import GroupPlacement
+from planner.documents.option_tables import OptionTable
 from planner.documents.vocabulary import Exchange, JobType, Ship
 from planner.graph.chaining import Chainer
 from planner.graph.job_graph import JobGraph
 from planner.graph.stream_graph import StreamGraph
 from planner.place.model.slots import SlotResources
-from planner.place.model.task_managers import Host
+from planner.place.model.task_managers import TaskManager
 
-
-class Option(Protocol):
-    """What rules need to know of a Flink option."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def type(self) -> str: ...
-    @property
-    def is_list(self) -> bool: ...
-    @property
-    def enum(self) -> tuple[str, ...]: ...
-
-
-class RemovedOption(Protocol):
-    """What rules need to know of an option that a Flink version dropped."""
-
-    @property
-    def since(self) -> str: ...
-    @property
-    def replacement(self) -> str | None: ...
-    @property
-    def note(self) -> str | None: ...
-
-
-class OptionTable(Protocol):
-    """The options of one Flink version."""
-
-    @property
-    def flink_version(self) -> str: ...
-    @property
-    def fallbacks(self) -> Mapping[str, str]: ...
-    def find(self, key: str) -> Option | None: ...
-    def find_removed(self, key: str) -> RemovedOption | None: ...
-    def passes_on(self, key: str) -> bool: ...
-    def suggest(self, key: str) -> str | None: ...
+FLINK_DOCS = "https://nightlies.apache.org/flink/flink-docs-release-2.2/docs/"
+FLINK_CODE = "https://github.com/apache/flink/blob/release-2.2.1/"
+MANY = 500
+"""Above so many names no similar one is looked for, which would take too long."""
 
 
 @dataclass(frozen=True)
 class InputView:
-    """An input of an operator as it stands in a document."""
+    """An input of an operator as a document has it."""
 
     producer: str
     path: Path
@@ -66,7 +36,7 @@ class InputView:
 
 @dataclass(frozen=True)
 class OperatorView:
-    """An operator as it stands in a Job, or a node as it stands in a ResourceProfile."""
+    """An operator of a Job, or a node of a ResourceProfile."""
 
     id: str
     path: Path
@@ -85,7 +55,7 @@ class OperatorView:
 
 @dataclass(frozen=True)
 class GroupView:
-    """A declared slot sharing group; its resources may stand in a mapping of their own."""
+    """A declared slot sharing group; its resources may be in a mapping of their own."""
 
     name: str
     path: Path
@@ -101,7 +71,7 @@ class GroupView:
 
 @dataclass(frozen=True)
 class OptionsView:
-    """Flink options as they stand in a document, with the table of the version they are for."""
+    """The Flink options of a document, with the table of the version they are for."""
 
     configuration: Mapping[str, str]
     paths: Mapping[str, Path]
@@ -116,7 +86,8 @@ class OptionsView:
 class Subject:
     """One job or profile under validation, in a form that all rules share.
 
-    ``graph`` and ``job_graph`` are there once nothing keeps them from being built.
+    ``graph``, ``chainer`` and ``job_graph`` are None as long as a structural finding or an option that
+    cannot be parsed keeps them from being built.
     """
 
     kind: str
@@ -149,10 +120,10 @@ class Subject:
 
 @dataclass(frozen=True)
 class ClusterSubject:
-    """One cluster under validation; ``hosts`` is empty where its figures do not work out."""
+    """One cluster under validation; ``task_managers`` is empty where its figures are inconsistent."""
 
     cluster: Cluster
-    hosts: Sequence[Host]
+    task_managers: Sequence[TaskManager]
     errors: Sequence[tuple[Path, str]] = ()
     options: Sequence[OptionsView] = ()
 
@@ -168,15 +139,25 @@ class Match:
 
 
 class Rule:
-    """One thing that planner checks. Subclasses say everything in class attributes."""
+    """One thing that planner finds wrong. Subclasses describe it in class attributes.
+
+    A rule without a check belongs to a finding that is raised elsewhere: by what reads documents (DOC) or
+    derives the memory of a process (MEM40x).
+    """
 
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity]
     summary: ClassVar[str]
+    """What is wrong, in one sentence."""
     why: ClassVar[str]
+    """What happens if it stays."""
     hint: ClassVar[str]
+    """What to do about it."""
     source: ClassVar[str]
+    """What the rule rests on."""
+    source_url: ClassVar[str]
+    """A public page about that."""
 
 
 class JobRule(Rule):
@@ -212,3 +193,10 @@ class FitRule(Rule):
     def check(self, subject: Subject, cluster: ClusterSubject) -> Iterable[Match]:
         """Return what the rule finds."""
         raise NotImplementedError
+
+
+def similar(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message that suggests the most similar name, empty if there is none."""
+    names = list(known)
+    close = get_close_matches(name[:60], names, 1) if len(names) <= MANY else []
+    return f", did you mean {close[0]!r}?" if close else ""

@@ -10,6 +10,7 @@ from typing import Any
 from planner.documents.cluster import Cluster
 from planner.documents.finding import Path
 from planner.documents.job import Checkpointing, Job, Operator, Resources, Restart
+from planner.documents.option_tables import OptionTable
 from planner.documents.profile import Node, ResourceProfile, SsgProfile
 from planner.graph.chaining import Chainer
 from planner.graph.from_job import (
@@ -23,14 +24,13 @@ from planner.graph.job_graph import build_job_graph
 from planner.graph.kinds import find_kind, kind_of_exec_node
 from planner.memory.complete import complete_profile
 from planner.place.model.slots import slot_resources
-from planner.place.model.task_managers import cluster_errors, hosts
+from planner.place.model.task_managers import cluster_errors, task_managers_of
 from planner.rules.base import (
     ClusterSubject,
     GroupView,
     InputView,
     OperatorView,
     OptionsView,
-    OptionTable,
     Subject,
 )
 
@@ -54,7 +54,7 @@ def _default_backend(configuration: dict[str, str]) -> str:
 
 
 def option_paths(data: Any, path: Path) -> dict[str, Path]:
-    """Return where each Flink option stands in the raw ``data`` of a document, nested or flat."""
+    """Return where each Flink option is in the raw ``data`` of a document, nested or flat."""
     found: dict[str, Path] = {}
     try:
         for part in path:
@@ -74,7 +74,7 @@ def option_paths(data: Any, path: Path) -> dict[str, Path]:
 
 
 def of_job(job: Job, data: object, table: OptionTable) -> Subject:
-    """Return a Job, whose raw ``data`` is given too, as rules see it, still without its graph."""
+    """Return a Job, whose raw ``data`` is given too, as rules read it, still without its graph."""
     configuration = effective_configuration(job.spec)
     written = option_paths(data, ("spec", "flinkConfiguration"))
     backend = _default_backend(configuration)
@@ -149,7 +149,7 @@ def _group(name: str, path: Path, resources: Resources | None) -> GroupView:
 
 
 def of_profile(profile: ResourceProfile, data: object, table: OptionTable) -> Subject:
-    """Return a ResourceProfile, whose raw ``data`` is given too, as rules see it, still without its graph."""
+    """Return a ResourceProfile, whose raw ``data`` is given too, as rules read it, still without its graph."""
     fields = planner_fields(profile)
     inputs: dict[int, list[InputView]] = defaultdict(list)
     names = {node.id: operator_id(node) for node in profile.nodes}
@@ -182,7 +182,7 @@ def _node_operator(node: Node, path: Path, inputs: Sequence[InputView], backend:
     kind = fields.kind if fields else kind_of_exec_node(node.type)
     found = find_kind(kind)
     if fields is None and found is not None and found.source and inputs:
-        kind = "operator"  # an exec node of unknown class with inputs is no source, whatever its name
+        kind = "operator"  # an exec node of unknown class with inputs is not a source, whatever its name
     paths: dict[str, Path] = {
         "id": (*path, "id"),
         "kind": (*path, "planner", "kind") if fields else (*path, "type"),
@@ -229,10 +229,10 @@ def with_graph(subject: Subject) -> Subject:
 
 
 def of_cluster(cluster: Cluster, data: object, table: OptionTable) -> ClusterSubject:
-    """Return a Cluster, whose raw ``data`` is given too, as rules see it."""
+    """Return a Cluster, whose raw ``data`` is given too, as rules read it."""
     views = []
     for index, entry in enumerate(cluster.spec.task_manager_classes):
         paths = option_paths(data, ("spec", "taskManagerClasses", index, "flinkConfiguration"))
         views.append(OptionsView(entry.flink_configuration, paths, table))
     errors = [(error.path, str(error)) for error in cluster_errors(cluster)]
-    return ClusterSubject(cluster, () if errors else hosts(cluster), errors, views)
+    return ClusterSubject(cluster, () if errors else task_managers_of(cluster), errors, views)

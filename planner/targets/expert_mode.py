@@ -15,7 +15,7 @@ def expert_mode(profile: ResourceProfile) -> dict[str, Any]:
     """Return ``profile`` as a plain expert-mode document.
 
     A document that came from there goes back as it was, with the fields that planner does not know;
-    one of planner's own loses only what stands under ``planner`` and the envelope.
+    one of planner's own loses only what is under ``planner`` and the envelope.
     """
     if profile.api_version is None:
         return {

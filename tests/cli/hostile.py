@@ -183,7 +183,8 @@ PLACEMENT = """\
      "load": {"cpu": 0.2, "cpuReserved": 0.5, "heap": "256 mb", "offHeap": "16 mb",
               "managed": "64 mb", "network": "768 kb", "external": {"gpu": 1}},
      "utilisation": {"cpu": 0.05, "memory": 0.049083},
-     "memory": {"jvmArguments": ["-Xmx7177292992"], "dynamicOptions": {"taskmanager.cpu.cores": "4.0"}}},
+     "memory": {"jvmArguments": ["-Xmx7177292992"], "dynamicOptions": {
+       "taskmanager.cpu.cores": "4.0", "taskmanager.memory.process.size": "8 gb"}}},
     {"id": "large-1", "class": "large", "quotas": {"heavy": 1},
      "slots": [{"group": "heavy", "subtasks": ["read/1", "count/1", "write/1"]}],
      "load": {"cpu": 0.2, "cpuReserved": 0.5, "heap": "256 mb", "offHeap": "16 mb",

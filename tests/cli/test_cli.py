@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from planner.cli.app import app
-from planner.cli.common import Exit
+from planner.cli.errors import Exit
 from samples import FOLDER, SAMPLES
 
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -16,8 +16,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from planner.cli.app import app
-from planner.cli.common import Exit
+from planner.cli.errors import Exit
 from planner.documents.load import load
+from planner.place import engine
 from samples import FOLDER
 
 JOB, CLUSTER = (str(FOLDER / "click-enrichment" / name) for name in ("job.yaml", "cluster.yaml"))
@@ -82,15 +83,15 @@ def test_objective_picks_the_levels() -> None:
     ("options", "part"),
     [
         (["--objective", "spread"], "begins with cpu"),
-        (["--objective", "cpu,speed"], "'speed' is no level"),
+        (["--objective", "cpu,speed"], "'speed' is not a level"),
         (["--objective", "cpu,cpu"], "twice"),
         (["--objective", "cpu,deployments,spread"], "last"),
         (["--objective", "cpu", "--pack"], "leave out one"),
         (["--slack", "5%"], "--from"),
         (["--pareto"], "--from"),
-        (["--gap-limit", "small"], "'small' is no share"),
-        (["--gap-limit", "-1%"], "'-1%' is no share"),
-        (["--gap-limit", "2"], "'2' is no share"),
+        (["--gap-limit", "small"], "'small' is not a percentage"),
+        (["--gap-limit", "-1%"], "'-1%' is not a percentage"),
+        (["--gap-limit", "2"], "'2' is not a percentage"),
     ],
 )
 def test_options_that_make_no_sense(options: list[str], part: str) -> None:
@@ -254,7 +255,7 @@ def test_infeasible_as_data_of_a_curve(tmp_path: Path) -> None:
 
 
 def test_a_refused_placement_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("planner.api.check", lambda *_: ["slot x is not placed"])
+    monkeypatch.setattr(engine, "check", lambda *_: ["slot x is not placed"])
     target = tmp_path / "placement.json"
     result = run(JOB, "-c", CLUSTER, "-o", str(target))
     assert result.exit_code == Exit.USAGE

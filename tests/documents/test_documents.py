@@ -9,12 +9,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from planner.api import Stop, compile_job, place, recover, to_json
+from planner.api import compile_job, place, recover, to_json
 from planner.documents.load import KINDS, load
 from planner.documents.profile import ResourceProfile
 from planner.documents.schema import json_schema
 from planner.documents.write import digest, to_data
-from planner.targets.expert_mode import expert_mode
 from samples import FOLDER, SAMPLES, cluster_of, job_of
 
 DATA = Path(__file__).parent / "data"
@@ -95,19 +94,11 @@ def test_unquoted_numbers_in_options_keep_their_spelling() -> None:
     assert document.spec.flink_configuration == {"a.b": "1.10", "a.c": "10", "d": "true", "e": "x;y"}
 
 
-@pytest.mark.parametrize("path", sorted(DATA.glob("expert-*.json")), ids=lambda p: p.stem)
-def test_expert_mode_documents_come_back_as_they_were(path: Path) -> None:
-    (loaded,) = load(path.read_bytes(), path.name)
-    assert isinstance(loaded.document, ResourceProfile)
-    assert expert_mode(loaded.document) == json.loads(path.read_text())
-
-
 @pytest.mark.parametrize("name", SAMPLES)
 def test_everything_written_fits_its_schema_and_reads_back(name: str) -> None:
     job, cluster = job_of(name), cluster_of(name)
     profile, _ = compile_job(job)
-    placement = place(job, cluster, Stop()).placement
-    assert placement is not None
+    placement = place(job, cluster)
     plan = recover(job, placement)
     for document in (profile, placement, plan):
         text = to_json(to_data(document))

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planner.documents.errors import DocumentError
 from planner.documents.finding import Position
-from planner.documents.source import DocumentError, Source, read_sources
+from planner.documents.source import Source, read_sources
 
 
 def one(text: str, name: str = "doc.yaml") -> Source:

@@ -171,7 +171,7 @@ def _network(profile: ResourceProfile) -> dict[str, int] | None:
     """Return the network bytes of a slot of each vertex's group, None where they cannot be told."""
     job = build_job_graph(stream_graph(profile))
     options = profile.planner.flink_configuration if profile.planner else {}
-    network = sharing_network(job, NetworkOptions.of(options))
+    network = sharing_network(job, NetworkOptions.from_configuration(options))
     found = {vertex.id: size for vertex in job.vertices if (size := network[vertex.sharing]) is not None}
     return found if len(found) == len(job.vertices) else None
 

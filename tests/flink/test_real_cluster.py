@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flink.commands import JAR
-from planner.api import Stop, compile_job, place
+from planner.api import compile_job, place
 from planner.cluster import standalone
 from planner.cluster.launches import JOBMANAGER_MEMORY, Launch, launches
 from planner.cluster.rest import Rest
@@ -23,6 +23,7 @@ from planner.documents.placement import Placement
 from planner.documents.profile import Program
 from planner.flink.program import Toolchain, stream_graph
 from planner.graph.job_graph import JobGraph
+from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.launch import launch_jobmanager, launch_taskmanager
 from planner.memory.network import NetworkOptions, runtime_minimum
 from planner.memory.sizing import size_taskmanager
@@ -82,7 +83,7 @@ def run(
 ) -> tuple[str, str]:
     """Run TestJob on TaskManagers of the given memory; return its state and its failure, if any."""
     cpu = {"taskmanager.numberOfTaskSlots": str(slots), "taskmanager.cpu.cores": str(float(slots))}
-    processes = {name: (m.jvm_arguments(), {**m.dynamic_options(), **cpu}) for name, m in managers.items()}
+    processes = {name: (jvm_arguments(m), {**m.dynamic_options(), **cpu}) for name, m in managers.items()}
     with local_cluster(folder, processes) as cluster:
         return outcome(Rest(cluster.url), submitted(cluster, arguments))
 
@@ -235,8 +236,7 @@ def test_a_job_runs_on_taskmanagers_started_as_the_placement_says(tmp_path: Path
     job, _ = exchange("rebalance", 3, 6)
     (loaded,) = load(CLUSTER.encode(), "cluster.yaml")
     assert isinstance(loaded.document, Documents)
-    placement = place(job, loaded.document, Stop()).placement
-    assert placement is not None
+    placement = place(job, loaded.document)
     processes = launches(placement, {})
     with local_cluster(tmp_path, processes) as cluster:
         check_processes(cluster, placement)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from planner.api import Stop, compile_job, place
+from planner.api import compile_job, place
 from planner.cluster.rest import (
     Rest,
     RunningJob,
@@ -14,7 +14,7 @@ from planner.cluster.rest import (
     RunningSubtask,
     RunningTaskManager,
     RunningVertex,
-    manager_path,
+    task_manager_path,
 )
 from planner.cluster.verify import differences
 from planner.documents.placement import Placement
@@ -38,8 +38,7 @@ Observed = tuple[Placement, dict[str, RunningTaskManager], RunningJob, JobGraph,
 def obeyed() -> Observed:
     """Return a plan, and what REST would say of a cluster that keeps to it."""
     job, cluster = job_of("skewed-join"), cluster_of("skewed-join")
-    placement = place(job, cluster, Stop()).placement
-    assert placement is not None
+    placement = place(job, cluster)
     profile, graph = compile_job(job)
     resources = slot_resources(profile)
     managers, places = {}, {}
@@ -164,7 +163,7 @@ def test_a_taskmanager_too_many_that_could_take_slots_is_told(obeyed: Observed) 
 
 
 def test_ids_of_taskmanagers_may_hold_any_character() -> None:
-    assert manager_path("rack 1/größe?#") == "/taskmanagers/rack%201%2Fgr%C3%B6%C3%9Fe%3F%23"
+    assert task_manager_path("rack 1/größe?#") == "/taskmanagers/rack%201%2Fgr%C3%B6%C3%9Fe%3F%23"
 
 
 def test_a_batch_job_may_have_less_than_all_of_it(obeyed: Observed) -> None:

@@ -297,8 +297,8 @@ def test_forwarding_by_key_that_ends_is_warned_of() -> None:
 
     def warned(parallelism: int) -> list[str]:
         data["nodes"][2]["profile"]["parallelism"] = parallelism
-        found = validate(load(to_json(data).encode(), "job.profile.json"))
+        found = validate(*load(to_json(data).encode(), "job.profile.json"))
         return [finding.message for finding in found if finding.code == "GRA312"]
 
     assert warned(2) == []
-    assert warned(3) == ["'Map-2' -> 'Sink: Writer-3' is REBALANCE, the program forwards there"]
+    assert warned(3) == ["'Map-2' -> 'Sink: Writer-3' is REBALANCE, but FORWARD in the program"]

@@ -196,7 +196,7 @@ def topology_answers(case: Case) -> Case:
     job = job_graph(case)
     regions = pipelined_regions(job)
     names = [sorted(_name(*s) for s in regions.subtasks(r)) for r in range(len(regions.members))]
-    network = sharing_network(job, NetworkOptions.of(case["config"]))
+    network = sharing_network(job, NetworkOptions.from_configuration(case["config"]))
     gone = set(case["unavailable_partitions"])
     subtasks = [_name(*s) for s in _numbered(job)]
 

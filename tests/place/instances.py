@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from planner.memory.taskmanager import TaskManagerMemory
 from planner.place.model.problem import Problem, build_problem
 from planner.place.model.slots import JobSlot, SlotResources
-from planner.place.model.task_managers import Capacity, Host
+from planner.place.model.task_managers import Capacity, TaskManager
 from planner.units import CORE, MIB
 
 BLANK = TaskManagerMemory(0, 0, 0, 0, 0, 0, 0, 0)
 
 
 @st.composite
-def problems(draw: st.DrawFn, groups: int = 3, hosts: int = 4, slots: int = 4) -> Problem:
+def problems(draw: st.DrawFn, groups: int = 3, task_managers: int = 4, slots: int = 4) -> Problem:
     """Problems small enough to try every placement."""
     names = [f"g{i}" for i in range(draw(st.integers(1, groups)))]
     resources = {
@@ -34,8 +34,8 @@ def problems(draw: st.DrawFn, groups: int = 3, hosts: int = 4, slots: int = 4) -
         for name in names
         for i in range(draw(st.integers(1, slots)))
     ]
-    machines = [
-        Host(
+    task_managers = [
+        TaskManager(
             f"tm-{i}",
             None,
             Capacity(
@@ -47,9 +47,9 @@ def problems(draw: st.DrawFn, groups: int = 3, hosts: int = 4, slots: int = 4) -
                 fixed=BLANK,
             ),
         )
-        for i in range(draw(st.integers(1, hosts)))
+        for i in range(draw(st.integers(1, task_managers)))
     ]
-    return build_problem(found, resources, machines)
+    return build_problem(found, resources, task_managers)
 
 
 def splits(count: int, parts: int) -> list[tuple[int, ...]]:
@@ -64,13 +64,13 @@ def exhaustive(problem: Problem) -> Fraction | None:
 
     Type after type goes on the TaskManagers in every way; ways that break a limit end there.
     """
-    hosts = [problem.classes[problem.class_of[host]] for host in problem.usable]
+    task_managers = [problem.classes[problem.class_of[tm]] for tm in problem.usable]
     best: Fraction | None = None
 
     def deeper(index: int, used: list[list[int]], loads: list[int], kinds: list[set[int]]) -> None:
         nonlocal best
         value = max(
-            (Fraction(load, h.cpu) for load, h in zip(loads, hosts, strict=True)), default=Fraction(0)
+            (Fraction(load, h.cpu) for load, h in zip(loads, task_managers, strict=True)), default=Fraction(0)
         )
         if best is not None and value >= best:
             return
@@ -79,7 +79,7 @@ def exhaustive(problem: Problem) -> Fraction | None:
             return
         slot = problem.types[index]
         rivals = {b if a == index else a for a, b in problem.rivals if index in (a, b)}
-        for way in splits(slot.count, len(hosts)):
+        for way in splits(slot.count, len(task_managers)):
             if any(n and kinds[m] & rivals for m, n in enumerate(way)):
                 continue
             more = [
@@ -88,13 +88,13 @@ def exhaustive(problem: Problem) -> Fraction | None:
             ]
             if all(
                 limit is None or need <= limit
-                for row, host in zip(more, hosts, strict=True)
-                for need, limit in zip(row, host.limits, strict=True)
+                for row, tm in zip(more, task_managers, strict=True)
+                for need, limit in zip(row, tm.limits, strict=True)
             ):
                 heavier = [load + n * slot.load for load, n in zip(loads, way, strict=True)]
                 now = [kinds[m] | {index} if n else kinds[m] for m, n in enumerate(way)]
                 deeper(index + 1, more, heavier, now)
 
-    zeros = [[0] * len(problem.resources) for _ in hosts]
-    deeper(0, zeros, [0] * len(hosts), [set() for _ in hosts])
+    zeros = [[0] * len(problem.resources) for _ in task_managers]
+    deeper(0, zeros, [0] * len(task_managers), [set() for _ in task_managers])
     return best

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from planner.place.stock.allocation import Allocation, Manager, Mode, Requirement, Rules, Worker, allocate
+from planner.place.stock.allocation import (
+    Allocation,
+    Mode,
+    OpenTaskManager,
+    Requirement,
+    Rules,
+    Worker,
+    allocate,
+)
 
 HERE = Path(__file__).parent.parent / "oracles"
 CORE = 10**8
@@ -19,16 +27,16 @@ Case = dict[str, Any]
 def answer(case: Case) -> Allocation:
     """Return planner's allocation of a case."""
     worker = Worker(tuple(case["worker"]), case["slots"], memory_parts=3)
-    managers = []
+    task_managers = []
     for used in case["registered"]:
-        manager = Manager(worker.total, worker.default, worker.memory_parts)
+        tm = OpenTaskManager(worker.total, worker.default, worker.memory_parts)
         for amounts in used:
-            manager.give(tuple(amounts))
-        manager.given.clear()
-        managers.append(manager)
+            tm.give(tuple(amounts))
+        tm.given.clear()
+        task_managers.append(tm)
     wanted = [Requirement(tuple(p) if p else None, count) for p, count in case["requirements"]]
     rules = Rules(Mode[case["mode"]], worker, case["redundant"], case["min_cpu"], case["min_memory"])
-    return allocate(managers, wanted, rules)
+    return allocate(task_managers, wanted, rules)
 
 
 def told(allocation: Allocation) -> Case:

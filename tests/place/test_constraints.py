@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from place.instances import exhaustive, problems
 from planner.documents.job import GroupPlacement
 from planner.place.clock import Clock, Stop
+from planner.place.model.constraints import zone_choices
 from planner.place.model.objective import Objective
-from planner.place.model.problem import Problem, Solution, build_problem, zone_choices
+from planner.place.model.problem import Problem, Solution, build_problem
 from planner.place.model.slots import JobSlot, SlotResources
-from planner.place.model.task_managers import Host
+from planner.place.model.task_managers import TaskManager
 from planner.place.result import Status
 from planner.place.solve import solve
 
@@ -26,11 +27,13 @@ SLOT = SlotResources(cpu=0, heap=0, off_heap=0, managed=0, network=0)
 
 
 @st.composite
-def constrained(draw: st.DrawFn) -> tuple[list[JobSlot], Sequence[Host], dict[str, GroupPlacement]]:
-    base = draw(problems(groups=2, hosts=4, slots=4))
-    hosts = [replace(host, labels=(("zone", draw(st.sampled_from("ab"))),)) for host in base.hosts]
+def constrained(draw: st.DrawFn) -> tuple[list[JobSlot], Sequence[TaskManager], dict[str, GroupPlacement]]:
+    base = draw(problems(groups=2, task_managers=4, slots=4))
+    task_managers = [
+        replace(tm, labels=(("zone", draw(st.sampled_from("ab"))),)) for tm in base.task_managers
+    ]
     slots = [JobSlot(t.group, ((0, 0),), t.load * base.grain) for t in base.types for _ in range(t.count)]
-    names = [host.id for host in hosts]
+    names = [tm.id for tm in task_managers]
     some = st.lists(st.sampled_from(names), max_size=2, unique=True)
     wanted = {
         group: GroupPlacement(
@@ -43,15 +46,17 @@ def constrained(draw: st.DrawFn) -> tuple[list[JobSlot], Sequence[Host], dict[st
         )
         for group in {slot.group for slot in slots}
     }
-    return slots, hosts, wanted
+    return slots, task_managers, wanted
 
 
 def broken(
-    quotas: Mapping[str, Counter[str]], hosts: Sequence[Host], wanted: Mapping[str, GroupPlacement]
+    quotas: Mapping[str, Counter[str]],
+    task_managers: Sequence[TaskManager],
+    wanted: Mapping[str, GroupPlacement],
 ) -> list[str]:
     """Say which constraints quotas (by TaskManager) do not keep, from their meaning alone."""
     found = []
-    zone_of = {host.id: dict(host.labels)["zone"] for host in hosts}
+    zone_of = {tm.id: dict(tm.labels)["zone"] for tm in task_managers}
     for group, rule in wanted.items():
         where = {name: held[group] for name, held in quotas.items() if held[group]}
         if rule.pinned and set(where) - set(rule.pinned):
@@ -74,29 +79,31 @@ def broken(
 
 def quotas_of(problem: Problem, solution: Solution) -> dict[str, Counter[str]]:
     found = {}
-    for host in problem.usable:
+    for tm in problem.usable:
         held: Counter[str] = Counter()
-        for slot, count in zip(problem.types, solution.counts[host], strict=True):
+        for slot, count in zip(problem.types, solution.counts[tm], strict=True):
             held[slot.group] += count
-        found[problem.hosts[host].id] = held
+        found[problem.task_managers[tm].id] = held
     return found
 
 
-def every_way(slots: Sequence[JobSlot], hosts: Sequence[Host]) -> Problem:
+def every_way(slots: Sequence[JobSlot], task_managers: Sequence[TaskManager]) -> Problem:
     resources = dict.fromkeys({slot.group for slot in slots}, SLOT)
-    return build_problem(slots, resources, hosts)
+    return build_problem(slots, resources, task_managers)
 
 
 @SMALL
 @given(constrained())
-def test_constraints_hold(case: tuple[list[JobSlot], Sequence[Host], dict[str, GroupPlacement]]) -> None:
-    slots, hosts, wanted = case
+def test_constraints_hold(
+    case: tuple[list[JobSlot], Sequence[TaskManager], dict[str, GroupPlacement]],
+) -> None:
+    slots, task_managers, wanted = case
     counts = Counter(slot.group for slot in slots)
     if any(max(r.min_task_managers or 0, r.min_zones or 0) > counts[g] for g, r in wanted.items()):
         return  # refused by rule GRA311
     resources = dict.fromkeys(counts, SLOT)
-    for zones in zone_choices(wanted, hosts)[0]:
-        problem = build_problem(slots, resources, hosts, 0, wanted, zones)
+    for zones in zone_choices(wanted, task_managers)[0]:
+        problem = build_problem(slots, resources, task_managers, 0, wanted, zones)
         result = solve(problem, Clock(Stop(seconds=20)), objective=(Objective.CPU,))
         best = exhaustive(problem)
         if best is None:
@@ -104,23 +111,26 @@ def test_constraints_hold(case: tuple[list[JobSlot], Sequence[Host], dict[str, G
             continue
         assert result.solution is not None
         assert result.solution.max_utilisation(problem) == best
-        assert broken(quotas_of(problem, result.solution), hosts, wanted) == []
+        assert broken(quotas_of(problem, result.solution), task_managers, wanted) == []
 
 
 @SMALL
 @given(constrained())
 def test_a_way_that_keeps_all_constraints_is_found(
-    case: tuple[list[JobSlot], Sequence[Host], dict[str, GroupPlacement]],
+    case: tuple[list[JobSlot], Sequence[TaskManager], dict[str, GroupPlacement]],
 ) -> None:
     """No choice of slots or zones to set aside loses a placement: those by meaning are those of a model."""
-    slots, hosts, wanted = case
+    slots, task_managers, wanted = case
     slots = [replace(slot, load=0) for slot in slots]
     counts = Counter(slot.group for slot in slots)
     if any(max(r.min_task_managers or 0, r.min_zones or 0) > counts[g] for g, r in wanted.items()):
         return
     resources = dict.fromkeys(counts, SLOT)
-    models = [build_problem(slots, resources, hosts, 0, wanted, z) for z in zone_choices(wanted, hosts)[0]]
-    free = every_way(slots, hosts)
+    models = [
+        build_problem(slots, resources, task_managers, 0, wanted, z)
+        for z in zone_choices(wanted, task_managers)[0]
+    ]
+    free = every_way(slots, task_managers)
     unlimited = replace(
         free, classes=tuple(replace(c, limits=tuple(None for _ in c.limits)) for c in free.classes)
     )
@@ -135,21 +145,21 @@ def test_a_way_that_keeps_all_constraints_is_found(
         for model in models
     ]
     assert any(exhaustive(model) is not None for model in relaxed) == any(
-        not broken(way, hosts, wanted) for way in _ways(unlimited, hosts)
+        not broken(way, task_managers, wanted) for way in _ways(unlimited, task_managers)
     )
 
 
-def _ways(problem: Problem, hosts: Sequence[Host]) -> list[dict[str, Counter[str]]]:
+def _ways(problem: Problem, task_managers: Sequence[TaskManager]) -> list[dict[str, Counter[str]]]:
     """Return every way to spread groups over TaskManagers."""
     import itertools
 
     from place.instances import splits
 
     found = []
-    for choice in itertools.product(*(splits(slot.count, len(hosts)) for slot in problem.types)):
-        quotas: dict[str, Counter[str]] = {host.id: Counter() for host in hosts}
+    for choice in itertools.product(*(splits(slot.count, len(task_managers)) for slot in problem.types)):
+        quotas: dict[str, Counter[str]] = {tm.id: Counter() for tm in task_managers}
         for slot, way in zip(problem.types, choice, strict=True):
-            for host, count in zip(hosts, way, strict=True):
-                quotas[host.id][slot.group] += count
+            for tm, count in zip(task_managers, way, strict=True):
+                quotas[tm.id][slot.group] += count
         found.append(quotas)
     return found

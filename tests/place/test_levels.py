@@ -26,8 +26,8 @@ def test_later_levels_keep_the_highest(problem: Problem) -> None:
     result = solve(problem, Clock(Stop(seconds=20)), objective=BALANCE)
     assert result.solution is not None
     assert result.levels[0].value == best == result.solution.max_utilisation(problem)
-    for host, row in result.solution.counts.items():
-        limits = problem.classes[problem.class_of[host]].limits
+    for tm, row in result.solution.counts.items():
+        limits = problem.classes[problem.class_of[tm]].limits
         used = [
             sum(n * slot.demand[r] for n, slot in zip(row, problem.types, strict=True))
             for r in range(len(limits))
@@ -41,7 +41,7 @@ def test_later_levels_keep_the_highest(problem: Problem) -> None:
 
 
 @SMALL
-@given(problems(groups=2, hosts=3, slots=3))
+@given(problems(groups=2, task_managers=3, slots=3))
 def test_the_lowest_is_as_high_as_it_can_be(problem: Problem) -> None:
     """Spread on small problems is proven: what is called optimal is what every placement shows."""
     best = exhaustive(problem)
@@ -59,25 +59,25 @@ def _least_spread(problem: Problem, highest: Fraction) -> Fraction:
     from place.instances import splits
     from planner.place.model.problem import Solution
 
-    hosts, least = list(problem.usable), Fraction(10**9)
-    for ways in itertools.product(*(splits(slot.count, len(hosts)) for slot in problem.types)):
-        solution = Solution({host: tuple(way[m] for way in ways) for m, host in enumerate(hosts)})
+    task_managers, least = list(problem.usable), Fraction(10**9)
+    for ways in itertools.product(*(splits(slot.count, len(task_managers)) for slot in problem.types)):
+        solution = Solution({tm: tuple(way[m] for way in ways) for m, tm in enumerate(task_managers)})
         values = solution.utilisations(problem).values()
         if max(values) - min(values) >= least or max(values) > highest:
             continue
         if all(
             top is None
-            or sum(n * slot.demand[r] for n, slot in zip(solution.counts[host], problem.types, strict=True))
+            or sum(n * slot.demand[r] for n, slot in zip(solution.counts[tm], problem.types, strict=True))
             <= top
-            for host in hosts
-            for r, top in enumerate(problem.classes[problem.class_of[host]].limits)
+            for tm in task_managers
+            for r, top in enumerate(problem.classes[problem.class_of[tm]].limits)
         ):
             least = max(values) - min(values)
     return least
 
 
 @SMALL
-@given(problems(groups=2, hosts=3, slots=3))
+@given(problems(groups=2, task_managers=3, slots=3))
 def test_no_spread_is_called_least_from_a_highest_that_can_fall(problem: Problem) -> None:
     """A search that is content early leaves the highest where later levels may still lower it."""
     if exhaustive(problem) is None:

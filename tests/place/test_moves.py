@@ -26,11 +26,11 @@ SMALL = settings(
 
 def quotas_of(problem: Problem, counts: dict[int, tuple[int, ...]]) -> dict[str, Counter[str]]:
     found = {}
-    for host, row in counts.items():
+    for tm, row in counts.items():
         held: Counter[str] = Counter()
         for slot, count in zip(problem.types, row, strict=True):
             held[slot.group] += count
-        found[problem.hosts[host].id] = held
+        found[problem.task_managers[tm].id] = held
     return found
 
 
@@ -45,14 +45,14 @@ def moved(problem: Problem, before: dict[str, Counter[str]], now: dict[str, Coun
 
 def fewest_moves(problem: Problem, before: dict[str, Counter[str]], limit: Fraction) -> int:
     """Return the fewest moves over every placement within ``limit``."""
-    hosts, best = list(problem.usable), 10**9
-    limits = [problem.classes[problem.class_of[host]].limits for host in hosts]
-    for ways in itertools.product(*(splits(slot.count, len(hosts)) for slot in problem.types)):
-        counts = {host: tuple(way[m] for way in ways) for m, host in enumerate(hosts)}
+    task_managers, best = list(problem.usable), 10**9
+    limits = [problem.classes[problem.class_of[tm]].limits for tm in task_managers]
+    for ways in itertools.product(*(splits(slot.count, len(task_managers)) for slot in problem.types)):
+        counts = {tm: tuple(way[m] for way in ways) for m, tm in enumerate(task_managers)}
         fits = all(
             top is None
             or sum(n * slot.demand[r] for n, slot in zip(counts[h], problem.types, strict=True)) <= top
-            for h, tops in zip(hosts, limits, strict=True)
+            for h, tops in zip(task_managers, limits, strict=True)
             for r, top in enumerate(tops)
         )
         if fits and Solution(counts).max_utilisation(problem) <= limit:
@@ -63,8 +63,8 @@ def fewest_moves(problem: Problem, before: dict[str, Counter[str]], limit: Fract
 @st.composite
 def replaced(draw: st.DrawFn) -> tuple[Problem, Previous]:
     """A problem and any quotas from before, also on a TaskManager that is gone."""
-    problem = draw(problems(groups=2, hosts=3, slots=3))
-    names = [*(problem.hosts[host].id for host in problem.usable), "gone"]
+    problem = draw(problems(groups=2, task_managers=3, slots=3))
+    names = [*(problem.task_managers[tm].id for tm in problem.usable), "gone"]
     quotas: dict[str, Counter[str]] = {name: Counter() for name in names}
     for group in problem.groups:
         for _ in range(draw(st.integers(0, 5))):

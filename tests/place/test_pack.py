@@ -24,15 +24,15 @@ def fewest(problem: Problem) -> int | None:
     """Return the fewest TaskManagers that hold everything, with no load above CPU where that can be."""
     for highest in (Fraction(1), None):
         for count in range(1, len(problem.usable) + 1):
-            for hosts in itertools.combinations(problem.usable, count):
-                best = exhaustive(only(problem, hosts))
+            for task_managers in itertools.combinations(problem.usable, count):
+                best = exhaustive(only(problem, task_managers))
                 if best is not None and (highest is None or best <= highest):
                     return count
     return None
 
 
 @SMALL
-@given(problems(groups=2, hosts=4, slots=3))
+@given(problems(groups=2, task_managers=4, slots=3))
 def test_as_few_as_exhaustive_search(problem: Problem) -> None:
     result, least = solve(problem, Clock(Stop(seconds=20)), objective=PACK), fewest(problem)
     if least is None:
@@ -47,8 +47,8 @@ def test_as_few_as_exhaustive_search(problem: Problem) -> None:
     # the next level is the best that any so many TaskManagers allow, and its bound holds for all of them
     best = min(
         found
-        for hosts in itertools.combinations(problem.usable, least)
-        if (found := exhaustive(only(problem, hosts))) is not None
+        for task_managers in itertools.combinations(problem.usable, least)
+        if (found := exhaustive(only(problem, task_managers))) is not None
     )
     second = result.levels[1]
     assert second.value == result.solution.max_utilisation(result.problem) >= best

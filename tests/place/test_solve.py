@@ -10,7 +10,7 @@ from place.instances import exhaustive, problems
 from planner.place.bounds.area import item_bound, rounded_area_bound
 from planner.place.bounds.classes import class_bound
 from planner.place.clock import Clock, Stop
-from planner.place.infeasible import count, explain, groups, without
+from planner.place.infeasible import counting_conflict, explain, without
 from planner.place.model.objective import Objective
 from planner.place.model.problem import Problem
 from planner.place.result import Result, Status
@@ -69,7 +69,7 @@ def test_the_class_bound_does_not_depend_on_the_grain(problem: Problem) -> None:
 @given(problems())
 def test_infeasible_is_explained(problem: Problem) -> None:
     best = exhaustive(problem)
-    conflict = count(problem)
+    conflict = counting_conflict(problem)
     if best is not None:
         assert conflict is None
         return
@@ -79,11 +79,11 @@ def test_infeasible_is_explained(problem: Problem) -> None:
     left = without(problem, gone)
     assert not left.types or exhaustive(left) is not None
     for found in explanation.conflicts:
-        assert exhaustive(without(problem, set(groups(problem)) - set(found.groups))) is None
+        assert exhaustive(without(problem, set(problem.groups) - set(found.groups))) is None
 
 
 @settings(parent=SMALL, max_examples=15)
-@given(problems(groups=4, hosts=4, slots=6))
+@given(problems(groups=4, task_managers=4, slots=6))
 def test_same_seed_same_plan(problem: Problem) -> None:
     first, second = solved(problem, seed=7), solved(problem, seed=7)
     assert (first.status, first.solution) == (second.status, second.solution)

@@ -6,13 +6,13 @@ from random import Random
 
 import pytest
 
-from planner.api import Stop, compile_job, place, place_like_flink
+from planner.api import compile_job, place, simulate
 from planner.documents.cluster import Cluster
 from planner.documents.job import Job
 from planner.documents.load import load
 from planner.place.model.problem import build_problem
 from planner.place.model.slots import slot_resources
-from planner.place.model.task_managers import hosts
+from planner.place.model.task_managers import task_managers_of
 from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import default_slots, effective, outcome, stock_slots
 
@@ -53,7 +53,7 @@ def tasks(job: str, mode: Mode, cluster: str = CLUSTER) -> set[tuple[int, ...]]:
     document, places = documents(job, cluster)
     profile, graph = compile_job(document)
     slots = stock_slots(profile, graph, mode)
-    problem = build_problem(slots, slot_resources(profile), hosts(places))
+    problem = build_problem(slots, slot_resources(profile), task_managers_of(places))
     default, rng = default_slots(profile, problem), Random(1)
     found = set()
     for _ in range(30):
@@ -89,10 +89,8 @@ def test_without_numbers_of_slots_there_are_no_default_slots() -> None:
 def test_flink_alone_knows_no_reserve() -> None:
     spare = CLUSTER + "    - {name: spare, count: 1, cpu: 3, memory: {process: 4 gb}, slots: 3}\n"
     document, cluster = documents(DECLARED, spare + "  reserve: {taskManagers: 1}\n")
-    by_flink = place_like_flink(document, cluster, Mode.SLOTS, 1)
-    planned = place(document, cluster, Stop()).placement
-    assert by_flink is not None
-    assert planned is not None
+    by_flink = simulate(document, cluster, Mode.SLOTS)
+    planned = place(document, cluster)
     assert sum(bool(tm.slots) for tm in by_flink.task_managers) == 3
     assert sum(bool(tm.slots) for tm in planned.task_managers) == 2
     assert planned.stock_flink["slots"].max == pytest.approx(by_flink.imbalance.max)

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from planner.documents.placement import Placement
 from planner.place.model.slots import SlotResources
-from planner.place.model.task_managers import Host
+from planner.place.model.task_managers import TaskManager
 
 TOLERANCE = 1e-6
 """Figures in documents have six decimals."""
@@ -17,13 +17,13 @@ TOLERANCE = 1e-6
 
 def figures(
     placement: Placement,
-    offered: Mapping[str, Host],
+    offered: Mapping[str, TaskManager],
     utilisations: Mapping[str, Fraction],
     resources: Mapping[str, SlotResources],
     flows: Mapping[tuple[str, str], int],
 ) -> Iterator[str]:
     """Say which measures of imbalance and levels of the objective are not those of the slots."""
-    values = [utilisations[tm.id] for tm in placement.task_managers if not tm.reserve]
+    values = [utilisations[placed.id] for placed in placement.task_managers if not placed.reserve]
     if not values:
         return
     mean = sum(values) / len(values)
@@ -62,25 +62,25 @@ def figures(
 
 
 def _memory(
-    placement: Placement, offered: Mapping[str, Host], resources: Mapping[str, SlotResources]
+    placement: Placement, offered: Mapping[str, TaskManager], resources: Mapping[str, SlotResources]
 ) -> float:
     """Return the highest share of memory, or of a part of it that has a limit on every TaskManager."""
-    used = [tm for tm in placement.task_managers if not tm.reserve]
-    limits = [(offered[tm.id].capacity.memory, *offered[tm.id].capacity.parts) for tm in used]
+    used = [placed for placed in placement.task_managers if not placed.reserve]
+    limits = [(offered[placed.id].capacity.memory, *offered[placed.id].capacity.parts) for placed in used]
     highest = 0.0
     for part, name in enumerate(("memory", "heap", "off_heap", "managed", "network")):
         column = [row[part] for row in limits]
         if any(limit is None for limit in column):
             continue
-        for tm, limit in zip(used, column, strict=True):
-            size = sum(getattr(resources[group], name) * count for group, count in tm.quotas.items())
+        for placed, limit in zip(used, column, strict=True):
+            size = sum(getattr(resources[group], name) * count for group, count in placed.quotas.items())
             highest = max(highest, size / max(limit or 0, 1))
     return highest
 
 
 def _traffic(placement: Placement, flows: Mapping[tuple[str, str], int]) -> float:
     """Return the bytes a second expected to leave TaskManagers, slots of a group being alike."""
-    held = [tm.quotas for tm in placement.task_managers]
+    held = [placed.quotas for placed in placement.task_managers]
     total: Counter[str] = Counter()
     for quotas in held:
         total.update(quotas)
@@ -92,12 +92,16 @@ def _traffic(placement: Placement, flows: Mapping[tuple[str, str], int]) -> floa
     return crossing
 
 
-def _deployments(placement: Placement, offered: Mapping[str, Host]) -> int:
+def _deployments(placement: Placement, offered: Mapping[str, TaskManager]) -> int:
     return len(
         {
-            (offered[tm.id].class_name or tm.id, offered[tm.id].capacity, tuple(sorted(tm.quotas.items())))
-            for tm in placement.task_managers
-            if not tm.reserve
+            (
+                offered[placed.id].class_name or placed.id,
+                offered[placed.id].capacity,
+                tuple(sorted(placed.quotas.items())),
+            )
+            for placed in placement.task_managers
+            if not placed.reserve
         }
     )
 
@@ -107,8 +111,8 @@ def moves(placement: Placement, previous: Placement, weights: Mapping[str, Fract
     if placement.moves is None:
         yield "there are no moves, and there is a placement before"
         return
-    now = {tm.id: Counter(tm.quotas) for tm in placement.task_managers if not tm.reserve}
-    before = {tm.id: Counter(tm.quotas) for tm in previous.task_managers}
+    now = {placed.id: Counter(placed.quotas) for placed in placement.task_managers if not placed.reserve}
+    before = {placed.id: Counter(placed.quotas) for placed in previous.task_managers}
     moved, lost, weight = 0, 0, Fraction(0)
     for group in {group for quotas in [*now.values(), *before.values()] for group in quotas}:
         change = {name: now[name][group] - before.get(name, Counter())[group] for name in now}

@@ -13,16 +13,18 @@ from planner.documents.cluster import Cluster
 from planner.documents.job import GroupPlacement
 from planner.documents.placement import PlacedTaskManager, Placement
 from planner.documents.profile import ResourceProfile
+from planner.errors import PlannerError
 from planner.graph.from_profile import operator_id, stream_graph
 from planner.graph.job_graph import build_job_graph
+from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.check.figures import TOLERANCE, figures, moves
 from planner.place.model.flows import group_flows
 from planner.place.model.slots import SlotResources, job_slots, move_weights, slot_resources, subtask_names
-from planner.place.model.task_managers import Host, hosts
+from planner.place.model.task_managers import TaskManager, task_managers_of
 
 
-class RefusedError(RuntimeError):
+class RefusedError(PlannerError):
     """A placement that planner made and its own checker refuses: a defect of planner."""
 
 
@@ -41,23 +43,23 @@ def _problems(
 ) -> Iterator[str]:
     job = build_job_graph(stream_graph(profile))
     resources = slot_resources(profile)
-    offered = {host.id: host for host in hosts(cluster)}
+    offered = {tm.id: tm for tm in task_managers_of(cluster)}
     slot_loads = {(s.group, tuple(subtask_names(profile, job, s))): s.load for s in job_slots(profile, job)}
-    placed = Counter((s.group, tuple(s.subtasks)) for tm in placement.task_managers for s in tm.slots)
+    times = Counter((s.group, tuple(s.subtasks)) for placed in placement.task_managers for s in placed.slots)
     yield from (
-        f"slot {key} is placed {n} times" for key, n in placed.items() if n != 1 or key not in slot_loads
+        f"slot {key} is placed {n} times" for key, n in times.items() if n != 1 or key not in slot_loads
     )
-    yield from (f"slot {key} is not placed" for key in slot_loads if key not in placed)
+    yield from (f"slot {key} is not placed" for key in slot_loads if key not in times)
     yield from _subtasks_once(placement, profile)
-    if sorted(offered) != sorted(tm.id for tm in placement.task_managers):
+    if sorted(offered) != sorted(placed.id for placed in placement.task_managers):
         yield "the TaskManagers are not those of the cluster"
         return
     utilisations: dict[str, Fraction] = {}
-    for tm in placement.task_managers:
-        host = offered[tm.id]
-        load = sum(slot_loads.get((s.group, tuple(s.subtasks)), 0) for s in tm.slots)
-        utilisations[tm.id] = Fraction(load, host.capacity.cpu)
-        yield from (f"{tm.id}: {text}" for text in _task_manager(tm, host, load, resources))
+    for placed in placement.task_managers:
+        tm = offered[placed.id]
+        load = sum(slot_loads.get((s.group, tuple(s.subtasks)), 0) for s in placed.slots)
+        utilisations[placed.id] = Fraction(load, tm.capacity.cpu)
+        yield from (f"{placed.id}: {text}" for text in _task_manager(placed, tm, load, resources))
     yield from _reserve(placement, cluster, offered)
     for group, wanted in ((profile.planner.placement if profile.planner else None) or {}).items():
         yield from (f"group {group!r} {text}" for text in _constraint(placement, offered, group, wanted))
@@ -68,21 +70,23 @@ def _problems(
 
 def _subtasks_once(placement: Placement, profile: ResourceProfile) -> Iterator[str]:
     expected = {f"{operator_id(n)}/{i}" for n in profile.nodes for i in range(n.profile.parallelism)}
-    found = Counter(name for tm in placement.task_managers for slot in tm.slots for name in slot.subtasks)
+    found = Counter(
+        name for placed in placement.task_managers for slot in placed.slots for name in slot.subtasks
+    )
     if set(found) != expected or any(count != 1 for count in found.values()):
         yield "not every subtask is placed exactly once"
 
 
 def _task_manager(
-    tm: PlacedTaskManager, host: Host, load: int, resources: dict[str, SlotResources]
+    placed: PlacedTaskManager, tm: TaskManager, load: int, resources: dict[str, SlotResources]
 ) -> Iterator[str]:
-    taken = [resources[slot.group] for slot in tm.slots]
-    capacity = host.capacity
+    taken = [resources[slot.group] for slot in placed.slots]
+    capacity = tm.capacity
     cpu = sum(slot.cpu for slot in taken)
     parts = [
         sum(getattr(slot, part) for slot in taken) for part in ("heap", "off_heap", "managed", "network")
     ]
-    if dict(Counter(slot.group for slot in tm.slots)) != {g: n for g, n in tm.quotas.items() if n}:
+    if dict(Counter(slot.group for slot in placed.slots)) != {g: n for g, n in placed.quotas.items() if n}:
         yield "quotas differ from the slots"
     if cpu > capacity.cpu:
         yield "reserves more cpu than there is"
@@ -93,63 +97,63 @@ def _task_manager(
     ):
         if limit is not None and size > limit:
             yield f"slots take more {name} memory than there is"
-    if capacity.slots is not None and len(tm.slots) > capacity.slots:
+    if capacity.slots is not None and len(placed.slots) > capacity.slots:
         yield "holds more slots than allowed"
     offered = dict(capacity.external)
     for name in {name for slot in taken for name, _ in slot.external}:
         if sum(dict(slot.external).get(name, 0) for slot in taken) > offered.get(name, 0):
             yield f"takes more {name} than there is"
     stated = (
-        tm.load.cpu,
-        tm.load.cpu_reserved,
-        tm.load.heap,
-        tm.load.off_heap,
-        tm.load.managed,
-        tm.load.network,
+        placed.load.cpu,
+        placed.load.cpu_reserved,
+        placed.load.heap,
+        placed.load.off_heap,
+        placed.load.managed,
+        placed.load.network,
     )
     if stated != (load, cpu, *parts):
         yield "the load is not the sum over the slots"
-    if abs(tm.utilisation.get("cpu", 0.0) - load / capacity.cpu) > TOLERANCE:
+    if abs(placed.utilisation.get("cpu", 0.0) - load / capacity.cpu) > TOLERANCE:
         yield "the cpu utilisation is not load over capacity"
-    yield from _memory(tm, host, parts)
+    yield from _memory(placed, tm, parts)
 
 
-def _memory(tm: PlacedTaskManager, host: Host, parts: list[int]) -> Iterator[str]:
+def _memory(placed: PlacedTaskManager, tm: TaskManager, parts: list[int]) -> Iterator[str]:
     """Run Flink's memory model forwards over the options that the plan gives."""
-    if tm.memory is None:
+    if placed.memory is None:
         return
-    memory = derive_taskmanager(tm.memory.dynamic_options)
-    fixed = host.capacity.fixed
+    memory = derive_taskmanager(placed.memory.dynamic_options)
+    fixed = tm.capacity.fixed
     outside = fixed.framework_heap + fixed.framework_off_heap + fixed.jvm_metaspace + fixed.jvm_overhead
-    if memory.process != outside + host.capacity.memory:
-        yield f"its memory adds up to {memory.process} bytes, not to {outside + host.capacity.memory}"
+    if memory.process != outside + tm.capacity.memory:
+        yield f"its memory adds up to {memory.process} bytes, not to {outside + tm.capacity.memory}"
     if memory.jvm_overhead < fixed.jvm_overhead:
         yield "its JVM overhead is less than Flink would leave"
-    if memory.jvm_arguments() != tm.memory.jvm_arguments:
+    if jvm_arguments(memory) != placed.memory.jvm_arguments:
         yield "its JVM arguments are not those of its options"
     given = (memory.task_heap, memory.task_off_heap, memory.managed, memory.network)
     if any(need > size for need, size in zip(parts, given, strict=True)):
         yield "its memory options hold less than its slots need"
 
 
-def _reserve(placement: Placement, cluster: Cluster, offered: dict[str, Host]) -> Iterator[str]:
+def _reserve(placement: Placement, cluster: Cluster, offered: dict[str, TaskManager]) -> Iterator[str]:
     """Look for the largest TaskManagers in reserve; only packing leaves more of them out."""
     reserve = min(cluster.spec.reserve.task_managers, len(offered))
-    spare = [tm for tm in placement.task_managers if tm.reserve]
-    yield from (f"{tm.id}: is in reserve and holds slots" for tm in spare if tm.slots)
+    spare = [placed for placed in placement.task_managers if placed.reserve]
+    yield from (f"{placed.id}: is in reserve and holds slots" for placed in spare if placed.slots)
     packed = any(level.name == "taskManagers" for level in placement.objective)
     if len(spare) < reserve or (len(spare) > reserve and not packed):
         yield f"{len(spare)} TaskManagers are kept in reserve, not {reserve}"
-    sizes = {name: (host.capacity.cpu, host.capacity.memory) for name, host in offered.items()}
+    sizes = {name: (tm.capacity.cpu, tm.capacity.memory) for name, tm in offered.items()}
     largest = Counter(sorted(sizes.values(), reverse=True)[:reserve])
-    if largest - Counter(sizes[tm.id] for tm in spare):
+    if largest - Counter(sizes[placed.id] for placed in spare):
         yield "the TaskManagers kept in reserve are not the largest"
 
 
 def _constraint(
-    placement: Placement, offered: dict[str, Host], group: str, wanted: GroupPlacement
+    placement: Placement, offered: dict[str, TaskManager], group: str, wanted: GroupPlacement
 ) -> Iterator[str]:
-    held = {tm.id: Counter(slot.group for slot in tm.slots) for tm in placement.task_managers}
+    held = {placed.id: Counter(slot.group for slot in placed.slots) for placed in placement.task_managers}
     on = [name for name, groups in held.items() if groups[group]]
     for name in on:
         names = {name, offered[name].class_name}

@@ -11,7 +11,7 @@ from planner.place.clock import Clock
 from planner.place.model.problem import Problem
 from planner.place.result import Level
 from planner.place.search import counts
-from planner.place.search.feasibility import EXACT_VARIABLES, find_room
+from planner.place.search.feasibility import EXACT_VARIABLES, find_feasible
 
 LOAD = "cpuLoad"
 TRIAL_SECONDS = 1.0
@@ -26,7 +26,7 @@ def pack(problem: Problem, clock: Clock) -> tuple[Problem, Level] | None:
     itself: so many of the TaskManagers that have most of it have enough.
     """
     for loaded in (_with_load(problem), problem):
-        order = sorted(problem.usable, key=lambda host: (*_size(loaded, host), host))
+        order = sorted(problem.usable, key=lambda tm: (*_size(loaded, tm), tm))
         bound, high = _fewest(loaded), len(order)
         if bound > high or not _fits(loaded, order, clock):
             continue
@@ -39,7 +39,7 @@ def pack(problem: Problem, clock: Clock) -> tuple[Problem, Level] | None:
                 low = middle + 1
         chosen, least = order[:high], Bound(Fraction(bound), "area")
         if high > bound and len(order) * len(loaded.types) <= EXACT_VARIABLES and not clock.expired():
-            found = counts.fewest_hosts(loaded, bound, clock, clock.left() / 2)
+            found = counts.fewest_task_managers(loaded, bound, clock, clock.left() / 2)
             if found is not None:
                 chosen = sorted(found[0]) if len(found[0]) < high else chosen
                 least = Bound(Fraction(max(found[1], bound)), "cp-sat")
@@ -57,9 +57,9 @@ def _with_load(problem: Problem) -> Problem:
     )
 
 
-def _size(problem: Problem, host: int) -> tuple[float, ...]:
+def _size(problem: Problem, tm: int) -> tuple[float, ...]:
     """Return what sorts the largest TaskManager first: its share of all resources, CPU before others."""
-    entry = problem.classes[problem.class_of[host]]
+    entry = problem.classes[problem.class_of[tm]]
     memory = entry.limits[problem.resources.index("memory")] or 0
     return -entry.cpu, -memory, -(entry.limits[problem.resources.index("slots")] or 10**9)
 
@@ -88,7 +88,7 @@ def _fewest(problem: Problem) -> int:
 
 def packed_bound(problem: Problem, count: int) -> Bound:
     """Return a bound of the highest utilisation on any ``count`` of a problem's TaskManagers."""
-    largest = sorted((problem.cpu(host) for host in problem.usable), reverse=True)[:count]
+    largest = sorted((problem.cpu(tm) for tm in problem.usable), reverse=True)[:count]
     area = Bound(Fraction(problem.total_load, max(sum(largest), 1)), "area")
     return max(lower_bound(problem), area, key=lambda bound: bound.value)
 
@@ -101,21 +101,21 @@ def best_packed(problem: Problem, count: int, clock: Clock) -> tuple[Problem, Bo
     found = counts.minimise_maximum(problem, None, bound.value, clock, clock.left(), count)
     if found.solution is None or found.bound is None:
         return None
-    chosen = [host for host in problem.usable if any(found.solution.counts[host])]
+    chosen = [tm for tm in problem.usable if any(found.solution.counts[tm])]
     return only(problem, chosen), Bound(found.bound, "cp-sat")
 
 
-def only(problem: Problem, hosts: Sequence[int]) -> Problem:
+def only(problem: Problem, task_managers: Sequence[int]) -> Problem:
     """Return the problem with only some TaskManagers; the others stay empty."""
-    chosen = set(hosts)
+    chosen = set(task_managers)
     classes = tuple(
         replace(entry, members=members)
         for entry in problem.classes
-        if (members := tuple(host for host in entry.members if host in chosen))
+        if (members := tuple(tm for tm in entry.members if tm in chosen))
     )
-    spare = tuple(sorted({*problem.spare, *(host for host in problem.usable if host not in chosen)}))
+    spare = tuple(sorted({*problem.spare, *(tm for tm in problem.usable if tm not in chosen)}))
     return replace(problem, classes=classes, spare=spare)
 
 
-def _fits(problem: Problem, hosts: Sequence[int], clock: Clock) -> bool:
-    return find_room(only(problem, hosts), clock.part(TRIAL_SECONDS)).state is not None
+def _fits(problem: Problem, task_managers: Sequence[int], clock: Clock) -> bool:
+    return find_feasible(only(problem, task_managers), clock.part(TRIAL_SECONDS)).state is not None

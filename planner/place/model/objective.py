@@ -19,6 +19,8 @@ class Objective(StrEnum):
 
 BALANCE = (Objective.CPU, Objective.SPREAD, Objective.MEMORY, Objective.TRAFFIC, Objective.DEPLOYMENTS)
 PACK = (Objective.TASK_MANAGERS, Objective.CPU)
+CPU_LEVEL = "maxCpuUtilisation"
+"""The level of `Objective.CPU` in a placement."""
 
 
 def objectives(text: str) -> tuple[Objective, ...]:
@@ -35,7 +37,7 @@ def objectives(text: str) -> tuple[Objective, ...]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name not in known:
-            raise ValueError(f"{name!r} is no level of the objective; there are {', '.join(known)}")
+            raise ValueError(f"{name!r} is not a level of the objective; there are {', '.join(known)}")
     if len(set(names)) < len(names):
         raise ValueError(f"{text!r} names a level twice")
     if not names or names[0] != Objective.CPU:

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from planner.documents.cluster import Cluster, Memory, TaskManager, TaskManagerClass, TaskManagerShape
+from planner.documents.cluster import Cluster, Memory, TaskManagerClass, TaskManagerShape
+from planner.documents.cluster import TaskManager as NamedTaskManager
+from planner.errors import PlannerError
 from planner.memory.off_heap import overhead_for
-from planner.memory.process import MemoryConfigurationError, Options
-from planner.memory.taskmanager import PREFIX, TaskManagerMemory, derive_taskmanager
+from planner.memory.process import FRAMEWORK, MemoryConfigurationError, Options
+from planner.memory.taskmanager import MIN_NETWORK, PREFIX, TaskManagerMemory, derive_taskmanager
 from planner.place.model.slots import SlotResources
-from planner.units import MIB, cpu_number, rounded_size
+from planner.units import cpu_number, rounded_size
 
 _KEYS = {
     "process": "process.size",
@@ -25,8 +27,6 @@ _KEYS = {
 }
 _RANGES = {"network": "network", "jvm_overhead": "jvm-overhead"}
 SLOT_PARTS = ("task_heap", "task_off_heap", "managed", "network")
-MIN_NETWORK = 64 * MIB
-"""Flink's default of ``taskmanager.memory.network.min``, kept where there is room for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class TaskManager:
     """One TaskManager: its id, its class, what it offers."""
 
     id: str
@@ -58,22 +58,22 @@ class Host:
     labels: tuple[tuple[str, str], ...] = ()
 
 
-class ClusterError(ValueError):
-    """A TaskManager whose figures do not work out; ``path`` leads to them in the document."""
+class ClusterError(PlannerError, ValueError):
+    """A TaskManager whose figures are inconsistent; ``path`` leads to them in the document."""
 
     def __init__(self, path: tuple[str | int, ...], message: str) -> None:
         super().__init__(message)
         self.path = path
 
 
-def hosts(cluster: Cluster) -> list[Host]:
+def task_managers_of(cluster: Cluster) -> list[TaskManager]:
     """Return every TaskManager of ``cluster``: those of classes first, then the named ones.
 
     Raises:
-        ClusterError: when a class is unknown or a memory configuration does not work out.
+        ClusterError: when a class is unknown or a memory configuration is inconsistent.
 
     """
-    found: list[Host] = []
+    found: list[TaskManager] = []
     for entry in _entries(cluster):
         if isinstance(entry, ClusterError):
             raise entry
@@ -86,35 +86,35 @@ def cluster_errors(cluster: Cluster) -> list[ClusterError]:
     return [entry for entry in _entries(cluster) if isinstance(entry, ClusterError)]
 
 
-MAX_HOSTS = 100_000
+MAX_TASK_MANAGERS = 100_000
 """Largest number of TaskManagers of a cluster."""
 
 
-def _entries(cluster: Cluster) -> Iterator[list[Host] | ClusterError]:
+def _entries(cluster: Cluster) -> Iterator[list[TaskManager] | ClusterError]:
     spec = cluster.spec
     total = sum(map(class_count, spec.task_manager_classes)) + len(spec.task_managers)
-    if total > MAX_HOSTS:
+    if total > MAX_TASK_MANAGERS:
         yield ClusterError(
-            ("spec",), f"the cluster has {total:,} TaskManagers; planner takes up to {MAX_HOSTS:,}"
+            ("spec",), f"the cluster has {total:,} TaskManagers; planner takes up to {MAX_TASK_MANAGERS:,}"
         )
         return
     classes = {entry.name: entry for entry in spec.task_manager_classes}
     for index, entry in enumerate(spec.task_manager_classes):
         try:
-            yield _class_hosts(entry, ("spec", "taskManagerClasses", index))
+            yield _of_class(entry, ("spec", "taskManagerClasses", index))
         except ClusterError as error:
             yield error
     for index, one in enumerate(spec.task_managers):
         try:
-            yield [_named_host(one, classes, ("spec", "taskManagers", index))]
+            yield [_named(one, classes, ("spec", "taskManagers", index))]
         except ClusterError as error:
             yield error
 
 
-def _class_hosts(entry: TaskManagerClass, path: tuple[str | int, ...]) -> list[Host]:
+def _of_class(entry: TaskManagerClass, path: tuple[str | int, ...]) -> list[TaskManager]:
     capacity = _capacity(entry, path)
     labels = tuple(sorted(entry.labels.items()))
-    return [Host(name, entry.name, capacity, labels) for name in class_ids(entry)]
+    return [TaskManager(name, entry.name, capacity, labels) for name in class_ids(entry)]
 
 
 def class_ids(entry: TaskManagerClass) -> list[str]:
@@ -128,15 +128,15 @@ def class_count(entry: TaskManagerClass) -> int:
     return next((number for number in given if number is not None), 0)
 
 
-def _named_host(
-    one: TaskManager, classes: Mapping[str, TaskManagerClass], path: tuple[str | int, ...]
-) -> Host:
+def _named(
+    one: NamedTaskManager, classes: Mapping[str, TaskManagerClass], path: tuple[str | int, ...]
+) -> TaskManager:
     shape = _shape(one, classes, path)
-    return Host(one.id, one.class_, _capacity(shape, path), tuple(sorted(shape.labels.items())))
+    return TaskManager(one.id, one.class_, _capacity(shape, path), tuple(sorted(shape.labels.items())))
 
 
 def _shape(
-    one: TaskManager, classes: Mapping[str, TaskManagerClass], path: tuple[str | int, ...]
+    one: NamedTaskManager, classes: Mapping[str, TaskManagerClass], path: tuple[str | int, ...]
 ) -> TaskManagerShape:
     """Return what a named TaskManager offers: its own figures over those of its class."""
     of_class = classes.get(one.class_) if one.class_ else None
@@ -228,8 +228,8 @@ def _capacity(shape: TaskManagerShape, path: tuple[str | int, ...]) -> Capacity:
 def _budget(memory: Memory, configured: Mapping[str, str]) -> tuple[TaskManagerMemory, int]:
     """Return the parts outside of slots, and the bytes that all slots may use together."""
     options = Options(configured, PREFIX, {})
-    outside = options.sized("framework.heap.size", 128 * MIB) + options.sized(
-        "framework.off-heap.size", 128 * MIB
+    outside = options.sized("framework.heap.size", FRAMEWORK) + options.sized(
+        "framework.off-heap.size", FRAMEWORK
     )
     if memory.process is None and memory.flink is None:
         whole = derive_taskmanager(configured)
@@ -245,8 +245,8 @@ def _budget(memory: Memory, configured: Mapping[str, str]) -> tuple[TaskManagerM
             " Flink memory that JVM metaspace and overhead leave",
         )
     blank = TaskManagerMemory(
-        options.sized("framework.heap.size", 128 * MIB),
-        options.sized("framework.off-heap.size", 128 * MIB),
+        options.sized("framework.heap.size", FRAMEWORK),
+        options.sized("framework.off-heap.size", FRAMEWORK),
         0,
         0,
         0,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from planner.place.clock import Clock
+from planner.place.model.objective import CPU_LEVEL
 from planner.place.moves.move_list import MoveList, Previous, move_list
 from planner.place.moves.replacement import quotas_before, relabelled, replace_within
 from planner.place.result import Level, Result, Status
@@ -21,7 +22,7 @@ def least_moves(result: Result, previous: Previous, slack: float, clock: Clock) 
     solution = found.solution or start
     value = solution.max_utilisation(problem)
     moves = move_list(problem, solution, previous, slack)
-    first = Level("maxCpuUtilisation", value, result.levels[0].bound)
+    first = Level(CPU_LEVEL, value, result.levels[0].bound)
     levels = (first, Level("moves", moves.weight))
     status = Status.OPTIMAL if first.optimal else Status.FEASIBLE
     return replace(result, solution=solution, levels=levels, status=status), moves

@@ -48,7 +48,7 @@ def move_list(problem: Problem, solution: Solution, previous: Previous, slack: f
         held: Counter[str] = Counter()
         for slot, number in zip(problem.types, solution.counts[index], strict=True):
             held[slot.group] += number
-        now[problem.hosts[index].id] = held
+        now[problem.task_managers[index].id] = held
     here = set(now)
     before = {name: Counter(dict(quotas)) for name, quotas in previous.quotas.items()}
     groups = list(dict.fromkeys([*problem.groups, *(g for quotas in before.values() for g in quotas)]))

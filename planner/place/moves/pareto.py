@@ -23,6 +23,15 @@ class Point:
     weight: Fraction
     knee: bool = False
 
+    def data(self) -> dict[str, object]:
+        """Return it as plain data."""
+        return {
+            "maxCpuUtilisation": round(float(self.maximum), 6),
+            "moved": self.moved,
+            "weight": round(float(self.weight), 6),
+            **({"knee": True} if self.knee else {}),
+        }
+
 
 def curve(result: Result, previous: Previous, clock: Clock, progress: Progress) -> list[Point]:
     """Return the placements of which none has both fewer moves and a lower maximum, fewest moves first."""

@@ -15,7 +15,7 @@ from planner.place.cp_sat import add_knapsack, new_solver, run
 from planner.place.model.problem import Problem, Solution
 from planner.place.moves.move_list import Previous
 from planner.place.search.construct import place_left
-from planner.place.search.costs import Overflow, Together, Within
+from planner.place.search.costs import Overflow, Together, Within, everywhere
 from planner.place.search.group_costs import Moves
 from planner.place.search.state import Ints, State
 from planner.place.search.swap import exchange
@@ -58,18 +58,18 @@ def replace_within(
     # first only moves that relieve much, then ever less
     for step in range(HALVINGS):
         exchange(state, Together(overflow, moves, scale / 2**step), clock.part(PART_WORK), rng, walk=False)
-        if not overflow.of(rows, state.load, state.used, state.counts).any():
+        if not everywhere(overflow, state).any():
             break
     found: list[State] = []
     if exchange(state, overflow, clock.part(WALK_WORK), rng) <= 0:
         found.append(state)
     for other in others:
-        start = State.of(problem, other)
-        if not overflow.of(rows, start.load, start.used, start.counts).any():
+        start = State.from_solution(problem, other)
+        if not everywhere(overflow, start).any():
             found.append(start)
     if not found:
         return Replacement(None)
-    best = min(found, key=lambda one: float(moves.of(rows, one.counts).sum()))
+    best = min(found, key=lambda one: float(moves.at(rows, one.counts).sum()))
     _fewer(best, moves, overflow, clock, rng)
     solution = best.solution()
     moved = moves_of(problem, solution, before)
@@ -86,8 +86,8 @@ def quotas_before(problem: Problem, previous: Previous) -> Ints:
     """Return the previous quotas of the TaskManagers that are still there: (rows, groups)."""
     found = np.zeros((len(problem.usable), len(problem.groups)), dtype=np.int64)
     number = {group: index for index, group in enumerate(problem.groups)}
-    for row, host in enumerate(problem.usable):
-        for group, count in previous.quotas.get(problem.hosts[host].id, {}).items():
+    for row, tm in enumerate(problem.usable):
+        for group, count in previous.quotas.get(problem.task_managers[tm].id, {}).items():
             if group in number:
                 found[row, number[group]] = count
     return found
@@ -102,7 +102,7 @@ def moves_of(problem: Problem, solution: Solution, before: Ints) -> dict[str, in
 
 
 def _by_group(problem: Problem, solution: Solution) -> Ints:
-    counts = np.array([solution.counts[host] for host in problem.usable], dtype=np.int64)
+    counts = np.array([solution.counts[tm] for tm in problem.usable], dtype=np.int64)
     group_of = [problem.groups.index(slot.group) for slot in problem.types]
     held: Ints = np.zeros((len(counts), len(problem.groups)), dtype=np.int64)
     for t, group in enumerate(group_of):
@@ -113,10 +113,10 @@ def _by_group(problem: Problem, solution: Solution) -> Ints:
 def relabelled(problem: Problem, solution: Solution, before: Ints) -> Solution:
     """Return the same placement with equal TaskManagers exchanged so that most slots stay."""
     held = _by_group(problem, solution)
-    row_of = {host: row for row, host in enumerate(problem.usable)}
+    row_of = {tm: row for row, tm in enumerate(problem.usable)}
     counts = dict(solution.counts)
     for entry in problem.classes:
-        rows = [row_of[host] for host in entry.members]
+        rows = [row_of[tm] for tm in entry.members]
         if not 1 < len(rows) <= MATCHED:
             continue
         stay = np.minimum(held[rows][:, None, :], before[rows][None, :, :]).sum(axis=2)
@@ -168,7 +168,7 @@ def _fewer(state: State, moves: Moves, overflow: Overflow, clock: Clock, rng: np
     idle = 0
     while idle < DEAD_ENDS and not clock.expired():
         touched = np.flatnonzero((state.counts @ moves.member != moves.before).any(axis=1))
-        if not len(touched) or not moves.of(rows, state.counts).any():
+        if not len(touched) or not moves.at(rows, state.counts).any():
             return
         size = min(NEIGHBOURS, len(rows))
         first = rng.choice(touched, min(size * 2 // 3, len(touched)), replace=False)
@@ -186,7 +186,7 @@ def _neighbourhood(state: State, moves: Moves, overflow: Overflow, rows: Sequenc
     terms: list[cp_model.LinearExprT] = []
     scale = 1000
     for row in rows:
-        entry = problem.classes[problem.class_of[state.hosts[row]]]
+        entry = problem.classes[problem.class_of[state.task_managers[row]]]
         mine = add_knapsack(model, problem, entry, int(overflow.cap[row]))
         counts.append(mine)
         for t, x in enumerate(mine):
@@ -211,7 +211,7 @@ def _neighbourhood(state: State, moves: Moves, overflow: Overflow, rows: Sequenc
         return False
     at = np.array(rows)
     new: Ints = np.array([[solver.value(x) for x in mine] for mine in counts], dtype=np.int64)
-    if moves.of(at, new).sum() >= moves.of(at, state.counts[at]).sum() - 1e-9:
+    if moves.at(at, new).sum() >= moves.at(at, state.counts[at]).sum() - 1e-9:
         return False
     for index, place in enumerate(rows):
         for t in range(state.types):

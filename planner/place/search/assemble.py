@@ -18,8 +18,8 @@ from planner.place.search.state import Floats, State
 def add_state(pool: Pool, state: State, caps: Sequence[int | None]) -> None:
     """Add to ``pool`` what stands on TaskManagers now, where it keeps to the caps and limits."""
     good = state.within_limits()
-    for row, host in enumerate(state.hosts):
-        index = state.problem.class_of[host]
+    for row, tm in enumerate(state.task_managers):
+        index = state.problem.class_of[tm]
         cap = caps[index]
         if good[row] and (cap is None or state.load[row] <= cap):
             pool.contents[index][tuple(state.counts[row].tolist())] = None
@@ -101,8 +101,8 @@ def _picked(solver: cp_model.CpSolver, chosen: _Chosen) -> list[tuple[int, Conte
 def _filled(problem: Problem, picked: Sequence[tuple[int, Content, int]], cap: Floats) -> State:
     """Return the state of contents on TaskManagers, with no slot twice and those left over added."""
     state = State(problem)
-    row_of = {host: row for row, host in enumerate(state.hosts)}
-    empty = [[row_of[host] for host in reversed(entry.members)] for entry in problem.classes]
+    row_of = {tm: row for row, tm in enumerate(state.task_managers)}
+    empty = [[row_of[tm] for tm in reversed(entry.members)] for entry in problem.classes]
     left = state.copies.copy()
     for index, content, times in picked:
         for _ in range(times):

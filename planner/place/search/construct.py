@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from planner.place.model.problem import Problem
-from planner.place.search.costs import Overflow
+from planner.place.search.costs import Overflow, everywhere
 from planner.place.search.state import NO_LIMIT, Floats, Ints, State
 
 
@@ -23,11 +23,10 @@ def construct(problem: Problem, cap: Floats) -> State:
         state = State(problem)
         _greedy(state, order, tight)
         overflow = Overflow(state, cap)
-        rows = np.arange(len(state.cpu))
-        cost = float(overflow.of(rows, state.load, state.used, state.counts).sum())
+        cost = float(everywhere(overflow, state).sum())
         if cost < least:
             best, least = state, cost
-        if not overflow.violation(rows, state.used, state.counts).any():
+        if not overflow.violation(np.arange(len(state.cpu)), state.used, state.counts).any():
             break
     assert best is not None
     return best

@@ -16,12 +16,12 @@ HARD = 10.0
 class Cost(Protocol):
     """A cost of every TaskManager by what stands on it.
 
-    ``by_counts`` tells whether :meth:`of` looks at the counts, which are left empty otherwise.
+    ``by_counts`` tells whether :meth:`at` looks at the counts, which are left empty otherwise.
     """
 
     by_counts: bool
 
-    def of(self, rows: Rows, load: Floats, used: Floats, counts: Ints) -> Floats:
+    def at(self, rows: Rows, load: Floats, used: Floats, counts: Ints) -> Floats:
         """Return the cost of TaskManagers ``rows`` if they carried what is given, one entry each."""
 
     def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:
@@ -32,6 +32,11 @@ class Cost(Protocol):
 
     def blind(self, state: State, row: int) -> bool:
         """Tell whether something is wrong on ``row`` that the estimates do not see."""
+
+
+def everywhere(cost: Cost, state: State) -> Floats:
+    """Return the cost of every TaskManager as it stands."""
+    return cost.at(np.arange(len(state.cpu)), state.load, state.used, state.counts)
 
 
 class Overflow:
@@ -54,7 +59,7 @@ class Overflow:
         self.rivals = state.rivals
         self.by_counts = bool(state.rivals)
 
-    def of(self, rows: Rows, load: Floats, used: Floats, counts: Ints) -> Floats:
+    def at(self, rows: Rows, load: Floats, used: Floats, counts: Ints) -> Floats:
         """Return the cost of TaskManagers; see `Cost`."""
         return self.band(rows, load) + self.violation(rows, used, counts)
 
@@ -99,10 +104,10 @@ class Within:
         self.cost = cost
         self.by_counts = True
 
-    def of(self, rows: Rows, load: Floats, used: Floats, counts: Ints) -> Floats:
+    def at(self, rows: Rows, load: Floats, used: Floats, counts: Ints) -> Floats:
         """Return the cost of TaskManagers; see `Cost`."""
-        broken = self.guard.of(rows, load, used, counts)
-        return np.where(broken > 0, np.inf, self.cost.of(rows, counts))
+        broken = self.guard.at(rows, load, used, counts)
+        return np.where(broken > 0, np.inf, self.cost.at(rows, counts))
 
     def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:
         """Return about what exchanges gain; see `Cost`."""
@@ -135,9 +140,9 @@ class Together:
         self.weight = weight
         self.by_counts = True
 
-    def of(self, rows: Rows, load: Floats, used: Floats, counts: Ints) -> Floats:
+    def at(self, rows: Rows, load: Floats, used: Floats, counts: Ints) -> Floats:
         """Return the cost of TaskManagers; see `Cost`."""
-        return self.overflow.of(rows, load, used, counts) + self.weight * self.cost.of(rows, counts)
+        return self.overflow.at(rows, load, used, counts) + self.weight * self.cost.at(rows, counts)
 
     def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:
         """Return about what exchanges gain; see `Cost`."""
@@ -156,7 +161,7 @@ class Together:
 class GroupCost(Protocol):
     """A cost of every TaskManager by its slots alone."""
 
-    def of(self, rows: Rows, counts: Ints) -> Floats:
+    def at(self, rows: Rows, counts: Ints) -> Floats:
         """Return the cost of TaskManagers ``rows`` if they held ``counts``."""
 
     def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:

@@ -39,30 +39,30 @@ class _Model:
         self.problem = problem
         self.model = cp_model.CpModel()
         self.counts = {
-            host: add_knapsack(self.model, problem, problem.classes[problem.class_of[host]], None)
-            for host in problem.usable
+            tm: add_knapsack(self.model, problem, problem.classes[problem.class_of[tm]], None)
+            for tm in problem.usable
         }
         for index, slot in enumerate(problem.types):
             self.model.add(sum(row[index] for row in self.counts.values()) == slot.count)
 
-    def load(self, host: int) -> cp_model.LinearExprT:
+    def load(self, tm: int) -> cp_model.LinearExprT:
         """Return the load of a TaskManager as an expression."""
-        return sum(x * slot.load for x, slot in zip(self.counts[host], self.problem.types, strict=True))
+        return sum(x * slot.load for x, slot in zip(self.counts[tm], self.problem.types, strict=True))
 
     def used(self) -> dict[int, cp_model.IntVar]:
         """Return for every TaskManager whether it holds slots; the first of equal ones do."""
-        found = {host: self.model.new_bool_var("") for host in self.problem.usable}
-        for host, row in self.counts.items():
+        found = {tm: self.model.new_bool_var("") for tm in self.problem.usable}
+        for tm, row in self.counts.items():
             for x, slot in zip(row, self.problem.types, strict=True):
-                self.model.add(x <= slot.count * found[host])
+                self.model.add(x <= slot.count * found[tm])
         for entry in self.problem.classes:
             for first, second in itertools.pairwise(entry.members):
                 self.model.add(found[first] >= found[second])
         return found
 
     def hint(self, solution: Solution) -> None:
-        for host, row in self.counts.items():
-            for x, count in zip(row, solution.counts[host], strict=True):
+        for tm, row in self.counts.items():
+            for x, count in zip(row, solution.counts[tm], strict=True):
                 self.model.add_hint(x, count)
 
     def solve(self, clock: Clock, seconds: float) -> tuple[cp_model.CpSolverStatus, cp_model.CpSolver]:
@@ -71,7 +71,7 @@ class _Model:
         return status, solver
 
     def extract(self, solver: cp_model.CpSolver) -> Solution:
-        return Solution({host: tuple(solver.value(x) for x in row) for host, row in self.counts.items()})
+        return Solution({tm: tuple(solver.value(x) for x in row) for tm, row in self.counts.items()})
 
 
 def _scale(problem: Problem) -> int:
@@ -93,16 +93,16 @@ def minimise_maximum(
     bound: Fraction,
     clock: Clock,
     seconds: float,
-    most_hosts: int | None = None,
+    most_task_managers: int | None = None,
 ) -> Outcome:
     """Minimise the highest utilisation, given a lower bound that is proven already.
 
-    ``most_hosts`` is how many TaskManagers may hold slots, where not all may.
+    ``most_task_managers`` is how many TaskManagers may hold slots, where not all may.
     """
     scale = _scale(problem)
     build = _Model(problem)
-    if most_hosts is not None:
-        build.model.add(sum(build.used().values()) <= most_hosts)
+    if most_task_managers is not None:
+        build.model.add(sum(build.used().values()) <= most_task_managers)
     low = bound.numerator * scale // bound.denominator
     high = max(problem.total_load * scale // min(entry.cpu for entry in problem.classes) + 1, low)
     if hint is not None:
@@ -110,10 +110,10 @@ def minimise_maximum(
         high = -(-best.numerator * scale // best.denominator)
         build.hint(hint)
     top = build.model.new_int_var(low, max(high, low), "top")
-    for host in problem.usable:
-        cpu = problem.cpu(host)
+    for tm in problem.usable:
+        cpu = problem.cpu(tm)
         common = math.gcd(scale, cpu)
-        build.model.add(build.load(host) * (scale // common) <= top * (cpu // common))
+        build.model.add(build.load(tm) * (scale // common) <= top * (cpu // common))
     if hint is not None:
         build.model.add_hint(top, high)
     build.model.minimize(top)
@@ -142,11 +142,11 @@ def maximise_minimum(
     lowest = min(hint.utilisations(problem).values())
     start = lowest.numerator * scale // lowest.denominator
     bottom = build.model.new_int_var(start, mean.numerator * scale // mean.denominator, "bottom")
-    for host in problem.usable:
-        cpu = problem.cpu(host)
-        build.model.add(build.load(host) <= ceiling.numerator * cpu // ceiling.denominator)
+    for tm in problem.usable:
+        cpu = problem.cpu(tm)
+        build.model.add(build.load(tm) <= ceiling.numerator * cpu // ceiling.denominator)
         common = math.gcd(scale, cpu)
-        build.model.add(build.load(host) * (scale // common) >= bottom * (cpu // common))
+        build.model.add(build.load(tm) * (scale // common) >= bottom * (cpu // common))
     build.model.add_hint(bottom, start)
     build.model.maximize(bottom)
     status, solver = build.solve(clock, seconds)
@@ -165,7 +165,7 @@ def any_placement(problem: Problem, clock: Clock, seconds: float) -> Outcome:
     return Outcome(None, None, infeasible=status == cp_model.INFEASIBLE)
 
 
-def fewest_hosts(
+def fewest_task_managers(
     problem: Problem, at_least: int, clock: Clock, seconds: float
 ) -> tuple[set[int], int] | None:
     """Return the fewest TaskManagers that hold everything and a bound of their number, None if unknown."""
@@ -177,7 +177,7 @@ def fewest_hosts(
     if status not in SOLVED:
         return None
     bound = math.ceil(solver.best_objective_bound - 1e-6)
-    return {host for host, flag in used.items() if solver.value(flag)}, bound
+    return {tm for tm, flag in used.items() if solver.value(flag)}, bound
 
 
 def rearrange(state: State, overflow: Overflow, rows: Sequence[int], clock: Clock, seconds: float) -> bool:
@@ -190,7 +190,7 @@ def rearrange(state: State, overflow: Overflow, rows: Sequence[int], clock: Cloc
     over: list[cp_model.IntVar] = []
     present = np.flatnonzero(state.counts[rows].sum(axis=0))
     for row in rows:
-        entry = problem.classes[problem.class_of[state.hosts[row]]]
+        entry = problem.classes[problem.class_of[state.task_managers[row]]]
         mine = add_knapsack(model, problem, entry, None)
         for t, x in enumerate(mine):
             model.add_hint(x, int(state.counts[row, t]))

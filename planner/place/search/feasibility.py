@@ -22,40 +22,40 @@ SMALL_WORK, FIRST_WORK, ROUND_WORK = 0.02, 0.2, 1.0
 
 
 @dataclass(frozen=True)
-class Room:
+class Feasibility:
     """A placement within all limits, or whether it is proven that there is none."""
 
     state: State | None
     impossible: bool = False
 
 
-def find_room(problem: Problem, clock: Clock, start: State | None = None) -> Room:
+def find_feasible(problem: Problem, clock: Clock, start: State | None = None) -> Feasibility:
     """Look for any placement within the limits, from ``start`` if given, until the clock has expired."""
     rng = np.random.default_rng(clock.stop.seed)
     if not problem.types:
-        return Room(State(problem))
+        return Feasibility(State(problem))
     if not problem.usable:
-        return Room(None, impossible=True)
+        return Feasibility(None, impossible=True)
     any_load = np.full(len(problem.usable), NO_LIMIT)
     state = construct(problem, any_load) if start is None else start
     small = len(problem.usable) * len(problem.types) <= EXACT_VARIABLES
     work = SMALL_WORK if small else FIRST_WORK
     if exchange(state, Overflow(state, any_load), clock.part(work), rng) <= 0:
-        return Room(state)
+        return Feasibility(state)
     if small and not clock.expired():
         found = counts.any_placement(problem, clock, clock.left() / 2)
         if found.infeasible or found.solution is not None:
             solution = found.solution
-            return Room(State.of(problem, solution) if solution else None, found.infeasible)
+            return Feasibility(State.from_solution(problem, solution) if solution else None, found.infeasible)
     pool = Pool.empty(problem)
     if not clock.expired():
         anything: list[int | None] = [None] * len(problem.classes)
         if patterns.judge(problem, anything, pool, clock) is patterns.Verdict.REFUTED:
-            return Room(None, impossible=True)
+            return Feasibility(None, impossible=True)
     for trial in _starts(problem, pool, clock, state):
         if exchange(trial, Overflow(trial, any_load), clock.part(ROUND_WORK), rng) <= 0:
-            return Room(trial)
-    return Room(None)
+            return Feasibility(trial)
+    return Feasibility(None)
 
 
 def _starts(problem: Problem, pool: Pool, clock: Clock, state: State) -> Iterator[State]:

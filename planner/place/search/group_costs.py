@@ -32,7 +32,7 @@ class Moves:
         now = np.array([slot.count for slot in problem.types], dtype=np.float64) @ self.member
         self.shrinks = now < self.before.sum(axis=0)
 
-    def of(self, rows: Rows, counts: Ints) -> Floats:
+    def at(self, rows: Rows, counts: Ints) -> Floats:
         """Return the weight of the moves of TaskManagers if they held ``counts``."""
         change = counts @ self.member - self.before[rows]
         moved = np.where(self.shrinks, np.maximum(change, 0.0), np.maximum(-change, 0.0))
@@ -64,7 +64,7 @@ class Crossing:
             self.pairs[source, target] += rate / (slots[source] * slots[target])
         self.both = self.pairs + self.pairs.T
 
-    def of(self, rows: Rows, counts: Ints) -> Floats:
+    def at(self, rows: Rows, counts: Ints) -> Floats:
         """Return the bytes a second that leave TaskManagers if they held ``counts``."""
         del rows
         held = counts @ self.member

@@ -23,10 +23,10 @@ class Bundles:
     ``first`` and ``second`` are types; the number after the last type stands for no slot.
     """
 
-    def __init__(self, loads: Floats, demand: Floats, hosts: int) -> None:
+    def __init__(self, loads: Floats, demand: Floats, task_managers: int) -> None:
         types = len(loads)
         pairs = (types + 1) * (types + 2) // 2
-        if pairs <= MAX_BUNDLES and pairs * hosts <= MAX_AVAILABLE:
+        if pairs <= MAX_BUNDLES and pairs * task_managers <= MAX_AVAILABLE:
             self.first, self.second = np.triu_indices(types + 1)
         else:
             self.first, self.second = np.arange(types + 1), np.full(types + 1, types)
@@ -55,9 +55,9 @@ class State:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.hosts = problem.usable
+        self.task_managers = problem.usable
         self.types = len(problem.types)
-        rows = [problem.classes[problem.class_of[host]] for host in self.hosts]
+        rows = [problem.classes[problem.class_of[tm]] for tm in self.task_managers]
         self.cpu: Floats = np.array([row.cpu for row in rows], dtype=np.float64)
         limits = np.array(
             [[NO_LIMIT if limit is None else limit for limit in row.limits] for row in rows], dtype=np.float64
@@ -134,20 +134,20 @@ class State:
     def solution(self) -> Solution:
         """Return the counts as a solution."""
         return Solution(
-            {host: tuple(row) for host, row in zip(self.hosts, self.counts.tolist(), strict=True)}
+            {tm: tuple(row) for tm, row in zip(self.task_managers, self.counts.tolist(), strict=True)}
         )
 
     @classmethod
-    def of(cls, problem: Problem, solution: Solution) -> State:
+    def from_solution(cls, problem: Problem, solution: Solution) -> State:
         """Return the state of a solution."""
         state = cls(problem)
-        state.set(np.array([solution.counts[host] for host in state.hosts], dtype=np.int64))
+        state.set(np.array([solution.counts[tm] for tm in state.task_managers], dtype=np.int64))
         return state
 
     def caps(self, numerator: int, denominator: int) -> Floats:
         """Return the highest load of every TaskManager at a utilisation of numerator / denominator."""
         by_class = [numerator * entry.cpu // denominator for entry in self.problem.classes]
-        return np.array([by_class[self.problem.class_of[host]] for host in self.hosts], dtype=np.float64)
+        return np.array([by_class[self.problem.class_of[tm]] for tm in self.task_managers], dtype=np.float64)
 
     def within_limits(self) -> NDArray[np.bool_]:
         """Return which TaskManagers keep to their limits."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.place.clock import Clock
-from planner.place.search.costs import Cost, Rows
+from planner.place.search.costs import Cost, Rows, everywhere
 from planner.place.search.state import Floats, Ints, State
 
 PARTNERS = 128
@@ -38,8 +38,7 @@ def exchange(state: State, cost: Cost, clock: Clock, rng: np.random.Generator, *
     At a dead end ``walk`` goes on by exchanges that cost nothing and, now and then, by random ones, and
     comes back to the best state. Otherwise the search ends when no TaskManager finds anything.
     """
-    everywhere = np.arange(len(state.cpu))
-    current = cost.of(everywhere, state.load, state.used, state.counts)
+    current = everywhere(cost, state)
     best, saved = float(current.sum()), state.counts
     patience, size = 0, FEW
     idle: set[int] = set()
@@ -78,7 +77,7 @@ def exchange(state: State, cost: Cost, clock: Clock, rng: np.random.Generator, *
             # exchanges sideways keep the cost, so only a kick leaves the best state
             if total > best + TINY:
                 state.set(saved)
-                current = cost.of(everywhere, state.load, state.used, state.counts)
+                current = everywhere(cost, state)
             saved = state.counts.copy()
             _kick(state, cost, current, rng)
             patience = 0
@@ -89,7 +88,7 @@ def exchange(state: State, cost: Cost, clock: Clock, rng: np.random.Generator, *
 
 def _update(state: State, cost: Cost, current: Floats, *rows: int) -> None:
     picked = np.array(rows)
-    current[picked] = cost.of(picked, state.load[picked], state.used[picked], state.counts[picked])
+    current[picked] = cost.at(picked, state.load[picked], state.used[picked], state.counts[picked])
 
 
 def _offer(state: State, cost: Cost, row: int, size: int, rng: np.random.Generator) -> _Offer:
@@ -133,8 +132,8 @@ def _gains(state: State, cost: Cost, offer: _Offer, current: Floats, picked: Row
         counts = bundles.counts(out, state.types) - bundles.counts(back, state.types)
         counts_here, counts_there = state.counts[row] - counts, state.counts[others] + counts
     here = np.full(len(picked), row)
-    after = cost.of(here, state.load[row] - load, state.used[row] - used, counts_here)
-    after = after + cost.of(others, state.load[others] + load, state.used[others] + used, counts_there)
+    after = cost.at(here, state.load[row] - load, state.used[row] - used, counts_here)
+    after = after + cost.at(others, state.load[others] + load, state.used[others] + used, counts_there)
     return np.asarray(current[row] + current[others] - after)
 
 

@@ -68,7 +68,7 @@ class Rules:
 
 
 @dataclass
-class Manager:
+class OpenTaskManager:
     """A TaskManager while slots are being allocated on it."""
 
     total: Amounts
@@ -129,15 +129,17 @@ class Allocation:
     unfulfillable: bool
 
 
-def allocate(managers: Sequence[Manager], requirements: Sequence[Requirement], rules: Rules) -> Allocation:
-    """Return the slots that Flink allocates, going through ``managers`` in their order.
+def allocate(
+    task_managers: Sequence[OpenTaskManager], requirements: Sequence[Requirement], rules: Rules
+) -> Allocation:
+    """Return the slots that Flink allocates, going through ``task_managers`` in their order.
 
     Real Flink goes through them in the order of random ids, so one order is one possible outcome.
     """
-    pending: list[Manager] = []
+    pending: list[OpenTaskManager] = []
     unfulfillable = False
     for requirement in requirements:
-        left = _on_registered(managers, requirement, rules.mode)
+        left = _on_registered(task_managers, requirement, rules.mode)
         left = _first_fit(pending, requirement.profile, left)
         while left:
             new = _started(rules.worker)
@@ -148,66 +150,71 @@ def allocate(managers: Sequence[Manager], requirements: Sequence[Requirement], r
             pending.append(new)
             left = after
     if rules.worker is not None:
-        _add_spare(managers, pending, rules, rules.worker)
+        _add_spare(task_managers, pending, rules, rules.worker)
     return Allocation(
-        tuple(manager.given for manager in managers),
-        tuple(manager.given for manager in pending),
+        tuple(tm.given for tm in task_managers),
+        tuple(tm.given for tm in pending),
         unfulfillable,
     )
 
 
-def _started(worker: Worker | None) -> Manager | None:
-    return Manager(worker.total, worker.default, worker.memory_parts) if worker else None
+def _started(worker: Worker | None) -> OpenTaskManager | None:
+    return OpenTaskManager(worker.total, worker.default, worker.memory_parts) if worker else None
 
 
-def _on_registered(managers: Sequence[Manager], requirement: Requirement, mode: Mode) -> int:
+def _on_registered(task_managers: Sequence[OpenTaskManager], requirement: Requirement, mode: Mode) -> int:
     """Allocate what fits on registered TaskManagers and return how many slots are left over."""
     if mode in (Mode.NONE, Mode.TASKS):
-        return _first_fit(managers, requirement.profile, requirement.count)
+        return _first_fit(task_managers, requirement.profile, requirement.count)
     sign, left = (1 if mode is Mode.SLOTS else -1), requirement.count
-    keys = [sign * manager.utilisation for manager in managers]
+    keys = [sign * tm.utilisation for tm in task_managers]
     queue = JavaPriorityQueue(keys)
-    for index in range(len(managers)):
+    for index in range(len(task_managers)):
         queue.add(index)
     while left and len(queue):
         index = queue.poll()
-        manager = managers[index]
-        profile = manager.effective(requirement.profile)
-        if not manager.fits(profile):
+        tm = task_managers[index]
+        profile = tm.effective(requirement.profile)
+        if not tm.fits(profile):
             continue
-        manager.give(profile)
+        tm.give(profile)
         left -= 1
-        keys[index] = sign * manager.utilisation
+        keys[index] = sign * tm.utilisation
         # Flink compares what is left with the request, and anything is enough for an unknown one
-        if requirement.profile is UNKNOWN or manager.fits(profile):
+        if requirement.profile is UNKNOWN or tm.fits(profile):
             queue.add(index)
     return left
 
 
-def _first_fit(managers: Sequence[Manager], profile: Amounts | None, left: int) -> int:
-    for manager in managers:
+def _first_fit(task_managers: Sequence[OpenTaskManager], profile: Amounts | None, left: int) -> int:
+    for tm in task_managers:
         if not left:
             break
-        wanted = manager.effective(profile)
-        copies = min(left, manager.room(wanted))
+        wanted = tm.effective(profile)
+        copies = min(left, tm.room(wanted))
         if copies:
-            manager.give(wanted, copies)
+            tm.give(wanted, copies)
             left -= copies
     return left
 
 
-def _add_spare(managers: Sequence[Manager], pending: list[Manager], rules: Rules, worker: Worker) -> None:
+def _add_spare(
+    task_managers: Sequence[OpenTaskManager],
+    pending: list[OpenTaskManager],
+    rules: Rules,
+    worker: Worker,
+) -> None:
     """Add new TaskManagers until the redundant ones are free and the minimum in total is there."""
 
     def enough() -> bool:
-        everyone = [*managers, *pending]
+        everyone = [*task_managers, *pending]
         free = [sum(column) for column in zip(*(m.free for m in everyone), strict=True)] or [0] * len(
             worker.total
         )
         spare = all(have >= need * rules.redundant for have, need in zip(free, worker.total, strict=True))
-        cpu = sum(manager.total[0] for manager in everyone)
-        memory = sum(worker.memory(manager.total) for manager in everyone)
+        cpu = sum(tm.total[0] for tm in everyone)
+        memory = sum(worker.memory(tm.total) for tm in everyone)
         return spare and cpu >= rules.min_cpu and memory >= rules.min_memory
 
     while not enough():
-        pending.append(Manager(worker.total, worker.default, worker.memory_parts))
+        pending.append(OpenTaskManager(worker.total, worker.default, worker.memory_parts))

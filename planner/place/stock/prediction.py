@@ -19,15 +19,29 @@ from fractions import Fraction
 
 from planner.documents.profile import ResourceProfile
 from planner.documents.vocabulary import JobType
+from planner.errors import PlannerError
 from planner.graph.job_graph import JobGraph
 from planner.graph.slot_sharing import local_input_preferred, task_balanced
 from planner.place.model.problem import Problem, Solution, TaskManagerClass
 from planner.place.model.slots import JobSlot, job_slots
-from planner.place.stock.allocation import UNKNOWN, Amounts, Manager, Mode, Requirement, Rules, allocate
+from planner.place.stock.allocation import (
+    UNKNOWN,
+    Amounts,
+    Mode,
+    OpenTaskManager,
+    Requirement,
+    Rules,
+    allocate,
+)
 
 ORDERS = 9
 LARGE = 10_000
-UNLIMITED = 2**62
+AMPLE = 2**62
+"""What a resource without a limit counts as."""
+
+
+class NoRoom(PlannerError):
+    """Flink's own scheduler does not find a slot for everything in the order of TaskManagers drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +93,8 @@ def predict(
             values.append(
                 max(
                     (
-                        Fraction(sum(slot.load for slot in held), problem.cpu(host) * problem.grain)
-                        for host, held in placed.items()
+                        Fraction(sum(slot.load for slot in held), problem.cpu(tm) * problem.grain)
+                        for tm, held in placed.items()
                     ),
                     default=Fraction(0),
                 )
@@ -116,21 +130,21 @@ def outcome(
     order = list(problem.usable)
     rng.shuffle(order)
     offered = [_offered(problem, entry) for entry in problem.classes]
-    managers = [Manager(*offered[problem.class_of[host]], memory_parts=1) for host in order]
+    task_managers = [OpenTaskManager(*offered[problem.class_of[tm]], memory_parts=1) for tm in order]
     given: dict[Amounts | None, list[int]] = {}
     for demand, wanted in by_demand.items():
-        before = [manager.given.total() for manager in managers]
-        if allocate(managers, [Requirement(demand, len(wanted))], Rules(mode)).unfulfillable:
+        before = [tm.given.total() for tm in task_managers]
+        if allocate(task_managers, [Requirement(demand, len(wanted))], Rules(mode)).unfulfillable:
             return None
-        given[demand] = [manager.given.total() - had for manager, had in zip(managers, before, strict=True)]
-    held = _hand_out(len(managers), given, by_demand, mode, rng)
+        given[demand] = [tm.given.total() - had for tm, had in zip(task_managers, before, strict=True)]
+    held = _hand_out(len(task_managers), given, by_demand, mode, rng)
     return dict(zip(order, held, strict=True))
 
 
 def _offered(problem: Problem, entry: TaskManagerClass) -> tuple[Amounts, Amounts]:
     """Return what a TaskManager of a class offers, and its default slot: the n-th part of that."""
     slots = entry.limits[problem.resources.index("slots")] or 1
-    total = _amounts(problem, [UNLIMITED if limit is None else limit for limit in entry.limits])
+    total = _amounts(problem, [AMPLE if limit is None else limit for limit in entry.limits])
     return total, tuple(amount // slots for amount in total)
 
 
@@ -144,21 +158,21 @@ def solution(problem: Problem, placed: Mapping[int, Sequence[JobSlot]]) -> Solut
     """Return an outcome as counts by slot type."""
     number = {(t.group, t.load): index for index, t in enumerate(problem.types)}
     counts = {}
-    for host in problem.usable:
-        held = Counter(number[slot.group, slot.load // problem.grain] for slot in placed[host])
-        counts[host] = tuple(held[index] for index in range(len(problem.types)))
+    for tm in problem.usable:
+        held = Counter(number[slot.group, slot.load // problem.grain] for slot in placed[tm])
+        counts[tm] = tuple(held[index] for index in range(len(problem.types)))
     return Solution(counts)
 
 
 def _hand_out(
-    managers: int,
+    task_managers: int,
     given: _Given,
     by_demand: Mapping[Amounts | None, Sequence[JobSlot]],
     mode: Mode,
     rng: random.Random,
 ) -> list[list[JobSlot]]:
     """Return the slots of every TaskManager after Flink put the job's slots into those it allocated."""
-    held: list[list[JobSlot]] = [[] for _ in range(managers)]
+    held: list[list[JobSlot]] = [[] for _ in range(task_managers)]
     if mode is not Mode.TASKS:
         for demand, slots in by_demand.items():
             places = [row for row, count in enumerate(given[demand]) for _ in range(count)]
@@ -166,7 +180,7 @@ def _hand_out(
             for slot, row in zip(slots, places, strict=True):
                 held[row].append(slot)
         return held
-    tasks = [0] * managers
+    tasks = [0] * task_managers
     free = {demand: list(counts) for demand, counts in given.items()}
     # tasks only grow, so a heap entry that is out of date is put back with its new number
     queues = {

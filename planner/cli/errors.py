@@ -1,0 +1,74 @@
+"""Exit codes, and which of them each exception means. Nothing else ends a verb."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from planner.cli.terminal import say
+
+if TYPE_CHECKING:
+    from planner.api import PlannerError
+
+
+class Exit(IntEnum):
+    """What planner's exit code says."""
+
+    OK = 0
+    FINDINGS = 1
+    USAGE = 2
+    INFEASIBLE = 3
+    TIME = 4
+
+
+def fail(message: str, code: Exit = Exit.USAGE) -> NoReturn:
+    """Say what is wrong and end."""
+    say("planner: " + message.replace("\n", " "))
+    raise typer.Exit(code)
+
+
+def exit_code(error: PlannerError) -> Exit:
+    """Return the code of a kind of exception: bad input unless it is said here."""
+    from planner import api
+
+    codes: list[tuple[tuple[type[PlannerError], ...], Exit]] = [
+        ((api.Infeasible,), Exit.INFEASIBLE),
+        ((api.TimedOut,), Exit.TIME),
+        ((api.NoAnswer,), Exit.USAGE),
+        (
+            (api.ClusterFailed, api.NoRoom, api.NotAsPlanned, api.RestError, api.SlotsTaken),
+            Exit.FINDINGS,
+        ),
+    ]
+    return next((code for kinds, code in codes if isinstance(error, kinds)), Exit.USAGE)
+
+
+def report(error: PlannerError) -> Exit:
+    """Say what went wrong and return the code to end with."""
+    from planner import api
+    from planner.report.tables import infeasible_lines
+
+    match error:
+        case api.DocumentError():
+            from planner.report.text import text
+
+            say(text(error.findings, {}))
+        case api.Infeasible():
+            say("planner: proven infeasible, no placement exists")
+            for line in infeasible_lines(error.explanation):
+                say(line)
+        case api.NotAsPlanned():
+            say(f"planner: {error}")
+            for difference in error.differences:
+                say(f"  {difference}")
+        case api.RefusedError():
+            say(
+                f"planner: a defect of planner: its checker refuses the placement ({error}); nothing is written"
+            )
+        case api.MemoryConfigurationError():
+            say(f"planner: memory settings are inconsistent: {error}")
+        case _:
+            say("planner: " + str(error).replace("\n", " "))
+    return exit_code(error)

@@ -1,0 +1,343 @@
+"""Inputs: which documents and programs a command line means, read with their findings."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
+
+import typer
+
+from planner.cli.errors import Exit, fail
+from planner.cli.terminal import progress, say
+
+if TYPE_CHECKING:
+    from planner.documents.cluster import Cluster
+    from planner.documents.finding import Finding
+    from planner.documents.job import Job
+    from planner.documents.load import Document, Loaded
+    from planner.documents.placement import Placement
+    from planner.documents.profile import Program, ResourceProfile
+    from planner.documents.source import Source
+
+STDIN = "-"
+PROFILE_PATTERN = "*.profile.json"
+JOB_NAMES = ("job.yaml", "job.yml", "job.json")
+CLUSTER_NAMES = ("cluster.yaml", "cluster.yml", "cluster.json")
+KINDS: dict[str, Literal["jar", "sql", "python"]] = {".jar": "jar", ".sql": "sql", ".py": "python"}
+SHOWN_BYTES = 4 * 2**20
+"""How much of a file is kept to show the lines of findings."""
+D = TypeVar("D")
+
+JobArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="JOB",
+        help="Job or ResourceProfile; - reads stdin. Default: *.profile.json or job.yaml here.",
+    ),
+]
+ClassOption = Annotated[
+    str | None,
+    typer.Option("--class", metavar="NAME", help="Entry class of a JAR whose manifest names none."),
+]
+ArgumentsOption = Annotated[
+    str | None, typer.Option("--args", metavar="TEXT", help="Arguments of the program, quoted as in a shell.")
+]
+SettingOption = Annotated[
+    list[str] | None, typer.Option("-D", metavar="KEY=VALUE", help="A Flink option for the program.")
+]
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--flink-home", metavar="DIR", help="A Flink distribution to use instead of the extra."),
+]
+PythonOption = Annotated[
+    str | None,
+    typer.Option(
+        "--python", metavar="COMMAND", help="Interpreter that has PyFlink, for a .py file. Default: python3."
+    ),
+]
+
+
+class Inputs:
+    """Documents that a verb read, and the texts that findings point into."""
+
+    def __init__(self) -> None:
+        self.loaded: list[Loaded] = []
+        self.findings: list[Finding] = []
+        self.texts: dict[str, str] = {}
+        self.unreadable = False
+        self.names: list[str] = []
+
+    def keep(self, output: Path | None) -> None:
+        """End where ``output`` is one of the files that were read: it would be lost."""
+        for name in self.names:
+            with contextlib.suppress(OSError):
+                if output is not None and os.path.isfile(output) and os.path.samefile(output, name):
+                    fail(f"{output} is an input of this command; write to another file")
+
+    def read(self, name: str, shown: str | None = None) -> list[Loaded]:
+        """Read one file; what is wrong with it is kept in ``findings``."""
+        from planner.documents.errors import DocumentError
+        from planner.documents.finding import Finding, Severity
+        from planner.documents.load import load
+
+        shown = shown or ("<stdin>" if name == STDIN else name) or "<no name>"
+        self.texts.setdefault(shown, "")
+        self.names.append(name)
+        try:
+            raw = read_bytes(name)
+        except OSError as error:
+            self.unreadable = True
+            folder = isinstance(error, IsADirectoryError)
+            reason = "is a directory" if folder else (error.strerror or str(error)).lower()
+            hint = "name the documents in it" if folder else "check the path and its permissions"
+            self.findings.append(Finding("DOC000", Severity.ERROR, f"cannot be read: {reason}", hint, shown))
+            return []
+        self.texts[shown] = raw[:SHOWN_BYTES].decode("utf-8-sig", "replace")
+        try:
+            loaded = load(raw, shown)
+        except DocumentError as error:
+            self.unreadable = True
+            self.findings += error.findings
+            return []
+        self.loaded += loaded
+        return loaded
+
+    def read_source(self, name: str) -> Source:
+        """Read a file that is none of planner's documents: a catalogue, or Flink's own configuration."""
+        from planner.documents.errors import DocumentError
+        from planner.documents.source import read_sources
+
+        shown = "<stdin>" if name == STDIN else name
+        self.names.append(name)
+        try:
+            raw = read_bytes(name)
+            self.texts[shown] = raw[:SHOWN_BYTES].decode("utf-8-sig", "replace")
+            return read_sources(raw, shown)[0]
+        except OSError as error:
+            fail(f"cannot read {name}: {error.strerror or error}")
+        except DocumentError as error:
+            self.unreadable = True
+            self.stop_on(error.findings)
+            raise
+
+    def stop_on(self, findings: Sequence[Finding]) -> None:
+        """Report ``findings`` on stderr and end if one of them is an error."""
+        from planner.documents.finding import Severity, sort_findings
+        from planner.report.text import text
+
+        errors = [finding for finding in sort_findings(findings) if finding.severity is Severity.ERROR]
+        if errors:
+            say(text(errors, self.texts))
+            raise typer.Exit(Exit.USAGE if self.unreadable else Exit.FINDINGS)
+
+    def require_valid(self, *, fit: bool = True) -> None:
+        """Report what is wrong with the documents read so far, and end if anything is; see `api.validate`."""
+        from planner import api
+
+        self.stop_on(api.validate(*self.loaded, fit=fit))
+
+    def job(self, name: str | None) -> Job | ResourceProfile:
+        """Return the job or profile in a file, or compile a program; end with findings if there is none."""
+        from planner.documents.job import Job
+        from planner.documents.profile import ResourceProfile
+
+        name = _default_job() if name is None else name
+        if is_program(name):
+            self.names.append(name)
+            return compile_with_flink(program(name))
+        kinds: tuple[type[Job | ResourceProfile], ...] = (Job, ResourceProfile)
+        return self._only(name, kinds, "Job or ResourceProfile")
+
+    def profile(self, name: str, option: str) -> ResourceProfile:
+        """Return the valid profile in a file that an option names; end if it is a job or not valid."""
+        from planner.documents.profile import ResourceProfile
+
+        document = self.job(name)
+        if not isinstance(document, ResourceProfile):
+            fail(f"{option}: {name} is a Job, not a ResourceProfile; compile it first")
+        self.require_valid()
+        return document
+
+    def cluster(self, name: str | None) -> Cluster:
+        """Return the cluster in a file; end with findings if there is none."""
+        from planner.documents.cluster import Cluster
+
+        return self._only(_default_cluster() if name is None else name, (Cluster,), "Cluster")
+
+    def placement(self, name: str | None) -> Placement:
+        """Return the placement in a file; end with findings if there is none."""
+        from planner.documents.placement import Placement
+
+        return self._only(_default_placement() if name is None else name, (Placement,), "Placement")
+
+    def binding_placement(self, name: str | None) -> Placement:
+        """Return a placement that is to be carried out; end if it only simulates Flink's own scheduler."""
+        name = _default_placement() if name is None else name
+        placement = self.placement(name)
+        self.require_valid()
+        if placement.strategy is not None:
+            fail(f"{name} ({placement.strategy}) is a simulation, not a placement; rerun without --strategy")
+        return placement
+
+    def profile_of(self, placement: Placement, name: str | None) -> ResourceProfile | None:
+        """Return the profile that a placement was made from: the one named, or one here with its digest."""
+        if name is not None:
+            return self.profile(name, "--profile")
+        from planner import api
+        from planner.documents.finding import Severity
+        from planner.documents.profile import ResourceProfile
+
+        folders = {Path(), *(Path(other).parent for other in self.names)}
+        for file in sorted({path for folder in folders for path in folder.glob(PROFILE_PATTERN)}):
+            for entry in Inputs().read(str(file)):
+                if not isinstance(entry.document, ResourceProfile):
+                    continue
+                if any(finding.severity is Severity.ERROR for finding in api.validate(entry)):
+                    continue  # another's, which may be broken
+                if api.made_from(placement, entry.document):
+                    return entry.document
+        return None
+
+    def only_document(self, name: str) -> Document:
+        """Return the only document in a file, of any kind; end with findings if it is not valid."""
+        documents = [entry.document for entry in self.read(name)]
+        self.stop_on(self.findings)
+        if len(documents) != 1 or documents[0] is None:
+            fail(f"{name} holds {'more than one document' if len(documents) > 1 else 'no valid document'}")
+        return documents[0]
+
+    def _only(self, name: str, kinds: tuple[type[D], ...], wanted: str) -> D:
+        loaded = self.read(name)
+        documents = [entry.document for entry in loaded if isinstance(entry.document, kinds)]
+        if len(documents) == 1:
+            return documents[0]
+        return self._no_document(loaded, name, wanted, len(documents))
+
+    def _no_document(self, loaded: Iterable[Loaded], name: str, wanted: str, count: int) -> NoReturn:
+        self.stop_on([*self.findings, *(finding for entry in loaded for finding in entry.findings)])
+        fail(f"{name} holds {'more than one' if count else 'no'} {wanted}")
+
+
+def read_bytes(name: str) -> bytes:
+    """Return the content of a file, or of stdin for ``-``.
+
+    Raises:
+        OSError: when it cannot be read.
+
+    """
+    from planner.documents.source import MAX_BYTES
+
+    if name == STDIN:
+        if sys.stdin is None:
+            raise OSError("stdin is closed")
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    with open(name, "rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def default_documents() -> list[str]:
+    """Return the job of the current folder, and its cluster if there is one."""
+    cluster = next((name for name in CLUSTER_NAMES if Path(name).exists()), None)
+    return [_default_job(), *([cluster] if cluster else [])]
+
+
+def _default_job() -> str:
+    profiles = sorted(str(path) for path in Path().glob(PROFILE_PATTERN))
+    if len(profiles) == 1:
+        return profiles[0]
+    if len(profiles) > 1:
+        fail(f"there are several profiles here, name one: {', '.join(profiles[:5])}")
+    found = next((name for name in JOB_NAMES if Path(name).exists()), None)
+    if found is None:
+        fail(f"there is no {PROFILE_PATTERN} and no job.yaml here; name a job, as in path/to/job.yaml")
+    return found
+
+
+def _default_cluster() -> str:
+    found = next((name for name in CLUSTER_NAMES if Path(name).exists()), None)
+    if found is None:
+        fail("there is no cluster.yaml here; name one with --cluster FILE")
+    return found
+
+
+def _default_placement() -> str:
+    found = sorted(str(path) for path in Path().glob("*.placement.json"))
+    if len(found) != 1:
+        several = f"there are several placements here, name one: {', '.join(found[:5])}"
+        fail(several if found else "there is no *.placement.json here; name a placement")
+    return found[0]
+
+
+def is_program(name: str | None) -> bool:
+    """Tell whether a file name is that of a program."""
+    return name is not None and Path(name).suffix.lower() in KINDS
+
+
+def program(
+    name: str, entry_class: str | None = None, arguments: str | None = None, settings: list[str] | None = None
+) -> Program:
+    """Return the program that a command line names."""
+    from planner.documents.profile import Program
+
+    if not is_program(name):
+        fail(f"{name} is not a program; name a .jar, .sql or .py file")
+    kind = KINDS[Path(name).suffix.lower()]
+    if kind == "sql" and (entry_class or arguments):
+        fail("a SQL script has no entry class and takes no arguments")
+    if kind == "python" and entry_class:
+        fail("a PyFlink program has no entry class")
+    try:
+        words = shlex.split(arguments or "")
+    except ValueError as error:
+        fail(f"--args: {error}")
+    return Program(
+        file=name,
+        kind=kind,
+        entry_class=entry_class or None,
+        arguments=words,
+        configuration=options(settings),
+    )
+
+
+def options(settings: list[str] | None, name: str = "-D") -> dict[str, str]:
+    """Return the Flink options of ``-D key=value`` arguments."""
+    found = {}
+    for setting in settings or []:
+        key, equals, value = setting.partition("=")
+        if not equals or not key.strip():
+            fail(f"{name} {setting}: write {name} key=value")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def quiet_bridge() -> None:
+    """Keep the traces off stderr that py4j logs when a JVM ends; what is wrong is reported as an error."""
+    import logging
+
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
+def compile_with_flink(
+    program: Program,
+    previous: ResourceProfile | None = None,
+    home: Path | None = None,
+    python: str | None = None,
+) -> ResourceProfile:
+    """Return the profile of a program; say how it has drifted from the previous one."""
+    from planner import api
+
+    quiet_bridge()
+    with progress(f"compiling {program.file} with Flink"):
+        profile, drift = api.compile_program(
+            program, previous, flink_home=home, python=python or "python3", note=say
+        )
+    if drift:
+        say(f"planner: {program.file} is not what the previous profile was compiled from")
+        for line in drift.lines():
+            say(f"  {line}")
+    return profile

@@ -1,0 +1,68 @@
+"""What a later level of the objective may not change, and lowering a cost within that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from planner.place.clock import Clock
+from planner.place.result import Level
+from planner.place.search.costs import Overflow, Together, everywhere
+from planner.place.search.group_costs import Crossing
+from planner.place.search.state import Floats, State
+from planner.place.search.swap import exchange
+
+WORK, WORK_PER_TASK_MANAGER = 0.02, 0.0002
+LEVEL_WORK, LEVEL_WORK_PER_TASK_MANAGER, MOST_WORK = 0.06, 0.0015, 2.0
+
+
+@dataclass
+class Kept:
+    """What later levels may not change: a band of load, limits of resources, traffic.
+
+    ``least`` is a bound of the highest utilisation, which later levels may still lower.
+    """
+
+    least: Fraction
+    cap: Floats
+    floor: Floats
+    limits: Floats
+    traffic: float | None = None
+
+
+def keep_maximum(state: State, highest: Level) -> Kept:
+    """Return what is kept when no utilisation may be above the level of the highest one."""
+    cap = state.caps(highest.value.numerator, highest.value.denominator)
+    least = highest.bound.value if highest.bound is not None else Fraction(0)
+    return Kept(least, cap, np.zeros_like(cap), state.limits.copy())
+
+
+def part(state: State, clock: Clock) -> Clock:
+    """Return the share of time that one attempt within a level may take."""
+    return clock.part(WORK + WORK_PER_TASK_MANAGER * len(state.cpu))
+
+
+def level_clock(state: State, clock: Clock) -> Clock:
+    """Return the share of time that one level may take."""
+    return clock.part(min(LEVEL_WORK + LEVEL_WORK_PER_TASK_MANAGER * len(state.cpu), MOST_WORK))
+
+
+def reach(state: State, overflow: Overflow, kept: Kept, clock: Clock, rng: np.random.Generator) -> bool:
+    """Change ``state`` so that nothing overflows and traffic is no more; otherwise leave it as it was."""
+    before = state.counts.copy()
+    rows = np.arange(len(state.cpu))
+    if kept.traffic is None:
+        exchange(state, overflow, part(state, clock), rng)
+    else:
+        crossing = Crossing(state.problem)
+        weight = overflow.hard / max(kept.traffic, 1.0)
+        exchange(state, Together(overflow, crossing, weight), part(state, clock), rng, walk=False)
+        if float(crossing.at(rows, state.counts).sum()) > kept.traffic * (1 + 1e-9):
+            state.set(before)
+            return False
+    if everywhere(overflow, state).any():
+        state.set(before)
+        return False
+    return True

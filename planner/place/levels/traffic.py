@@ -1,0 +1,35 @@
+"""Level: the fewest bytes a second expected between TaskManagers."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from planner.place.clock import Clock
+from planner.place.levels.kept import Kept, part
+from planner.place.result import Level
+from planner.place.search.costs import Overflow, Within
+from planner.place.search.group_costs import Crossing
+from planner.place.search.state import State
+from planner.place.search.swap import exchange
+
+PARTS_PER_BYTE = 1_000_000
+"""Resolution at which expected bytes are compared: sums of floats differ beyond it."""
+
+
+def lower_traffic(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) -> Level:
+    """Lower the bytes a second that are expected to cross between TaskManagers."""
+    crossing = Crossing(state.problem)
+    overflow = Overflow(state, kept.cap, kept.floor, kept.limits)
+    if state.problem.flows:
+        exchange(state, Within(crossing, overflow), part(state, clock), rng, walk=False)
+    value = traffic_of(state)
+    kept.traffic = float(value)
+    return Level("crossTraffic", value)
+
+
+def traffic_of(state: State) -> Fraction:
+    """Return the bytes a second that are expected to cross between TaskManagers."""
+    leaving = Crossing(state.problem).at(np.arange(len(state.cpu)), state.counts).sum()
+    return Fraction(round(max(float(leaving), 0.0) * PARTS_PER_BYTE), PARTS_PER_BYTE)

@@ -1,0 +1,302 @@
+"""CFG: configuration, the Flink options of a job or of the TaskManagers of a cluster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+
+from planner.documents.finding import Severity
+from planner.documents.job import Job
+from planner.documents.option_tables import Option
+from planner.documents.vocabulary import Backend, JobType, strategy_name
+from planner.graph.from_job import checkpointing_options, restart_options, unused_restart_fields
+from planner.rules.base import FLINK_CODE, FLINK_DOCS, JobRule, Match, OptionRule, OptionsView, Subject
+from planner.units import parse_duration, parse_size
+
+
+class UnknownOption(OptionRule):
+    code, name, severity = "CFG401", "unknown-option", Severity.ERROR
+    summary = "Flink does not have an option with this key."
+    why = "Flink silently ignores keys that it does not have, so a misspelled key has no effect."
+    hint = "correct the key; if something other than Flink reads it, add # planner: ignore[CFG401]"
+    source = "Flink's configuration page; planner has the options of each version from Flink's classes"
+    source_url = f"{FLINK_DOCS}deployment/config/"
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        table = options.table
+        for key in options.configuration:
+            if table.find(key) or table.passes_on(key) or table.find_removed(key):
+                continue
+            close = table.suggest(key)
+            also = f", did you mean {close!r}?" if close else ""
+            yield Match(
+                options.path(key), f"Flink {table.flink_version} has no option {key[:80]!r}{also}", key=True
+            )
+
+
+class RenamedOption(OptionRule):
+    code, name, severity = "CFG402", "renamed-option", Severity.WARNING
+    summary = "An option has a new key."
+    why = "Flink still reads the old key, but a later version will not. If both are set, the new key wins."
+    hint = "use the new key"
+    source = "the fallback keys in Flink's classes"
+    source_url = f"{FLINK_DOCS}deployment/config/"
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        for key in options.configuration:
+            current = options.table.fallbacks.get(key)
+            if current:
+                yield Match(
+                    options.path(key), f"{key!r} is now called {current!r}", f"write {current}", key=True
+                )
+
+
+class RemovedOptionUsed(OptionRule):
+    code, name, severity = "CFG403", "removed-option", Severity.ERROR
+    summary = "An option was removed in the chosen Flink version."
+    why = "Flink ignores it, so it has no effect."
+    hint = "remove it, or use its replacement"
+    source = "the difference between the options of Flink's versions"
+    source_url = f"{FLINK_DOCS}deployment/config/"
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        for key in options.configuration:
+            removed = options.table.find_removed(key)
+            if removed is None or options.table.find(key):
+                continue
+            hint = f"use {removed.replacement}" if removed.replacement else removed.note or "remove it"
+            yield Match(options.path(key), f"{key!r} was removed in Flink {removed.since}", hint, key=True)
+
+
+class WrongValue(OptionRule):
+    code, name, severity = "CFG404", "wrong-value", Severity.ERROR
+    summary = "Flink cannot parse the value of an option."
+    why = "The job or the cluster fails when it starts, or when the option is first used."
+    hint = "write a value of the option's type"
+    source = "Flink's ConfigurationUtils, MemorySize and TimeUtils"
+    source_url = (
+        f"{FLINK_CODE}flink-core/src/main/java/org/apache/flink/configuration/ConfigurationUtils.java"
+    )
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        for key, value in options.configuration.items():
+            current = options.table.find(key)
+            if current is None or (current.type == "Map" and current.key != key):
+                continue  # a key below a map holds anything
+            problem = unreadable(current, value)
+            if problem:
+                yield Match(options.path(key), f"{key}: {problem}")
+
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+
+
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[fFdD]?")
+
+
+_RANGES = {"Integer": 2**31, "Long": 2**63}
+
+
+def unreadable(option: Option, value: str) -> str | None:
+    """Return why Flink cannot read ``value`` as the option's type, or None if it can."""
+    if option.type == "Map":
+        pairs = (pair for pair in re.split(r"[,;\n]", value) if pair.strip())
+        wrong = next((pair for pair in pairs if ":" not in pair), None)
+        return f"{wrong.strip()[:40]!r} is not a pair of key:value" if wrong is not None else None
+    if option.is_list:
+        items = (item for item in value.split(";") if item.strip())
+        return next((problem for item in items if (problem := _unreadable(option, item))), None)
+    return _unreadable(option, value)
+
+
+def _unreadable(option: Option, value: str) -> str | None:
+    text = value.strip()
+    try:
+        match option.type:
+            case "MemorySize":
+                parse_size(value)
+            case "Duration":
+                parse_duration(value)
+            case "Boolean" if text.lower() not in ("true", "false"):
+                return f"{value[:40]!r} is neither true nor false"
+            case "Integer" | "Long" if not _is_integer(text, _RANGES[option.type]):
+                return f"{value[:40]!r} is not a whole number of type {option.type}"
+            case "Double" | "Float" if not _DECIMAL.fullmatch(text):
+                return f"{value[:40]!r} is not a number"
+            case _:
+                pass
+    except ValueError as error:
+        return str(error)
+    if option.enum and text.upper() not in {choice.upper() for choice in option.enum}:
+        return f"{value[:40]!r} is not one of {', '.join(option.enum)}"
+    return None
+
+
+def _is_integer(text: str, limit: int) -> bool:
+    return bool(_INTEGER.fullmatch(text)) and len(text) <= 40 and -limit <= int(text) < limit
+
+
+def same_value(option: Option | None, left: str, right: str) -> bool:
+    """Return whether two spellings mean the same to Flink."""
+    if left.strip().lower() == right.strip().lower():
+        return True
+    parsers: dict[str, Callable[[str], int]] = {
+        "MemorySize": parse_size,
+        "Duration": parse_duration,
+        "Integer": int,
+    }
+    parse = parsers.get(option.type) if option else None
+    try:
+        return parse is not None and parse(left) == parse(right)
+    except ValueError:
+        return False
+
+
+class ContradictingOption(JobRule):
+    code, name, severity = "CFG405", "contradicting-option", Severity.ERROR
+    summary = "A field of the job and an option under flinkConfiguration have different values."
+    why = "Only one of them can take effect, and a reader cannot see which one."
+    hint = "keep one of them"
+    source = "planner's document format; each such field sets the Flink option of the message"
+    source_url = f"{FLINK_DOCS}deployment/config/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if not isinstance(subject.document, Job):
+            return
+        spec = subject.document.spec
+        own: dict[str, str] = {}
+        if spec.checkpointing:
+            own |= checkpointing_options(spec.checkpointing)
+        if spec.restart:
+            own |= restart_options(spec.restart)
+        if spec.parallelism is not None:
+            own["parallelism.default"] = str(spec.parallelism)
+        if spec.max_parallelism is not None:
+            own["pipeline.max-parallelism"] = str(spec.max_parallelism)
+        own["execution.runtime-mode"] = spec.type.upper()
+        for key, value in own.items():
+            other = spec.flink_configuration.get(key)
+            if other is None or same_value(subject.options.table.find(key), other, value):
+                continue
+            if key == "execution.runtime-mode" and other.strip().upper() == "AUTOMATIC":
+                continue
+            path = subject.written_options.get(key, ("spec", "flinkConfiguration"))
+            yield Match(path, f"{key} is {other!r} here and {value!r} in the job's own fields", key=True)
+
+
+class ClusterOptionInJob(JobRule):
+    code, name, severity = "CFG406", "cluster-option-in-job", Severity.WARNING
+    summary = "A job sets an option that only a TaskManager or JobManager process reads."
+    why = "The memory and the slots of a process are fixed when it starts, before it runs any job, so the option has no effect in a job."
+    hint = "set it for the TaskManagers in the cluster document"
+    source = "Flink's TaskExecutorProcessUtils and JobManagerProcessUtils"
+    source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/clusterframework/TaskExecutorProcessUtils.java"
+
+    _PREFIXES = (
+        "taskmanager.memory.",
+        "jobmanager.memory.",
+        "taskmanager.numberOfTaskSlots",
+        "taskmanager.cpu.cores",
+    )
+    _NEEDED = ("taskmanager.memory.segment-size", "taskmanager.memory.managed.consumer-weights")
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        for key in subject.configuration:
+            if key.startswith(self._PREFIXES) and key not in self._NEEDED:
+                yield Match(subject.option_path(key), f"{key!r} has no effect in a job", key=True)
+
+
+class AdaptiveScheduler(JobRule):
+    code, name, severity = "CFG407", "adaptive-scheduler", Severity.ERROR
+    summary = "Slot sharing groups have resources, but the job uses the adaptive scheduler."
+    why = "The adaptive scheduler requests slots without a resource profile, so it ignores the resources of groups, and the placement as well."
+    hint = "use jobmanager.scheduler: Default"
+    source = "Flink's pages on elastic scaling and fine-grained resource management"
+    source_url = f"{FLINK_DOCS}deployment/finegrained_resource/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if subject.type is JobType.BATCH or not any(group.given for group in subject.groups):
+            return
+        for key in ("jobmanager.scheduler", "scheduler-mode"):
+            value = subject.configuration.get(key, "")
+            if value.strip().lower() in ("adaptive", "reactive"):
+                yield Match(
+                    subject.option_path(key),
+                    f"{key}: {value} ignores the resources of slot sharing groups",
+                )
+
+
+class UnusedRestartField(JobRule):
+    code, name, severity = "CFG408", "unused-restart-field", Severity.WARNING
+    summary = "A restart setting belongs to another strategy than the configured one."
+    why = "Flink reads only the options of the configured strategy."
+    hint = "remove it, or choose the strategy that it belongs to"
+    source = "Flink's RestartStrategyOptions"
+    source_url = (
+        f"{FLINK_CODE}flink-core/src/main/java/org/apache/flink/configuration/RestartStrategyOptions.java"
+    )
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if isinstance(subject.document, Job) and (restart := subject.document.spec.restart):
+            aliases = {name: field.alias or name for name, field in type(restart).model_fields.items()}
+            for field in unused_restart_fields(restart):
+                message = f"strategy {restart.strategy} has no {aliases[field]}"
+                yield Match(("spec", "restart", aliases[field]), message, key=True)
+
+
+class UnknownRestartStrategy(JobRule):
+    code, name, severity = "CFG409", "unknown-restart-strategy", Severity.ERROR
+    summary = "The restart strategy is not one of Flink's."
+    why = "Flink refuses the job."
+    hint = "use none, fixed-delay, failure-rate or exponential-delay"
+    source = "Flink's RestartStrategyOptions"
+    source_url = (
+        f"{FLINK_CODE}flink-core/src/main/java/org/apache/flink/configuration/RestartStrategyOptions.java"
+    )
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        for key in ("restart-strategy.type", "restart-strategy"):
+            value = subject.configuration.get(key)
+            if value is not None and strategy_name(value) is None:
+                yield Match(subject.option_path(key), f"{value!r} is not a restart strategy of Flink")
+
+
+class UnknownBackend(JobRule):
+    code, name, severity = "CFG410", "unknown-backend", Severity.ERROR
+    summary = "The state backend is not one of Flink's."
+    why = "Flink takes the value for the class name of a factory, and does not find that class."
+    hint = "use hashmap, rocksdb or forst, or the full name of a factory class"
+    source = "Flink's StateBackendLoader"
+    source_url = (
+        f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/state/StateBackendLoader.java"
+    )
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        known = [*Backend, "filesystem", "jobmanager"]
+        for key in ("state.backend.type", "state.backend"):
+            value = subject.configuration.get(key)
+            if value is not None and value.strip().lower() not in known and "." not in value:
+                close = get_close_matches(value.lower()[:40], known, 1)
+                also = f", did you mean {close[0]!r}?" if close else ""
+                yield Match(subject.option_path(key), f"{value[:40]!r} is not a state backend of Flink{also}")
+
+
+class AdaptiveBatchScheduler(JobRule):
+    code, name, severity = "CFG411", "adaptive-batch-scheduler", Severity.WARNING
+    summary = "A batch job uses the adaptive batch scheduler."
+    why = "It is Flink's default for batch jobs. It requests one slot per subtask regardless of groups, so the resources of groups, and the placement, are ignored."
+    hint = "set jobmanager.scheduler: Default"
+    source = "Flink's SimpleExecutionSlotAllocator, verified on a real cluster; DefaultSlotPoolServiceSchedulerFactory"
+    source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/scheduler/SimpleExecutionSlotAllocator.java"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        key = "jobmanager.scheduler"
+        value = subject.configuration.get(key)
+        if subject.type is not JobType.BATCH or (value or "").strip().lower() in ("default", "ng"):
+            return
+        if value is not None:
+            yield Match(subject.option_path(key), f"{key}: {value} ignores slot sharing groups")
+        else:
+            place = "spec" if subject.kind == "Job" else "planner"
+            yield Match((place, "type"), f"without {key}: Default, a batch job ignores slot sharing groups")

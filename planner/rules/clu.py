@@ -1,0 +1,98 @@
+"""CLU: clusters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from planner.documents.finding import Severity
+from planner.rules.base import FLINK_CODE, FLINK_DOCS, ClusterRule, ClusterSubject, Match
+
+
+class DuplicateTaskManager(ClusterRule):
+    code, name, severity = "CLU701", "duplicate-taskmanager", Severity.ERROR
+    summary = "Two TaskManager classes or two TaskManagers have the same name."
+    why = "A placement refers to TaskManagers by id; those of a class are called name-0, name-1 and so on."
+    hint = "rename one of them"
+    source = "planner's document format; in Flink, taskmanager.resource-id has to be unique"
+    source_url = f"{FLINK_DOCS}deployment/config/"
+
+    def check(self, subject: ClusterSubject) -> Iterator[Match]:
+        spec = subject.cluster.spec
+        seen: set[str] = set()
+        for index, entry in enumerate(spec.task_manager_classes):
+            if entry.name in seen:
+                yield Match(
+                    ("spec", "taskManagerClasses", index, "name"),
+                    f"class name {entry.name!r} is used twice",
+                )
+            seen.add(entry.name)
+        ids = Counter(tm.id for tm in subject.task_managers)
+        named = Counter(one.id for one in spec.task_managers)
+        for index, one in enumerate(spec.task_managers):
+            if ids[one.id] > 1 or named[one.id] > 1:
+                yield Match(("spec", "taskManagers", index, "id"), f"TaskManager id {one.id!r} is used twice")
+
+
+class BrokenTaskManager(ClusterRule):
+    code, name, severity = "CLU702", "broken-taskmanager", Severity.ERROR
+    summary = "The figures of a TaskManager are inconsistent."
+    why = "Flink would refuse to start a process with this memory, or the class that the TaskManager refers to does not exist."
+    hint = (
+        "correct the figures; planner memory --set taskmanager.memory.process.size=... shows how they add up"
+    )
+    source = "Flink's TaskExecutorProcessUtils"
+    source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/clusterframework/TaskExecutorProcessUtils.java"
+
+    def check(self, subject: ClusterSubject) -> Iterator[Match]:
+        for path, message in subject.errors:
+            yield Match(path, message)
+
+
+class NoTaskManagers(ClusterRule):
+    code, name, severity = "CLU703", "no-taskmanagers", Severity.ERROR
+    summary = "A cluster has no TaskManagers."
+    why = "Nothing can be placed on it."
+    hint = "add taskManagerClasses with a count, or taskManagers"
+    source = "Flink's architecture page: there has to be at least one TaskManager"
+    source_url = f"{FLINK_DOCS}concepts/flink-architecture/"
+
+    def check(self, subject: ClusterSubject) -> Iterator[Match]:
+        if not subject.task_managers and not subject.errors:
+            yield Match(("spec",), "the cluster has no TaskManagers", key=True)
+
+
+class TooMuchReserve(ClusterRule):
+    code, name, severity = "CLU704", "too-much-reserve", Severity.ERROR
+    summary = "All TaskManagers of a cluster are kept in reserve."
+    why = "No TaskManager is left to place slots on."
+    hint = "lower reserve.taskManagers"
+    source = "planner's document format; in Flink, slotmanager.redundant-taskmanager-num"
+    source_url = f"{FLINK_DOCS}deployment/config/"
+
+    def check(self, subject: ClusterSubject) -> Iterator[Match]:
+        reserve = subject.cluster.spec.reserve.task_managers
+        if subject.task_managers and reserve >= len(subject.task_managers):
+            yield Match(
+                ("spec", "reserve", "taskManagers"),
+                f"{reserve} of {len(subject.task_managers)} TaskManagers are kept in reserve",
+            )
+
+
+class ContradictingCounts(ClusterRule):
+    code, name, severity = "CLU705", "contradicting-counts", Severity.ERROR
+    summary = "The numbers of a TaskManager class contradict each other."
+    why = "The min must not be greater than the max, and a fixed count cannot be combined with a range."
+    hint = "give count, or min and max"
+    source = "planner's document format; in Flink, slotmanager.min-total-resource.* and slotmanager.max-total-resource.*"
+    source_url = f"{FLINK_DOCS}deployment/config/"
+
+    def check(self, subject: ClusterSubject) -> Iterator[Match]:
+        for index, entry in enumerate(subject.cluster.spec.task_manager_classes):
+            path = ("spec", "taskManagerClasses", index)
+            if entry.min is not None and entry.max is not None and entry.min > entry.max:
+                yield Match(
+                    (*path, "min"), f"class {entry.name!r}: min {entry.min} is greater than max {entry.max}"
+                )
+            elif entry.count is not None and (entry.min is not None or entry.max is not None):
+                yield Match((*path, "count"), f"class {entry.name!r} has both a count and a range")

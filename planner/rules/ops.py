@@ -1,0 +1,124 @@
+"""OPS: operations, what a job needs to run in production: uids, checkpoints, restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from planner.documents.finding import Severity
+from planner.documents.vocabulary import JobType, strategy_name
+from planner.rules.base import FLINK_DOCS, JobRule, Match, OperatorView, Subject
+
+
+def _stateful(subject: Subject) -> list[OperatorView]:
+    """Return the operators of a streaming job that keep state from one run to the next."""
+    if subject.type is JobType.BATCH:
+        return []
+    return [operator for operator in subject.operators if operator.stateful]
+
+
+class NoUid(JobRule):
+    code, name, severity = "OPS601", "no-uid", Severity.WARNING
+    summary = "An operator with state has no uid."
+    why = "Without a uid, Flink derives the operator ID from the shape of the graph. Any upstream change gives the operator another ID, and Flink cannot map its state from a savepoint."
+    hint = "add a uid: that never changes"
+    source = "Flink's production readiness checklist"
+    source_url = f"{FLINK_DOCS}ops/production_ready/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if subject.kind == "Job":
+            for operator in _stateful(subject):
+                if operator.uid is None:
+                    yield Match(operator.at("id"), f"operator {operator.id!r} keeps state but has no uid")
+
+
+class NoCheckpoints(JobRule):
+    code, name, severity = "OPS602", "no-checkpoints", Severity.WARNING
+    summary = "A streaming job with state takes no checkpoints."
+    why = "Its state is lost after a failure. Besides, without checkpoints Flink does not restart the job at all by default."
+    hint = "set checkpointing: {interval: 30 s}"
+    source = "Flink's checkpointing page"
+    source_url = f"{FLINK_DOCS}dev/datastream/fault-tolerance/checkpointing/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        stateful = _stateful(subject)
+        if (
+            stateful
+            and subject.type is JobType.STREAMING
+            and "execution.checkpointing.interval" not in subject.configuration
+        ):
+            yield Match(
+                stateful[0].at("id"),
+                f"operator {stateful[0].id!r} keeps state, but no checkpoint interval is set",
+            )
+
+
+class LocalCheckpoints(JobRule):
+    code, name, severity = "OPS603", "local-checkpoints", Severity.WARNING
+    summary = "Checkpoints are written to a local directory, or to no durable storage."
+    why = "A TaskManager on another host cannot read them, so the job cannot recover from the loss of a host."
+    hint = "set execution.checkpointing.dir to shared storage such as s3:// or hdfs://"
+    source = "Flink's checkpoints page"
+    source_url = f"{FLINK_DOCS}ops/state/checkpoints/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        options = subject.configuration
+        interval = "execution.checkpointing.interval"
+        if interval not in options:
+            return
+        key = next(
+            (k for k in ("execution.checkpointing.dir", "state.checkpoints.dir") if k in options),
+            None,
+        )
+        if key is None:
+            yield Match(
+                subject.option_path(interval),
+                "checkpoints are enabled, but execution.checkpointing.dir is not set",
+                key=True,
+            )
+        elif options[key].startswith(("file:", "/")):
+            yield Match(
+                subject.option_path(key),
+                f"checkpoints go to {options[key]!r}, which other hosts may not be able to read",
+            )
+
+
+class NoRestart(JobRule):
+    code, name, severity = "OPS604", "no-restart", Severity.WARNING
+    summary = "The job does not restart after a failure, or it restarts only once."
+    why = "The first or second loss of a TaskManager ends the job for good."
+    hint = "use exponential-delay, or more attempts"
+    source = "Flink's page on task failure recovery: fixed-delay makes one attempt by default"
+    source_url = f"{FLINK_DOCS}ops/state/task_failure_recovery/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        options = subject.configuration
+        key = next((k for k in ("restart-strategy.type", "restart-strategy") if k in options), None)
+        name = strategy_name(options[key]) if key else None
+        if key and name == "none":
+            yield Match(subject.option_path(key), "the job does not restart after a failure")
+        elif (
+            key
+            and name == "fixed-delay"
+            and options.get("restart-strategy.fixed-delay.attempts", "1").strip() in ("0", "1")
+        ):
+            yield Match(subject.option_path(key), "the job restarts at most once")
+
+
+class NoMaxParallelism(JobRule):
+    code, name, severity = "OPS605", "no-max-parallelism", Severity.INFO
+    summary = "A job with state does not set max parallelism."
+    why = "Flink derives it from the parallelism of the first start, and it cannot change while the state is kept. The usual result is 128."
+    hint = "set maxParallelism, for example to 720, which has many divisors"
+    source = "Flink's production readiness checklist"
+    source_url = f"{FLINK_DOCS}ops/production_ready/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if subject.kind != "Job" or subject.graph is None:
+            return
+        for operator in _stateful(subject):
+            if subject.graph.by_id[subject.node_of[operator.id]].max_parallelism is None:
+                yield Match(
+                    operator.at("id"),
+                    f"operator {operator.id!r} keeps state, but no max parallelism is set",
+                )
+                return

@@ -1,0 +1,147 @@
+"""Running all rules over documents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from planner.documents.cluster import Cluster
+from planner.documents.finding import Finding, Severity, sort_findings
+from planner.documents.job import Job
+from planner.documents.load import Loaded
+from planner.documents.option_tables import option_table
+from planner.documents.placement import Placement
+from planner.documents.profile import PlannerFields, ResourceProfile
+from planner.documents.source import Source
+from planner.memory.process import MemoryConfigurationError
+from planner.memory.taskmanager import derive_taskmanager
+from planner.rules.base import (
+    ClusterRule,
+    ClusterSubject,
+    FitRule,
+    JobRule,
+    Match,
+    OptionRule,
+    Rule,
+    Subject,
+)
+from planner.rules.registry import RULES
+from planner.rules.subject import of_cluster, of_job, of_profile, with_graph
+
+MAX_FINDINGS = 100
+"""How many findings of one rule are shown for one document."""
+CLUSTER_VERSION = "2.2"
+"""The Flink version whose options TaskManagers of a cluster are checked against."""
+_IGNORE = re.compile(r"#\s*planner:\s*ignore\[([A-Za-z0-9, ]*)\]")
+
+
+@dataclass(frozen=True)
+class _Checked:
+    loaded: Loaded
+    subject: Subject | ClusterSubject | None
+    findings: list[Finding]
+
+
+def validate(documents: Sequence[Loaded], *, fit: bool = True) -> list[Finding]:
+    """Return what is wrong with ``documents``, in stable order and without suppressed findings.
+
+    A job is checked against a cluster where there is exactly one of them among the documents, unless
+    ``fit`` is false.
+    """
+    checked = [_check(loaded) for loaded in documents]
+    clusters = [c.subject for c in checked if isinstance(c.subject, ClusterSubject)]
+    findings = [finding for c in checked for finding in c.findings]
+    if fit and len(clusters) == 1 and clusters[0].task_managers:
+        for c in checked:
+            if isinstance(c.subject, Subject) and c.subject.resources:
+                findings += _run_fit(c.subject, clusters[0], c.loaded.source)
+    ignored = {id(c.loaded.source): _suppressions(c.loaded.source) for c in checked if findings}
+    by_name = {c.loaded.source.name: ignored.get(id(c.loaded.source), {}) for c in checked}
+    return sort_findings([f for f in findings if not _is_ignored(f, by_name.get(f.file, {}))])
+
+
+def _check(loaded: Loaded) -> _Checked:
+    findings = list(loaded.findings)
+    document = loaded.document
+    if isinstance(document, Cluster):
+        shown = of_cluster(document, loaded.source.data, option_table(CLUSTER_VERSION))
+        for rule in RULES:
+            if isinstance(rule, ClusterRule):
+                findings += _findings(rule, rule.check(shown), loaded.source)
+            elif isinstance(rule, OptionRule):
+                found = (match for view in shown.options for match in rule.check(view))
+                findings += _findings(rule, found, loaded.source)
+        return _Checked(loaded, shown, findings)
+    if isinstance(document, Placement):
+        return _Checked(loaded, None, [*findings, *_inconsistent_memory(document, loaded.source)])
+    if not isinstance(document, (Job, ResourceProfile)):
+        return _Checked(loaded, None, findings)
+    if isinstance(document, Job):
+        subject = of_job(document, loaded.source.data, option_table(document.spec.flink_version))
+    else:
+        fields = document.planner or PlannerFields()
+        subject = of_profile(document, loaded.source.data, option_table(fields.flink_version))
+    structural = [rule for rule in RULES if isinstance(rule, JobRule) and rule.structural]
+    broken = [f for rule in structural for f in _findings(rule, rule.check(subject), loaded.source)]
+    findings += broken
+    if not broken:
+        with suppress(ValueError):  # an option that cannot be parsed, which CFG404 reports
+            subject = with_graph(subject)
+    for rule in RULES:
+        if isinstance(rule, JobRule) and not rule.structural:
+            findings += _findings(rule, rule.check(subject), loaded.source)
+        elif isinstance(rule, OptionRule):
+            findings += _findings(rule, rule.check(subject.options), loaded.source)
+    return _Checked(loaded, subject, findings)
+
+
+def _inconsistent_memory(placement: Placement, source: Source) -> Iterator[Finding]:
+    """Yield what keeps a TaskManager from starting with the options that a placement has for it."""
+    for index, tm in enumerate(placement.task_managers):
+        try:
+            if tm.memory is not None:
+                derive_taskmanager(tm.memory.dynamic_options)
+        except MemoryConfigurationError as error:
+            path = ("taskManagers", index, "memory", "dynamicOptions")
+            message = f"TaskManager {tm.id!r}: memory settings are inconsistent: {error}"
+            hint = "place again, or correct the options"
+            yield Finding(error.code, Severity.ERROR, message, hint, source.name, source.position(path), path)
+
+
+def _run_fit(subject: Subject, cluster_subject: ClusterSubject, source: Source) -> list[Finding]:
+    return [
+        finding
+        for rule in RULES
+        if isinstance(rule, FitRule)
+        for finding in _findings(rule, rule.check(subject, cluster_subject), source)
+    ]
+
+
+def _findings(rule: Rule, matches: Iterable[Match], source: Source) -> Iterator[Finding]:
+    for number, match in enumerate(matches):
+        if number == MAX_FINDINGS:
+            hint = "fix these first"
+            message = f"{rule.code} has more findings, which are not shown"
+            yield Finding(rule.code, rule.severity, message, hint, source.name)
+            return
+        hint = rule.hint if match.hint is None else match.hint
+        position = source.position(match.path, key=match.key)
+        yield Finding(rule.code, rule.severity, match.message, hint, source.name, position, match.path)
+
+
+def _suppressions(source: Source) -> dict[int, frozenset[str]]:
+    """Return the codes that comments switch off, by line."""
+    found: dict[int, frozenset[str]] = {}
+    if "planner:" not in source.text:
+        return found
+    for number, line in enumerate(source.text.splitlines(), 1):
+        if match := _IGNORE.search(line):
+            found[number] = frozenset(code.strip().upper() for code in match[1].split(",") if code.strip())
+    return found
+
+
+def _is_ignored(finding: Finding, suppressed: dict[int, frozenset[str]]) -> bool:
+    codes = suppressed.get(finding.position.line, frozenset())
+    return any(finding.code.startswith(code) for code in codes)

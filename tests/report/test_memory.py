@@ -1,0 +1,58 @@
+"""The memory of a process as a tree, a bar and data, and how a placed TaskManager would fail."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import planner
+from planner.report.budget import budget
+from planner.report.memory import memory_data, memory_tree, stacked_bar
+from samples import cluster_of, job_of
+
+PROCESSES = [
+    (planner.Process.TASKMANAGER, {"taskmanager.memory.process.size": "4g"}),
+    (planner.Process.JOBMANAGER, {"jobmanager.memory.process.size": "1600m"}),
+]
+
+
+@pytest.mark.parametrize(("process", "options"), PROCESSES)
+def test_trees_name_every_part_and_its_reason(process: planner.Process, options: dict[str, str]) -> None:
+    memory = planner.process_memory(process, options)
+    text = memory_tree(process.value, memory.parts, memory.jvm_arguments)
+    for part in memory.parts:
+        assert f"{part.name} " in text
+    assert all(argument in text.splitlines() for argument in memory.jvm_arguments)
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("process", "options"), PROCESSES)
+def test_a_bar_is_as_long_as_its_width(process: planner.Process, options: dict[str, str]) -> None:
+    parts = planner.process_memory(process, options).parts
+    for width in (10, 64):
+        first, *legend = stacked_bar(parts, width).splitlines()
+        assert len(first) == width + 2
+        assert all(len(line) <= width + 20 for line in legend)
+
+
+@pytest.mark.parametrize(("process", "options"), PROCESSES)
+def test_data_holds_every_part_and_the_totals(process: planner.Process, options: dict[str, str]) -> None:
+    memory = planner.process_memory(process, options)
+    data = json.loads(json.dumps(memory_data(memory)))
+    sizes = dict(data["parts"])
+    assert sizes.pop("process") == memory.process
+    assert sizes.pop("flink") == memory.flink
+    assert sum(sizes.values()) == memory.process
+    assert data["jvmArguments"][0].startswith("-Xmx")
+
+
+def test_a_budget_lists_the_most_likely_failures() -> None:
+    placement = planner.place(job_of("click-enrichment"), cluster_of("click-enrichment"))
+    tm = next(tm for tm in placement.task_managers if tm.slots)
+    text = budget(tm)
+    assert "Most likely failures, least headroom first" in text
+    assert [line for line in text.splitlines() if line.startswith(("  1. ", "  2. ", "  3. "))]
+    assert max(map(len, text.splitlines())) <= 80
+    with pytest.raises(ValueError, match="no memory configuration"):
+        budget(tm.model_copy(update={"memory": None}))

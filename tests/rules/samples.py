@@ -1,0 +1,44 @@
+"""The samples with a fault, and planner validate over them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner, Result
+
+from planner.api import validate
+from planner.cli.app import app
+from planner.documents.errors import DocumentError
+from planner.documents.finding import Finding
+from planner.documents.load import load
+
+FOLDER = Path(__file__).parents[2] / "samples" / "broken"
+MENDED = FOLDER.parent / "mended"
+SAMPLES = sorted(FOLDER.glob("*.*"))
+MARK = "# <- here"
+JSON_PLACES = {"DOC007": '"cpu": NaN'}
+"""JSON has no comments: what is in the faulty line instead of the mark."""
+RUNNER = CliRunner()
+
+
+def run(*arguments: str | Path, stdin: str | bytes | None = None) -> Result:
+    return RUNNER.invoke(app, ["validate", *map(str, arguments)], input=stdin)
+
+
+def rows(*arguments: str | Path, stdin: str | bytes | None = None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(run(*arguments, "--format", "json", stdin=stdin).stdout)
+    return found
+
+
+def findings_of(path: Path) -> list[Finding]:
+    try:
+        return validate(*load(path.read_bytes(), str(path)))
+    except DocumentError as error:
+        return error.findings
+
+
+def marked_lines(path: Path) -> set[int]:
+    mark = JSON_PLACES[path.stem] if path.suffix == ".json" else MARK
+    return {number for number, line in enumerate(path.read_text().splitlines(), 1) if mark in line}

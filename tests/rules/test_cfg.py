@@ -1,0 +1,177 @@
+"""CFG: what the rules over Flink options find, and what they leave alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from planner.documents.finding import Severity
+from planner.documents.option_tables import option_table
+from rules.documents import SOURCE, find, job, op, with_options
+
+
+class TestKeys:
+    def test_a_removed_option(self) -> None:
+        key = "cluster.evenly-spread-out-slots"
+        assert with_options("1.20")(key, True) == []
+        for version in ("2.0", "2.2", "2.2.1", "2.3"):
+            (found,) = with_options(version)(key, True)
+            assert found.code == "CFG403"
+            assert found.message == f"{key!r} was removed in Flink 2.0"
+            assert found.hint == "use taskmanager.load-balance.mode: SLOTS"
+
+    def test_a_removed_option_with_a_name_in_it(self) -> None:
+        (found,) = with_options("2.2")("metrics.reporter.prom.class", "x")
+        assert found.code == "CFG403"
+        assert with_options("1.20")("metrics.reporter.prom.class", "x") == []
+
+    def test_a_removed_option_without_a_replacement(self) -> None:
+        (found,) = with_options("2.2")("state.backend.async", True)
+        assert found.hint == "All snapshots are asynchronous."
+
+    def test_a_renamed_option(self) -> None:
+        (found,) = with_options("2.2")("state.savepoints.dir", "s3://lake/savepoints")
+        assert (found.code, found.severity) == ("CFG402", Severity.WARNING)
+        assert found.hint == "write execution.checkpointing.savepoint-dir"
+
+    def test_the_current_name_is_fine(self) -> None:
+        assert with_options("2.2")("execution.checkpointing.savepoint-dir", "s3://lake/savepoints") == []
+
+    def test_the_value_of_a_renamed_option_is_read_too(self) -> None:
+        assert "CFG404" in [f.code for f in with_options()("execution.buffer-timeout", "soon")]
+
+    @pytest.mark.parametrize("version", ["1.20", "2.2"])
+    def test_a_misspelled_option(self, version: str) -> None:
+        (found,) = with_options(version)("jobmanager.schedular", "Default")
+        assert found.code == "CFG401"
+        exact = option_table(version).flink_version
+        assert found.message == (
+            f"Flink {exact} has no option 'jobmanager.schedular', did you mean 'jobmanager.scheduler'?"
+        )
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "s3.access-key",
+            "fs.s3a.endpoint",
+            "metrics.reporter.prom.port",
+            "external-resource.gpu.amount",
+            "kubernetes.jobmanager.labels.team",
+            "containerized.taskmanager.env.LD_PRELOAD",
+            "flink.hadoop.dfs.replication",
+        ],
+    )
+    def test_keys_that_flink_passes_on(self, key: str) -> None:
+        assert with_options()(key, "1") == []
+
+    def test_nested_keys(self) -> None:
+        options = {"jobmanager": {"rpc": {"port": "x"}, "scheduler": "Default"}}
+        (found,) = find(job(op("a", "source"), flinkConfiguration=options), code="CFG")
+        assert found.message.startswith("jobmanager.rpc.port: 'x'")
+
+    def test_nested_keys_have_their_place(self) -> None:
+        options = {"jobmanager": {"rpc": {"port": "x"}}}
+        (found,) = find(job(op("a", "source"), flinkConfiguration=options), code="CFG")
+        assert found.pointer == "/spec/flinkConfiguration/jobmanager/rpc/port"
+
+
+GOOD_AND_BAD = [
+    ("taskmanager.memory.segment-size", ["32 kb", "32768", "1gibibytes"], ["1Gi", "1.5 gb", "-1", ""]),
+    (
+        "execution.buffer-timeout.interval",
+        ["100 ms", "0", "PT1M", "5min"],
+        ["5 fortnights", "1 s 2 ms", "-1", ""],
+    ),
+    ("pipeline.object-reuse", ["true", "FALSE"], ["yes", "1", ""]),
+    ("parallelism.default", ["1", "+5", "007"], ["1.0", "0x10", "2147483648", "many", ""]),
+    (
+        "execution.state-recovery.without-channel-state.checkpoint-id",
+        ["-1", "2147483648"],
+        [str(2**63), "1e3"],
+    ),
+    ("state.backend.rocksdb.bloom-filter.bits-per-key", ["10", "1e-1", ".5", "2d"], ["1,5", "ten", ""]),
+    ("restart-strategy.exponential-delay.jitter-factor", ["0.1"], ["10 %"]),
+    ("execution.batch-shuffle-mode", ["ALL_EXCHANGES_PIPELINED", "all_exchanges_blocking"], ["BLOCKING", ""]),
+    ("jobmanager.scheduler", ["Default", "adaptive", "ADAPTIVEBATCH"], ["adaptive-batch", "Ng"]),
+    ("pipeline.jars", ["a.jar;b.jar", "", "anything at all"], []),
+    ("metrics.job.status.enable", ["STATE;CURRENT_TIME", "state"], []),
+    ("taskmanager.memory.managed.consumer-weights", ["OPERATOR:70,PYTHON:30"], []),
+    ("execution.checkpointing.savepoint-dir", ["s3://a/b", "", "  "], []),
+]
+
+
+class TestValues:
+    @pytest.mark.parametrize(("key", "value"), [(key, v) for key, good, _ in GOOD_AND_BAD for v in good])
+    def test_readable(self, key: str, value: str) -> None:
+        assert with_options()(key, value, "CFG404") == []
+
+    @pytest.mark.parametrize(("key", "value"), [(key, v) for key, _, bad in GOOD_AND_BAD for v in bad])
+    def test_unreadable(self, key: str, value: str) -> None:
+        (found,) = with_options()(key, value, "CFG404")
+        assert found.message.startswith(f"{key}: ")
+        assert found.pointer == f"/spec/flinkConfiguration/{key}"
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("execution.batch-shuffle-mode", "all-exchanges-blocking"),
+            ("execution.checkpointing.mode", "exactly-once"),
+            ("metrics.job.status.enable", "STATE;FOO"),
+            ("taskmanager.memory.managed.consumer-weights", "OPERATOR"),
+        ],
+    )
+    def test_unreadable_for_flink(self, key: str, value: str) -> None:
+        assert with_options()(key, value, "CFG404")
+
+    def test_a_value_of_the_structured_fields(self) -> None:
+        document = job(SOURCE, checkpointing={"interval": "30 s", "mode": "sometimes"})
+        (found,) = find(document, code="CFG404")
+        assert found.message.startswith("execution.checkpointing.mode: 'sometimes'")
+        assert found.pointer.startswith("/spec/checkpointing")
+
+    def test_a_yaml_list_and_a_yaml_boolean(self) -> None:
+        options = {"pipeline.jars": ["a.jar", "b.jar"], "pipeline.object-reuse": True}
+        assert find(job(SOURCE, flinkConfiguration=options), code="CFG") == []
+
+
+class TestContradictions:
+    def test_two_values(self) -> None:
+        (found,) = with_options(parallelism=4)("parallelism.default", 8, "CFG405")
+        assert found.message == "parallelism.default is '8' here and '4' in the job's own fields"
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("parallelism.default", 4),
+            ("execution.runtime-mode", "streaming"),
+            ("execution.runtime-mode", "AUTOMATIC"),
+            ("execution.checkpointing.interval", "30 s"),
+        ],
+    )
+    def test_the_same_value(self, key: str, value: object) -> None:
+        assert with_options(parallelism=4)(key, value, "CFG405") == []
+
+    @pytest.mark.parametrize("value", ["30s", "30000", "30 sec", "PT30S"])
+    def test_the_same_value_in_other_words(self, value: str) -> None:
+        assert with_options()("execution.checkpointing.interval", value, "CFG405") == []
+
+    def test_runtime_mode(self) -> None:
+        (found,) = with_options()("execution.runtime-mode", "BATCH", "CFG405")
+        assert found.message == (
+            "execution.runtime-mode is 'BATCH' here and 'STREAMING' in the job's own fields"
+        )
+
+
+class TestScheduler:
+    GROUP = {"name": "default", "resources": {"cpu": 1, "heap": "1 gb"}}
+
+    def test_groups_with_resources(self) -> None:
+        (found,) = with_options(slotSharingGroups=[self.GROUP])("jobmanager.scheduler", "Adaptive", "CFG407")
+        assert found.severity is Severity.ERROR
+
+    def test_groups_without_resources(self) -> None:
+        assert with_options(slotSharingGroups=[{"name": "default"}])("jobmanager.scheduler", "adaptive") == []
+
+    def test_other_schedulers_and_batch_jobs(self) -> None:
+        assert with_options(slotSharingGroups=[self.GROUP])("jobmanager.scheduler", "default") == []
+        batch = with_options(slotSharingGroups=[self.GROUP], type="batch")
+        assert batch("jobmanager.scheduler", "adaptive", "CFG407") == []
