@@ -4,14 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-flink test test-versions test-pyflink lint lock bench bench-placement bench-peers generate clean help
+.PHONY: demo demo-flink test test-all lint lock bench bench-placement bench-peers generate clean help
 
 help:
 	@echo "make demo   compile, validate and place a sample job, with its recovery plan"
 	@echo "make demo-flink  run a SQL job on a real local cluster under a placement, and verify it"
-	@echo "make test   the whole test suite (add ARGS='-k name' to pick)"
-	@echo "make test-versions  the way to a verified run on other versions of Flink"
-	@echo "make test-pyflink   the same for a PyFlink program"
+	@echo "make test   the tests of every change, a real Flink among them (add ARGS='-k name' to pick)"
+	@echo "make test-all   the others: kills, other versions of Flink, PyFlink, more of what is random"
 	@echo "make lint   ruff, mypy --strict and generated files up to date"
 	@echo "make bench  measured figures (see bench/)"
 	@echo "make bench-placement, make bench-peers  placement, alone and beside other solvers"
@@ -31,32 +30,31 @@ demo: $(STAMP)
 demo-flink: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh samples/sql/demo.sh
 
-# Other versions of Flink than the extra's, 300 MB each, for tests/flink/test_versions.py.
+# Other versions of Flink than the extra's, 300 MB each, and PyFlink in an interpreter of its own: the
+# package apache-flink does not install beside planner.
 VERSIONS := 1.20.5 2.3.0
 HOMES := .flink
+PYFLINK := $(HOMES)/python
+DISTRIBUTIONS := $(VERSIONS:%=$(HOMES)/%/.installed)
 $(HOMES)/%/.installed: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) apache-flink-libraries==$*
 	@touch $@
 
-test-versions: $(VERSIONS:%=$(HOMES)/%/.installed)
-	PLANNER_FLINK_HOMES="$$(echo $(VERSIONS:%=$(CURDIR)/$(HOMES)/%/pyflink) | tr ' ' ':')" \
-		$(BIN)/python -m pytest tests/flink/test_versions.py $(ARGS)
-
-# PyFlink in an interpreter of its own: the package apache-flink does not install beside planner.
-PYFLINK := $(HOMES)/python
 $(PYFLINK)/.installed:
 	$(PYTHON) -m venv $(PYFLINK)
 	$(PYFLINK)/bin/python -m pip install --quiet --disable-pip-version-check apache-flink==2.2.1
 	@touch $@
 
-test-pyflink: $(STAMP) $(PYFLINK)/.installed
-	PLANNER_PYFLINK=$(CURDIR)/$(PYFLINK)/bin/python $(BIN)/python -m pytest tests/flink/test_programs.py -k pyflink $(ARGS)
+test: $(STAMP)
+	$(BIN)/python -m pytest $(ARGS)
+
+test-all: $(STAMP) $(DISTRIBUTIONS) $(PYFLINK)/.installed
+	PLANNER_FLINK_HOMES="$$(echo $(VERSIONS:%=$(CURDIR)/$(HOMES)/%/pyflink) | tr ' ' ':')" \
+	PLANNER_PYFLINK=$(CURDIR)/$(PYFLINK)/bin/python \
+		$(BIN)/python -m pytest -m extended $(ARGS)
 
 generate: $(STAMP)
 	$(BIN)/python tools/generate.py
-
-test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -26,11 +26,13 @@ from pathlib import Path
 from typing import Any
 
 from command import ROOT, planner
-from flink.local_cluster import Cluster
 
 from planner.cluster.processes import cpu_seconds
 from planner.cluster.rest import Rest
 from planner.cluster.standalone import Standalone, read
+from planner.cluster.submit import submit as submit_graph
+from planner.documents.profile import Program
+from planner.flink.program import Toolchain, stream_graph
 
 JAR = ROOT / "tests/flink/jobs/test-job.jar"
 OUTPUT = ROOT / "docs/benchmarks/balance.md"
@@ -95,7 +97,9 @@ def submit(running: Standalone, folder: Path, variant: str, rate: int) -> str:
     if variant == "planner":
         plan = folder / f"rate-{rate}.placement.json"
         return planner(folder, "run", str(JAR), "-p", plan.name).split(" runs at ")[0].split()[-1]
-    return Cluster(running.url, folder).run_jar(JAR, ["work", str(rate), str(ROUNDS)])
+    program = Program(file=str(JAR), kind="jar", arguments=["work", str(rate), str(ROUNDS)])
+    with stream_graph(program, Toolchain()) as (jvm, graph):
+        return submit_graph(jvm, graph, running.url)
 
 
 def observe(running: Standalone, job: str, warm: float, seconds: float) -> Window:

@@ -11,11 +11,13 @@ import copy
 import json
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import yaml
 
@@ -181,7 +183,8 @@ PLACEMENT = """\
      "load": {"cpu": 0.2, "cpuReserved": 0.5, "heap": "256 mb", "offHeap": "16 mb",
               "managed": "64 mb", "network": "768 kb", "external": {"gpu": 1}},
      "utilisation": {"cpu": 0.05, "memory": 0.049083},
-     "memory": {"jvmArguments": ["-Xmx7177292992"], "dynamicOptions": {"taskmanager.cpu.cores": "4.0"}}},
+     "memory": {"jvmArguments": ["-Xmx7177292992"], "dynamicOptions": {
+       "taskmanager.cpu.cores": "4.0", "taskmanager.memory.process.size": "8 gb"}}},
     {"id": "large-1", "class": "large", "quotas": {"heavy": 1},
      "slots": [{"group": "heavy", "subtasks": ["read/1", "count/1", "write/1"]}],
      "load": {"cpu": 0.2, "cpuReserved": 0.5, "heap": "256 mb", "offHeap": "16 mb",
@@ -209,6 +212,10 @@ COMPANIONS = {
 }
 
 OUT = "out.json"
+NOWHERE = "http://127.0.0.1:9"
+"""An address at which nothing answers."""
+REFUSED = ("-D", "rest.port=1")
+"""An option that planner up refuses, once it has read everything and before it starts anything."""
 SENTINEL = b"what was here before\n"
 
 Content = bytes | Callable[[Path], str]
@@ -234,10 +241,11 @@ class Hostile:
     exits: frozenset[int]
     file: str = "doc.yaml"
     path: tuple[str | int, ...] | None = None
+    mutation: str = ""
 
     @property
     def verb(self) -> str:
-        return self.args[0]
+        return " ".join(self.args[: 2 if self.args[0] == "import" else 1])
 
     def prepare(self, folder: Path) -> list[str]:
         """Write the files of the case to ``folder``; return its command line."""
@@ -262,6 +270,8 @@ class Document:
     kind: str = "job"
     file: str = "doc.yaml"
     path: tuple[str | int, ...] | None = None
+    mutation: str = ""
+    """What was done to many places of many documents, empty where this is the only one of its kind."""
 
 
 def verbs(kind: str) -> list[tuple[str, ...]]:
@@ -272,12 +282,18 @@ def verbs(kind: str) -> list[tuple[str, ...]]:
             ("place", "job.yaml", "-c", "{doc}", "-o", OUT, "--time-limit", "1"),
             ("validate", "{doc}"),
             ("recover", "job.yaml", "-c", "{doc}", "--format", "json"),
+            ("up", "{doc}", *REFUSED),
+            ("diff", "{doc}", "cluster.yaml"),
         ]
     if kind == "placement":
         return [
             ("validate", "{doc}"),
             ("recover", "job.yaml", "-p", "{doc}", "-o", OUT),
             ("recover", "job.yaml", "-p", "{doc}", "--format", "text"),
+            ("verify", "{doc}", "--profile", "profile.json", "--rest", NOWHERE),
+            ("run", "job.sql", "-p", "{doc}", "--rest", NOWHERE),
+            ("up", "-p", "{doc}", *REFUSED),
+            ("diff", "{doc}", "placement.json"),
         ]
     return [
         ("validate", "{doc}", "cluster.yaml"),
@@ -289,6 +305,8 @@ def verbs(kind: str) -> list[tuple[str, ...]]:
         ("show", "{doc}", "--format", "mermaid"),
         ("compile", "{doc}", "--format", "text", "--explain"),
         ("validate", "{doc}"),
+        ("import", "load", "{doc}", "--rest", NOWHERE),
+        ("diff", "{doc}", "job.yaml" if kind == "job" else "profile.json"),
     ]
 
 
@@ -530,9 +548,9 @@ def walk(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
 
 def changed(data: Any, path: Path_, change: Callable[[Any, Any], None]) -> Any:
     """Return a copy of ``data`` after ``change(parent, key)`` of the part at ``path``."""
-    fresh = copy.deepcopy(data)
-    parent = fresh
+    fresh = parent = copy.copy(data)
     for part in path[:-1]:
+        parent[part] = copy.copy(parent[part])
         parent = parent[part]
     change(parent, path[-1])
     return fresh
@@ -592,6 +610,7 @@ def _mutations() -> Iterator[Document]:
             kind,
             "doc.json" if as_json else "doc.yaml",
             path,
+            label,
         )
 
     for kind, data in DATA.items():
@@ -675,7 +694,10 @@ def _tokens() -> Iterator[Document]:
             text = dump(put(data, path, "QQQ"))
             for name, token in TOKENS.items():
                 content = text.replace("QQQ", token, 1).encode()
-                yield Document(f"token-{name}-{kind}-{spelled(path)}", content, ANY, kind, path=path)
+                label = f"token-{name}"
+                yield Document(
+                    f"{label}-{kind}-{spelled(path)}", content, ANY, kind, path=path, mutation=label
+                )
     tokens = ["NaN", "Infinity", "-Infinity", "-0", "1e400", "1e9999999", "1" + "0" * 30, "9" * 5000, "1E5",
               "9" * 390, "-1", "0.5", "0"]  # fmt: skip
     for kind in ("profile", "foreign", "placement", "job", "cluster"):
@@ -686,9 +708,8 @@ def _tokens() -> Iterator[Document]:
             text = json.dumps(put(data, path, "QQQ"))
             for token in tokens:
                 content = text.replace('"QQQ"', token, 1).encode()
-                yield Document(
-                    f"json-{token[:12]}-{kind}-{spelled(path)}", content, ANY, kind, "doc.json", path
-                )
+                label = f"json-{token[:12]}"
+                yield Document(f"{label}-{kind}-{spelled(path)}", content, ANY, kind, "doc.json", path, label)
 
 
 NAMES = {
@@ -769,12 +790,13 @@ def _names() -> Iterator[Document]:
         }  # fmt: skip
         for place, (data, kind) in documents.items():
             content = json.dumps(data, indent=1).encode()
-            yield Document(f"name-{name}-{place}", content, ANY, kind, "doc.json")
+            label = f"name-{name}"
+            yield Document(f"{label}-{place}", content, ANY, kind, "doc.json", mutation=label)
             if place in ("metadata", "operator", "group", "dangling") and not name.startswith(
                 ("lone", "swapped", "surrogateescape")
             ):
                 content = yaml.safe_dump(data, allow_unicode=True).encode()
-                yield Document(f"name-{name}-{place}-yaml", content, ANY, kind)
+                yield Document(f"{label}-{place}-yaml", content, ANY, kind, mutation=label)
 
 
 OPTIONS = (
@@ -853,17 +875,17 @@ def _options() -> Iterator[Document]:
             del job["spec"]["operators"][0]["parallelism"]
             job["spec"]["flinkConfiguration"] = {key: value}
             path: Path_ = ("spec", "flinkConfiguration", key)
-            yield Document(
-                f"option-{name}-{key}", json.dumps(job).encode(), READABLE, "job", "doc.json", path
-            )
+            content, label = json.dumps(job).encode(), f"option-{name}"
+            yield Document(f"{label}-{key}", content, READABLE, "job", "doc.json", path, label)
             profile = put(DATA["profile"], ("planner", "flinkConfiguration"), {key: value})
             path = ("planner", "flinkConfiguration", key)
-            content = json.dumps(profile).encode()
-            yield Document(f"profile-option-{name}-{key}", content, READABLE, "profile", "doc.json", path)
+            content, label = json.dumps(profile).encode(), f"profile-option-{name}"
+            yield Document(f"{label}-{key}", content, READABLE, "profile", "doc.json", path, label)
             if key.startswith("taskmanager"):
                 path = ("spec", "taskManagerClasses", 1, "flinkConfiguration")
                 content = json.dumps(put(DATA["cluster"], path, {key: value})).encode()
-                yield Document(f"cluster-option-{name}-{key}", content, READABLE, "cluster", "doc.json", path)
+                label = f"cluster-option-{name}"
+                yield Document(f"{label}-{key}", content, READABLE, "cluster", "doc.json", path, label)
 
 
 # --- graphs and clusters -----------------------------------------------------------------------------
@@ -993,7 +1015,8 @@ def _graphs() -> Iterator[Document]:
         "unknown-fields-5000": (job_of([_operator("a")], **{f"field{n}": n for n in range(5000)}), BROKEN),
     }  # fmt: skip
     for name, (data, exits) in graphs.items():
-        yield Document(f"graph-{name}", json.dumps(data).encode(), exits, file="doc.json")
+        label = "large graph" if name.endswith("000") else ""
+        yield Document(f"graph-{name}", json.dumps(data).encode(), exits, file="doc.json", mutation=label)
     foreign = DATA["foreign"]
     edge = foreign["edges"][0]
     profiles = {
@@ -1094,7 +1117,7 @@ def _clusters() -> Iterator[Document]:
         "nothing": (put(data, ("spec",), {}), BROKEN),
         "nothing-in-lists": (put(data, ("spec",), {"taskManagerClasses": [], "taskManagers": []}), BROKEN),
         "too-small": (put(data, ("spec",), {"taskManagers": [
-            {"id": "a", "cpu": 0.1, "memory": {"process": "2 gb"}}]}), BROKEN | {2, 3}),
+            {"id": "a", "cpu": 0.1, "memory": {"process": "2 gb"}}]}), ANY | {3}),
         "external-tiny": (put(data, (*first, "external"), {"gpu": 1e-8}), BROKEN | {0, 3}),
         "external-named-like-quota": (put(data, (*first, "external"), {"slot-heavy": 9, "gpu": 4}), place),
         "price-negative": (put(data, (*first, "price"), -1), BROKEN),
@@ -1134,7 +1157,7 @@ def _cut() -> Iterator[Document]:
             at = len(raw) * part // 31
             file = "doc.yaml" if kind in ("job", "cluster") else "doc.json"
             exits = ANY if file == "doc.yaml" else UNREADABLE
-            yield Document(f"cut-{kind}-{part}", raw[:at], exits, kind, file)
+            yield Document(f"cut-{kind}-{part}", raw[:at], exits, kind, file, mutation=f"cut-{kind}")
 
 
 # --- files -------------------------------------------------------------------------------------------
@@ -1244,6 +1267,36 @@ def _outputs() -> Iterator[Hostile]:
     yield Hostile("output-is-bad-input", b'{"kind": "Job"}', bad, BROKEN, "doc.json")
 
 
+ADDRESSES = {
+    "nowhere": NOWHERE,
+    "nowhere-without-scheme": "127.0.0.1:9",
+    "nowhere-in-ipv6": "http://[::1]:9",
+    "half-an-ipv6": "http://[::1",
+    "nothing": "",
+    "blank": " ",
+    "a-scheme": "http://",
+    "a-file": "file:///etc/passwd",
+    "a-name": "nonsense://",
+    "a-path": f"{NOWHERE}/jobs",
+    "a-question": f"{NOWHERE}?x=[red]y",
+    "port-0": "http://127.0.0.1:0",
+    "port-too-large": "http://127.0.0.1:99999",
+    "port-negative": "http://127.0.0.1:-1",
+    "port-word": "http://127.0.0.1:rest",
+    "port-digits": "http://127.0.0.1:" + "9" * 5000,
+    "markup": "http://[/red]:9",
+    "escape-codes": "http://\x1b[31mred:9",
+    "newline": "http://127.0.0.1:9\nHost: x",
+    "blank-inside": "http://127.0.0.1 :9",
+    "user": "http://user:secret@127.0.0.1:9",
+    "dots": "http://..:9",
+    "long": "http://" + "x" * 10_000 + ":9",
+    "long-label": "http://" + "x" * 64 + ".invalid:9",
+    "not-ascii": "http://ü👍\u202e:9",
+    "surrogate": "http://\udcff:9",
+}
+
+
 def _arguments() -> Iterator[Hostile]:
     place = ("place", "job.yaml", "-c", "cluster.yaml")
     usage: dict[str, tuple[str, ...]] = {
@@ -1272,7 +1325,29 @@ def _arguments() -> Iterator[Hostile]:
         "explain-unknown": ("explain", "[/]nope"),
         "schema-unknown": ("schema", "[/]nope"),
         "export-unknown": ("export", "job.yaml", "--target", "x"),
+        "import-nothing": ("import",),
+        "import-unknown": ("import", "[/]nope"),
+        "import-load-of-a-job": ("import", "load", "job.yaml", "--rest", NOWHERE),
+        "import-load-of-a-cluster": ("import", "load", "cluster.yaml", "--rest", NOWHERE),
+        "import-load-window-nan": ("import", "load", "profile.json", "--window", "nan"),
+        "import-load-window-zero": ("import", "load", "profile.json", "--window", "0"),
+        "import-load-window-digits": ("import", "load", "profile.json", "--window", "9" * 5000),
+        "import-job-without-cluster": ("import", "job"),
+        "import-cluster-in-a-file": ("import", "cluster", "--dir", "job.yaml"),
+        "import-cluster-in-no-folder": ("import", "cluster", "--dir", "x" * 300),
     }
+    asking = {
+        "import-load": ("import", "load", "profile.json"),
+        "import-job": ("import", "job", "-o", OUT),
+        "import-cluster": ("import", "cluster", "--name", "[red]x", "-o", OUT),
+        "verify": ("verify", "placement.json"),
+        "run": ("run", "job.sql", "-p", "placement.json"),
+    }
+    for name, args in asking.items():
+        for place, address in ADDRESSES.items():
+            usage[f"{name}-at-{place}"] = (*args, "--rest", address)
+        if name != "import-cluster":
+            usage[f"{name}-odd-job"] = (*args, "--job", "../[/]\x1b[31m", "--rest", NOWHERE)
     for name, args in usage.items():
         yield Hostile(f"arguments-{name}", b"", args, UNREADABLE)
     yield Hostile("arguments-ignore-all", b"kind: Nope", ("validate", "{doc}", "--ignore", "DOC"), FINE)
@@ -1294,15 +1369,53 @@ def _case(document: Document, args: tuple[str, ...]) -> Hostile:
         exits |= {3, 4}
     if args[0] == "recover" and 0 in exits:
         exits |= {2, 3}  # the job cannot be placed, or the placement is of another job
+    if args[0] in ("import", "up", "run", "verify"):
+        exits = exits - {0} | {2}  # nothing answers
+    if args[0] == "diff":
+        exits |= {1, 2}  # another document, or of another kind
     name = f"{document.name} {' '.join(args)}"
-    return Hostile(name, document.content, args, exits, document.file, document.path)
+    return Hostile(
+        name, document.content, args, exits, document.file, document.path, mutation=document.mutation
+    )
 
 
-def cases(every_verb: bool = False) -> list[Hostile]:
-    """Return every case: each document with one of its verbs in turn, or with all of them."""
-    found: list[Hostile] = []
-    for number, document in enumerate(documents()):
+def _with_verbs() -> Iterator[tuple[Document, tuple[str, ...], bool]]:
+    """Yield each document with each of its command lines, and whether it is that one's turn."""
+    turns: Counter[str] = Counter()
+    for document in documents():
         lines = verbs(document.kind)
-        chosen = lines if every_verb else [lines[number % len(lines)]]
-        found += [_case(document, args) for args in chosen]
-    return [*found, *_outputs(), *_arguments()]
+        turn = turns[document.kind] % len(lines)
+        turns[document.kind] += 1
+        for number, line in enumerate(lines):
+            yield document, line, number == turn
+
+
+@cache
+def cases() -> tuple[Hostile, ...]:
+    """Return the cases: each document with one of its verbs in turn."""
+    found = [_case(document, line) for document, line, turn in _with_verbs() if turn]
+    return (*found, *_outputs(), *_arguments())
+
+
+def cases_out_of_turn() -> list[Hostile]:
+    """Return the documents that are the only ones of their kind with all their other verbs."""
+    return [
+        _case(document, line) for document, line, turn in _with_verbs() if not turn and not document.mutation
+    ]
+
+
+def core(all_cases: Iterable[Hostile], wanted: Callable[[str], object]) -> list[Hostile]:
+    """Return the cases that stand for all of them.
+
+    They are those that are the only ones of their kind, each mutation once with each verb, in a document
+    and at a place that its checksum chooses, and those whose name is wanted.
+    """
+    found: dict[int, Hostile] = {}
+    seen = set()
+    order = sorted(enumerate(all_cases), key=lambda entry: crc32(entry[1].name.encode()))
+    for number, case in order:
+        key = (case.mutation, case.verb)
+        if not case.mutation or key not in seen or wanted(case.name):
+            found[number] = case
+        seen.add(key)
+    return [found[number] for number in sorted(found)]

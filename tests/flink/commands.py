@@ -6,9 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+Run = Callable[..., Any]
+"""Runs planner in a folder: ``run(folder, *arguments, code=0)``, with stdout and stderr in its answer."""
 ROOT = Path(__file__).parent.parent.parent
 JAR = Path(__file__).parent / "jobs/test-job.jar"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -30,6 +33,8 @@ spec:
     - {name: large, count: 1, cpu: 2, memory: {process: 1300 mb}, slots: 8}
     - {name: small, count: 1, cpu: 1, memory: {process: 1100 mb}, slots: 4}
 """
+SHARED = CLUSTER.replace(" mb}", " mb, network: 64 mb, jvmOverhead: 360 mb}")
+"""The same with memory that does not depend on the job."""
 
 
 def planner(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -66,14 +71,18 @@ def edited(file: Path, group: str, operators: str, parallelism: int) -> dict[str
     for node in found:
         node["profile"]["group"] = group
         node["profile"]["parallelism"] = parallelism
-    small = {"cpu": 0.25, "heap": "32 mb", "offHeap": "0 mb"}
-    profile["ssgProfiles"] = [{"name": name, **small} for name in ("default", group)]
+    # unequal, so that 2 slots of the one and 3 of the other have one best place on the cluster above
+    cores = {"default": 0.3, group: 0.2}
+    small = {"heap": "32 mb", "offHeap": "0 mb"}
+    profile["ssgProfiles"] = [{"name": name, "cpu": cpu, **small} for name, cpu in cores.items()]
     file.write_text(json.dumps(profile))
     return profile
 
 
-def placed(folder: Path, *compile_options: str, group: str, operators: str, parallelism: int) -> None:
+def placed(
+    folder: Path, *compile_options: str, group: str, operators: str, parallelism: int, run: Run = planner
+) -> None:
     """Compile a program, edit its profile, and place it."""
-    planner(folder, "compile", *compile_options, "-o", "job.profile.json")
+    run(folder, "compile", *compile_options, "-o", "job.profile.json")
     edited(folder / "job.profile.json", group, operators, parallelism)
-    planner(folder, "place", "job.profile.json", "-c", "cluster.yaml", "-o", "job.placement.json")
+    run(folder, "place", "job.profile.json", "-c", "cluster.yaml", "-o", "job.placement.json")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +19,7 @@ from planner.documents.profile import ResourceProfile
 from planner.documents.write import to_data, to_json
 from planner.flink.apply import apply
 from planner.flink.errors import ProgramError
-from planner.flink.jvm import Jvm, start_jvm
+from planner.flink.jvm import Jvm
 from planner.flink.program import private_field, root_cause, script_graph
 from planner.flink.stream_graph import profile_of
 from planner.graph.from_profile import stream_graph
@@ -29,28 +28,27 @@ from planner.graph.stream_graph import StreamGraph
 from planner.memory.network import NetworkOptions, sharing_network
 
 pytestmark = pytest.mark.flink
-COUNT = int(os.environ.get("PLANNER_DIFFERENTIAL_COUNT", "40"))
-SEED = int(os.environ.get("PLANNER_DIFFERENTIAL_SEED", "20261"))
+FEW = (8, 20261)
+MANY = (
+    int(os.environ.get("PLANNER_DIFFERENTIAL_COUNT", "120")),
+    int(os.environ.get("PLANNER_DIFFERENTIAL_SEED", "20262")),
+)
+SIZES = pytest.mark.parametrize(
+    ("count", "seed"), [FEW, pytest.param(*MANY, marks=pytest.mark.extended)], ids=["few", "many"]
+)
 
 
-@pytest.fixture(scope="module")
-def jvm() -> Iterator[Jvm]:
-    with start_jvm() as running:
-        yield running
-    # thousands of py4j objects: freed while pytest parses a module they break CPython 3.11's parser
-    gc.collect()
-
-
-def test_job_graphs(jvm: Jvm) -> None:
+@SIZES
+def test_job_graphs(jvm: Jvm, count: int, seed: int) -> None:
     from oracles.make_graphs import generate
 
-    cases = [case for case in generate(jvm, COUNT, SEED) if "job_vertices" in case]
+    cases = [case for case in generate(jvm, count, seed) if "job_vertices" in case]
     wrong = []
     for case in cases:
         got = compiled(case)
         if got != expected_compiled(case, got):
             wrong.append(case["name"])
-    assert len(cases) > COUNT // 2
+    assert len(cases) > count // 2
     assert not wrong
 
 
@@ -58,13 +56,14 @@ EDITED = pytest.mark.parametrize("edited", [False, True], ids=["as it is", "edit
 
 
 @EDITED
-def test_profiles_of_programs(jvm: Jvm, edited: bool) -> None:
+@SIZES
+def test_profiles_of_programs(jvm: Jvm, count: int, seed: int, edited: bool) -> None:
     """What is read of a program, written as a profile and read again, compiles to Flink's job graph.
 
     Edited at random it compiles to what Flink makes of its graph once the edits are applied to it.
     """
-    found = [same for same in program_profiles(jvm, COUNT // 2, SEED, edited) if same is not None]
-    assert len(found) > COUNT // 4
+    found = [same for same in program_profiles(jvm, count // 2, seed, edited) if same is not None]
+    assert len(found) > count // 4
     assert all(found)
 
 
@@ -89,11 +88,12 @@ def program_profiles(jvm: Jvm, count: int, seed: int, edited: bool) -> Iterator[
 
 
 @EDITED
-def test_profiles_of_scripts(jvm: Jvm, tmp_path: Path, edited: bool) -> None:
+@SIZES
+def test_profiles_of_scripts(jvm: Jvm, tmp_path: Path, count: int, seed: int, edited: bool) -> None:
     """The same for SQL: scripts with windows, joins, aggregates, several sinks, streaming and batch."""
-    tried = script_profiles(jvm, COUNT // 2, SEED, tmp_path, edited)
+    tried = script_profiles(jvm, count // 2, seed, tmp_path, edited)
     found = [same for same in tried if same is not None]
-    assert len(found) > COUNT // 4
+    assert len(found) > count // 4
     assert all(found)
 
 
@@ -125,7 +125,7 @@ QUERIES = Path(__file__).parent / "queries"
 QUERY_NAMES = sorted(file.stem for file in QUERIES.glob("q*.sql"))
 
 
-@pytest.mark.parametrize("parallelism", ["1", "4"])
+@pytest.mark.parametrize("parallelism", [pytest.param("1", marks=pytest.mark.extended), "4"])
 @pytest.mark.parametrize("name", [*QUERY_NAMES, "all"])
 def test_queries(jvm: Jvm, tmp_path: Path, name: str, parallelism: str) -> None:
     """Queries in the manner of Nexmark, each by itself and all in one job."""
@@ -231,35 +231,39 @@ def _renumbered(graph: StreamGraph, ids: dict[int, int]) -> StreamGraph:
     return replace(graph, nodes=nodes, edges=edges)
 
 
-def test_topologies(jvm: Jvm) -> None:
+@SIZES
+def test_topologies(jvm: Jvm, count: int, seed: int) -> None:
     from oracles.make_topologies import generate
 
-    cases = generate(jvm, COUNT, SEED)
-    assert len(cases) == COUNT
+    cases = generate(jvm, count, seed)
+    assert len(cases) == count
     assert not [n for n, case in enumerate(cases) if topology_answers(case) != case["expected"]]
 
 
-def test_slot_allocation(jvm: Jvm) -> None:
+@SIZES
+def test_slot_allocation(jvm: Jvm, count: int, seed: int) -> None:
     from oracles.make_allocation import generate
     from place.test_allocation import answer, expected, told
 
-    cases = generate(jvm, 5 * COUNT, SEED)
+    cases = generate(jvm, 5 * count, seed)
     assert not [n for n, case in enumerate(cases) if told(answer(case)) != expected(case)]
 
 
-def test_memory(jvm: Jvm) -> None:
+@SIZES
+def test_memory(jvm: Jvm, count: int, seed: int) -> None:
     from memory.test_process import answer, expected
     from oracles.make_memory import generate
 
     wrong = []
-    for case in generate(jvm, 25 * COUNT, SEED):
+    for case in generate(jvm, 25 * count, seed):
         got = answer(case)
         if got != expected(case, got):
             wrong.append((case, got))
     assert not wrong
 
 
-def test_backwards(jvm: Jvm) -> None:
+@SIZES
+def test_backwards(jvm: Jvm, count: int, seed: int) -> None:
     from memory.test_process import backwards_problems
 
-    assert not list(backwards_problems(jvm, 5 * COUNT, SEED))
+    assert not list(backwards_problems(jvm, 5 * count, seed))

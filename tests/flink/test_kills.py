@@ -16,7 +16,7 @@ from planner.cluster.processes import JOBMANAGER, marked
 from planner.cluster.rest import Rest, jobs
 from planner.cluster.standalone import Standalone, read
 
-pytestmark = pytest.mark.flink
+pytestmark = [pytest.mark.flink, pytest.mark.extended]
 SECONDS = 60.0
 HEARTBEATS = ("-D", "heartbeat.interval=1000", "-D", "heartbeat.timeout=10000")
 """Milliseconds after which processes of the cluster notice that another is gone, instead of 50 s."""
@@ -95,7 +95,7 @@ def test_kills_in_the_middle_of_run(folder: Path, cluster: Standalone) -> None:
     # the JobManager: verify says so, up starts it again, run waits for the slots of the job that is lost
     os.kill(cluster.running()["jobmanager"], signal.SIGKILL)
     until(lambda: "jobmanager" not in cluster.running())
-    assert "no Flink answers" in planner(folder, "verify", code=2).stderr
+    assert "no Flink REST API" in planner(folder, "verify", code=2).stderr
     assert "not running" in planner(folder, "status", code=1).stdout
     planner(folder, "up", *HEARTBEATS)
     assert "as planned" in planner(folder, "run", "job.sql").stderr
@@ -129,7 +129,7 @@ def test_processes_of_the_cluster_killed_in_the_middle_of_run(folder: Path, clus
     os.kill(cluster.running()["jobmanager"], signal.SIGKILL)
     _, said = run.communicate(timeout=SECONDS)
     assert run.returncode == 2
-    assert "no Flink answers" in said
+    assert "no Flink REST API" in said
     planner(folder, "up", *HEARTBEATS)
     assert "as planned" in planner(folder, "run", "job.sql").stderr
 

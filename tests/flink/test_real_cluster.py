@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from flink.local_cluster import Cluster, local_cluster
+from flink.commands import JAR
 from planner.api import compile_job, place
+from planner.cluster import standalone
+from planner.cluster.launches import JOBMANAGER_MEMORY, Launch, launches
+from planner.cluster.rest import Rest
+from planner.cluster.standalone import Standalone
+from planner.cluster.submit import submit
 from planner.documents.cluster import Cluster as Documents
 from planner.documents.job import Job
 from planner.documents.load import load
+from planner.documents.placement import Placement
+from planner.documents.profile import Program
+from planner.flink.program import Toolchain, stream_graph
 from planner.graph.job_graph import JobGraph
 from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.launch import launch_jobmanager, launch_taskmanager
@@ -22,8 +31,9 @@ from planner.memory.taskmanager import TaskManagerMemory, derive_taskmanager
 from planner.units import KIB, MIB
 
 pytestmark = pytest.mark.flink
-JAR = Path(__file__).parent / "jobs/test-job.jar"
 SEGMENT = 32 * KIB
+SECONDS = 90.0
+"""When a cluster has to be up; nothing depends on how long it takes."""
 NAMES = {
     "frameworkHeap": "framework_heap", "taskHeap": "task_heap", "frameworkOffHeap": "framework_off_heap",
     "taskOffHeap": "task_off_heap", "networkMemory": "network", "managedMemory": "managed",
@@ -50,6 +60,24 @@ spec:
     return loaded.document, compile_job(loaded.document)[1]
 
 
+@contextmanager
+def local_cluster(
+    folder: Path, taskmanagers: Mapping[str, Launch], jobmanager: Launch = (("-Xmx512m",), {})
+) -> Iterator[Standalone]:
+    """Run a cluster of its own until the block ends."""
+    try:
+        yield standalone.up(folder, {"jobmanager": jobmanager, **taskmanagers}, SECONDS)
+    finally:
+        standalone.down(folder)
+
+
+def submitted(cluster: Standalone, arguments: list[str]) -> str:
+    """Submit TestJob as it is and return the job's id."""
+    program = Program(file=str(JAR), kind="jar", arguments=arguments)
+    with stream_graph(program, Toolchain()) as (jvm, graph):
+        return submit(jvm, graph, cluster.url)
+
+
 def run(
     folder: Path, managers: Mapping[str, TaskManagerMemory], slots: int, arguments: list[str]
 ) -> tuple[str, str]:
@@ -57,10 +85,10 @@ def run(
     cpu = {"taskmanager.numberOfTaskSlots": str(slots), "taskmanager.cpu.cores": str(float(slots))}
     processes = {name: (jvm_arguments(m), {**m.dynamic_options(), **cpu}) for name, m in managers.items()}
     with local_cluster(folder, processes) as cluster:
-        return outcome(cluster, cluster.run_jar(JAR, arguments))
+        return outcome(Rest(cluster.url), submitted(cluster, arguments))
 
 
-def outcome(cluster: Cluster, job: str, seconds: float = 60) -> tuple[str, str]:
+def outcome(cluster: Rest, job: str, seconds: float = 60) -> tuple[str, str]:
     """Wait until all tasks run and have read what they are sent, or the job failed.
 
     A task may run for a moment before its gates take their network memory (the suspension in
@@ -73,16 +101,23 @@ def outcome(cluster: Cluster, job: str, seconds: float = 60) -> tuple[str, str]:
             history = cluster.get(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"]
             return state["state"], history[0]["stacktrace"] if history else ""
         readers = [node["id"] for node in state["plan"]["nodes"] if node.get("inputs")]
-        if all(v["tasks"]["RUNNING"] == v["parallelism"] for v in state["vertices"]) and all(
-            subtask["metrics"]["read-records"] > 0
-            for vertex in readers
-            for subtask in cluster.get(f"/jobs/{job}/vertices/{vertex}")["subtasks"]
+        # for a moment there is a job without vertices
+        if (
+            state["vertices"]
+            and all(v["tasks"]["RUNNING"] == v["parallelism"] for v in state["vertices"])
+            and all(
+                subtask["metrics"]["read-records"] > 0
+                for vertex in readers
+                for subtask in cluster.get(f"/jobs/{job}/vertices/{vertex}")["subtasks"]
+            )
         ):
             return "RUNNING", ""
         time.sleep(0.2)
     return "TIMEOUT", ""
 
 
+@pytest.mark.extended
+@pytest.mark.usefixtures("shared_jvm")
 @pytest.mark.parametrize(
     ("ship", "producers", "consumers", "managers"),
     [("rebalance", 3, 5, 1), ("rescale", 2, 5, 1), ("rescale", 5, 2, 1), ("rebalance", 4, 4, 2)],
@@ -111,6 +146,38 @@ def test_a_job_starts_with_the_network_minimum_and_not_with_one_segment_less(
     assert "Insufficient number of network buffers" in reason
 
 
+def arguments_of(cluster: Standalone, name: str) -> list[str]:
+    """Return the arguments with which the JVM of a process was started."""
+    line = Path(f"/proc/{cluster.running()[name]}/cmdline").read_text().split("\0")
+    return [part for part in line if part.startswith("-X")]
+
+
+def check_processes(cluster: Standalone, placement: Placement) -> None:
+    """Check that TaskManagers are what a placement says, and that REST says the same."""
+    for tm in placement.task_managers:
+        assert tm.memory is not None
+        memory = derive_taskmanager(tm.memory.dynamic_options)
+        told = Rest(cluster.url).get(f"/taskmanagers/{tm.id}")
+        assert told["memoryConfiguration"] == {k: getattr(memory, v) for k, v in NAMES.items()}
+        assert told["totalResource"]["cpuCores"] == float(tm.memory.dynamic_options["taskmanager.cpu.cores"])
+        assert told["slotsNumber"] == len(tm.slots)
+        quotas = {f"slot-{group}": float(count) for group, count in tm.quotas.items()}
+        assert told["totalResource"]["extendedResources"] == quotas
+        (heap,) = (part for part in tm.memory.jvm_arguments if part.startswith("-Xmx"))
+        assert told["metrics"]["heapMax"] <= int(heap.removeprefix("-Xmx"))
+        assert arguments_of(cluster, tm.id) == [p for p in tm.memory.jvm_arguments if p.startswith("-X")]
+
+
+def test_processes_of_a_plan_run_with_what_planner_derived(cluster: Standalone) -> None:
+    raw = (cluster.folder.parent / "job.placement.json").read_bytes()
+    (loaded,) = load(raw, "job.placement.json")
+    assert isinstance(loaded.document, Placement)
+    check_processes(cluster, loaded.document)
+    master = launch_jobmanager({"jobmanager.memory.process.size": JOBMANAGER_MEMORY})
+    assert arguments_of(cluster, "jobmanager") == [p for p in master.jvm_arguments if p.startswith("-X")]
+
+
+@pytest.mark.extended
 def test_processes_run_with_what_planner_derived(tmp_path: Path) -> None:
     manager = launch_taskmanager(
         {
@@ -124,15 +191,16 @@ def test_processes_run_with_what_planner_derived(tmp_path: Path) -> None:
     del options["external-resources"]  # what Flink's script quotes for the shell
     started = (manager.jvm_arguments, options)
     with local_cluster(tmp_path, {"tm": started}, (master.jvm_arguments, master.dynamic_options)) as cluster:
-        told = cluster.get("/taskmanagers/tm")
+        told = Rest(cluster.url).get("/taskmanagers/tm")
         assert told["memoryConfiguration"] == {k: getattr(manager.memory, v) for k, v in NAMES.items()}
         assert told["totalResource"]["cpuCores"] == 1.5
         assert told["metrics"]["heapMax"] <= int(manager.jvm_arguments[0].removeprefix("-Xmx"))
         for name, launch in (("tm", manager), ("jobmanager", master)):
-            line = cluster.command(name)
-            assert [part for part in line if part.startswith("-X")] == launch.jvm_arguments
+            assert arguments_of(cluster, name) == [p for p in launch.jvm_arguments if p.startswith("-X")]
 
 
+@pytest.mark.extended
+@pytest.mark.usefixtures("shared_jvm")
 def test_declared_direct_memory_is_there_and_without_it_the_job_dies(tmp_path: Path) -> None:
     declared = 96 * MIB
     with_it = size_taskmanager({"task_heap": 128 * MIB, "task_off_heap": declared, "network": 16 * MIB})
@@ -162,21 +230,15 @@ spec:
 """
 
 
+@pytest.mark.extended
+@pytest.mark.usefixtures("shared_jvm")
 def test_a_job_runs_on_taskmanagers_started_as_the_placement_says(tmp_path: Path) -> None:
     job, _ = exchange("rebalance", 3, 6)
     (loaded,) = load(CLUSTER.encode(), "cluster.yaml")
     assert isinstance(loaded.document, Documents)
     placement = place(job, loaded.document)
-    processes = {}
-    for tm in placement.task_managers:
-        assert tm.memory is not None
-        slots = {"taskmanager.numberOfTaskSlots": str(len(tm.slots))}
-        processes[tm.id] = (tm.memory.jvm_arguments, {**tm.memory.dynamic_options, **slots})
+    processes = launches(placement, {})
     with local_cluster(tmp_path, processes) as cluster:
-        for tm in placement.task_managers:
-            assert tm.memory is not None
-            memory = derive_taskmanager(tm.memory.dynamic_options)
-            told = cluster.get(f"/taskmanagers/{tm.id}")
-            assert told["memoryConfiguration"] == {k: getattr(memory, v) for k, v in NAMES.items()}
-            assert told["totalResource"]["extendedResources"] == {"slot-default": float(len(tm.slots))}
-        assert outcome(cluster, cluster.run_jar(JAR, ["exchange", "rebalance", "3", "6"])) == ("RUNNING", "")
+        check_processes(cluster, placement)
+        job_id = submitted(cluster, ["exchange", "rebalance", "3", "6"])
+        assert outcome(Rest(cluster.url), job_id) == ("RUNNING", "")

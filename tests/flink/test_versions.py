@@ -1,6 +1,6 @@
 """The way from a program to a verified run on other versions of Flink than the extra's.
 
-PLANNER_FLINK_HOMES names distributions, separated as in PATH; ``make test-versions`` installs them.
+PLANNER_FLINK_HOMES names distributions, separated as in PATH; ``make test-all`` installs them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 
 from flink.commands import JAR, placed, planner
 
-pytestmark = pytest.mark.flink
+pytestmark = [pytest.mark.flink, pytest.mark.extended]
 HOMES = [Path(home) for home in os.environ.get("PLANNER_FLINK_HOMES", "").split(os.pathsep) if home]
 
 
