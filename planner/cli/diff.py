@@ -11,6 +11,7 @@ from planner.cli.errors import Exit, fail
 from planner.cli.inputs import STDIN, Inputs
 from planner.cli.output import emit
 from planner.cli.terminal import say
+from planner.report.printable import plain
 
 
 class Format(StrEnum):
@@ -49,7 +50,7 @@ def diff(
     if output_format is Format.JSON:
         emit(api.to_json([{"path": one.path, "old": one.old, "new": one.new} for one in found]))
     elif found:
-        emit("".join(f"{one.path}: {_shown(one.old)} -> {_shown(one.new)}\n" for one in found))
+        emit("".join(f"{plain(one.path)}: {_shown(one.old)} -> {_shown(one.new)}\n" for one in found))
     if found:
         raise typer.Exit(Exit.FINDINGS)
     say("planner: no difference")
@@ -60,5 +61,4 @@ def _shown(value: Any) -> str:
 
     if value is None:
         return "(none)"
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 200 else text[:197] + "..."
+    return plain(json.dumps(value, ensure_ascii=False), longest=200)

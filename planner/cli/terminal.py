@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from planner.report.printable import plain
+
 LONGEST = 1000
 """Characters of a line on stderr; names and numbers of a document can be megabytes."""
 
@@ -19,8 +21,7 @@ def say(text: str) -> None:
     if sys.stderr is None:
         return
     for line in text.removesuffix("\n").split("\n"):
-        shown = "".join(char if char.isprintable() else "?" for char in line)
-        sys.stderr.write((shown if len(shown) <= LONGEST else shown[: LONGEST - 3] + "...") + "\n")
+        sys.stderr.write(plain(line, LONGEST) + "\n")
 
 
 def wants_color(stream_is_terminal: bool) -> bool:

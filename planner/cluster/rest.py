@@ -30,7 +30,7 @@ class Rest:
         """Return the cluster that a user names, with or without a scheme.
 
         Raises:
-            RestError: when that is no address.
+            NoAnswer: when that is not an address.
 
         """
         url = (text if "://" in text else f"http://{text}").rstrip("/")
@@ -41,7 +41,7 @@ class Rest:
         except ValueError:
             valid, port = False, 0
         if not valid:
-            raise RestError(f"{text!r} is not a valid REST address; use http://host:8081")
+            raise NoAnswer(f"{text!r} is not a valid REST address; use http://host:8081")
         host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
         return cls(f"{parts.scheme}://{host}:{port}")
 

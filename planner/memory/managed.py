@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from decimal import ROUND_DOWN, Decimal
 
 from planner.documents.vocabulary import UseCase
+from planner.memory.process import MemoryConfigurationError
 from planner.units import MIB, parse_size
 
+WEIGHTS = "taskmanager.memory.managed.consumer-weights"
 DEFAULT_WEIGHTS = {UseCase.OPERATOR: 70, UseCase.STATE_BACKEND: 70, UseCase.PYTHON: 30}
 """Default of ``taskmanager.memory.managed.consumer-weights``."""
 WRITE_BUFFERS = 2
@@ -23,14 +25,18 @@ def consumer_weights(configuration: Mapping[str, str]) -> dict[UseCase, int]:
     """Return the weights of the use cases; setting the option replaces all of them.
 
     Raises:
-        ValueError: when the option cannot be read.
+        MemoryConfigurationError: when the option cannot be read.
 
     """
-    text = configuration.get("taskmanager.memory.managed.consumer-weights")
+    text = configuration.get(WEIGHTS)
     if text is None:
         return dict(DEFAULT_WEIGHTS)
-    pairs = (pair.split(":", 1) for pair in text.replace(";", ",").split(",") if pair.strip())
-    return {UseCase(name.strip()): int(weight) for name, weight in pairs}
+    try:
+        pairs = [pair.split(":", 1) for pair in text.replace(";", ",").split(",") if pair.strip()]
+        return {UseCase(name.strip()): int(weight) for name, weight in pairs}
+    except ValueError:
+        message = f"{WEIGHTS}: {text[:60]!r} is not a list such as OPERATOR:70,STATE_BACKEND:70,PYTHON:30"
+        raise MemoryConfigurationError("MEM407", message, WEIGHTS) from None
 
 
 def shares(present: Iterable[UseCase], weights: Mapping[UseCase, int]) -> dict[UseCase, Decimal]:

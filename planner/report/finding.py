@@ -6,20 +6,14 @@ import hashlib
 from collections.abc import Mapping
 
 from planner.documents.finding import Finding
+from planner.report.printable import plain
 
 Texts = Mapping[str, str]
 """The text of every file that findings may be about, by its name."""
 
 
-LONGEST = 400
 LONGEST_NAME = 150
-"""Above so many characters a message is cut, and the name of a file."""
-
-
-def plain(text: str) -> str:
-    """Return ``text`` in one line without control characters, cut to a length that people read."""
-    shown = "".join(char if char.isprintable() else "?" for char in text)
-    return shown if len(shown) <= LONGEST else shown[: LONGEST - 3] + "..."
+"""Above so many characters the name of a file is cut."""
 
 
 def place(finding: Finding) -> str:

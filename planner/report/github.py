@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from planner.documents.finding import Finding, Severity
-from planner.report.finding import Texts, plain
+from planner.report.finding import Texts
+from planner.report.printable import plain
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 

@@ -18,6 +18,7 @@ from planner.documents.recovery import Failure, RecoveryPlan, RestartStrategy
 from planner.graph.job_graph import JobGraph
 from planner.place.infeasible import Explanation
 from planner.place.moves.move_list import Point
+from planner.report.printable import printable
 from planner.units import CORE, GIB, MIB, format_cpu, rounded_size
 
 WIDTH = 80
@@ -31,7 +32,8 @@ def render(*parts: Table | str, color: bool = False) -> str:
     buffer = StringIO()
     console = Console(file=buffer, width=WIDTH, force_terminal=color, no_color=not color, highlight=False)
     for part in parts:
-        console.print(part, markup=False, soft_wrap=isinstance(part, str))
+        shown = "\n".join(map(printable, part.split("\n"))) if isinstance(part, str) else part
+        console.print(shown, markup=False, soft_wrap=isinstance(part, str))
     return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())
 
 
@@ -54,7 +56,7 @@ def _table(title: str, *columns: str, right: Sequence[str] = (), wrap: str = "")
 
 def _cell(text: str) -> Text:
     """Return a name from a document as it is, without markup."""
-    return Text("".join(char if char.isprintable() else "?" for char in text))
+    return Text(printable(text))
 
 
 def short_size(size: int) -> str:

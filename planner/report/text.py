@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from planner.documents.finding import Finding
-from planner.report.finding import Texts, headline, place, plain
+from planner.report.finding import Texts, headline, place
+from planner.report.printable import plain
 
 WIDTH = 76
 

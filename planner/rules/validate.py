@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from planner.documents.cluster import Cluster
-from planner.documents.finding import Finding, Severity, sort_findings
+from planner.documents.finding import Finding, Path, Severity, sort_findings
 from planner.documents.job import Job
 from planner.documents.load import Loaded
 from planner.documents.option_tables import option_table
@@ -87,8 +86,13 @@ def _check(loaded: Loaded) -> _Checked:
     broken = [f for rule in structural for f in _findings(rule, rule.check(subject), loaded.source)]
     findings += broken
     if not broken:
-        with suppress(ValueError):  # an option that cannot be parsed, which CFG404 reports
+        try:
             subject = with_graph(subject)
+        except MemoryConfigurationError as error:
+            path = next((subject.option_path(key) for key in error.keys), ())
+            findings.append(_memory_finding(error, str(error), "correct the value", loaded.source, path))
+        except ValueError:
+            pass  # an option that cannot be parsed, which CFG404 reports
     for rule in RULES:
         if isinstance(rule, JobRule) and not rule.structural:
             findings += _findings(rule, rule.check(subject), loaded.source)
@@ -106,8 +110,13 @@ def _inconsistent_memory(placement: Placement, source: Source) -> Iterator[Findi
         except MemoryConfigurationError as error:
             path = ("taskManagers", index, "memory", "dynamicOptions")
             message = f"TaskManager {tm.id!r}: memory settings are inconsistent: {error}"
-            hint = "place again, or correct the options"
-            yield Finding(error.code, Severity.ERROR, message, hint, source.name, source.position(path), path)
+            yield _memory_finding(error, message, "place again, or correct the options", source, path)
+
+
+def _memory_finding(
+    error: MemoryConfigurationError, message: str, hint: str, source: Source, path: Path
+) -> Finding:
+    return Finding(error.code, Severity.ERROR, message, hint, source.name, source.position(path), path)
 
 
 def _run_fit(subject: Subject, cluster_subject: ClusterSubject, source: Source) -> list[Finding]:

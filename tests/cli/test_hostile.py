@@ -55,25 +55,8 @@ FINDING = re.compile(r"^(.+?):([1-9]\d*):([1-9]\d*): (error|warning|info) ([A-Z]
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 LINE = 1000
 
-KNOWN: dict[str, str] = {
-    "diff writes control characters and lines without end": (
-        r"(token-line-separator-job-metadata.labels.team|name-delete-metadata-yaml|name-c1-manager"
-        r"|name-next-line-metadata|name-nul-option|name-return-label|name-4096-manager|name-4096-emoji-group) diff .*"
-    ),
-    "place names the group that decides with its control characters": "name-c1-group-yaml place .*",
-    "weights of consumers that are no numbers are not refused": (
-        "option-weights-bad-taskmanager.memory.managed.consumer-weights recover .*"
-    ),
-    "an option --rest that is no address ends with code 1, not with 2": (
-        r"arguments-.*-at-(half-an-ipv6|nothing|a-scheme|a-file|a-name|a-path|port-(too-large|negative|word|digits)"
-        r"|markup|escape-codes|newline)"
-    ),
-}
+KNOWN: dict[str, str] = {}
 """Violations that are known: what is wrong, and a pattern of the names of cases that show it."""
-KNOWN_BESIDES = re.compile(
-    r"(name-(return|rtl|delete|c1|next-line|nul|4096|4096-emoji)|token-(rtl|line-separator|text-c1))-.* diff "
-)
-"""More names of cases that show the first of them."""
 
 
 def known(name: str) -> list[Any]:
@@ -97,7 +80,7 @@ def chosen() -> list[Hostile]:
 def others() -> list[Hostile]:
     core = {case.name for case in chosen()}
     found = [*(case for case in cases() if case.name not in core), *hostile.cases_out_of_turn()]
-    return [case for case in found if not ALONE.match(case.name) and not KNOWN_BESIDES.match(case.name)]
+    return [case for case in found if not ALONE.match(case.name)]
 
 
 @contextlib.contextmanager

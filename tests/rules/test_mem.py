@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from planner.documents.finding import Finding, Severity
-from rules.documents import SOURCE, find, job, op
+from rules.documents import COUNT, SOURCE, find, job, op
 
 
 class TestManagedMemory:
@@ -66,3 +66,12 @@ class TestManagedMemory:
     def test_unmanaged_rocksdb(self, options: dict[str, str], expected: int) -> None:
         settings = {"state.backend.type": "rocksdb", "state.backend.rocksdb.memory.managed": False, **options}
         assert len(find(job(SOURCE, flinkConfiguration=settings), code="MEM504")) == expected
+
+
+def test_weights_that_cannot_be_read_are_found_at_their_place() -> None:
+    weights = "taskmanager.memory.managed.consumer-weights"
+    data = job(SOURCE, COUNT)
+    data["spec"]["flinkConfiguration"] = {weights: "OPERATOR:x"}
+    (finding,) = find(data, code="MEM407")
+    assert finding.pointer == f"/spec/flinkConfiguration/{weights}"
+    assert finding.message == f"{weights}: 'OPERATOR:x' is not a list such as OPERATOR:70,STATE_BACKEND:70,PYTHON:30"
