@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from planner.api import PlannerError
 
 
-FORM = "DOC100"
-"""Findings with a code before this one are of texts that cannot be read at all."""
+UNREADABLE = "DOC0"
+"""What codes of findings begin with where a text cannot be read at all."""
 
 
 class Exit(IntEnum):
@@ -46,7 +46,9 @@ def exit_code(error: PlannerError) -> Exit:
             Exit.FINDINGS,
         ),
     ]
-    if isinstance(error, api.DocumentError) and all(f.code >= FORM for f in error.findings):
+    if isinstance(error, api.DocumentError) and not any(
+        finding.code.startswith(UNREADABLE) for finding in error.findings
+    ):
         return Exit.FINDINGS
     return next((code for kinds, code in codes if isinstance(error, kinds)), Exit.USAGE)
 

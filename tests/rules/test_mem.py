@@ -74,4 +74,7 @@ def test_weights_that_cannot_be_read_are_found_at_their_place() -> None:
     data["spec"]["flinkConfiguration"] = {weights: "OPERATOR:x"}
     (finding,) = find(data, code="MEM407")
     assert finding.pointer == f"/spec/flinkConfiguration/{weights}"
-    assert finding.message == f"{weights}: 'OPERATOR:x' is not a list such as OPERATOR:70,STATE_BACKEND:70,PYTHON:30"
+    assert (
+        finding.message
+        == f"{weights}: 'OPERATOR:x' is not a list such as OPERATOR:70,STATE_BACKEND:70,PYTHON:30"
+    )
