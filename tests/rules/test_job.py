@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -40,9 +39,7 @@ class TestCycle:
     def test_a_cycle_of_3000_operators(self) -> None:
         count = 3000
         ring = [op(f"o{n}", "map", f"o{(n - 1) % count}") for n in range(count)]
-        started = time.monotonic()
         (found,) = find(job(SOURCE, *ring), code="JOB203")
-        assert time.monotonic() - started < 5
         assert found.message.startswith("operators form a cycle: o")
 
     def test_a_long_cycle_has_a_short_message(self) -> None:
