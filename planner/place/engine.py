@@ -29,6 +29,7 @@ from planner.place.model.task_managers import task_managers_of
 from planner.place.moves.least_moves import least_moves
 from planner.place.moves.move_list import Previous
 from planner.place.moves.pareto import Point, curve
+from planner.place.parameters import PARAMETERS
 from planner.place.result import Level, Progress, Result, Status
 from planner.place.solve import solve
 from planner.place.stock.allocation import Mode
@@ -43,9 +44,6 @@ from planner.place.stock.prediction import (
     stock_slots,
 )
 from planner.version import __version__
-
-SECONDS_AFTER, SECONDS_PER_SLOT = 0.4, 1.3e-4
-"""What checking and writing a placement take after the search, at least and for each slot."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ def place(
 
     """
     instance = instance_of(profile, job, cluster)
-    clock.reserve(SECONDS_AFTER + SECONDS_PER_SLOT * len(instance.slots))
+    clock.reserve(PARAMETERS.seconds_after + PARAMETERS.seconds_after_per_slot * len(instance.slots))
     if previous is None:
         result = _search(instance, clock, progress, objective)
     else:

@@ -8,9 +8,7 @@ from ortools.linear_solver import pywraplp
 
 from planner.place.bounds.area import Bound, fits_alone, next_level
 from planner.place.model.problem import Problem
-
-MAX_VARIABLES = 20_000
-DENOMINATOR = 10**9
+from planner.place.parameters import PARAMETERS
 
 
 def class_bound(problem: Problem) -> Bound | None:
@@ -21,7 +19,7 @@ def class_bound(problem: Problem) -> Bound | None:
     sum(n_t min_c(b_c load_t + sum_r g_cr need_tr)) - sum(K_c g_cr limit_cr). That is computed exactly.
     """
     classes, types = problem.classes, problem.types
-    if len(classes) * len(types) > MAX_VARIABLES:
+    if len(classes) * len(types) > PARAMETERS.class_bound_variables:
         return None
     allowed = [[c for c, entry in enumerate(classes) if fits_alone(slot, entry)] for slot in types]
     limits = [
@@ -77,4 +75,4 @@ def class_bound(problem: Problem) -> Bound | None:
 
 
 def _price(row: pywraplp.Constraint) -> Fraction:
-    return Fraction(max(-row.dual_value(), 0.0)).limit_denominator(DENOMINATOR)
+    return Fraction(max(-row.dual_value(), 0.0)).limit_denominator(PARAMETERS.price_denominator)

@@ -12,13 +12,11 @@ from planner.place.clock import Clock
 from planner.place.cp_sat import new_solver, run
 from planner.place.levels.kept import Kept
 from planner.place.levels.traffic import PARTS_PER_BYTE
+from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
 from planner.place.search.costs import Overflow
 from planner.place.search.group_costs import Crossing, membership
 from planner.place.search.state import State
-
-EXACT_WORK = 0.15
-MAX_KINDS = 400
 
 
 def lower_deployments(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) -> Level:
@@ -30,7 +28,7 @@ def lower_deployments(state: State, kept: Kept, clock: Clock, rng: np.random.Gen
         key = problem.class_of[tm], tuple(map(int, state.counts[row]))
         kinds[key] = kinds.get(key, 0) + 1
     classes = {_deployment(state, tm) for tm in state.task_managers}
-    if len(classes) < len(kinds) <= MAX_KINDS and not clock.expired():
+    if len(classes) < len(kinds) <= PARAMETERS.deployment_kinds and not clock.expired():
         pool = {**kinds, **dict.fromkeys(_even_contents(state, kept), 0)}
         _fewest_kinds(state, kept, pool, kinds, clock)
     return Level("deployments", deployments_of(state), Bound(Fraction(len(classes)), "classes"))
@@ -101,7 +99,7 @@ def _fewest_kinds(
         most = sum(scaled[key] * count for key, count in now.items())
         model.add(cp_model.LinearExpr.sum([times[key] * scaled[key] for key in pool]) <= most)
     model.minimize(cp_model.LinearExpr.sum(list(used.values())))
-    solver = new_solver(clock, EXACT_WORK, clock.stop.seed)
+    solver = new_solver(clock, PARAMETERS.level_exact_work, clock.stop.seed)
     status = run(solver, model, clock)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE) or solver.objective_value >= len(now):
         return

@@ -14,20 +14,12 @@ from planner.place.clock import Clock
 from planner.place.cp_sat import add_knapsack, new_solver, run
 from planner.place.model.problem import Problem, Solution
 from planner.place.moves.move_list import Previous
+from planner.place.parameters import PARAMETERS
 from planner.place.search.construct import place_left
 from planner.place.search.costs import Overflow, Together, Within, everywhere
 from planner.place.search.group_costs import Moves
 from planner.place.search.state import Ints, State
 from planner.place.search.swap import exchange
-
-HALVINGS = 7
-WALK_WORK = 1.0
-PART_WORK = 0.5
-NEIGHBOURS = 10
-NEIGHBOURHOOD_WORK = 0.4
-DEAD_ENDS = 12
-MATCHED = 1000
-"""Up to how many equal TaskManagers are matched with those of before."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +48,18 @@ def replace_within(
     rows = np.arange(len(cap))
     scale = float(state.loads_of.max(initial=1.0)) / max(float(weights.max(initial=1.0)), 1e-9)
     # first only moves that relieve much, then ever less
-    for step in range(HALVINGS):
-        exchange(state, Together(overflow, moves, scale / 2**step), clock.part(PART_WORK), rng, walk=False)
+    for step in range(PARAMETERS.relief_halvings):
+        exchange(
+            state,
+            Together(overflow, moves, scale / 2**step),
+            clock.part(PARAMETERS.relief_work),
+            rng,
+            walk=False,
+        )
         if not everywhere(overflow, state).any():
             break
     found: list[State] = []
-    if exchange(state, overflow, clock.part(WALK_WORK), rng) <= 0:
+    if exchange(state, overflow, clock.part(PARAMETERS.walk_work), rng) <= 0:
         found.append(state)
     for other in others:
         start = State.from_solution(problem, other)
@@ -117,7 +115,7 @@ def relabelled(problem: Problem, solution: Solution, before: Ints) -> Solution:
     counts = dict(solution.counts)
     for entry in problem.classes:
         rows = [row_of[tm] for tm in entry.members]
-        if not 1 < len(rows) <= MATCHED:
+        if not 1 < len(rows) <= PARAMETERS.matched_task_managers:
             continue
         stay = np.minimum(held[rows][:, None, :], before[rows][None, :, :]).sum(axis=2)
         size = len(rows)
@@ -163,14 +161,14 @@ def _kept(problem: Problem, before: Ints) -> State:
 
 def _fewer(state: State, moves: Moves, overflow: Overflow, clock: Clock, rng: np.random.Generator) -> None:
     """Take moves back while load and limits allow it: by exchanges, then on a few TaskManagers by CP-SAT."""
-    exchange(state, Within(moves, overflow), clock.part(PART_WORK), rng, walk=False)
+    exchange(state, Within(moves, overflow), clock.part(PARAMETERS.relief_work), rng, walk=False)
     rows = np.arange(len(state.cpu))
     idle = 0
-    while idle < DEAD_ENDS and not clock.expired():
+    while idle < PARAMETERS.move_dead_ends and not clock.expired():
         touched = np.flatnonzero((state.counts @ moves.member != moves.before).any(axis=1))
         if not len(touched) or not moves.at(rows, state.counts).any():
             return
-        size = min(NEIGHBOURS, len(rows))
+        size = min(PARAMETERS.move_neighbours, len(rows))
         first = rng.choice(touched, min(size * 2 // 3, len(touched)), replace=False)
         rest = np.setdiff1d(rows, first)
         others = rng.choice(rest, min(size - len(first), len(rest)), replace=False)
@@ -205,7 +203,7 @@ def _neighbourhood(state: State, moves: Moves, overflow: Overflow, rows: Sequenc
     for t in range(state.types):
         model.add(sum(mine[t] for mine in counts) == int(state.counts[rows, t].sum()))
     model.minimize(cp_model.LinearExpr.sum(terms))
-    solver = new_solver(clock, NEIGHBOURHOOD_WORK, clock.stop.seed)
+    solver = new_solver(clock, PARAMETERS.move_neighbours_work, clock.stop.seed)
     status = run(solver, model, clock)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return False
