@@ -143,7 +143,7 @@ def place(
         cluster=digest(cluster),
         previous=digest(previous.model_copy(update={"meta": None})) if previous else None,
     )
-    stock = _predictions(instance, clock.stop.seed)
+    stock = predictions(instance, clock.stop.seed)
     placement = placement_document(profile, job, instance.slots, result, stock, inputs, moves)
     if refused := check(placement, profile, cluster, previous):
         raise RefusedError("; ".join(refused[:3]))
@@ -197,7 +197,7 @@ def simulate(profile: ResourceProfile, job: JobGraph, cluster: Cluster, mode: Mo
     status = Status.OPTIMAL if level.optimal else Status.FEASIBLE
     result = Result(status, problem, simulated, bound, (level,), 0.0, seed)
     inputs = Inputs(profile=digest(profile), cluster=digest(cluster))
-    stock = _predictions(instance, seed)
+    stock = predictions(instance, seed)
     placement = placement_document(profile, job, slots, result, stock, inputs)
     strategy = f"flink-{mode.name.lower().replace('_', '-')}"
     return _with_meta(
@@ -210,7 +210,7 @@ def _with_meta(placement: Placement, seconds: float, seed: int, workers: int) ->
     return placement.model_copy(update={"meta": meta})
 
 
-def _predictions(instance: Instance, seed: int) -> Mapping[str, Prediction]:
+def predictions(instance: Instance, seed: int) -> Mapping[str, Prediction]:
     """Return what Flink's own scheduler would reach under each of its modes."""
     predictions = {}
     for mode in Mode:
