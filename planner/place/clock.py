@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-WORK_PER_SECOND = 0.7
-"""Share of a time limit that is given out as work, so that the work is done before the time is up."""
+from planner.place.parameters import PARAMETERS
 
 
 def never() -> bool:
@@ -56,7 +55,7 @@ class Clock:
         self.stop = stop
         self._started: float = whole._started if whole else time.monotonic() if started is None else started
         self._end = self._started + stop.seconds
-        unlimited = math.inf if stop.workers > 1 else stop.seconds * WORK_PER_SECOND
+        unlimited = math.inf if stop.workers > 1 else stop.seconds * PARAMETERS.work_per_second
         self._budget = unlimited if budget is None else budget
         self._whole = whole
         self._budget_end = math.inf if budget is None else time.monotonic() + 2 * budget + 0.05

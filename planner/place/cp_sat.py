@@ -10,16 +10,13 @@ from ortools.sat.python import cp_model
 
 from planner.place.clock import Clock, never
 from planner.place.model.problem import Problem, TaskManagerClass
-
-POLL_SECONDS = 0.1
-WORK_OF_CP_SAT = 2.5
-"""Seconds of work for one unit of CP-SAT's deterministic time."""
+from planner.place.parameters import PARAMETERS
 
 
 def new_solver(clock: Clock, seconds: float, seed: int) -> cp_model.CpSolver:
     """Return a solver that works for ``seconds`` at most, the same way each time."""
     solver = cp_model.CpSolver()
-    solver.parameters.max_deterministic_time = seconds / WORK_OF_CP_SAT
+    solver.parameters.max_deterministic_time = seconds / PARAMETERS.work_of_cp_sat
     # a clock of the wall would end it at another point each time where the machine is busy
     wall = clock.seconds() if clock.stop.workers == 1 else min(2 * seconds, clock.seconds())
     solver.parameters.max_time_in_seconds = max(wall, 0.01)
@@ -34,7 +31,7 @@ def run(solver: cp_model.CpSolver, model: cp_model.CpModel, clock: Clock) -> cp_
     done = threading.Event()
 
     def watch() -> None:
-        while not done.wait(POLL_SECONDS):
+        while not done.wait(PARAMETERS.interrupt_poll_seconds):
             if clock.stop.interrupted():
                 solver.stop_search()
                 return
@@ -45,8 +42,13 @@ def run(solver: cp_model.CpSolver, model: cp_model.CpModel, clock: Clock) -> cp_
         status = solver.solve(model)
     finally:
         done.set()
-    clock.charge(solver.response_proto.deterministic_time * WORK_OF_CP_SAT)
+    clock.charge(solver.response_proto.deterministic_time * PARAMETERS.work_of_cp_sat)
     return status
+
+
+def is_small(problem: Problem) -> bool:
+    """Tell whether CP-SAT can be expected to solve a problem whole: few counts to decide."""
+    return len(problem.usable) * len(problem.types) <= PARAMETERS.exact_variables
 
 
 @dataclass(frozen=True)

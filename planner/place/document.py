@@ -33,16 +33,9 @@ from planner.place.model.quotas import quota_options
 from planner.place.model.slots import JobSlot, SlotResources, slot_resources, subtask_names
 from planner.place.model.task_managers import TaskManager, configured_memory
 from planner.place.moves.move_list import MoveList
-from planner.place.result import Result
+from planner.place.result import Result, rounded
 from planner.place.stock.prediction import Prediction
 from planner.units import CORE, cpu_number
-
-DIGITS = 6
-
-
-def rounded(value: Fraction | float) -> float:
-    """Return a ratio as documents hold it: six decimals."""
-    return round(float(value), DIGITS)
 
 
 def placement_document(

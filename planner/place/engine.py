@@ -29,6 +29,7 @@ from planner.place.model.task_managers import task_managers_of
 from planner.place.moves.least_moves import least_moves
 from planner.place.moves.move_list import Point, Previous
 from planner.place.moves.pareto import curve
+from planner.place.parameters import PARAMETERS
 from planner.place.result import Level, Progress, Result, Status
 from planner.place.solve import solve
 from planner.place.stock.allocation import Mode
@@ -43,9 +44,6 @@ from planner.place.stock.prediction import (
     stock_slots,
 )
 from planner.version import __version__
-
-SECONDS_AFTER, SECONDS_PER_SLOT = 0.4, 1.3e-4
-"""What checking and writing a placement take after the search, at least and for each slot."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ def place(
 
     """
     instance = instance_of(profile, job, cluster)
-    clock.reserve(SECONDS_AFTER + SECONDS_PER_SLOT * len(instance.slots))
+    clock.reserve(PARAMETERS.seconds_after + PARAMETERS.seconds_after_per_slot * len(instance.slots))
     if previous is None:
         result = _search(instance, clock, progress, objective)
     else:
@@ -145,7 +143,7 @@ def place(
         cluster=digest(cluster),
         previous=digest(previous.model_copy(update={"meta": None})) if previous else None,
     )
-    stock = _predictions(instance, clock.stop.seed)
+    stock = predictions(instance, clock.stop.seed)
     placement = placement_document(profile, job, instance.slots, result, stock, inputs, moves)
     if refused := check(placement, profile, cluster, previous):
         raise RefusedError("; ".join(refused[:3]))
@@ -199,7 +197,7 @@ def simulate(profile: ResourceProfile, job: JobGraph, cluster: Cluster, mode: Mo
     status = Status.OPTIMAL if level.optimal else Status.FEASIBLE
     result = Result(status, problem, simulated, bound, (level,), 0.0, seed)
     inputs = Inputs(profile=digest(profile), cluster=digest(cluster))
-    stock = _predictions(instance, seed)
+    stock = predictions(instance, seed)
     placement = placement_document(profile, job, slots, result, stock, inputs)
     strategy = f"flink-{mode.name.lower().replace('_', '-')}"
     return _with_meta(
@@ -212,7 +210,7 @@ def _with_meta(placement: Placement, seconds: float, seed: int, workers: int) ->
     return placement.model_copy(update={"meta": meta})
 
 
-def _predictions(instance: Instance, seed: int) -> Mapping[str, Prediction]:
+def predictions(instance: Instance, seed: int) -> Mapping[str, Prediction]:
     """Return what Flink's own scheduler would reach under each of its modes."""
     predictions = {}
     for mode in Mode:

@@ -10,12 +10,10 @@ from planner.place.bounds.area import fits_alone
 from planner.place.clock import Clock
 from planner.place.model.problem import PARTS, Problem, SlotType, TaskManagerClass
 from planner.place.model.task_managers import TaskManager
+from planner.place.parameters import PARAMETERS
 from planner.units import CORE, cpu_number, format_cpu, rounded_size
 
-MOST_ADDED = 4096
 LOWERABLE = ("cpu", *PARTS)
-CHECK_SECONDS = 1.0
-REFINEMENTS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +309,7 @@ def _possible(problem: Problem, clock: Clock) -> bool | None:
         find_feasible,  # numpy and solvers: only where they are needed
     )
 
-    found = find_feasible(problem, clock.part(CHECK_SECONDS))
+    found = find_feasible(problem, clock.part(PARAMETERS.trial_work))
     return True if found.state is not None else False if found.impossible else None
 
 
@@ -319,7 +317,7 @@ def _changes(problem: Problem, conflicts: Sequence[Conflict], clock: Clock) -> I
     """Yield the fewest TaskManagers to add, of one class, and single groups to make smaller."""
     added: MoreTaskManagers | None = None
     for name in _names(problem):
-        fewest = _fewest_added(problem, name, added.count - 1 if added else MOST_ADDED, clock)
+        fewest = _fewest_added(problem, name, added.count - 1 if added else PARAMETERS.most_added, clock)
         if fewest is not None:
             added = MoreTaskManagers(name, fewest)
     if added is not None:
@@ -378,7 +376,7 @@ def _lowered_enough(problem: Problem, group: str, resource: str, clock: Clock) -
     if not now or not _possible(_lowered(problem, group, index, 0), clock):
         return None
     low, high = 0, now
-    for _ in range(REFINEMENTS):
+    for _ in range(PARAMETERS.lowering_steps):
         middle = (low + high) // 2
         if clock.expired() or high - low <= max(now // 1000, 1):
             break

@@ -15,6 +15,15 @@ Progress = Callable[[str, Fraction | None, Fraction], None]
 """Called with what is done, the best value so far and the bound."""
 
 
+DIGITS = 6
+"""Decimals of ratios in documents: a definition that the checker's tolerance (check/figures.py) goes by."""
+
+
+def rounded(value: Fraction | float) -> float:
+    """Return a ratio as documents hold it: six decimals."""
+    return round(float(value), DIGITS)
+
+
 class Status(StrEnum):
     """What is known of a result."""
 

@@ -13,24 +13,21 @@ from planner.place.bounds import patterns
 from planner.place.bounds.area import Bound, lower_bound, next_level
 from planner.place.bounds.classes import class_bound
 from planner.place.clock import Clock
+from planner.place.cp_sat import is_small
 from planner.place.levels.kept import keep_maximum, level_clock
 from planner.place.levels.levels import LEVELS, measured
 from planner.place.levels.packing import best_packed, pack, packed_bound
 from planner.place.model.contents import Pool, every_content
 from planner.place.model.objective import BALANCE, CPU_LEVEL, Objective, is_packing
-from planner.place.model.problem import Problem, Solution
+from planner.place.model.problem import NO_LIMIT, Problem, Solution
+from planner.place.parameters import PARAMETERS
 from planner.place.result import Level, Progress, Result, Status
 from planner.place.search import assemble, counts
 from planner.place.search.construct import construct
 from planner.place.search.costs import Overflow, everywhere
-from planner.place.search.feasibility import EXACT_VARIABLES, find_feasible
-from planner.place.search.state import NO_LIMIT, Floats, State
+from planner.place.search.feasibility import find_feasible
+from planner.place.search.state import Floats, State
 from planner.place.search.swap import exchange
-
-FIRST_WORK, WORK_PER_TASK_MANAGER = 0.4, 0.002
-ROUND_WORK = 1.0
-EXACT_WORK = 0.5
-NEIGHBOURS = 8
 
 
 def solve(
@@ -172,9 +169,8 @@ class Search:
         if self.done():
             return state
         self._tell("exchanging slots")
-        small = len(empty.cpu) * empty.types <= EXACT_VARIABLES
-        work = FIRST_WORK / 4 if small else FIRST_WORK + WORK_PER_TASK_MANAGER * len(empty.cpu)
-        self._reach(state, target, work)
+        work = PARAMETERS.first_work + PARAMETERS.first_work_per_task_manager * len(empty.cpu)
+        self._reach(state, target, PARAMETERS.first_work_small if is_small(self.problem) else work)
         if self.best is None and not self.done():
             self._tell("looking for room")
             found = find_feasible(self.problem, self.clock, state)
@@ -190,14 +186,14 @@ class Search:
         if found is not None and found.value > self.bound.value:
             self._prove(found)
             if not self.done():
-                self._reach(state, found.value, FIRST_WORK)
+                self._reach(state, found.value, PARAMETERS.first_work)
 
     def _exactly(self, state: State, turn: int = 1) -> None:
         """Solve small problems whole with CP-SAT, for longer each turn."""
-        if len(state.cpu) * state.types > EXACT_VARIABLES:
+        if not is_small(self.problem):
             return
         self._tell("CP-SAT")
-        work = min(turn * EXACT_WORK, self.clock.left() / 2)
+        work = min(turn * PARAMETERS.exact_work, self.clock.left() / 2)
         found = counts.minimise_maximum(self.problem, self.best, self.bound.value, self.clock, work)
         self.infeasible = found.infeasible
         if found.solution is not None:
@@ -266,16 +262,18 @@ class Search:
         """Try to reach ``target`` from contents put together, and to get nearer from the best placement."""
         caps = self._caps(State(self.problem), target)
         whole = [target.numerator * c.cpu // target.denominator for c in self.problem.classes]
-        state = assemble.assemble(self.problem, pool, caps, self.clock, ROUND_WORK, self.stop.seed + turn)
+        state = assemble.assemble(
+            self.problem, pool, caps, self.clock, PARAMETERS.round_work, self.stop.seed + turn
+        )
         if state is not None:
-            self._reach(state, target, ROUND_WORK)
+            self._reach(state, target, PARAMETERS.round_work)
             if not self.done():
                 self._rearrange(state, target)
             assemble.add_state(pool, state, whole)
         if self.best is None or self.value is None or self.done():
             return
         state = State.from_solution(self.problem, self.best)
-        while not self.done() and self._reach(state, (target + self.value) / 2, ROUND_WORK / 2):
+        while not self.done() and self._reach(state, (target + self.value) / 2, PARAMETERS.round_work / 2):
             pass
         assemble.add_state(pool, state, whole)
 
@@ -290,7 +288,7 @@ class Search:
         if not len(over):
             return
         others = np.flatnonzero(band <= 0)
-        size = min(NEIGHBOURS - 1, len(others))
+        size = min(PARAMETERS.neighbours - 1, len(others))
         chosen = [int(self.rng.choice(over)), *map(int, self.rng.choice(others, size, replace=False))]
-        if counts.rearrange(state, overflow, chosen, self.clock, ROUND_WORK / 2):
+        if counts.rearrange(state, overflow, chosen, self.clock, PARAMETERS.round_work / 2):
             self._offer(state)

@@ -18,10 +18,7 @@ from planner.place.clock import Clock
 from planner.place.cp_sat import add_knapsack, new_solver, run
 from planner.place.model.contents import Content, Pool
 from planner.place.model.problem import Problem, TaskManagerClass
-
-PRICE_SCALE = 10**6
-PRICING_WORK = 1.0
-WORK_OF_LP = 2e-3
+from planner.place.parameters import PARAMETERS
 
 
 class Verdict(Enum):
@@ -42,10 +39,10 @@ class _Pricing:
     def best(self, prices: Sequence[int], clock: Clock) -> tuple[Content, int] | None:
         """Return a content of high price and an upper bound of the highest price."""
         self.model.maximize(sum(x * price for x, price in zip(self.counts, prices, strict=True) if price))
-        solver = new_solver(clock, PRICING_WORK, clock.stop.seed)
+        solver = new_solver(clock, PARAMETERS.pricing_work, clock.stop.seed)
         solver.parameters.num_workers = 1
         status = run(solver, self.model, clock)
-        clock.charge(WORK_OF_LP)
+        clock.charge(PARAMETERS.work_of_lp)
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return None
         content = tuple(solver.value(x) for x in self.counts)
@@ -98,10 +95,10 @@ def judge(problem: Problem, caps: Sequence[int | None], pool: Pool, clock: Clock
     enough = 1e-7 * sum(weight * slot.count for weight, slot in zip(weights, problem.types, strict=True))
     while not clock.expired():
         left, duals = master.solve()
-        clock.charge(WORK_OF_LP)
+        clock.charge(PARAMETERS.work_of_lp)
         if left <= enough:
             return Verdict.POSSIBLE
-        prices = [round(dual * PRICE_SCALE / max(weights)) for dual in duals]
+        prices = [round(dual * PARAMETERS.price_scale / max(weights)) for dual in duals]
         worth = sum(price * slot.count for price, slot in zip(prices, problem.types, strict=True))
         grown = False
         for index, entry in enumerate(problem.classes):

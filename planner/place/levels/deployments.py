@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 import numpy as np
@@ -12,27 +13,32 @@ from planner.place.clock import Clock
 from planner.place.cp_sat import new_solver, run
 from planner.place.levels.kept import Kept
 from planner.place.levels.traffic import PARTS_PER_BYTE
+from planner.place.model.problem import Problem
+from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
 from planner.place.search.costs import Overflow
 from planner.place.search.group_costs import Crossing, membership
 from planner.place.search.state import State
 
-EXACT_WORK = 0.15
-MAX_KINDS = 400
+_Kind = tuple[int, tuple[int, ...]]
+"""What a TaskManager may be: its class, and how many slots of each type it holds."""
 
 
 def lower_deployments(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) -> Level:
     """Lower the number of different quotas: put together as few contents as possible."""
     del rng
-    problem = state.problem
-    kinds: dict[tuple[int, tuple[int, ...]], int] = {}
+    kinds: dict[_Kind, int] = {}
     for row, tm in enumerate(state.task_managers):
-        key = problem.class_of[tm], tuple(map(int, state.counts[row]))
-        kinds[key] = kinds.get(key, 0) + 1
+        kind = state.problem.class_of[tm], tuple(map(int, state.counts[row]))
+        kinds[kind] = kinds.get(kind, 0) + 1
     classes = {_deployment(state, tm) for tm in state.task_managers}
-    if len(classes) < len(kinds) <= MAX_KINDS and not clock.expired():
-        pool = {**kinds, **dict.fromkeys(_even_contents(state, kept), 0)}
-        _fewest_kinds(state, kept, pool, kinds, clock)
+    if len(classes) < len(kinds) <= PARAMETERS.deployment_kinds and not clock.expired():
+        pool = dict(kinds)
+        for kind in _even_contents(state, kept):
+            pool.setdefault(kind, 0)
+        times = _fewest_kinds(state.problem, kept, pool, clock)
+        if times is not None:
+            _hold(state, times)
     return Level("deployments", deployments_of(state), Bound(Fraction(len(classes)), "classes"))
 
 
@@ -46,17 +52,16 @@ def deployments_of(state: State) -> Fraction:
 
 def _deployment(state: State, tm: int) -> tuple[object, ...]:
     """Return what TaskManagers of one Deployment have in common beside their quotas."""
-    found = state.problem.task_managers[tm]
-    return found.class_name or found.id, found.capacity
+    one = state.problem.task_managers[tm]
+    return one.class_name or one.id, one.capacity
 
 
-def _even_contents(state: State, kept: Kept) -> list[tuple[int, tuple[int, ...]]]:
+def _even_contents(state: State, kept: Kept) -> list[_Kind]:
     """Return contents near the mean of each class: what its TaskManagers hold, rounded down and up."""
-    found = []
-    problem = state.problem
+    even = []
     row_of = {tm: row for row, tm in enumerate(state.task_managers)}
     overflow = Overflow(state, kept.cap, kept.floor, kept.limits)
-    for index, entry in enumerate(problem.classes):
+    for index, entry in enumerate(state.problem.classes):
         rows = np.array([row_of[tm] for tm in entry.members])
         mean = state.counts[rows].mean(axis=0)
         for share in np.linspace(0.05, 0.95, 10):
@@ -64,53 +69,65 @@ def _even_contents(state: State, kept: Kept) -> list[tuple[int, tuple[int, ...]]
             load, used = float(content @ state.loads_of), content @ state.demand
             at = rows[:1]
             if not overflow.at(at, np.array([load]), used[None, :], content[None, :]).any():
-                found.append((index, tuple(map(int, content))))
-    return found
+                even.append((index, tuple(map(int, content))))
+    return even
 
 
 def _fewest_kinds(
-    state: State,
-    kept: Kept,
-    pool: dict[tuple[int, tuple[int, ...]], int],
-    now: dict[tuple[int, tuple[int, ...]], int],
-    clock: Clock,
-) -> None:
-    problem, model = state.problem, cp_model.CpModel()
-    times, used = {}, {}
-    for key, count in pool.items():
-        times[key] = model.new_int_var(0, len(problem.classes[key[0]].members), "")
-        used[key] = model.new_bool_var("")
-        model.add(times[key] <= len(problem.classes[key[0]].members) * used[key])
-        model.add_hint(times[key], count)
-        model.add_hint(used[key], count > 0)
+    problem: Problem, kept: Kept, pool: dict[_Kind, int], clock: Clock
+) -> dict[_Kind, int] | None:
+    """Return how often to use each kind so that fewest are used, None where that is no fewer than now.
+
+    ``pool`` are the kinds there may be with how often they are used now. Every slot is held exactly once,
+    every TaskManager is of one kind, and no more traffic is expected than now.
+    """
+    model = cp_model.CpModel()
+    times: dict[_Kind, cp_model.IntVar] = {}
+    used: dict[_Kind, cp_model.IntVar] = {}
+    for kind, count in pool.items():
+        members = len(problem.classes[kind[0]].members)
+        times[kind] = model.new_int_var(0, members, "")
+        used[kind] = model.new_bool_var("")
+        model.add(times[kind] <= members * used[kind])
+        model.add_hint(times[kind], count)
+        model.add_hint(used[kind], count > 0)
     for index, entry in enumerate(problem.classes):
-        model.add(
-            cp_model.LinearExpr.sum([times[key] for key in pool if key[0] == index]) == len(entry.members)
-        )
+        mine = [times[kind] for kind in pool if kind[0] == index]
+        model.add(cp_model.LinearExpr.sum(mine) == len(entry.members))
     for t, slot in enumerate(problem.types):
-        model.add(
-            cp_model.LinearExpr.sum([times[key] * key[1][t] for key in pool if key[1][t]]) == slot.count
-        )
+        held = [times[kind] * kind[1][t] for kind in pool if kind[1][t]]
+        model.add(cp_model.LinearExpr.sum(held) == slot.count)
     if kept.traffic is not None and problem.flows:
-        crossing, at = Crossing(problem), np.zeros(1, dtype=np.intp)
-        share = {
-            key: float(crossing.at(at, np.array([key[1]], dtype=np.int64))[0]) / max(kept.traffic, 1.0)
-            for key in pool
-        }
-        scaled = {key: int(np.ceil(value * PARTS_PER_BYTE)) for key, value in share.items()}
-        most = sum(scaled[key] * count for key, count in now.items())
-        model.add(cp_model.LinearExpr.sum([times[key] * scaled[key] for key in pool]) <= most)
+        leaving = _leaving(problem, pool, kept.traffic)
+        most = sum(leaving[kind] * count for kind, count in pool.items())
+        model.add(cp_model.LinearExpr.sum([times[kind] * leaving[kind] for kind in pool]) <= most)
     model.minimize(cp_model.LinearExpr.sum(list(used.values())))
-    solver = new_solver(clock, EXACT_WORK, clock.stop.seed)
+    solver = new_solver(clock, PARAMETERS.level_exact_work, clock.stop.seed)
     status = run(solver, model, clock)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE) or solver.objective_value >= len(now):
-        return
+    now = sum(count > 0 for count in pool.values())
+    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE) or solver.objective_value >= now:
+        return None
+    return {kind: solver.value(variable) for kind, variable in times.items()}
+
+
+def _leaving(problem: Problem, pool: Iterable[_Kind], traffic: float) -> dict[_Kind, int]:
+    """Return the traffic expected to leave a TaskManager of each kind, in millionths of ``traffic``."""
+    crossing, at = Crossing(problem), np.zeros(1, dtype=np.intp)
+    share = {
+        kind: float(crossing.at(at, np.array([kind[1]], dtype=np.int64))[0]) / max(traffic, 1.0)
+        for kind in pool
+    }
+    return {kind: int(np.ceil(value * PARTS_PER_BYTE)) for kind, value in share.items()}
+
+
+def _hold(state: State, times: dict[_Kind, int]) -> None:
+    """Let as many TaskManagers as ``times`` says be of each kind, those of a class in their order."""
     counts = state.counts.copy()
     row_of = {tm: row for row, tm in enumerate(state.task_managers)}
-    for index, entry in enumerate(problem.classes):
+    for index, entry in enumerate(state.problem.classes):
         rows = iter([row_of[tm] for tm in entry.members])
-        for key in pool:
-            if key[0] == index:
-                for _ in range(solver.value(times[key])):
-                    counts[next(rows)] = key[1]
+        for kind, count in times.items():
+            if kind[0] == index:
+                for _ in range(count):
+                    counts[next(rows)] = kind[1]
     state.set(counts)

@@ -8,14 +8,12 @@ from fractions import Fraction
 import numpy as np
 
 from planner.place.clock import Clock
+from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
 from planner.place.search.costs import Overflow, Together, everywhere
 from planner.place.search.group_costs import Crossing
 from planner.place.search.state import Floats, State
 from planner.place.search.swap import exchange
-
-WORK, WORK_PER_TASK_MANAGER = 0.02, 0.0002
-LEVEL_WORK, LEVEL_WORK_PER_TASK_MANAGER, MOST_WORK = 0.06, 0.0015, 2.0
 
 
 @dataclass
@@ -41,12 +39,17 @@ def keep_maximum(state: State, highest: Level) -> Kept:
 
 def part(state: State, clock: Clock) -> Clock:
     """Return the share of time that one attempt within a level may take."""
-    return clock.part(WORK + WORK_PER_TASK_MANAGER * len(state.cpu))
+    return clock.part(PARAMETERS.attempt_work + PARAMETERS.attempt_work_per_task_manager * len(state.cpu))
 
 
 def level_clock(state: State, clock: Clock) -> Clock:
     """Return the share of time that one level may take."""
-    return clock.part(min(LEVEL_WORK + LEVEL_WORK_PER_TASK_MANAGER * len(state.cpu), MOST_WORK))
+    return clock.part(
+        min(
+            PARAMETERS.level_work + PARAMETERS.level_work_per_task_manager * len(state.cpu),
+            PARAMETERS.level_work_most,
+        )
+    )
 
 
 def reach(state: State, overflow: Overflow, kept: Kept, clock: Clock, rng: np.random.Generator) -> bool:

@@ -9,11 +9,11 @@ import numpy as np
 from planner.place.bounds.area import Bound
 from planner.place.clock import Clock
 from planner.place.levels.kept import Kept, reach
+from planner.place.model.problem import NO_LIMIT
+from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
 from planner.place.search.costs import Overflow
-from planner.place.search.state import MEMORY, NO_LIMIT, State
-
-MEMORY_BISECTIONS = 3
+from planner.place.search.state import MEMORY, State
 
 
 def _memory_columns(state: State) -> list[int]:
@@ -33,7 +33,7 @@ def lower_memory(state: State, kept: Kept, clock: Clock, rng: np.random.Generato
     totals = state.copies @ state.demand[:, columns]
     area = max(Fraction(int(t), int(w)) for t, w in zip(totals, limits.sum(axis=0), strict=True))
     low, high = float(area), float(memory_of(state))
-    for _ in range(MEMORY_BISECTIONS):
+    for _ in range(PARAMETERS.memory_bisections):
         if clock.expired() or high - low <= 1e-3 * high:
             break
         middle = low + (high - low) / 2

@@ -8,13 +8,14 @@ from fractions import Fraction
 
 from planner.place.bounds.area import Bound, lower_bound
 from planner.place.clock import Clock
+from planner.place.cp_sat import is_small
 from planner.place.model.problem import Problem
+from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
 from planner.place.search import counts
-from planner.place.search.feasibility import EXACT_VARIABLES, find_feasible
+from planner.place.search.feasibility import find_feasible
 
 LOAD = "cpuLoad"
-TRIAL_SECONDS = 1.0
 
 
 def pack(problem: Problem, clock: Clock) -> tuple[Problem, Level] | None:
@@ -38,7 +39,7 @@ def pack(problem: Problem, clock: Clock) -> tuple[Problem, Level] | None:
             else:
                 low = middle + 1
         chosen, least = order[:high], Bound(Fraction(bound), "area")
-        if high > bound and len(order) * len(loaded.types) <= EXACT_VARIABLES and not clock.expired():
+        if high > bound and is_small(loaded) and not clock.expired():
             found = counts.fewest_task_managers(loaded, bound, clock, clock.left() / 2)
             if found is not None:
                 chosen = sorted(found[0]) if len(found[0]) < high else chosen
@@ -96,7 +97,7 @@ def packed_bound(problem: Problem, count: int) -> Bound:
 def best_packed(problem: Problem, count: int, clock: Clock) -> tuple[Problem, Bound] | None:
     """Return the problem with the ``count`` TaskManagers that balance best, where CP-SAT finds that out."""
     bound = packed_bound(problem, count)
-    if len(problem.usable) * len(problem.types) > EXACT_VARIABLES:
+    if not is_small(problem):
         return None
     found = counts.minimise_maximum(problem, None, bound.value, clock, clock.left(), count)
     if found.solution is None or found.bound is None:
@@ -118,4 +119,4 @@ def only(problem: Problem, task_managers: Sequence[int]) -> Problem:
 
 
 def _fits(problem: Problem, task_managers: Sequence[int], clock: Clock) -> bool:
-    return find_feasible(only(problem, task_managers), clock.part(TRIAL_SECONDS)).state is not None
+    return find_feasible(only(problem, task_managers), clock.part(PARAMETERS.trial_work)).state is not None

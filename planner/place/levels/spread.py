@@ -8,16 +8,13 @@ import numpy as np
 
 from planner.place.bounds.area import Bound
 from planner.place.clock import Clock
+from planner.place.cp_sat import is_small
 from planner.place.levels.kept import Kept, reach
+from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
 from planner.place.search import counts
 from planner.place.search.costs import Overflow
 from planner.place.search.state import State
-
-EXACT_VARIABLES = 1500
-EXACT_WORK = 0.15
-BISECTIONS = 6
-PEELINGS = 4
 
 
 def lower_spread(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) -> Level:
@@ -26,14 +23,16 @@ def lower_spread(state: State, kept: Kept, clock: Clock, rng: np.random.Generato
     highest = max(_utilisations(state))
     mean = Fraction(problem.total_load, problem.total_cpu)
     bound = Bound(max(kept.least - mean, Fraction(0)), "mean")
-    small = len(state.cpu) * state.types <= EXACT_VARIABLES and kept.traffic is None
-    if small and highest - min(_utilisations(state)) > bound.value:
-        found = counts.maximise_minimum(problem, state.solution(), highest, clock, EXACT_WORK)
+    exactly = is_small(problem) and kept.traffic is None
+    if exactly and highest - min(_utilisations(state)) > bound.value:
+        found = counts.maximise_minimum(
+            problem, state.solution(), highest, clock, PARAMETERS.level_exact_work
+        )
         if found.solution is not None:
             state.set(State.from_solution(problem, found.solution).counts.copy())
         if found.bound is not None:
-            exactly = Bound(max(kept.least - found.bound, Fraction(0)), "cp-sat")
-            bound = max(bound, exactly, key=lambda one: one.value)
+            proven = Bound(max(kept.least - found.bound, Fraction(0)), "cp-sat")
+            bound = max(bound, proven, key=lambda one: one.value)
     if highest - min(_utilisations(state)) > bound.value:
         _peel(state, kept, clock, rng)
         _raise(state, kept, clock, rng)
@@ -55,12 +54,12 @@ def _utilisations(state: State) -> list[Fraction]:
 def _peel(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) -> None:
     """Set aside TaskManagers at the maximum that cannot go lower, and lower the highest of the others."""
     free = np.ones(len(state.cpu), dtype=np.bool_)
-    for _ in range(PEELINGS):
+    for _ in range(PARAMETERS.spread_peelings):
         level = np.where(free, state.load / state.cpu, -1.0)
         highest = float(level.max(initial=0.0))
         floor = float(state.load[free].sum() / max(state.cpu[free].sum(), 1.0))
         low, high = floor, highest
-        for _ in range(BISECTIONS):
+        for _ in range(PARAMETERS.spread_bisections):
             if clock.expired() or high - low <= 1e-4 * max(high, 1e-9):
                 break
             middle = low + (high - low) / 4 if high == highest else (low + high) / 2
@@ -80,7 +79,7 @@ def _raise(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) -> 
     """Raise the lowest utilisation by bisection."""
     low = float((state.load / state.cpu).min())
     high = float(state.load.sum() / state.cpu.sum())
-    for _ in range(BISECTIONS):
+    for _ in range(PARAMETERS.spread_bisections):
         if clock.expired() or high - low <= 1e-4 * high:
             return
         middle = (low + high) / 2

@@ -15,11 +15,10 @@ from functools import partial
 
 from planner.documents.job import GroupPlacement
 from planner.place.model.task_managers import TaskManager
+from planner.place.parameters import PARAMETERS
 
 ZONE = "zone"
 """The label of a TaskManager that names its zone."""
-MOST_CHOICES = 32
-"""How many ways to pick zones are tried: each is a problem of its own, so time is divided by them."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,9 @@ def apart(constraints: Mapping[str, GroupPlacement]) -> set[frozenset[str]]:
 
 
 def zone_choices(
-    constraints: Mapping[str, GroupPlacement], task_managers: Sequence[TaskManager], most: int = MOST_CHOICES
+    constraints: Mapping[str, GroupPlacement],
+    task_managers: Sequence[TaskManager],
+    most: int = PARAMETERS.zone_choices,
 ) -> tuple[list[dict[str, tuple[str, ...]]], bool]:
     """Return ways to pick the zones that groups have to stand in, and whether these are all.
 

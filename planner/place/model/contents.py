@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 
 from planner.place.clock import Clock
 from planner.place.model.problem import Problem, TaskManagerClass
+from planner.place.parameters import PARAMETERS
 
 Content = tuple[int, ...]
 """How many slots of each type."""
-NODES = 200_000
-MAX_CONTENTS = 20_000
-WORK_OF_NODE = 1.5e-6
 
 
 @dataclass
@@ -38,14 +36,14 @@ def every_content(problem: Problem, caps: Sequence[int], clock: Clock) -> Pool |
         - problem.total_load
     )
     pool = Pool.empty(problem)
-    nodes = NODES
+    nodes = PARAMETERS.content_nodes
     for index, (entry, cap) in enumerate(zip(problem.classes, caps, strict=True)):
         search = _Contents(problem, entry, cap, cap - free, nodes)
         for content in search:
             pool.contents[index][content] = None
-            if len(pool.contents[index]) > MAX_CONTENTS:
+            if len(pool.contents[index]) > PARAMETERS.contents_of_class:
                 search.nodes = 0
-        clock.charge((nodes - search.nodes) * WORK_OF_NODE)
+        clock.charge((nodes - search.nodes) * PARAMETERS.work_of_content_node)
         nodes = search.nodes
         if nodes <= 0:
             return None

@@ -16,6 +16,8 @@ from planner.place.model.slots import JobSlot, SlotResources
 from planner.place.model.task_managers import TaskManager
 from planner.units import CORE
 
+NO_LIMIT = 2.0**60
+"""What a resource without a limit counts as: more than any amount, and a whole number in a float."""
 LimitsOf = Callable[[TaskManager], tuple[int | None, ...]]
 
 

@@ -87,7 +87,7 @@ def cluster_errors(cluster: Cluster) -> list[ClusterError]:
 
 
 MAX_TASK_MANAGERS = 100_000
-"""Largest number of TaskManagers of a cluster."""
+"""Largest number of TaskManagers of a cluster: what documents may ask for, not how the search goes."""
 
 
 def _entries(cluster: Cluster) -> Iterator[list[TaskManager] | ClusterError]:

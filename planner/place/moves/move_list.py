@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from planner.place.model.problem import Problem, Solution
+from planner.place.result import rounded
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class Point:
     def data(self) -> dict[str, object]:
         """Return it as plain data."""
         return {
-            "maxCpuUtilisation": round(float(self.maximum), 6),
+            "maxCpuUtilisation": rounded(self.maximum),
             "moved": self.moved,
-            "weight": round(float(self.weight), 6),
+            "weight": rounded(self.weight),
             **({"knee": True} if self.knee else {}),
         }
 

@@ -9,9 +9,8 @@ from fractions import Fraction
 from planner.place.clock import Clock
 from planner.place.moves.move_list import Point, Previous, move_list
 from planner.place.moves.replacement import quotas_before, relabelled, replace_within
+from planner.place.parameters import PARAMETERS
 from planner.place.result import Progress, Result
-
-SLACKS = tuple(Fraction(slack, 1000) for slack in (0, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500))
 
 
 def curve(result: Result, previous: Previous, clock: Clock, progress: Progress) -> list[Point]:
@@ -20,11 +19,15 @@ def curve(result: Result, previous: Previous, clock: Clock, progress: Progress) 
     assert best is not None
     before = quotas_before(problem, previous)
     known = [relabelled(problem, best, before)]
-    for number, slack in enumerate(SLACKS):
+    for number, slack in enumerate(PARAMETERS.pareto_slacks):
         progress(f"moves within {float(slack):.1%}", result.levels[0].value, result.bound.value)
         limit = result.levels[0].value * (1 + slack)
         found = replace_within(
-            problem, previous, limit, clock.part(clock.left() / (len(SLACKS) - number)), known
+            problem,
+            previous,
+            limit,
+            clock.part(clock.left() / (len(PARAMETERS.pareto_slacks) - number)),
+            known,
         )
         if found.solution is not None:
             known.append(found.solution)

@@ -11,23 +11,18 @@ from ortools.graph.python import linear_sum_assignment
 from ortools.sat.python import cp_model
 
 from planner.place.clock import Clock
-from planner.place.cp_sat import add_knapsack, new_solver, run
 from planner.place.model.problem import Problem, Solution
 from planner.place.moves.move_list import Previous
+from planner.place.parameters import PARAMETERS
 from planner.place.search.construct import place_left
 from planner.place.search.costs import Overflow, Together, Within, everywhere
+from planner.place.search.counts import Rearrangement
 from planner.place.search.group_costs import Moves
 from planner.place.search.state import Ints, State
 from planner.place.search.swap import exchange
 
-HALVINGS = 7
-WALK_WORK = 1.0
-PART_WORK = 0.5
-NEIGHBOURS = 10
-NEIGHBOURHOOD_WORK = 0.4
-DEAD_ENDS = 12
-MATCHED = 1000
-"""Up to how many equal TaskManagers are matched with those of before."""
+PARTS_PER_MOVE = 1000
+"""Resolution of the weight of a move for CP-SAT: a slot weighs one, its state besides, by the GiB."""
 
 
 @dataclass(frozen=True)
@@ -56,20 +51,26 @@ def replace_within(
     rows = np.arange(len(cap))
     scale = float(state.loads_of.max(initial=1.0)) / max(float(weights.max(initial=1.0)), 1e-9)
     # first only moves that relieve much, then ever less
-    for step in range(HALVINGS):
-        exchange(state, Together(overflow, moves, scale / 2**step), clock.part(PART_WORK), rng, walk=False)
+    for step in range(PARAMETERS.relief_halvings):
+        exchange(
+            state,
+            Together(overflow, moves, scale / 2**step),
+            clock.part(PARAMETERS.relief_work),
+            rng,
+            walk=False,
+        )
         if not everywhere(overflow, state).any():
             break
-    found: list[State] = []
-    if exchange(state, overflow, clock.part(WALK_WORK), rng) <= 0:
-        found.append(state)
+    within: list[State] = []
+    if exchange(state, overflow, clock.part(PARAMETERS.walk_work), rng) <= 0:
+        within.append(state)
     for other in others:
         start = State.from_solution(problem, other)
         if not everywhere(overflow, start).any():
-            found.append(start)
-    if not found:
+            within.append(start)
+    if not within:
         return Replacement(None)
-    best = min(found, key=lambda one: float(moves.at(rows, one.counts).sum()))
+    best = min(within, key=lambda one: float(moves.at(rows, one.counts).sum()))
     _fewer(best, moves, overflow, clock, rng)
     solution = best.solution()
     moved = moves_of(problem, solution, before)
@@ -84,13 +85,13 @@ def replace_within(
 
 def quotas_before(problem: Problem, previous: Previous) -> Ints:
     """Return the previous quotas of the TaskManagers that are still there: (rows, groups)."""
-    found = np.zeros((len(problem.usable), len(problem.groups)), dtype=np.int64)
+    quotas = np.zeros((len(problem.usable), len(problem.groups)), dtype=np.int64)
     number = {group: index for index, group in enumerate(problem.groups)}
     for row, tm in enumerate(problem.usable):
         for group, count in previous.quotas.get(problem.task_managers[tm].id, {}).items():
             if group in number:
-                found[row, number[group]] = count
-    return found
+                quotas[row, number[group]] = count
+    return quotas
 
 
 def moves_of(problem: Problem, solution: Solution, before: Ints) -> dict[str, int]:
@@ -117,7 +118,7 @@ def relabelled(problem: Problem, solution: Solution, before: Ints) -> Solution:
     counts = dict(solution.counts)
     for entry in problem.classes:
         rows = [row_of[tm] for tm in entry.members]
-        if not 1 < len(rows) <= MATCHED:
+        if not 1 < len(rows) <= PARAMETERS.matched_task_managers:
             continue
         stay = np.minimum(held[rows][:, None, :], before[rows][None, :, :]).sum(axis=2)
         size = len(rows)
@@ -163,14 +164,14 @@ def _kept(problem: Problem, before: Ints) -> State:
 
 def _fewer(state: State, moves: Moves, overflow: Overflow, clock: Clock, rng: np.random.Generator) -> None:
     """Take moves back while load and limits allow it: by exchanges, then on a few TaskManagers by CP-SAT."""
-    exchange(state, Within(moves, overflow), clock.part(PART_WORK), rng, walk=False)
+    exchange(state, Within(moves, overflow), clock.part(PARAMETERS.relief_work), rng, walk=False)
     rows = np.arange(len(state.cpu))
     idle = 0
-    while idle < DEAD_ENDS and not clock.expired():
+    while idle < PARAMETERS.move_dead_ends and not clock.expired():
         touched = np.flatnonzero((state.counts @ moves.member != moves.before).any(axis=1))
         if not len(touched) or not moves.at(rows, state.counts).any():
             return
-        size = min(NEIGHBOURS, len(rows))
+        size = min(PARAMETERS.move_neighbours, len(rows))
         first = rng.choice(touched, min(size * 2 // 3, len(touched)), replace=False)
         rest = np.setdiff1d(rows, first)
         others = rng.choice(rest, min(size - len(first), len(rest)), replace=False)
@@ -180,41 +181,27 @@ def _fewer(state: State, moves: Moves, overflow: Overflow, clock: Clock, rng: np
 
 def _neighbourhood(state: State, moves: Moves, overflow: Overflow, rows: Sequence[int], clock: Clock) -> bool:
     """Rearrange what stands on ``rows`` with the least moves; tell whether they became less."""
-    problem, model = state.problem, cp_model.CpModel()
+    whole = Rearrangement(state, rows)
     group_of = moves.member.argmax(axis=1)
-    counts: list[list[cp_model.IntVar]] = []
-    terms: list[cp_model.LinearExprT] = []
-    scale = 1000
+    weighted: list[cp_model.LinearExprT] = []
     for row in rows:
-        entry = problem.classes[problem.class_of[state.task_managers[row]]]
-        mine = add_knapsack(model, problem, entry, int(overflow.cap[row]))
-        counts.append(mine)
-        for t, x in enumerate(mine):
-            model.add_hint(x, int(state.counts[row, t]))
-        for g in range(len(problem.groups)):
-            members = [mine[t] for t in np.flatnonzero(group_of == g)]
+        counts = whole.add(row, int(overflow.cap[row]))
+        for g, weight in enumerate(moves.weights):
+            members = np.flatnonzero(group_of == g)
             was = int(moves.before[row, g])
             if not was and not moves.shrinks[g]:
                 continue
-            if not any(state.counts[rows, t].any() for t in np.flatnonzero(group_of == g)):
+            if not any(state.counts[rows, t].any() for t in members):
                 continue
-            moved = model.new_int_var(0, max(was, problem.total_slots), "")
-            held = cp_model.LinearExpr.sum(members)
-            model.add(moved >= (held - was if moves.shrinks[g] else was - held))
-            terms.append(moved * max(round(moves.weights[g] * scale), 1))
-    for t in range(state.types):
-        model.add(sum(mine[t] for mine in counts) == int(state.counts[rows, t].sum()))
-    model.minimize(cp_model.LinearExpr.sum(terms))
-    solver = new_solver(clock, NEIGHBOURHOOD_WORK, clock.stop.seed)
-    status = run(solver, model, clock)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            moved = whole.model.new_int_var(0, max(was, state.problem.total_slots), "")
+            held = cp_model.LinearExpr.sum([counts[t] for t in members])
+            whole.model.add(moved >= (held - was if moves.shrinks[g] else was - held))
+            weighted.append(moved * max(round(weight * PARTS_PER_MOVE), 1))
+    better = whole.minimise(cp_model.LinearExpr.sum(weighted), clock, PARAMETERS.move_neighbours_work)
+    if better is None:
         return False
-    at = np.array(rows)
-    new: Ints = np.array([[solver.value(x) for x in mine] for mine in counts], dtype=np.int64)
+    at, new = np.array(rows), better[0]
     if moves.at(at, new).sum() >= moves.at(at, state.counts[at]).sum() - 1e-9:
         return False
-    for index, place in enumerate(rows):
-        for t in range(state.types):
-            if by := int(new[index, t] - state.counts[place, t]):
-                state.change(place, t, by)
+    whole.apply(new)
     return True

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from planner.place.model.problem import Problem
+from planner.place.model.problem import NO_LIMIT, Problem
 from planner.place.search.costs import Overflow, everywhere
-from planner.place.search.state import NO_LIMIT, Floats, Ints, State
+from planner.place.search.state import Floats, Ints, State
 
 
 def construct(problem: Problem, cap: Floats) -> State:

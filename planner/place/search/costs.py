@@ -7,10 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.place.search.state import NO_LIMIT, Floats, Ints, State
+from planner.place.model.problem import NO_LIMIT
+from planner.place.parameters import PARAMETERS
+from planner.place.search.state import Floats, Ints, State
 
 Rows = NDArray[np.intp]
-HARD = 10.0
 
 
 class Cost(Protocol):
@@ -54,7 +55,9 @@ class Overflow:
         self.limits = state.limits if limits is None else limits
         finite = np.where(state.limits < NO_LIMIT, state.limits, 1.0)
         bounded = cap[cap < NO_LIMIT]
-        self.hard = HARD * max(float(bounded.max(initial=1.0)), float(state.loads_of.max(initial=1.0)), 1.0)
+        self.hard = PARAMETERS.hard_weight * max(
+            float(bounded.max(initial=1.0)), float(state.loads_of.max(initial=1.0)), 1.0
+        )
         self.weights = self.hard / np.maximum(finite.max(axis=0, initial=1.0), 1.0)
         self.rivals = state.rivals
         self.by_counts = bool(state.rivals)

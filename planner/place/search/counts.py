@@ -16,7 +16,7 @@ from planner.place.clock import Clock
 from planner.place.cp_sat import add_knapsack, new_solver, run
 from planner.place.model.problem import Problem, Solution
 from planner.place.search.costs import Overflow
-from planner.place.search.state import State
+from planner.place.search.state import Ints, State
 
 INT_LIMIT = 2**52
 """CP-SAT tells its bounds as doubles, which hold whole numbers up to here."""
@@ -180,36 +180,66 @@ def fewest_task_managers(
     return {tm for tm, flag in used.items() if solver.value(flag)}, bound
 
 
+class Rearrangement:
+    """What stands on a few TaskManagers as variables: within limits, each type held as often as before.
+
+    The counts that stand there now are hints. Each TaskManager is added once, then the whole is solved.
+    """
+
+    def __init__(self, state: State, rows: Sequence[int]) -> None:
+        self.model = cp_model.CpModel()
+        self._state = state
+        self._rows = rows
+        self._counts: list[list[cp_model.IntVar]] = []
+
+    def add(self, row: int, cap: int | None) -> list[cp_model.IntVar]:
+        """Add a TaskManager, with a load of at most ``cap`` if given, and return its counts by type."""
+        state = self._state
+        entry = state.problem.classes[state.problem.class_of[state.task_managers[row]]]
+        counts = add_knapsack(self.model, state.problem, entry, cap)
+        for t, x in enumerate(counts):
+            self.model.add_hint(x, int(state.counts[row, t]))
+        self._counts.append(counts)
+        return counts
+
+    def minimise(self, cost: cp_model.LinearExprT, clock: Clock, seconds: float) -> tuple[Ints, float] | None:
+        """Return the counts (rows, types) of least ``cost`` found and that cost, None where none were."""
+        state, rows = self._state, self._rows
+        for t in range(state.types):
+            self.model.add(sum(counts[t] for counts in self._counts) == int(state.counts[rows, t].sum()))
+        self.model.minimize(cost)
+        solver = new_solver(clock, seconds, clock.stop.seed)
+        if run(solver, self.model, clock) not in SOLVED:
+            return None
+        new = np.array([[solver.value(x) for x in counts] for counts in self._counts], dtype=np.int64)
+        return new, solver.objective_value
+
+    def apply(self, new: Ints) -> None:
+        """Let the TaskManagers hold ``new``: (rows, types)."""
+        for row, counts in zip(self._rows, new, strict=True):
+            for t, count in enumerate(counts):
+                if by := int(count - self._state.counts[row, t]):
+                    self._state.change(row, t, by)
+
+
 def rearrange(state: State, overflow: Overflow, rows: Sequence[int], clock: Clock, seconds: float) -> bool:
     """Rearrange what stands on ``rows`` so that least overflows; tell whether that became less.
 
     The TaskManagers have to keep to their limits before; they do after.
     """
-    problem, model = state.problem, cp_model.CpModel()
-    counts: list[list[cp_model.IntVar]] = []
+    problem, whole = state.problem, Rearrangement(state, rows)
     over: list[cp_model.IntVar] = []
     present = np.flatnonzero(state.counts[rows].sum(axis=0))
     for row in rows:
-        entry = problem.classes[problem.class_of[state.task_managers[row]]]
-        mine = add_knapsack(model, problem, entry, None)
-        for t, x in enumerate(mine):
-            model.add_hint(x, int(state.counts[row, t]))
-        load = sum(mine[t] * problem.types[t].load for t in present)
-        excess = model.new_int_var(0, problem.total_load + int(overflow.floor[row]), "")
-        model.add(load - excess <= int(overflow.cap[row]))
-        model.add(load + excess >= int(overflow.floor[row]))
-        counts.append(mine)
+        counts = whole.add(row, None)
+        load = sum(counts[t] * problem.types[t].load for t in present)
+        excess = whole.model.new_int_var(0, problem.total_load + int(overflow.floor[row]), "")
+        whole.model.add(load - excess <= int(overflow.cap[row]))
+        whole.model.add(load + excess >= int(overflow.floor[row]))
         over.append(excess)
-    for t in range(state.types):
-        model.add(sum(mine[t] for mine in counts) == int(state.counts[rows, t].sum()))
-    model.minimize(sum(over))
-    solver = new_solver(clock, seconds, clock.stop.seed)
-    status = run(solver, model, clock)
     before = overflow.band(np.array(rows), state.load[list(rows)]).sum()
-    if status not in SOLVED or solver.objective_value >= before:
+    better = whole.minimise(sum(over), clock, seconds)
+    if better is None or better[1] >= before:
         return False
-    for row, mine in zip(rows, counts, strict=True):
-        for t, x in enumerate(mine):
-            if by := solver.value(x) - int(state.counts[row, t]):
-                state.change(row, t, by)
+    whole.apply(better[0])
     return True

@@ -9,16 +9,15 @@ import numpy as np
 
 from planner.place.bounds import patterns
 from planner.place.clock import Clock
+from planner.place.cp_sat import is_small
 from planner.place.model.contents import Pool
-from planner.place.model.problem import Problem
+from planner.place.model.problem import NO_LIMIT, Problem
+from planner.place.parameters import PARAMETERS
 from planner.place.search import assemble, counts
 from planner.place.search.construct import construct
 from planner.place.search.costs import Overflow
-from planner.place.search.state import NO_LIMIT, State
+from planner.place.search.state import State
 from planner.place.search.swap import exchange
-
-EXACT_VARIABLES = 1500
-SMALL_WORK, FIRST_WORK, ROUND_WORK = 0.02, 0.2, 1.0
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,8 @@ def find_feasible(problem: Problem, clock: Clock, start: State | None = None) ->
         return Feasibility(None, impossible=True)
     any_load = np.full(len(problem.usable), NO_LIMIT)
     state = construct(problem, any_load) if start is None else start
-    small = len(problem.usable) * len(problem.types) <= EXACT_VARIABLES
-    work = SMALL_WORK if small else FIRST_WORK
+    small = is_small(problem)
+    work = PARAMETERS.feasible_work_small if small else PARAMETERS.feasible_work
     if exchange(state, Overflow(state, any_load), clock.part(work), rng) <= 0:
         return Feasibility(state)
     if small and not clock.expired():
@@ -53,7 +52,7 @@ def find_feasible(problem: Problem, clock: Clock, start: State | None = None) ->
         if patterns.judge(problem, anything, pool, clock) is patterns.Verdict.REFUTED:
             return Feasibility(None, impossible=True)
     for trial in _starts(problem, pool, clock, state):
-        if exchange(trial, Overflow(trial, any_load), clock.part(ROUND_WORK), rng) <= 0:
+        if exchange(trial, Overflow(trial, any_load), clock.part(PARAMETERS.round_work), rng) <= 0:
             return Feasibility(trial)
     return Feasibility(None)
 
@@ -64,7 +63,7 @@ def _starts(problem: Problem, pool: Pool, clock: Clock, state: State) -> Iterato
     turn = 0
     while not clock.expired():
         turn += 1
-        put = assemble.assemble(problem, pool, any_load, clock, ROUND_WORK, clock.stop.seed + turn)
+        put = assemble.assemble(problem, pool, any_load, clock, PARAMETERS.round_work, clock.stop.seed + turn)
         if put is not None:
             yield put
         yield state

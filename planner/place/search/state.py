@@ -7,14 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.place.model.problem import PARTS, Problem, Solution
+from planner.place.model.problem import NO_LIMIT, PARTS, Problem, Solution
+from planner.place.parameters import PARAMETERS
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-NO_LIMIT = 2.0**60
 MEMORY = ("memory", *PARTS)
-MAX_BUNDLES = 40_000
-MAX_AVAILABLE = 100_000_000
 
 
 class Bundles:
@@ -26,7 +24,7 @@ class Bundles:
     def __init__(self, loads: Floats, demand: Floats, task_managers: int) -> None:
         types = len(loads)
         pairs = (types + 1) * (types + 2) // 2
-        if pairs <= MAX_BUNDLES and pairs * task_managers <= MAX_AVAILABLE:
+        if pairs <= PARAMETERS.most_bundles and pairs * task_managers <= PARAMETERS.most_available:
             self.first, self.second = np.triu_indices(types + 1)
         else:
             self.first, self.second = np.arange(types + 1), np.full(types + 1, types)

@@ -7,17 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.place.clock import Clock
+from planner.place.parameters import PARAMETERS
 from planner.place.search.costs import Cost, Rows, everywhere
 from planner.place.search.state import Floats, Ints, State
 
-PARTNERS = 128
-OUT = 96
-FEW, MANY = 50_000, 400_000
-CHECKED = 1000
-TINY = 1e-9
-WORK = 1.2e-8
-WORK_OF_STEP = 4e-4
-KICK_AFTER = 1500
 NONE: Ints = np.zeros((0, 0), dtype=np.int64)
 
 
@@ -40,48 +33,49 @@ def exchange(state: State, cost: Cost, clock: Clock, rng: np.random.Generator, *
     """
     current = everywhere(cost, state)
     best, saved = float(current.sum()), state.counts
-    patience, size = 0, FEW
+    patience, size = 0, PARAMETERS.swaps_few
     idle: set[int] = set()
     if len(state.cpu) < 2:
         return best
     while not clock.expired():
-        wanting = np.flatnonzero(current > TINY)
+        wanting = np.flatnonzero(current > PARAMETERS.tiny)
         if not len(wanting):
             break
         if not walk:
             wanting = np.array([row for row in wanting if row not in idle], dtype=np.intp)
             if not len(wanting):
                 break
-        row = int(wanting[current[wanting].argmax()] if rng.random() < 0.5 else rng.choice(wanting))
+        greedy = rng.random() < PARAMETERS.swap_greedy_share
+        row = int(wanting[current[wanting].argmax()] if greedy else rng.choice(wanting))
         offer = _offer(state, cost, row, size, rng)
-        clock.charge(WORK_OF_STEP + WORK * offer.gains.size)
+        clock.charge(PARAMETERS.work_of_swap_step + PARAMETERS.work_of_swap * offer.gains.size)
         found = _best(state, cost, offer, current, rng) or (
             _sideways(state, cost, offer, current, rng) if walk else None
         )
         if found is None:
             idle.add(row)
-            size = min(size * 2, MANY)
+            size = min(size * 2, PARAMETERS.swaps_many)
         else:
             out, other, back = found
             state.swap(row, out, other, back)
             _update(state, cost, current, row, other)
             idle.clear()
         total = float(current.sum())
-        if total < best - TINY:
+        if total < best - PARAMETERS.tiny:
             best, patience = total, 0
-            size = max(FEW, size // 2)
+            size = max(PARAMETERS.swaps_few, size // 2)
             continue
         patience += 1
-        size = min(size * 2, MANY) if patience % 3 == 0 else size
-        if walk and patience >= KICK_AFTER:
+        size = min(size * 2, PARAMETERS.swaps_many) if patience % 3 == 0 else size
+        if walk and patience >= PARAMETERS.kick_after:
             # exchanges sideways keep the cost, so only a kick leaves the best state
-            if total > best + TINY:
+            if total > best + PARAMETERS.tiny:
                 state.set(saved)
                 current = everywhere(cost, state)
             saved = state.counts.copy()
             _kick(state, cost, current, rng)
             patience = 0
-    if float(current.sum()) > best + TINY:
+    if float(current.sum()) > best + PARAMETERS.tiny:
         state.set(saved)
     return best
 
@@ -94,8 +88,8 @@ def _update(state: State, cost: Cost, current: Floats, *rows: int) -> None:
 def _offer(state: State, cost: Cost, row: int, size: int, rng: np.random.Generator) -> _Offer:
     partners = _partners(state, cost, row, rng)
     out = np.flatnonzero(state.available[row])
-    if len(out) > OUT:
-        out = rng.choice(out, OUT, replace=False)
+    if len(out) > PARAMETERS.swap_bundles_out:
+        out = rng.choice(out, PARAMETERS.swap_bundles_out, replace=False)
     at, back = np.nonzero(state.available[partners])
     if len(back) * len(out) > size:
         picked = rng.integers(0, len(back), max(size // len(out), 1))
@@ -107,14 +101,15 @@ def _offer(state: State, cost: Cost, row: int, size: int, rng: np.random.Generat
 def _partners(state: State, cost: Cost, row: int, rng: np.random.Generator) -> Rows:
     """Return TaskManagers to exchange with: all of few, else those with most room and some others."""
     count = len(state.cpu)
-    if count <= PARTNERS:
+    most = PARAMETERS.swap_partners
+    if count <= most:
         partners = np.arange(count)
     else:
-        partners = rng.integers(0, count, PARTNERS)
+        partners = rng.integers(0, count, most)
         room = cost.room(state)
         if room is not None:
-            drawn = rng.integers(0, count, 4 * PARTNERS)
-            partners[: PARTNERS // 2] = drawn[np.argsort(-room[drawn], kind="stable")[: PARTNERS // 2]]
+            drawn = rng.integers(0, count, 4 * most)
+            partners[: most // 2] = drawn[np.argsort(-room[drawn], kind="stable")[: most // 2]]
         partners = np.unique(partners)
     return np.asarray(partners[partners != row])
 
@@ -144,16 +139,17 @@ def _best(
     if not offer.gains.size:
         return None
     estimates = offer.gains.ravel()
-    picked = np.flatnonzero(estimates > TINY)
-    if len(picked) > CHECKED:
-        picked = picked[np.argpartition(-estimates[picked], CHECKED)[:CHECKED]]
+    most = PARAMETERS.swaps_checked
+    picked = np.flatnonzero(estimates > PARAMETERS.tiny)
+    if len(picked) > most:
+        picked = picked[np.argpartition(-estimates[picked], most)[:most]]
     if cost.blind(state, offer.row):
-        picked = np.concatenate([picked, rng.integers(0, len(estimates), 4 * CHECKED)])
+        picked = np.concatenate([picked, rng.integers(0, len(estimates), 4 * most)])
     if not len(picked):
         return None
     gains = _gains(state, cost, offer, current, picked)
     best = int(gains.argmax())
-    return _exchange(offer, int(picked[best])) if gains[best] > TINY else None
+    return _exchange(offer, int(picked[best])) if gains[best] > PARAMETERS.tiny else None
 
 
 def _sideways(
@@ -163,12 +159,13 @@ def _sideways(
     if not offer.gains.size:
         return None
     moved = state.bundles.load[offer.out][:, None] != state.bundles.load[offer.back][None, :]
-    picked = np.flatnonzero((np.abs(offer.gains) < TINY).ravel() & moved.ravel())
+    picked = np.flatnonzero((np.abs(offer.gains) < PARAMETERS.tiny).ravel() & moved.ravel())
     if not len(picked):
         return None
-    if len(picked) > CHECKED // 3:
-        picked = rng.choice(picked, CHECKED // 3, replace=False)
-    free = np.flatnonzero(_gains(state, cost, offer, current, picked) >= -TINY)
+    most = PARAMETERS.swaps_checked // 3
+    if len(picked) > most:
+        picked = rng.choice(picked, most, replace=False)
+    free = np.flatnonzero(_gains(state, cost, offer, current, picked) >= -PARAMETERS.tiny)
     return _exchange(offer, int(picked[rng.choice(free)])) if len(free) else None
 
 
@@ -180,12 +177,13 @@ def _exchange(offer: _Offer, index: int) -> tuple[int, int, int]:
 def _kick(state: State, cost: Cost, current: Floats, rng: np.random.Generator) -> None:
     """Make a few random exchanges that break no hard limit, whatever they cost."""
     allowed = float(current.sum()) + float(state.loads_of.max(initial=1.0))
-    for _ in range(3 + int(rng.integers(0, 5))):
+    fewest, most = PARAMETERS.kick_swaps
+    for _ in range(fewest + int(rng.integers(0, most - fewest + 1))):
         row = int(rng.integers(0, len(state.cpu)))
-        offer = _offer(state, cost, row, FEW, rng)
+        offer = _offer(state, cost, row, PARAMETERS.swaps_few, rng)
         if not offer.gains.size:
             continue
-        picked = rng.integers(0, offer.gains.size, CHECKED // 3)
+        picked = rng.integers(0, offer.gains.size, PARAMETERS.swaps_checked // 3)
         gains = _gains(state, cost, offer, current, picked)
         bearable = np.flatnonzero(float(current.sum()) - gains <= allowed)
         if len(bearable):

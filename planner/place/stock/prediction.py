@@ -22,8 +22,9 @@ from planner.documents.vocabulary import JobType
 from planner.errors import PlannerError
 from planner.graph.job_graph import JobGraph
 from planner.graph.slot_sharing import local_input_preferred, task_balanced
-from planner.place.model.problem import Problem, Solution, TaskManagerClass
+from planner.place.model.problem import NO_LIMIT, Problem, Solution, TaskManagerClass
 from planner.place.model.slots import JobSlot, job_slots
+from planner.place.parameters import PARAMETERS
 from planner.place.stock.allocation import (
     UNKNOWN,
     Amounts,
@@ -33,11 +34,6 @@ from planner.place.stock.allocation import (
     Rules,
     allocate,
 )
-
-ORDERS = 9
-LARGE = 10_000
-AMPLE = 2**62
-"""What a resource without a limit counts as."""
 
 
 class NoRoom(PlannerError):
@@ -87,7 +83,7 @@ def predict(
     """Return the highest CPU utilisation that stock Flink reaches under ``mode``, over several orders."""
     rng = random.Random(seed)
     values = []
-    for _ in range(min(max(LARGE // max(len(slots), 1), 1), ORDERS)):
+    for _ in range(min(max(PARAMETERS.flink_slots // max(len(slots), 1), 1), PARAMETERS.flink_orders)):
         placed = outcome(problem, slots, mode, rng, default)
         if placed is not None:
             values.append(
@@ -144,7 +140,7 @@ def outcome(
 def _offered(problem: Problem, entry: TaskManagerClass) -> tuple[Amounts, Amounts]:
     """Return what a TaskManager of a class offers, and its default slot: the n-th part of that."""
     slots = entry.limits[problem.resources.index("slots")] or 1
-    total = _amounts(problem, [AMPLE if limit is None else limit for limit in entry.limits])
+    total = _amounts(problem, [int(NO_LIMIT) if limit is None else limit for limit in entry.limits])
     return total, tuple(amount // slots for amount in total)
 
 

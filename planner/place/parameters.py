@@ -1,0 +1,340 @@
+"""Every number that steers the search: what it is, its unit, and where its value comes from.
+
+Three kinds of number are here. Those that begin with ``work_of`` turn counted work into seconds of a
+reference machine; ``bench/calibrate.py`` measures them again. Those in seconds of work are budgets, and the
+others are sizes and counts; for both the same program shows what half and double of the main ones do. Where
+a text says "chosen", nobody has measured anything finer than that.
+
+A budget in seconds of work is spent by counting, never by looking at the time, so that with one worker the
+same seed gives the same placement on every machine that is fast enough. Changing any number here may
+change placements.
+
+Numbers that are no choice stand where they are used: the decimals of documents, the whole numbers that a
+double holds, what stands for "no limit", the largest cluster that is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The parameters of the search; :data:`PARAMETERS` are those in use."""
+
+    # Time and work
+
+    work_per_second: float = 0.7
+    """Share of a time limit that is given out as work, in seconds of work for each second.
+
+    Counted work is right within about a third on the reference machine (docs/benchmarks/calibration.md), so
+    this leaves room for the search to end by work, and thus repeatably, before the time is up.
+    """
+
+    work_of_cp_sat: float = 2.5
+    """Seconds of work for one unit of CP-SAT's deterministic time. Measured: bench/calibrate.py."""
+
+    work_of_lp: float = 2e-3
+    """Seconds of work for one solution of the linear program over contents. Measured: bench/calibrate.py."""
+
+    work_of_content_node: float = 1.5e-6
+    """Seconds of work for one node of the enumeration of contents. Measured: bench/calibrate.py."""
+
+    work_of_swap_step: float = 4e-4
+    """Seconds of work for one step of the local search, whatever it looks at.
+
+    Measured: bench/calibrate.py.
+    """
+
+    work_of_swap: float = 1.2e-8
+    """Seconds of work for one swap whose gain is estimated. Measured: bench/calibrate.py."""
+
+    seconds_after: float = 0.4
+    """Seconds kept from the time limit for what comes after the search, whatever its size.
+
+    Reading Flink's modes, writing and checking the document of a small placement. Measured with the next.
+    """
+
+    seconds_after_per_slot: float = 1.3e-4
+    """Seconds kept for each slot for the same. Measured: bench/calibrate.py."""
+
+    interrupt_poll_seconds: float = 0.1
+    """Seconds between two looks at whether the user interrupted CP-SAT.
+
+    Chosen: below what a person notices, and a thread that wakes ten times a second costs nothing.
+    """
+
+    # Exact search
+
+    exact_variables: int = 1500
+    """Up to how many counts (TaskManagers times slot types) CP-SAT solves a problem whole.
+
+    Sensitivity: bench/calibrate.py. The search by exchanges does without it above.
+    """
+
+    exact_work: float = 0.5
+    """Seconds of work for the first whole solution by CP-SAT; the n-th gets n times as much.
+
+    Sensitivity: bench/calibrate.py.
+    """
+
+    level_exact_work: float = 0.15
+    """Seconds of work for CP-SAT within one later level: the lowest utilisation, the fewest quotas.
+
+    Chosen so that all later levels together take less than the first.
+    """
+
+    # First placement
+
+    first_work: float = 0.4
+    """Seconds of work for the exchanges after the first placement, and towards the bound by classes.
+
+    Sensitivity: bench/calibrate.py. Most instances meet their bound within it.
+    """
+
+    first_work_small: float = 0.1
+    """The same where CP-SAT can solve the problem whole, and is the better way soon."""
+
+    first_work_per_task_manager: float = 0.002
+    """Seconds of work added to ``first_work`` for each TaskManager: a pass over all of them takes longer."""
+
+    round_work: float = 1.0
+    """Seconds of work for one round of contents put together, and as much for exchanges from there.
+
+    Sensitivity: bench/calibrate.py.
+    """
+
+    # Whether everything fits
+
+    feasible_work: float = 0.2
+    """Seconds of work for exchanges that look for any placement, before patterns are asked.
+
+    Chosen: half of ``first_work``, which needs the load to be even besides.
+    """
+
+    feasible_work_small: float = 0.02
+    """The same where CP-SAT can answer."""
+
+    trial_work: float = 1.0
+    """Seconds of work for one question whether everything fits: on fewer TaskManagers, or after a change.
+
+    Chosen: about ten such questions are asked for a proposal or when packing, so they end within ten
+    seconds, the usual limit. More only helps where neither a placement nor a proof is found.
+    """
+
+    # Local search
+
+    swap_partners: int = 128
+    """With how many TaskManagers one step looks for swaps. Sensitivity: bench/calibrate.py."""
+
+    swap_bundles_out: int = 96
+    """How many bundles of one or two slots of the one TaskManager a step offers. Chosen with the next."""
+
+    swaps_few: int = 50_000
+    """How many swaps one step estimates at first. Sensitivity: bench/calibrate.py.
+
+    At ``work_of_swap`` they cost about as much as the step itself, 6e-4 s against 4e-4 s.
+    """
+
+    swaps_many: int = 400_000
+    """How many it estimates at most, after steps that found nothing; memory: eight bytes times a few each."""
+
+    swaps_checked: int = 1000
+    """How many of the swaps that look best are evaluated exactly.
+
+    Chosen: a hundredth of what is estimated; exact evaluation takes about 2e-7 s each, so a step stays
+    below its ``work_of_swap_step``.
+    """
+
+    swap_greedy_share: float = 0.5
+    """How often the TaskManager of highest cost is looked at; otherwise any of those with a cost.
+
+    Chosen: in between, since only the worst one gets stuck and only random ones waste steps.
+    """
+
+    kick_after: int = 1500
+    """After how many steps without a better state the local search makes random swaps.
+
+    Sensitivity: bench/calibrate.py.
+    """
+
+    kick_swaps: tuple[int, int] = (3, 7)
+    """The fewest and the most random swaps of a kick.
+
+    Chosen: enough to leave a dead end, too few to lose what was reached.
+    """
+
+    tiny: float = 1e-9
+    """What a gain has to exceed to count, in units of cost.
+
+    Costs of load are whole numbers in floats and differ by one at least; this only absorbs the rounding of
+    weights of memory and traffic.
+    """
+
+    hard_weight: float = 10.0
+    """Cost of a whole limit broken, in highest loads of a TaskManager.
+
+    Any number well above one puts limits right before load; Chosen.
+    """
+
+    most_bundles: int = 40_000
+    """Up to how many bundles slots are exchanged in pairs, singly above; 283 slot types are as many.
+
+    Bounds memory: one byte for each bundle and TaskManager, see the next.
+    """
+
+    most_available: int = 100_000_000
+    """Up to how many bundles times TaskManagers there may be for pairs.
+
+    Bounds memory: one byte each, 100 MB.
+    """
+
+    # Contents and bounds
+
+    content_nodes: int = 200_000
+    """Nodes of the enumeration of all contents, over all classes, before it is given up.
+
+    At ``work_of_content_node`` these are 0.3 seconds of work. Sensitivity: bench/calibrate.py.
+    """
+
+    contents_of_class: int = 20_000
+    """Contents of one class before the enumeration is given up: each is a variable for CP-SAT.
+
+    Bounds memory: about 500 bytes each, so 10 MB a class, and the time to build that program.
+    """
+
+    class_bound_variables: int = 20_000
+    """Variables (classes times slot types) of the linear program over classes before it is left out.
+
+    GLOP solves that many within a second; without it there are the bounds by counting and by patterns.
+    """
+
+    price_denominator: int = 10**9
+    """Largest denominator to which prices of the linear program over classes are rounded.
+
+    Any prices give a valid bound; nine decimals are what GLOP's tolerance of 1e-7 warrants, and two more.
+    """
+
+    price_scale: int = 10**6
+    """What the highest price of a slot is in whole numbers when contents are priced.
+
+    Any prices give a valid refutation; six digits keep objectives of CP-SAT below 2**53 for contents of
+    up to a billion slots, and are finer than what a refutation turns on.
+    """
+
+    pricing_work: float = 1.0
+    """Seconds of work for finding one content of highest price. A knapsack: nearly always far less."""
+
+    neighbours: int = 8
+    """How many TaskManagers CP-SAT rearranges so that one of them comes under the target.
+
+    Sensitivity: bench/calibrate.py.
+    """
+
+    # Later levels
+
+    attempt_work: float = 0.02
+    """Seconds of work for one attempt within a later level. Chosen: about fifty steps."""
+
+    attempt_work_per_task_manager: float = 0.0002
+    """Seconds of work added to that for each TaskManager."""
+
+    level_work: float = 0.06
+    """Seconds of work for one later level. Chosen: three attempts."""
+
+    level_work_per_task_manager: float = 0.0015
+    """Seconds of work added to that for each TaskManager."""
+
+    level_work_most: float = 2.0
+    """Most seconds of work for one later level, however many TaskManagers there are.
+
+    Chosen: four levels take at most eight seconds of what is left after the first.
+    """
+
+    spread_bisections: int = 6
+    """Halvings of the range in which a utilisation is looked for: to a sixty-fourth of it."""
+
+    spread_peelings: int = 4
+    """How often TaskManagers that cannot go lower are set aside. Chosen: few instances need more than two."""
+
+    memory_bisections: int = 3
+    """Halvings of the range of the highest share of memory: to an eighth of it.
+
+    Chosen: each is an attempt (``attempt_work``), and a level has time for three.
+    """
+
+    deployment_kinds: int = 400
+    """Up to how many different contents CP-SAT looks for fewer: each is two variables.
+
+    Chosen: about what ``level_exact_work`` is enough for.
+    """
+
+    # Constraints and explanations
+
+    zone_choices: int = 32
+    """How many ways to pick zones are tried: each is a problem of its own, so time is divided by them.
+
+    Chosen: all ways for one group in up to six zones, at a third of a second each with the usual limit.
+    """
+
+    most_added: int = 4096
+    """How many TaskManagers an explanation proposes to add at most. Chosen: a power of two, it is doubled."""
+
+    lowering_steps: int = 12
+    """Halvings when looking for how far a demand has to be lowered: to a 4096th, and no finer than 0.1 %."""
+
+    # Moves
+
+    relief_halvings: int = 7
+    """How often the weight of moves is halved: from "only if it relieves a whole slot" to a 64th of that."""
+
+    relief_work: float = 0.5
+    """Seconds of work for one such weight, and for taking moves back by exchanges."""
+
+    walk_work: float = 1.0
+    """Seconds of work for getting within the limit whatever moves it takes. Chosen: as ``round_work``."""
+
+    move_neighbours: int = 10
+    """How many TaskManagers CP-SAT rearranges with fewer moves. Sensitivity: bench/calibrate.py."""
+
+    move_neighbours_work: float = 0.4
+    """Seconds of work for that."""
+
+    move_dead_ends: int = 12
+    """After how many such tries in a row without fewer moves the search ends.
+
+    Sensitivity: bench/calibrate.py.
+    """
+
+    matched_task_managers: int = 1000
+    """Up to how many equal TaskManagers are matched with those of before.
+
+    Bounds memory: the matching has an arc for each pair, a million of them at 24 bytes.
+    """
+
+    pareto_slacks: tuple[Fraction, ...] = tuple(
+        Fraction(slack, 1000) for slack in (0, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500)
+    )
+    """How far above the best value placements of fewer moves are looked for, as shares of it.
+
+    Chosen: finer near the best, where a person decides; each gets a twelfth of the time.
+    """
+
+    # Flink's own scheduler
+
+    flink_orders: int = 9
+    """In how many orders of TaskManagers Flink's own scheduler is followed.
+
+    Chosen: odd, so that there is a median, and few enough to take less than the search.
+    """
+
+    flink_slots: int = 10_000
+    """Slots that are placed over all these orders, so that large jobs have fewer orders.
+
+    Chosen: each mode ends within about a second.
+    """
+
+
+PARAMETERS = Parameters()
+"""The parameters in use."""
