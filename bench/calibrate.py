@@ -47,7 +47,7 @@ from planner.place.search import counts
 from planner.place.search.construct import construct
 from planner.place.search.costs import Overflow
 from planner.place.search.state import State
-from planner.place.search.swap import exchange
+from planner.place.search.swap import swap
 from planner.place.solve import solve
 
 Which = tuple[str, int, int, int]
@@ -106,7 +106,7 @@ def swaps(seed: int) -> dict[str, float]:
         target = Fraction(problem.total_load, problem.total_cpu)
         cap = State(problem).caps(target.numerator, target.denominator)
         state, clock = construct(problem, cap), Recorder(0.6)
-        exchange(state, Overflow(state, cap), clock, np.random.default_rng(seed))
+        swap(state, Overflow(state, cap), clock, np.random.default_rng(seed))
         step, swap = PARAMETERS.work_of_swap_step, PARAMETERS.work_of_swap
         # the first one pays for the table of what every TaskManager could give away
         rows += [((work - step) / swap, seconds) for work, seconds in clock.charges[1:]]

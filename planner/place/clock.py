@@ -22,7 +22,7 @@ class Stop:
 
     ``seconds`` limit the time, ``gap`` is a relative gap between value and bound that is good enough,
     ``seed`` starts everything random, ``workers`` are solver threads. With one worker the search is
-    limited by counted work as well, so that the same seed gives the same plan. ``interrupted`` is asked
+    limited by counted work as well, so that the same seed gives the same placement. ``interrupted`` is asked
     now and then whether to end with what there is.
     """
 

@@ -70,7 +70,7 @@ class Parameters:
     exact_variables: int = 1500
     """Up to how many counts (TaskManagers times slot types) CP-SAT solves a problem whole.
 
-    Sensitivity: bench/calibrate.py. The search by exchanges does without it above.
+    Sensitivity: bench/calibrate.py. The search by swaps does without it above.
     """
 
     exact_work: float = 0.5
@@ -88,7 +88,7 @@ class Parameters:
     # First placement
 
     first_work: float = 0.4
-    """Seconds of work for the exchanges after the first placement, and towards the bound by classes.
+    """Seconds of work for the swaps after the first placement, and towards the bound by classes.
 
     Sensitivity: bench/calibrate.py. Most instances meet their bound within it.
     """
@@ -100,7 +100,7 @@ class Parameters:
     """Seconds of work added to ``first_work`` for each TaskManager: a pass over all of them takes longer."""
 
     round_work: float = 1.0
-    """Seconds of work for one round of contents put together, and as much for exchanges from there.
+    """Seconds of work for one round of contents put together, and as much for swaps from there.
 
     Sensitivity: bench/calibrate.py.
     """
@@ -108,7 +108,7 @@ class Parameters:
     # Whether everything fits
 
     feasible_work: float = 0.2
-    """Seconds of work for exchanges that look for any placement, before patterns are asked.
+    """Seconds of work for swaps that look for any placement, before patterns are asked.
 
     Chosen: half of ``first_work``, which needs the load to be even besides.
     """
@@ -179,7 +179,7 @@ class Parameters:
     """
 
     most_bundles: int = 40_000
-    """Up to how many bundles slots are exchanged in pairs, singly above; 283 slot types are as many.
+    """Up to how many bundles slots are swapped in pairs, singly above; 283 slot types are as many.
 
     Bounds memory: one byte for each bundle and TaskManager, see the next.
     """
@@ -290,7 +290,7 @@ class Parameters:
     """How often the weight of moves is halved: from "only if it relieves a whole slot" to a 64th of that."""
 
     relief_work: float = 0.5
-    """Seconds of work for one such weight, and for taking moves back by exchanges."""
+    """Seconds of work for one such weight, and for taking moves back by swaps."""
 
     walk_work: float = 1.0
     """Seconds of work for getting within the limit whatever moves it takes. Chosen: as ``round_work``."""

@@ -1,4 +1,4 @@
-"""Problem to result: bounds, construction, exchange, patterns, CP-SAT, and the proof."""
+"""Problem to result: bounds, construction, swaps, patterns, CP-SAT, and the proof."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from planner.place.search.construct import construct
 from planner.place.search.costs import Overflow, everywhere
 from planner.place.search.feasibility import find_feasible
 from planner.place.search.state import Floats, State
-from planner.place.search.swap import exchange
+from planner.place.search.swap import swap
 
 
 def solve(
@@ -155,7 +155,7 @@ class Search:
 
     def _reach(self, state: State, target: Fraction, work: float) -> bool:
         """Exchange slots until no utilisation is above ``target``; tell whether that was reached."""
-        left = exchange(state, Overflow(state, self._caps(state, target)), self.clock.part(work), self.rng)
+        left = swap(state, Overflow(state, self._caps(state, target)), self.clock.part(work), self.rng)
         self._offer(state)
         return left <= 0
 
@@ -168,7 +168,7 @@ class Search:
         self._offer(state)
         if self.done():
             return state
-        self._tell("exchanging slots")
+        self._tell("swapping slots")
         work = PARAMETERS.first_work + PARAMETERS.first_work_per_task_manager * len(empty.cpu)
         self._reach(state, target, PARAMETERS.first_work_small if is_small(self.problem) else work)
         if self.best is None and not self.done():
@@ -212,7 +212,7 @@ class Search:
                 open_at = self.bound.value
                 continue
             turn += 1
-            self._tell("patterns and exchanges")
+            self._tell("patterns and swaps")
             self._approach(self.bound.value, pool, turn)
             if not self.done():
                 self._exactly(state, turn + 1)

@@ -119,7 +119,7 @@ def _task_manager(
 
 
 def _memory(placed: PlacedTaskManager, tm: TaskManager, parts: list[int]) -> Iterator[str]:
-    """Run Flink's memory model forwards over the options that the plan gives."""
+    """Run Flink's memory model forwards over the options that the placement gives."""
     if placed.memory is None:
         return
     memory = derive_taskmanager(placed.memory.dynamic_options)

@@ -13,7 +13,7 @@ from planner.place.result import Level
 from planner.place.search.costs import Overflow, Together, everywhere
 from planner.place.search.group_costs import Crossing
 from planner.place.search.state import Floats, State
-from planner.place.search.swap import exchange
+from planner.place.search.swap import swap
 
 
 @dataclass
@@ -57,11 +57,11 @@ def reach(state: State, overflow: Overflow, kept: Kept, clock: Clock, rng: np.ra
     before = state.counts.copy()
     rows = np.arange(len(state.cpu))
     if kept.traffic is None:
-        exchange(state, overflow, part(state, clock), rng)
+        swap(state, overflow, part(state, clock), rng)
     else:
         crossing = Crossing(state.problem)
         weight = overflow.hard / max(kept.traffic, 1.0)
-        exchange(state, Together(overflow, crossing, weight), part(state, clock), rng, walk=False)
+        swap(state, Together(overflow, crossing, weight), part(state, clock), rng, walk=False)
         if float(crossing.at(rows, state.counts).sum()) > kept.traffic * (1 + 1e-9):
             state.set(before)
             return False

@@ -12,7 +12,7 @@ from planner.place.result import Level
 from planner.place.search.costs import Overflow, Within
 from planner.place.search.group_costs import Crossing
 from planner.place.search.state import State
-from planner.place.search.swap import exchange
+from planner.place.search.swap import swap
 
 PARTS_PER_BYTE = 1_000_000
 """Resolution at which expected bytes are compared: sums of floats differ beyond it."""
@@ -23,7 +23,7 @@ def lower_traffic(state: State, kept: Kept, clock: Clock, rng: np.random.Generat
     crossing = Crossing(state.problem)
     overflow = Overflow(state, kept.cap, kept.floor, kept.limits)
     if state.problem.flows:
-        exchange(state, Within(crossing, overflow), part(state, clock), rng, walk=False)
+        swap(state, Within(crossing, overflow), part(state, clock), rng, walk=False)
     value = traffic_of(state)
     kept.traffic = float(value)
     return Level("crossTraffic", value)

@@ -27,7 +27,7 @@ def objectives(text: str) -> tuple[Objective, ...]:
     """Return the levels that a list of names with commas stands for.
 
     CPU comes first, since it decides how far all others may go; how many deployments there are comes
-    last, since no exchange of single slots keeps that number.
+    last, since no swap of single slots keeps that number.
 
     Raises:
         ValueError: when a name is unknown or stands twice, or the order is not possible.

@@ -78,12 +78,12 @@ class Problem:
 
     @cached_property
     def class_of(self) -> dict[int, int]:
-        """The class of every TaskManager that the plan uses."""
+        """The class of every TaskManager that the placement uses."""
         return {tm: index for index, entry in enumerate(self.classes) for tm in entry.members}
 
     @cached_property
     def usable(self) -> tuple[int, ...]:
-        """The TaskManagers that the plan uses, in order."""
+        """The TaskManagers that the placement uses, in order."""
         return tuple(sorted(self.class_of))
 
     @cached_property
@@ -98,7 +98,7 @@ class Problem:
 
     @cached_property
     def total_cpu(self) -> int:
-        """CPU capacity of all TaskManagers that the plan uses."""
+        """CPU capacity of all TaskManagers that the placement uses."""
         return sum(entry.cpu * len(entry.members) for entry in self.classes)
 
     def cpu(self, tm: int) -> int:
@@ -113,14 +113,14 @@ class Solution:
     counts: Mapping[int, tuple[int, ...]]
 
     def loads(self, problem: Problem) -> dict[int, int]:
-        """Return the load of every TaskManager that the plan uses."""
+        """Return the load of every TaskManager that the placement uses."""
         return {
             tm: sum(count * entry.load for count, entry in zip(self.counts[tm], problem.types, strict=True))
             for tm in problem.usable
         }
 
     def utilisations(self, problem: Problem) -> dict[int, Fraction]:
-        """Return the CPU utilisation of every TaskManager that the plan uses."""
+        """Return the CPU utilisation of every TaskManager that the placement uses."""
         return {tm: Fraction(load, problem.cpu(tm)) for tm, load in self.loads(problem).items()}
 
     def max_utilisation(self, problem: Problem) -> Fraction:

@@ -1,4 +1,4 @@
-"""What every TaskManager of a cluster offers, and the memory configuration a plan gives it."""
+"""What every TaskManager of a cluster offers, and the memory configuration a placement gives it."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def class_ids(entry: TaskManagerClass) -> list[str]:
 
 
 def class_count(entry: TaskManagerClass) -> int:
-    """Return how many TaskManagers of a class the plan may use: ``count``, else ``max``, else ``min``."""
+    """Return how many TaskManagers of a class a placement may use: ``count``, else ``max``, else ``min``."""
     given = (entry.count, entry.max, entry.min)
     return next((number for number in given if number is not None), 0)
 
@@ -160,7 +160,7 @@ def _shape(
 
 
 def stock_options(cluster: Cluster) -> dict[str, dict[str, str]]:
-    """Return the Flink options of every TaskManager of ``cluster`` as it is without a plan.
+    """Return the Flink options of every TaskManager of ``cluster`` as it is without a placement.
 
     Raises:
         ClusterError: when a class is unknown or figures are missing.

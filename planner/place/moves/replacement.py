@@ -19,7 +19,7 @@ from planner.place.search.costs import Overflow, Together, Within, everywhere
 from planner.place.search.counts import Rearrangement
 from planner.place.search.group_costs import Moves
 from planner.place.search.state import Ints, State
-from planner.place.search.swap import exchange
+from planner.place.search.swap import swap
 
 PARTS_PER_MOVE = 1000
 """Resolution of the weight of a move for CP-SAT: a slot weighs one, its state besides, by the GiB."""
@@ -52,7 +52,7 @@ def replace_within(
     scale = float(state.loads_of.max(initial=1.0)) / max(float(weights.max(initial=1.0)), 1e-9)
     # first only moves that relieve much, then ever less
     for step in range(PARAMETERS.relief_halvings):
-        exchange(
+        swap(
             state,
             Together(overflow, moves, scale / 2**step),
             clock.part(PARAMETERS.relief_work),
@@ -62,7 +62,7 @@ def replace_within(
         if not everywhere(overflow, state).any():
             break
     within: list[State] = []
-    if exchange(state, overflow, clock.part(PARAMETERS.walk_work), rng) <= 0:
+    if swap(state, overflow, clock.part(PARAMETERS.walk_work), rng) <= 0:
         within.append(state)
     for other in others:
         start = State.from_solution(problem, other)
@@ -112,7 +112,7 @@ def _by_group(problem: Problem, solution: Solution) -> Ints:
 
 
 def relabelled(problem: Problem, solution: Solution, before: Ints) -> Solution:
-    """Return the same placement with equal TaskManagers exchanged so that most slots stay."""
+    """Return the same placement with equal TaskManagers traded so that most slots stay."""
     held = _by_group(problem, solution)
     row_of = {tm: row for row, tm in enumerate(problem.usable)}
     counts = dict(solution.counts)
@@ -163,8 +163,8 @@ def _kept(problem: Problem, before: Ints) -> State:
 
 
 def _fewer(state: State, moves: Moves, overflow: Overflow, clock: Clock, rng: np.random.Generator) -> None:
-    """Take moves back while load and limits allow it: by exchanges, then on a few TaskManagers by CP-SAT."""
-    exchange(state, Within(moves, overflow), clock.part(PARAMETERS.relief_work), rng, walk=False)
+    """Take moves back while load and limits allow it: by swaps, then on a few TaskManagers by CP-SAT."""
+    swap(state, Within(moves, overflow), clock.part(PARAMETERS.relief_work), rng, walk=False)
     rows = np.arange(len(state.cpu))
     idle = 0
     while idle < PARAMETERS.move_dead_ends and not clock.expired():

@@ -1,4 +1,4 @@
-"""What an exchange of slots may lower: each cost is a sum over TaskManagers."""
+"""What a swap of slots may lower: each cost is a sum over TaskManagers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Cost(Protocol):
         """Return the cost of TaskManagers ``rows`` if they carried what is given, one entry each."""
 
     def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:
-        """Return about what an exchange gains: ``out[i]`` of ``row`` for ``back[j]`` of ``others[j]``."""
+        """Return about what a swap gains: ``out[i]`` of ``row`` for ``back[j]`` of ``others[j]``."""
 
     def room(self, state: State) -> Floats | None:
         """Return by how much each TaskManager could take more, None where that does not matter."""
@@ -78,7 +78,7 @@ class Overflow:
         return found
 
     def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:
-        """Return about what exchanges gain; see `Cost`."""
+        """Return about what swaps gain; see `Cost`."""
         away = state.bundles.load[out][:, None] - state.bundles.load[back][None, :]
         here, there = state.load[row] - away, state.load[others][None, :] + away
         before = self.band(np.array([row]), state.load[[row]])[0] + self.band(others, state.load[others])
@@ -113,7 +113,7 @@ class Within:
         return np.where(broken > 0, np.inf, self.cost.at(rows, counts))
 
     def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:
-        """Return about what exchanges gain; see `Cost`."""
+        """Return about what swaps gain; see `Cost`."""
         guard, loads = self.guard, state.bundles.load
         away = loads[out][:, None] - loads[back][None, :]
         here, there = state.load[row] - away, state.load[others][None, :] + away
@@ -148,7 +148,7 @@ class Together:
         return self.overflow.at(rows, load, used, counts) + self.weight * self.cost.at(rows, counts)
 
     def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:
-        """Return about what exchanges gain; see `Cost`."""
+        """Return about what swaps gain; see `Cost`."""
         load = self.overflow.estimate(state, row, out, others, back)
         return load + self.weight * self.cost.estimate(state, row, out, others, back)
 
@@ -168,7 +168,7 @@ class GroupCost(Protocol):
         """Return the cost of TaskManagers ``rows`` if they held ``counts``."""
 
     def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:
-        """Return about what an exchange gains, as :meth:`Cost.estimate`."""
+        """Return about what a swap gains, as :meth:`Cost.estimate`."""
 
 
 class Steps:
@@ -178,7 +178,7 @@ class Steps:
     def gain(
         state: State, row: int, out: Rows, others: Rows, back: Rows, add: Floats, drop: Floats
     ) -> Floats:
-        """Return the gain of exchanges when every slot counted for itself."""
+        """Return the gain of swaps when every slot counted for itself."""
         nothing = np.zeros((len(add), 1))
         add, drop = np.hstack([add, nothing]), np.hstack([drop, nothing])
         bundles = state.bundles

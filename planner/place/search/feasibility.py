@@ -17,7 +17,7 @@ from planner.place.search import assemble, counts
 from planner.place.search.construct import construct
 from planner.place.search.costs import Overflow
 from planner.place.search.state import State
-from planner.place.search.swap import exchange
+from planner.place.search.swap import swap
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def find_feasible(problem: Problem, clock: Clock, start: State | None = None) ->
     state = construct(problem, any_load) if start is None else start
     small = is_small(problem)
     work = PARAMETERS.feasible_work_small if small else PARAMETERS.feasible_work
-    if exchange(state, Overflow(state, any_load), clock.part(work), rng) <= 0:
+    if swap(state, Overflow(state, any_load), clock.part(work), rng) <= 0:
         return Feasibility(state)
     if small and not clock.expired():
         found = counts.any_placement(problem, clock, clock.left() / 2)
@@ -52,7 +52,7 @@ def find_feasible(problem: Problem, clock: Clock, start: State | None = None) ->
         if patterns.judge(problem, anything, pool, clock) is patterns.Verdict.REFUTED:
             return Feasibility(None, impossible=True)
     for trial in _starts(problem, pool, clock, state):
-        if exchange(trial, Overflow(trial, any_load), clock.part(PARAMETERS.round_work), rng) <= 0:
+        if swap(trial, Overflow(trial, any_load), clock.part(PARAMETERS.round_work), rng) <= 0:
             return Feasibility(trial)
     return Feasibility(None)
 

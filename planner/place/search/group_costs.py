@@ -39,7 +39,7 @@ class Moves:
         return np.asarray(moved @ self.weights)
 
     def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:
-        """Return what exchanges gain when every slot counts for itself."""
+        """Return what swaps gain when every slot counts for itself."""
         change = state.counts @ self.member - self.before
         add = np.where(self.shrinks, change >= 0, -1.0 * (change < 0)) * self.weights
         drop = np.where(self.shrinks, -1.0 * (change > 0), change <= 0) * self.weights
@@ -73,7 +73,7 @@ class Crossing:
         )
 
     def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:
-        """Return what exchanges gain when every slot counts for itself."""
+        """Return what swaps gain when every slot counts for itself."""
         held = state.counts @ self.member
         near, alone = held @ self.both, np.diag(self.pairs)
         add = self.leaving - near - alone

@@ -16,7 +16,7 @@ MEMORY = ("memory", *PARTS)
 
 
 class Bundles:
-    """Sets of at most two slots, by type: what one exchange may carry. The last one is empty.
+    """Sets of at most two slots, by type: what one swap may carry. The last one is empty.
 
     ``first`` and ``second`` are types; the number after the last type stands for no slot.
     """
@@ -44,7 +44,7 @@ class Bundles:
 
 
 class State:
-    """What stands where, as arrays with one row a TaskManager that the plan uses.
+    """What is where, as arrays with one row a TaskManager that the placement uses.
 
     ``counts`` is (rows, types); ``used`` and ``limits`` are (rows, resources), only of resources that
     could ever be short, and of memory (``resources``, by number). Whole numbers as floats are exact

@@ -1,4 +1,4 @@
-"""Local search: exchange up to two slots each between two TaskManagers while that lowers a cost."""
+"""Local search: swap up to two slots each between two TaskManagers while that lowers a cost."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class _Offer:
     gains: Floats
 
 
-def exchange(state: State, cost: Cost, clock: Clock, rng: np.random.Generator, *, walk: bool = True) -> float:
-    """Lower ``cost`` by exchanges until it is zero or time is up, and return what is left of it.
+def swap(state: State, cost: Cost, clock: Clock, rng: np.random.Generator, *, walk: bool = True) -> float:
+    """Lower ``cost`` by swaps until it is zero or time is up, and return what is left of it.
 
-    At a dead end ``walk`` goes on by exchanges that cost nothing and, now and then, by random ones, and
+    At a dead end ``walk`` goes on by swaps that cost nothing and, now and then, by random ones, and
     comes back to the best state. Otherwise the search ends when no TaskManager finds anything.
     """
     current = everywhere(cost, state)
@@ -68,7 +68,7 @@ def exchange(state: State, cost: Cost, clock: Clock, rng: np.random.Generator, *
         patience += 1
         size = min(size * 2, PARAMETERS.swaps_many) if patience % 3 == 0 else size
         if walk and patience >= PARAMETERS.kick_after:
-            # exchanges sideways keep the cost, so only a kick leaves the best state
+            # swaps sideways keep the cost, so only a kick leaves the best state
             if total > best + PARAMETERS.tiny:
                 state.set(saved)
                 current = everywhere(cost, state)
@@ -99,7 +99,7 @@ def _offer(state: State, cost: Cost, row: int, size: int, rng: np.random.Generat
 
 
 def _partners(state: State, cost: Cost, row: int, rng: np.random.Generator) -> Rows:
-    """Return TaskManagers to exchange with: all of few, else those with most room and some others."""
+    """Return TaskManagers to swap with: all of few, else those with most room and some others."""
     count = len(state.cpu)
     most = PARAMETERS.swap_partners
     if count <= most:
@@ -115,7 +115,7 @@ def _partners(state: State, cost: Cost, row: int, rng: np.random.Generator) -> R
 
 
 def _gains(state: State, cost: Cost, offer: _Offer, current: Floats, picked: Rows) -> Floats:
-    """Return what the exchanges ``picked`` of an offer really gain."""
+    """Return what the swaps ``picked`` of an offer really gain."""
     i, j = np.divmod(picked, len(offer.back))
     out, back, others = offer.out[i], offer.back[j], offer.others[j]
     bundles, row = state.bundles, offer.row
@@ -135,7 +135,7 @@ def _gains(state: State, cost: Cost, offer: _Offer, current: Floats, picked: Row
 def _best(
     state: State, cost: Cost, offer: _Offer, current: Floats, rng: np.random.Generator
 ) -> tuple[int, int, int] | None:
-    """Return the exchange that gains most: of those that look best, or of a random lot where nothing does."""
+    """Return the swap that gains most: of those that look best, or of a random lot where nothing does."""
     if not offer.gains.size:
         return None
     estimates = offer.gains.ravel()
@@ -149,13 +149,13 @@ def _best(
         return None
     gains = _gains(state, cost, offer, current, picked)
     best = int(gains.argmax())
-    return _exchange(offer, int(picked[best])) if gains[best] > PARAMETERS.tiny else None
+    return _swap_of(offer, int(picked[best])) if gains[best] > PARAMETERS.tiny else None
 
 
 def _sideways(
     state: State, cost: Cost, offer: _Offer, current: Floats, rng: np.random.Generator
 ) -> tuple[int, int, int] | None:
-    """Return a random exchange that changes something and costs nothing."""
+    """Return a random swap that changes something and costs nothing."""
     if not offer.gains.size:
         return None
     moved = state.bundles.load[offer.out][:, None] != state.bundles.load[offer.back][None, :]
@@ -166,16 +166,16 @@ def _sideways(
     if len(picked) > most:
         picked = rng.choice(picked, most, replace=False)
     free = np.flatnonzero(_gains(state, cost, offer, current, picked) >= -PARAMETERS.tiny)
-    return _exchange(offer, int(picked[rng.choice(free)])) if len(free) else None
+    return _swap_of(offer, int(picked[rng.choice(free)])) if len(free) else None
 
 
-def _exchange(offer: _Offer, index: int) -> tuple[int, int, int]:
+def _swap_of(offer: _Offer, index: int) -> tuple[int, int, int]:
     i, j = divmod(index, len(offer.back))
     return int(offer.out[i]), int(offer.others[j]), int(offer.back[j])
 
 
 def _kick(state: State, cost: Cost, current: Floats, rng: np.random.Generator) -> None:
-    """Make a few random exchanges that break no hard limit, whatever they cost."""
+    """Make a few random swaps that break no hard limit, whatever they cost."""
     allowed = float(current.sum()) + float(state.loads_of.max(initial=1.0))
     fewest, most = PARAMETERS.kick_swaps
     for _ in range(fewest + int(rng.integers(0, most - fewest + 1))):
@@ -187,6 +187,6 @@ def _kick(state: State, cost: Cost, current: Floats, rng: np.random.Generator) -
         gains = _gains(state, cost, offer, current, picked)
         bearable = np.flatnonzero(float(current.sum()) - gains <= allowed)
         if len(bearable):
-            out, other, back = _exchange(offer, int(picked[rng.choice(bearable)]))
+            out, other, back = _swap_of(offer, int(picked[rng.choice(bearable)]))
             state.swap(row, out, other, back)
             _update(state, cost, current, row, other)

@@ -11,7 +11,7 @@ from place.instances import exhaustive
 from place.search.states import SMALL, clock, generator, states
 from planner.place.search.costs import Overflow, everywhere
 from planner.place.search.state import State
-from planner.place.search.swap import exchange as swap
+from planner.place.search.swap import swap
 
 
 @SMALL
