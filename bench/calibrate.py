@@ -107,9 +107,9 @@ def swaps(seed: int) -> dict[str, float]:
         cap = State(problem).caps(target.numerator, target.denominator)
         state, clock = construct(problem, cap), Recorder(0.6)
         swap(state, Overflow(state, cap), clock, np.random.default_rng(seed))
-        step, swap = PARAMETERS.work_of_swap_step, PARAMETERS.work_of_swap
+        of_step, of_swap = PARAMETERS.work_of_swap_step, PARAMETERS.work_of_swap
         # the first one pays for the table of what every TaskManager could give away
-        rows += [((work - step) / swap, seconds) for work, seconds in clock.charges[1:]]
+        rows += [((work - of_step) / of_swap, seconds) for work, seconds in clock.charges[1:]]
     return dict(zip(("work_of_swap_step", "work_of_swap"), line(rows), strict=True))
 
 

@@ -1,0 +1,180 @@
+"""Conflicts that counting alone finds: a slot too big, a group too many, a resource too short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from planner.place.bounds.area import fits_alone
+from planner.place.model.problem import PARTS, Problem, SlotType, TaskManagerClass
+from planner.units import CORE, format_cpu, rounded_size
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Groups that cannot be placed together, the resource that is short for them, and where."""
+
+    resource: str
+    groups: tuple[str, ...]
+    task_managers: tuple[str, ...]
+    message: str
+
+    def data(self) -> dict[str, object]:
+        """Return it as plain data."""
+        return {
+            "resource": self.resource,
+            "groups": list(self.groups),
+            "taskManagers": list(self.task_managers),
+            "message": self.message,
+        }
+
+
+def counting_conflict(problem: Problem) -> Conflict | None:
+    """Return the smallest conflict that counting alone finds, if there is one."""
+    if not problem.types:
+        return None
+    if not problem.usable:
+        return Conflict("slots", problem.groups, (), "there is no TaskManager to place slots on")
+    single = _too_big(problem) or _too_many_of_a_kind(problem)
+    if single is not None:
+        return single
+    return min(_too_much(problem), key=lambda conflict: len(conflict.groups), default=None)
+
+
+def without(problem: Problem, groups: Iterable[str]) -> Problem:
+    """Return the problem without the slots of ``groups``."""
+    gone = set(groups)
+    kept = [t for t, slot in enumerate(problem.types) if slot.group not in gone]
+    number = {t: new for new, t in enumerate(kept)}
+    rivals = tuple((number[a], number[b]) for a, b in problem.rivals if a in number and b in number)
+    return replace(problem, types=tuple(problem.types[t] for t in kept), rivals=rivals)
+
+
+def spell(resource: str, amount: int) -> str:
+    """Spell an amount of a resource of a problem in its unit."""
+    if resource == "cpu":
+        return f"{format_cpu(amount)} cores"
+    if resource in ("memory", *PARTS):
+        return rounded_size(amount)
+    return str(amount) if resource == "slots" else f"{amount / CORE:g}"
+
+
+def class_names(problem: Problem) -> tuple[str, ...]:
+    """Return the names of the classes of TaskManagers, in order, each once."""
+    return tuple(dict.fromkeys(entry.name for entry in problem.classes))
+
+
+def _too_big(problem: Problem) -> Conflict | None:
+    """Find a slot that no TaskManager can hold even when empty."""
+    for slot in problem.types:
+        if any(fits_alone(slot, entry) for entry in problem.classes):
+            continue
+        (_, index), entry = min(
+            ((_shortage(slot, entry), entry) for entry in problem.classes), key=lambda pair: pair[0][0]
+        )
+        name, need, limit = problem.resources[index], slot.demand[index], entry.limits[index] or 0
+        message = (
+            f"one slot of group {slot.group!r} needs {spell(name, need)} of {name}, more than any"
+            f" TaskManager has; the closest class, {entry.name!r}, has {spell(name, limit)}"
+        )
+        if name in problem.reasons:
+            message = f"{problem.reasons[name]}, and there is no TaskManager where one of its slots may be"
+        return Conflict(name, (slot.group,), class_names(problem), message)
+    return None
+
+
+def _shortage(slot: SlotType, entry: TaskManagerClass) -> tuple[float, int]:
+    """Return how far the worst resource is over its limit, and which one that is."""
+    return max(
+        (need / limit if limit else float("inf"), index)
+        for index, (need, limit) in enumerate(zip(slot.demand, entry.limits, strict=True))
+        if limit is not None and need > limit
+    )
+
+
+def _too_many_of_a_kind(problem: Problem) -> Conflict | None:
+    for slot in problem.types:
+        room = sum(_copies(slot, entry) * len(entry.members) for entry in problem.classes)
+        if room < slot.count:
+            entry = max(problem.classes, key=lambda entry: _copies(slot, entry))
+            scarce = min(
+                (limit // need, index)
+                for index, (need, limit) in enumerate(zip(slot.demand, entry.limits, strict=True))
+                if need and limit is not None
+            )
+            name = problem.resources[scarce[1]]
+            message = (
+                f"group {slot.group!r} has {slot.count} slots, and even empty TaskManagers hold only"
+                f" {room} of them, for lack of {name}{reasons(problem, slot.group)}"
+            )
+            if name in problem.reasons:
+                message = f"{problem.reasons[name]}, and there is room for only {room} of {slot.count}"
+            names = tuple(dict.fromkeys(e.name for e in problem.classes if _copies(slot, e)))
+            return Conflict(name, (slot.group,), names, message)
+    return None
+
+
+def _copies(slot: SlotType, entry: TaskManagerClass) -> int:
+    return min(
+        (
+            limit // need
+            for need, limit in zip(slot.demand, entry.limits, strict=True)
+            if need and limit is not None
+        ),
+        default=slot.count,
+    )
+
+
+def _too_much(problem: Problem) -> Iterator[Conflict]:
+    """Find resources that are short in total, each with the fewest groups that need more than there is."""
+    for index, name in enumerate(problem.resources):
+        limits = [entry.limits[index] for entry in problem.classes]
+        if any(limit is None for limit in limits):
+            continue
+        offered = sum(
+            (limit or 0) * len(entry.members) for limit, entry in zip(limits, problem.classes, strict=True)
+        )
+        needs: dict[str, int] = {}
+        for slot in problem.types:
+            needs[slot.group] = needs.get(slot.group, 0) + slot.demand[index] * slot.count
+        if sum(needs.values()) <= offered:
+            continue
+        chosen: list[str] = []
+        total = 0
+        for group in sorted(needs, key=lambda group: -needs[group]):
+            chosen.append(group)
+            total += needs[group]
+            if total > offered:
+                break
+        whose = "all slots together need" if len(chosen) == len(needs) else "their slots together need"
+        yield Conflict(
+            name,
+            tuple(chosen),
+            class_names(problem),
+            f"{whose} {spell(name, total)} of {name}, the TaskManagers have {spell(name, offered)}",
+        )
+
+
+def scarcest(problem: Problem) -> str:
+    """Return the resource of which most is used in total."""
+    shares = []
+    for index, name in enumerate(problem.resources):
+        limits = [entry.limits[index] for entry in problem.classes]
+        if all(limits):
+            offered = sum(
+                (limit or 0) * len(e.members) for limit, e in zip(limits, problem.classes, strict=True)
+            )
+            shares.append((sum(s.demand[index] * s.count for s in problem.types) / offered, name))
+    return max(shares, default=(0.0, "slots"))[1]
+
+
+def reasons(problem: Problem, *names: str) -> str:
+    """Say which constraints groups have, for the end of a message."""
+    kinds = {slot.group: slot for slot in problem.types}
+    reasons = [
+        problem.reasons[resource]
+        for name in names
+        for resource, need in zip(problem.resources, kinds[name].demand, strict=True)
+        if need and resource in problem.reasons
+    ]
+    return f" ({'; '.join(reasons)})" if reasons else ""
