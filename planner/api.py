@@ -32,7 +32,7 @@ from planner.cluster.standalone import Standalone
 from planner.cluster.verify import Deviation, NotAsPlanned
 from planner.documents.cluster import Cluster
 from planner.documents.difference import Difference, differences
-from planner.documents.errors import DocumentError
+from planner.documents.errors import DocumentError, PlacementMismatch
 from planner.documents.finding import Finding, Severity
 from planner.documents.job import Job
 from planner.documents.load import KINDS, Document, Loaded, load
@@ -68,7 +68,6 @@ from planner.place.moves.move_list import Point
 from planner.place.result import Progress
 from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import NoRoom
-from planner.recover.errors import PlacementMismatch
 from planner.recover.restart_strategy import restart_strategy
 from planner.rules import validate as rules
 from planner.targets.expert_mode import expert_mode
@@ -285,7 +284,9 @@ def compile_job(
         raise
     except ValueError as error:
         errors = [finding for finding in validate(job) if finding.severity is Severity.ERROR]
-        raise DocumentError(errors or [_error("JOB200", str(error))]) from error
+        if not errors:
+            raise  # a defect: what keeps a job from compiling is a rule's to find
+        raise DocumentError(errors) from error
 
 
 def as_catalogue(sizes: Mapping[str, str], source: str) -> Catalogue:
@@ -356,9 +357,15 @@ def place(
         ClusterError: when the figures of a TaskManager are inconsistent.
         Infeasible: when it is proven that there is no placement; it carries the explanation.
         TimedOut: when no placement was found in time.
+        PlacementMismatch: when ``previous`` is of another job, or a simulation.
+        ValueError: when a limit or the objective is not possible.
         RefusedError: when planner's checker refuses the placement, which is a defect of planner.
 
     """
+    if tuple(objective) != PACK:
+        objectives(",".join(objective))
+    if slack < 0:
+        raise ValueError(f"slack has to be a share of at least 0, not {slack}")
     profile, graph = compile_job(job)
     clock = clock or Clock(Stop(time_limit, gap_limit, seed, workers))
     from planner.place import engine
@@ -381,7 +388,7 @@ def pareto(
 ) -> list[Point]:
     """Return how balance goes with moves against a ``previous`` placement, fewest moves first.
 
-    Parameters and exceptions are those of `place`.
+    Parameters and exceptions are those of `place`; there is no gap to stop at.
     """
     profile, graph = compile_job(job)
     clock = clock or Clock(Stop(time_limit, 0.0, seed, workers))
@@ -530,6 +537,7 @@ def up(
         TimedOut: when not every TaskManager is registered in time.
         FlinkMissing: when the extra ``flink`` is not installed.
         NoFlinkHome: when ``flink_home`` does not hold a Flink distribution.
+        TypeError: when there is neither a placement nor a cluster.
 
     """
     wanted = _launches(placement, cluster, options or {})
@@ -725,7 +733,7 @@ def _rest(rest: str | None, folder: Path) -> Rest:
     local = standalone.read(folder.resolve())
     if local is None:
         raise ClusterFolderError(
-            f"no cluster in {folder}; start one with planner up, or name one with --rest URL"
+            f"no cluster in {folder}; start one with planner up, or name one by its REST address (--rest URL)"
         )
     return Rest(local.url)
 

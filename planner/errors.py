@@ -1,4 +1,4 @@
-"""The root of what planner raises. Kinds stand beside what raises them; every message is for the user."""
+"""The root of what planner raises. Kinds are beside what raises them, exit codes in `cli/errors.py`."""
 
 from __future__ import annotations
 

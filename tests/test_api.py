@@ -272,3 +272,39 @@ def test_packages_do_not_hide_the_verbs_of_their_name() -> None:
 
 def test_names_of_the_library_are_those_of_the_api() -> None:
     assert [name for name in planner.__all__ if name not in api.__all__] == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"objective": (planner.Objective.SPREAD,)},
+        {"objective": ()},
+        {"objective": ("nonsense",)},
+        {"objective": (planner.Objective.DEPLOYMENTS, planner.Objective.CPU)},
+        {"time_limit": -1},
+        {"workers": 0},
+        {"gap_limit": -0.1},
+        {"slack": -0.1},
+    ],
+    ids=str,
+)
+def test_limits_and_objectives_that_are_not_possible_are_refused(arguments: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="level|has to be|have to be|begins with cpu"):
+        planner.place(job_of("skewed-join"), cluster_of("skewed-join"), **arguments)  # type: ignore[arg-type]
+
+
+def test_a_previous_placement_is_one_of_this_job(placement: api.Placement) -> None:
+    job, cluster = job_of("skewed-join"), cluster_of("skewed-join")
+    with pytest.raises(planner.PlacementMismatch, match="no group is in both"):
+        planner.place(job, cluster, previous=placement)
+    simulation = planner.simulate(job, cluster, planner.Mode.SLOTS)
+    with pytest.raises(planner.PlacementMismatch, match="is a simulation"):
+        planner.pareto(job, cluster, simulation)
+
+
+def test_messages_name_the_file_and_the_place(tmp_path: Path) -> None:
+    with pytest.raises(planner.DocumentError, match=r"missing\.yaml: cannot be read"):
+        planner.load_job(tmp_path / "missing.yaml")
+    path = written(tmp_path, CYCLE.replace("spec:", "speck:"))
+    with pytest.raises(planner.DocumentError, match=r"document\.yaml:4:1: unknown field 'speck'"):
+        planner.load_job(path)

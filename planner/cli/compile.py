@@ -84,7 +84,7 @@ def compile_(
     if job is not None and is_program(job):
         before = None if previous is None else inputs.profile(previous, "--from")
         inputs.names = [job]  # the older profile may be replaced, the program not
-        inputs.keep(output)
+        inputs.spare(output)
         wanted = program(job, entry_class, arguments, settings)
         document = compile_with_flink(wanted, before, flink_home, python)
     else:
@@ -97,7 +97,7 @@ def compile_(
     inputs.require_valid()
     entries = None if catalogue is None else _catalogue(inputs, catalogue)
     if isinstance(document, api.Job) or output_format is Format.TEXT:  # an edited profile may be replaced
-        inputs.keep(output)
+        inputs.spare(output)
     profile, graph = api.compile_job(document, entries)
     if explain:
         from planner.report.explain import explanation

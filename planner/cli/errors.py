@@ -1,4 +1,4 @@
-"""Exit codes, and which of them each exception means. Nothing else ends a verb."""
+"""Exit codes, and which of them each exception means."""
 
 from __future__ import annotations
 

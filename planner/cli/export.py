@@ -34,5 +34,5 @@ def export(
     inputs = Inputs()
     document = inputs.job(job)
     inputs.require_valid()
-    inputs.keep(output)
+    inputs.spare(output)
     emit(api.to_json(api.export(document, api.Target(target.value))), output)

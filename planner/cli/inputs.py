@@ -72,7 +72,7 @@ class Inputs:
         self.unreadable = False
         self.names: list[str] = []
 
-    def keep(self, output: Path | None) -> None:
+    def spare(self, output: Path | None) -> None:
         """End where ``output`` is one of the files that were read: it would be lost."""
         for name in self.names:
             with contextlib.suppress(OSError):
@@ -249,6 +249,9 @@ def default_documents() -> list[str]:
 def _default_job() -> str:
     profiles = sorted(str(path) for path in Path().glob(PROFILE_PATTERN))
     if len(profiles) == 1:
+        job = next((name for name in JOB_NAMES if Path(name).exists()), None)
+        if job is not None and Path(job).stat().st_mtime > Path(profiles[0]).stat().st_mtime:
+            say(f"planner: using {profiles[0]}; {job} is newer, name it or compile it again")
         return profiles[0]
     if len(profiles) > 1:
         fail(f"there are several profiles here, name one: {', '.join(profiles[:5])}")

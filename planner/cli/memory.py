@@ -76,7 +76,7 @@ def memory(
     except api.MemoryConfigurationError as error:
         _refuse(error, source, configuration, inputs)
         raise typer.Exit(Exit.FINDINGS) from None
-    inputs.keep(output)
+    inputs.spare(output)
     if is_json(output_format):
         emit(api.to_json(memory_data(computed)), output)
     else:

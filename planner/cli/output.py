@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -37,36 +38,50 @@ FormatOption = Annotated[
 
 def emit(text: str, output: Path | None = None) -> None:
     """Write a result to ``output``, or to stdout."""
-    try:
-        if output is not None:
-            from planner.api import write_atomically
+    if output is None:
+        _write(text, sys.stdout, "stdout")
+        return
+    from planner.api import write_atomically
 
-            write_atomically(output, text)
-        elif sys.stdout is None:
-            fail("stdout is closed; name a file with -o")
-        else:
-            sys.stdout.write(text)
-            sys.stdout.flush()
+    try:
+        write_atomically(output, text)
+    except OSError as error:
+        fail(f"cannot write {output}: {error.strerror or error}")
+
+
+def _write(text: str, stream: TextIO | None, name: str) -> None:
+    """Write to a stream; end where it is closed or full. `main` handles a pipe that nobody reads any more."""
+    if stream is None:
+        fail(f"{name} is closed; name a file with -o")
+    try:
+        stream.write(text)
+        stream.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
-        if output is None:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush
-        fail(f"cannot write {output or 'to stdout'}: {error.strerror or error}")
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # nothing more to flush at the end
+        fail(f"cannot write to {name}: {error.strerror or error}")
 
 
 def is_json(chosen: Format) -> bool:
     """Tell whether to print JSON; where the user leaves it to planner, only tables go to a terminal."""
-    return chosen is Format.JSON or (chosen is Format.AUTO and not sys.stdout.isatty())
+    return chosen is Format.JSON or (chosen is Format.AUTO and not is_terminal(sys.stdout))
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Tell whether a person looks at a stream, which may be closed."""
+    return stream is not None and stream.isatty()
 
 
 def print_tables(*parts: Table | str, to_stderr: bool = False) -> None:
     """Print tables and lines, with colours where a person reads them."""
     from planner.report.tables import render
 
-    stream = sys.stderr if to_stderr else sys.stdout
-    stream.write(render(*parts, color=wants_color(stream.isatty())))
-    stream.flush()
+    stream, name = (sys.stderr, "stderr") if to_stderr else (sys.stdout, "stdout")
+    if stream is None and to_stderr:
+        return  # the result is elsewhere
+    _write(render(*parts, color=wants_color(is_terminal(stream))), stream, name)
 
 
 def emit_result(json: str, tables: list[Table | str], chosen: Format, output: Path | None) -> None:
@@ -74,6 +89,6 @@ def emit_result(json: str, tables: list[Table | str], chosen: Format, output: Pa
     as_json = is_json(chosen)
     if output is not None or as_json:
         emit(json, output)
-    if output is None and as_json and not sys.stderr.isatty():
+    if output is None and as_json and not is_terminal(sys.stderr):
         return
     print_tables(*tables, to_stderr=output is not None or as_json)

@@ -120,6 +120,7 @@ def place(
       planner place job.yaml -c cluster.yaml --strategy flink-slots
     """
     start = begun()
+    gap, share = _share("--gap-limit", gap_limit), None if slack is None else _share("--slack", slack)
     simulated = strategy is not Strategy.PLANNER
     _refuse_contradictions(simulated, pack, objective, previous, slack, pareto)
     inputs = Inputs()
@@ -135,7 +136,7 @@ def place(
     except ValueError as error:
         fail(f"--objective: {error}")
     inputs.require_valid(fit=False)
-    inputs.keep(output)
+    inputs.spare(output)
     if simulated:
         mode = api.Mode[strategy.name]
         simulation = api.simulate(document, places, mode, seed=seed)
@@ -145,7 +146,7 @@ def place(
         _print(document, simulation, output_format, meta, output)
         return
     with interruptible() as interrupted, progress("placing") as note:
-        stop = api.Stop(time_limit, _share("--gap-limit", gap_limit), seed, workers, interrupted)
+        stop = api.Stop(time_limit, gap, seed, workers, interrupted)
         clock = api.Clock(stop, started=start)
         try:
             if pareto and before is not None:
@@ -157,7 +158,7 @@ def place(
                 places,
                 objective=levels,
                 previous=before,
-                slack=_share("--slack", slack) if slack is not None else api.DEFAULT_SLACK,
+                slack=api.DEFAULT_SLACK if share is None else share,
                 progress=_steps(note),
                 clock=clock,
             )

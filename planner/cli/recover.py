@@ -49,16 +49,15 @@ def recover(
     if placement is not None:
         planned = inputs.placement(placement)
         inputs.require_valid()
-        if not api.made_from(planned, document):
-            say(
-                f"planner: {placement} was made from another version of this job; planner place makes a new one"
-            )
+        other_version = not api.made_from(planned, document)
     else:
         places = inputs.cluster(cluster)
         inputs.require_valid(fit=False)
-        planned = api.place(document, places)
-    inputs.keep(output)
+        planned, other_version = api.place(document, places), False
+    inputs.spare(output)
     plan = api.recover(document, planned)
+    if other_version:
+        say(f"planner: {placement} was made from another version of this job; planner place makes a new one")
     sizes = [region.size for region in plan.regions]
     emit_result(
         api.to_json(api.to_data(plan)),

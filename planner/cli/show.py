@@ -37,7 +37,7 @@ def show(
     inputs = Inputs()
     document = inputs.job(job)
     inputs.require_valid()
-    inputs.keep(output)
+    inputs.spare(output)
     profile, graph = api.compile_job(document)
     if output_format is Format.MERMAID:
         from planner.report.mermaid import flowchart

@@ -31,7 +31,7 @@ def wants_color(stream_is_terminal: bool) -> bool:
 
 def progress(description: str) -> contextlib.AbstractContextManager[Callable[[str], None]]:
     """Return a spinner on stderr that shows what is being done, nothing where nobody watches."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         return contextlib.nullcontext(lambda _: None)
     return _spinner(description)
 

@@ -75,7 +75,7 @@ def validate(
     from planner.documents.finding import Severity, at_least, sort_findings
     from planner.report.formats import FORMATS, summary
 
-    inputs.keep(output)
+    inputs.spare(output)
     prefixes = tuple(
         code.strip().upper() for entry in ignore or () for code in entry.split(",") if code.strip()
     )

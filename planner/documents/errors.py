@@ -1,4 +1,4 @@
-"""A text that cannot be read as a document, and the findings that say where and why."""
+"""Documents that cannot be read, are not valid, or do not belong together."""
 
 from __future__ import annotations
 
@@ -12,12 +12,23 @@ MAX_DIGITS = 400
 """How long a number may be: the largest double has 309 digits."""
 
 
+class PlacementMismatch(PlannerError):
+    """A placement that is of another job or cluster than the one it is used with."""
+
+
 class DocumentError(PlannerError):
-    """A text that cannot be read as a document; ``findings`` says where and why."""
+    """A document that cannot be read or is not valid; ``findings`` says where and why."""
 
     def __init__(self, findings: list[Finding]) -> None:
-        super().__init__("; ".join(finding.message for finding in findings))
+        super().__init__("; ".join(f"{place_of(finding)}{finding.message}" for finding in findings))
         self.findings = findings
+
+
+def place_of(finding: Finding) -> str:
+    """Return the file of a finding, with its line and column where they are known, and a colon."""
+    at = finding.position
+    where = "" if at == START else f":{at.line}:{at.column}"
+    return f"{finding.file}{where}: " if finding.file else ""
 
 
 def document_error(

@@ -80,7 +80,7 @@ def _result_buffers(job: JobGraph, edge: JobEdge, options: NetworkOptions) -> in
             return None
 
 
-def sharing_network(job: JobGraph, options: NetworkOptions) -> dict[str, int | None]:
+def slot_network(job: JobGraph, options: NetworkOptions) -> dict[str, int | None]:
     """Return the network bytes of one slot of every sharing group: one subtask of each vertex in it.
 
     None stands where Flink refuses to compute it, because a result has no bound (HYBRID_*).

@@ -13,7 +13,7 @@ from planner.graph.from_profile import node_kind, operator_id, planner_fields, s
 from planner.graph.job_graph import JobGraph
 from planner.graph.stream_graph import StreamNode
 from planner.memory.managed import consumer_weights, fixed_rocksdb_memory, rocksdb_working_set, split
-from planner.memory.network import NetworkOptions, sharing_network
+from planner.memory.network import NetworkOptions, slot_network
 from planner.memory.off_heap import Catalogue, off_heap_use
 from planner.units import CORE, MIB, format_cpu, format_size
 
@@ -51,7 +51,7 @@ def group_network(profile: ResourceProfile, job: JobGraph) -> dict[str, int | No
     The regions of a batch job's default group use a slot one after the other, so the largest counts.
     """
     network: dict[str, int | None] = {}
-    by_sharing = sharing_network(
+    by_sharing = slot_network(
         job, NetworkOptions.from_configuration(planner_fields(profile).flink_configuration)
     )
     group_of = {vertex.sharing: vertex.group for vertex in job.vertices}

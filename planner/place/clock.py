@@ -32,6 +32,10 @@ class Stop:
     workers: int = 1
     interrupted: Callable[[], bool] = never
 
+    def __post_init__(self) -> None:
+        if not (self.seconds > 0 and self.gap >= 0 and self.workers >= 1 and self.seed >= 0):
+            raise ValueError("time limit and workers have to be more than 0, gap and seed at least 0")
+
     def good_enough(self, value: Fraction, bound: Fraction) -> bool:
         """Tell whether a value is near enough to its bound."""
         return value <= bound or (bound > 0 and value / bound - 1 <= self.gap)

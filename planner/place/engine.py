@@ -10,6 +10,7 @@ from fractions import Fraction
 from random import Random
 
 from planner.documents.cluster import Cluster
+from planner.documents.errors import PlacementMismatch
 from planner.documents.placement import Inputs, Meta, Placement
 from planner.documents.profile import ResourceProfile
 from planner.documents.write import digest
@@ -124,6 +125,7 @@ def place(
         ClusterError: when the figures of a TaskManager are inconsistent.
         Infeasible: when it is proven that there is no placement.
         TimedOut: when none was found.
+        PlacementMismatch: when ``previous`` is of another job, or a simulation.
         RefusedError: when the checker refuses the placement, which is a defect of planner.
 
     """
@@ -266,4 +268,9 @@ def _require_solution(result: Result, clock: Clock) -> None:
 
 def _previous(instance: Instance, placement: Placement) -> Previous:
     quotas = {tm.id: tm.quotas for tm in placement.task_managers}
+    groups = {group for held in quotas.values() for group in held}
+    if placement.strategy is not None:
+        raise PlacementMismatch(f"the previous placement is a simulation ({placement.strategy})")
+    if groups and groups.isdisjoint(slot.group for slot in instance.slots):
+        raise PlacementMismatch("the previous placement is of another job: no group is in both")
     return Previous(quotas, move_weights(instance.profile, instance.job))

@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 
 from planner.documents.base import API_VERSION
+from planner.documents.errors import PlacementMismatch
 from planner.documents.placement import PlacedTaskManager, Placement
 from planner.documents.profile import ResourceProfile
 from planner.documents.recovery import (
@@ -22,7 +23,6 @@ from planner.documents.recovery import (
 from planner.graph.from_profile import operator_id, planner_fields
 from planner.graph.job_graph import JobEdge, JobGraph, JobVertex
 from planner.graph.regions import Regions, Subtask, pipelined_regions
-from planner.recover.errors import PlacementMismatch
 from planner.recover.restart_sets import Mask, restarted_subtasks, subtask_mask
 from planner.recover.restart_strategy import restart_strategy
 

@@ -269,3 +269,27 @@ def test_a_catalogue_is_not_overwritten(tmp_path: Path) -> None:
     result = run("compile", JOB, "--catalogue", str(catalogue), "-o", str(catalogue))
     assert result.exit_code == Exit.USAGE
     assert catalogue.read_text() == "kafka-source: 96 mb\n"
+
+
+@pytest.mark.parametrize("verb", ["place", "recover", "show", "compile"])
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("stdout", [">&-", ">/dev/full"])
+def test_a_closed_or_full_stdout_is_said(verb: str, form: str, stdout: str) -> None:
+    """Whether tables or JSON: no traceback, and not as if all were well."""
+    arguments = [JOB, *(["-c", CLUSTER] if verb in ("place", "recover") else [])]
+    arguments += [] if verb == "show" and form == "json" else ["--format", form]
+    command = " ".join([sys.executable, "-m", "planner", verb, *arguments, stdout])
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=FOLDER.parent)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "stdout is closed" in done.stderr or "cannot write to stdout: No space left" in done.stderr
+
+
+def test_an_older_profile_is_not_used_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(JOB, tmp_path / "job.yaml")
+    monkeypatch.chdir(tmp_path)
+    assert run("compile", "job.yaml", "-o", "job.profile.json").exit_code == 0
+    os.utime("job.yaml", (1, 1))
+    assert run("show").stderr == ""
+    os.utime("job.profile.json", (0, 0))
+    assert "using job.profile.json; job.yaml is newer" in run("show").stderr

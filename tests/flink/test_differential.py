@@ -25,7 +25,7 @@ from planner.flink.stream_graph import profile_of
 from planner.graph.from_profile import stream_graph
 from planner.graph.job_graph import build_job_graph
 from planner.graph.stream_graph import StreamGraph
-from planner.memory.network import NetworkOptions, sharing_network
+from planner.memory.network import NetworkOptions, slot_network
 
 pytestmark = pytest.mark.flink
 FEW = (8, 20261)
@@ -171,7 +171,7 @@ def _network(profile: ResourceProfile) -> dict[str, int] | None:
     """Return the network bytes of a slot of each vertex's group, None where they cannot be told."""
     job = build_job_graph(stream_graph(profile))
     options = profile.planner.flink_configuration if profile.planner else {}
-    network = sharing_network(job, NetworkOptions.from_configuration(options))
+    network = slot_network(job, NetworkOptions.from_configuration(options))
     found = {vertex.id: size for vertex in job.vertices if (size := network[vertex.sharing]) is not None}
     return found if len(found) == len(job.vertices) else None
 

@@ -195,7 +195,6 @@ def test_a_cluster_that_does_not_answer(folder: Path, here: Run) -> None:
     assert "start one with planner up" in here(folder, "run", "job.sql", code=2).stderr
 
 
-@pytest.mark.xfail(strict=True, reason="ends with code 1")
 def test_no_address(folder: Path, here: Run) -> None:
     placed(folder, "job.sql", group="count", operators="Aggregate", parallelism=1, run=here)
     found = here(folder, "verify", "--rest", "nonsense://", code=2).stderr

@@ -15,7 +15,7 @@ from planner.graph.partition_groups import partition_groups, subpartition_counts
 from planner.graph.regions import pipelined_regions
 from planner.graph.slot_sharing import Slots, local_input_preferred, task_balanced
 from planner.graph.stream_graph import StreamEdge, StreamGraph, StreamNode
-from planner.memory.network import NetworkOptions, sharing_network
+from planner.memory.network import NetworkOptions, slot_network
 from planner.recover.restart_sets import restarted_subtasks, subtask_mask
 
 Case = dict[str, Any]
@@ -196,7 +196,7 @@ def topology_answers(case: Case) -> Case:
     job = job_graph(case)
     regions = pipelined_regions(job)
     names = [sorted(_name(*s) for s in regions.subtasks(r)) for r in range(len(regions.members))]
-    network = sharing_network(job, NetworkOptions.from_configuration(case["config"]))
+    network = slot_network(job, NetworkOptions.from_configuration(case["config"]))
     gone = set(case["unavailable_partitions"])
     subtasks = [_name(*s) for s in _numbered(job)]
 
