@@ -19,7 +19,7 @@ from planner.place.stock.allocation import (
     allocate,
 )
 
-HERE = Path(__file__).parent.parent / "oracles"
+HERE = Path(__file__).parents[2] / "oracles"
 CORE = 10**8
 Case = dict[str, Any]
 
