@@ -1397,11 +1397,10 @@ def cases() -> tuple[Hostile, ...]:
     return (*found, *_outputs(), *_arguments())
 
 
-def cases_out_of_turn() -> list[Hostile]:
-    """Return the documents that are the only ones of their kind with all their other verbs."""
-    return [
-        _case(document, line) for document, line, turn in _with_verbs() if not turn and not document.mutation
-    ]
+def cases_out_of_turn(wanted: Callable[[str], object]) -> list[Hostile]:
+    """Return the documents that are the only ones of their kind, or wanted, with all their other verbs."""
+    found = (_case(document, line) for document, line, turn in _with_verbs() if not turn)
+    return [case for case in found if not case.mutation or wanted(case.name)]
 
 
 def core(all_cases: Iterable[Hostile], wanted: Callable[[str], object]) -> list[Hostile]:

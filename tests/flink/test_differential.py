@@ -243,7 +243,7 @@ def test_topologies(jvm: Jvm, count: int, seed: int) -> None:
 @SIZES
 def test_slot_allocation(jvm: Jvm, count: int, seed: int) -> None:
     from oracles.make_allocation import generate
-    from place.test_allocation import answer, expected, told
+    from place.stock.test_allocation import answer, expected, told
 
     cases = generate(jvm, 5 * count, seed)
     assert not [n for n, case in enumerate(cases) if told(answer(case)) != expected(case)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from place.instances import exhaustive, problems
@@ -25,9 +26,20 @@ def solved(problem: Problem, seconds: float = 20, seed: int = 1) -> Result:
     return solve(problem, Clock(Stop(seconds=seconds, seed=seed)), objective=(Objective.CPU,))
 
 
-@settings(parent=SMALL, max_examples=300)
+@SMALL
 @given(problems())
 def test_equal_to_exhaustive_search(problem: Problem) -> None:
+    optimal_or_refuted(problem)
+
+
+@pytest.mark.extended
+@settings(parent=SMALL, max_examples=600, derandomize=False)
+@given(problems())
+def test_equal_to_exhaustive_search_again_and_again(problem: Problem) -> None:
+    optimal_or_refuted(problem)
+
+
+def optimal_or_refuted(problem: Problem) -> None:
     best, result = exhaustive(problem), solved(problem)
     if best is None:
         assert result.status is Status.INFEASIBLE

@@ -49,8 +49,9 @@ def test_the_lowest_is_as_high_as_it_can_be(problem: Problem) -> None:
         return
     result = solve(problem, Clock(Stop(seconds=20)), objective=(Objective.CPU, Objective.SPREAD))
     level = next(level for level in result.levels if level.name == "cpuUtilisationSpread")
-    if level.optimal:
-        assert level.value == _least_spread(problem, best)
+    least = _least_spread(problem, best)
+    assert level.bound is not None
+    assert level.bound.value <= least <= level.value
 
 
 def _least_spread(problem: Problem, highest: Fraction) -> Fraction:
@@ -85,8 +86,9 @@ def test_no_spread_is_called_least_from_a_highest_that_can_fall(problem: Problem
     content = Clock(Stop(seconds=20, gap=5.0))
     result = solve(problem, content, objective=(Objective.CPU, Objective.SPREAD))
     highest, spread = result.levels
-    if spread.optimal:
-        assert spread.value == _least_spread(problem, highest.value)
+    least = _least_spread(problem, highest.value)
+    assert spread.value >= least
+    assert spread.optimal <= (spread.value == least)
 
 
 def test_an_objective_is_read_in_order() -> None:
