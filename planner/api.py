@@ -518,7 +518,7 @@ def up(
     placement: Placement | None = None,
     cluster: Cluster | None = None,
     *,
-    folder: Path = FOLDER,
+    folder: str | Path = FOLDER,
     options: Mapping[str, str] | None = None,
     time_limit: float = 120.0,
     flink_home: Path | None = None,
@@ -544,7 +544,7 @@ def up(
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if reason := too_large(wanted, machine):
         raise ClusterFailed(f"not a cluster for this machine: {reason}")
-    return standalone.up(folder, wanted, time_limit, flink_home, note)
+    return standalone.up(Path(folder), wanted, time_limit, flink_home, note)
 
 
 def _launches(
@@ -579,14 +579,14 @@ class ClusterStatus:
         return None not in self.processes.values() and task_managers <= self.registered
 
 
-def status(folder: Path = FOLDER) -> ClusterStatus | None:
+def status(folder: str | Path = FOLDER) -> ClusterStatus | None:
     """Return the state of the local cluster in ``folder``, None where there is none.
 
     Raises:
         ClusterFolderError: when its state cannot be read.
 
     """
-    cluster = standalone.read(folder.resolve())
+    cluster = standalone.read(Path(folder).resolve())
     if cluster is None:
         return None
     running = cluster.running()
@@ -594,14 +594,14 @@ def status(folder: Path = FOLDER) -> ClusterStatus | None:
     return ClusterStatus(cluster.url, processes, frozenset(standalone.registered(cluster)))
 
 
-def down(folder: Path = FOLDER) -> list[str] | None:
+def down(folder: str | Path = FOLDER) -> list[str] | None:
     """End every process of the local cluster in ``folder`` and return their names, None without a cluster.
 
     Raises:
         ClusterFolderError: when its state cannot be read, or another planner process uses the folder.
 
     """
-    return standalone.down(folder)
+    return standalone.down(Path(folder))
 
 
 def plan_run(
@@ -627,7 +627,7 @@ def run(
     profile: ResourceProfile | None = None,
     *,
     rest: str | None = None,
-    folder: Path = FOLDER,
+    folder: str | Path = FOLDER,
     time_limit: float = 120.0,
     flink_home: Path | None = None,
     python: str = "python3",
@@ -661,7 +661,7 @@ def verify(
     profile: ResourceProfile | None = None,
     *,
     rest: str | None = None,
-    folder: Path = FOLDER,
+    folder: str | Path = FOLDER,
     job: str | None = None,
 ) -> list[Deviation]:
     """Return what a cluster does otherwise than a placement says; cluster and profile are as for `run`.
@@ -683,7 +683,7 @@ def import_load(
     profile: ResourceProfile,
     *,
     rest: str | None = None,
-    folder: Path = FOLDER,
+    folder: str | Path = FOLDER,
     job: str | None = None,
     window: float = 30.0,
     note: Note = lambda _: None,
@@ -702,7 +702,9 @@ def import_load(
     return compile(loaded), measured
 
 
-def import_job(*, rest: str | None = None, folder: Path = FOLDER, job: str | None = None) -> ResourceProfile:
+def import_job(
+    *, rest: str | None = None, folder: str | Path = FOLDER, job: str | None = None
+) -> ResourceProfile:
     """Return a running job as a profile: what REST reports of it, and planner's defaults.
 
     Raises:
@@ -715,7 +717,7 @@ def import_job(*, rest: str | None = None, folder: Path = FOLDER, job: str | Non
 
 
 def import_cluster(
-    name: str = "cluster", *, rest: str | None = None, folder: Path = FOLDER
+    name: str = "cluster", *, rest: str | None = None, folder: str | Path = FOLDER
 ) -> tuple[Cluster, list[str]]:
     """Return the TaskManagers of a running cluster, and the ids of those whose cores Flink may have guessed.
 
@@ -727,10 +729,10 @@ def import_cluster(
     return cluster_document(_rest(rest, folder), name)
 
 
-def _rest(rest: str | None, folder: Path) -> Rest:
+def _rest(rest: str | None, folder: str | Path) -> Rest:
     if rest is not None:
         return Rest.at(rest)
-    local = standalone.read(folder.resolve())
+    local = standalone.read(Path(folder).resolve())
     if local is None:
         raise ClusterFolderError(
             f"no cluster in {folder}; start one with planner up, or name one by its REST address (--rest URL)"
@@ -738,7 +740,7 @@ def _rest(rest: str | None, folder: Path) -> Rest:
     return Rest(local.url)
 
 
-def _home(folder: Path) -> Path | None:
+def _home(folder: str | Path) -> Path | None:
     """Return the Flink distribution that the local cluster runs, None for that of the extra."""
-    local = standalone.read(folder.resolve())
+    local = standalone.read(Path(folder).resolve())
     return local.home if local else None

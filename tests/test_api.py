@@ -217,6 +217,7 @@ def test_options_that_flink_would_ignore_are_named() -> None:
 
 def test_clusters_that_are_not_there(tmp_path: Path, placement: api.Placement) -> None:
     assert planner.status(tmp_path) is None
+    assert planner.status(str(tmp_path)) is None
     assert planner.down(tmp_path) is None
     with pytest.raises(planner.ClusterFolderError, match="no cluster in"):
         planner.verify(placement, folder=tmp_path)

@@ -37,20 +37,20 @@ def exit_code(error: PlannerError) -> Exit:
     """Return the code of a kind of exception: bad input unless it is said here."""
     from planner import api
 
-    codes: list[tuple[tuple[type[PlannerError], ...], Exit]] = [
-        ((api.Infeasible,), Exit.INFEASIBLE),
-        ((api.TimedOut,), Exit.TIME),
-        ((api.NoAnswer,), Exit.USAGE),
-        (
-            (api.ClusterFailed, api.NoRoom, api.NotAsPlanned, api.RestError, api.SlotsTaken),
-            Exit.FINDINGS,
-        ),
-    ]
-    if isinstance(error, api.DocumentError) and not any(
-        finding.code.startswith(UNREADABLE) for finding in error.findings
-    ):
-        return Exit.FINDINGS
-    return next((code for kinds, code in codes if isinstance(error, kinds)), Exit.USAGE)
+    match error:
+        case api.DocumentError():
+            unreadable = any(finding.code.startswith(UNREADABLE) for finding in error.findings)
+            return Exit.USAGE if unreadable else Exit.FINDINGS
+        case api.Infeasible():
+            return Exit.INFEASIBLE
+        case api.TimedOut():
+            return Exit.TIME
+        case api.NoAnswer():
+            return Exit.USAGE
+        case api.ClusterFailed() | api.NoRoom() | api.NotAsPlanned() | api.RestError() | api.SlotsTaken():
+            return Exit.FINDINGS
+        case _:
+            return Exit.USAGE
 
 
 def report(error: PlannerError) -> Exit:
