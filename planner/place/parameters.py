@@ -28,36 +28,42 @@ class Parameters:
     work_per_second: float = 0.7
     """Share of a time limit that is given out as work, in seconds of work for each second.
 
-    Counted work is right within about a third on the reference machine (docs/benchmarks/calibration.md), so
-    this leaves room for the search to end by work, and thus repeatably, before the time is up.
+    A machine on which work takes up to 1 / 0.7 of what is counted ends by work, and thus repeatably; a slower
+    one ends by time where it needs all of it. docs/benchmarks/calibration.md has measured ratios, some of
+    them above that.
     """
 
     work_of_cp_sat: float = 2.5
-    """Seconds of work for one unit of CP-SAT's deterministic time. Measured: bench/calibrate.py."""
+    """Seconds of work for one unit of CP-SAT's deterministic time. Measured 3.6, bench/calibrate.py."""
 
     work_of_lp: float = 2e-3
-    """Seconds of work for one solution of the linear program over contents. Measured: bench/calibrate.py."""
+    """Seconds of work for one linear program over contents, and for pricing beside CP-SAT's own.
+
+    Measured: bench/calibrate.py, 6.7e-3 with what pricing takes beyond its counted work. GLOP alone takes
+    1.1e-3 s, with forty types and three classes.
+    """
 
     work_of_content_node: float = 1.5e-6
-    """Seconds of work for one node of the enumeration of contents. Measured: bench/calibrate.py."""
+    """Seconds of work for one node of the enumeration of contents. Measured 9.5e-7, bench/calibrate.py."""
 
     work_of_swap_step: float = 4e-4
     """Seconds of work for one step of the local search, whatever it looks at.
 
-    Measured: bench/calibrate.py.
+    Measured 4.2e-4, bench/calibrate.py.
     """
 
     work_of_swap: float = 1.2e-8
-    """Seconds of work for one swap whose gain is estimated. Measured: bench/calibrate.py."""
+    """Seconds of work for one swap whose gain is estimated. Measured 2.4e-8, bench/calibrate.py."""
 
     seconds_after: float = 0.4
     """Seconds kept from the time limit for what comes after the search, whatever its size.
 
-    Reading Flink's modes, writing and checking the document of a small placement. Measured with the next.
+    Predicting Flink's modes, writing and checking the document of a small placement. Measured 0.41 with the
+    next, bench/calibrate.py.
     """
 
     seconds_after_per_slot: float = 1.3e-4
-    """Seconds kept for each slot for the same. Measured: bench/calibrate.py."""
+    """Seconds kept for each slot for the same. Measured 1.6e-4, bench/calibrate.py."""
 
     interrupt_poll_seconds: float = 0.1
     """Seconds between two looks at whether the user interrupted CP-SAT.
@@ -70,13 +76,13 @@ class Parameters:
     exact_variables: int = 1500
     """Up to how many counts (TaskManagers times slot types) CP-SAT solves a problem whole.
 
-    Sensitivity: bench/calibrate.py. The search by swaps does without it above.
+    Half or double change the work of five hard instances by less than 5 % (bench/calibrate.py).
     """
 
     exact_work: float = 0.5
     """Seconds of work for the first whole solution by CP-SAT; the n-th gets n times as much.
 
-    Sensitivity: bench/calibrate.py.
+    Half or double change the work of five hard instances by less than 10 % (bench/calibrate.py).
     """
 
     level_exact_work: float = 0.15
@@ -90,7 +96,8 @@ class Parameters:
     first_work: float = 0.4
     """Seconds of work for the swaps after the first placement, and towards the bound by classes.
 
-    Sensitivity: bench/calibrate.py. Most instances meet their bound within it.
+    Half takes 7 % less work on five hard instances, double 13 % more (bench/calibrate.py); most instances
+    meet their bound within it.
     """
 
     first_work_small: float = 0.1
@@ -102,7 +109,8 @@ class Parameters:
     round_work: float = 1.0
     """Seconds of work for one round of contents put together, and as much for swaps from there.
 
-    Sensitivity: bench/calibrate.py.
+    Half takes 17 % less work on five hard instances, double a third more, and all are proven either
+    way (bench/calibrate.py): half would do for these.
     """
 
     # Whether everything fits
@@ -126,25 +134,35 @@ class Parameters:
     # Local search
 
     swap_partners: int = 128
-    """With how many TaskManagers one step looks for swaps. Sensitivity: bench/calibrate.py."""
+    """With how many TaskManagers one step looks for swaps.
+
+    Half takes 40 % more work on five hard instances, double no less (bench/calibrate.py).
+    """
 
     swap_bundles_out: int = 96
-    """How many bundles of one or two slots of the one TaskManager a step offers. Chosen with the next."""
+    """How many bundles of one or two slots of the one TaskManager a step offers.
+
+    Insensitive between 48 and 192 (bench/calibrate.py).
+    """
 
     swaps_few: int = 50_000
-    """How many swaps one step estimates at first. Sensitivity: bench/calibrate.py.
+    """How many swaps one step estimates at first.
 
-    At ``work_of_swap`` they cost about as much as the step itself, 6e-4 s against 4e-4 s.
+    Half takes 35 % more work on five hard instances, double no less (bench/calibrate.py). By
+    ``work_of_swap`` they take 6e-4 s, not much more than the step itself.
     """
 
     swaps_many: int = 400_000
-    """How many it estimates at most, after steps that found nothing; memory: eight bytes times a few each."""
+    """How many it estimates at most, after steps that found nothing.
+
+    Insensitive between half and double (bench/calibrate.py). Bounds memory: a few arrays of eight bytes each.
+    """
 
     swaps_checked: int = 1000
     """How many of the swaps that look best are evaluated exactly.
 
-    Chosen: a hundredth of what is estimated; exact evaluation takes about 2e-7 s each, so a step stays
-    below its ``work_of_swap_step``.
+    Exact evaluation takes 2.5e-7 s each, so that many take no more than ``work_of_swap_step``. Half does as
+    well, double takes 35 % more work on five hard instances (bench/calibrate.py).
     """
 
     swap_greedy_share: float = 0.5
@@ -156,7 +174,7 @@ class Parameters:
     kick_after: int = 1500
     """After how many steps without a better state the local search makes random swaps.
 
-    Sensitivity: bench/calibrate.py.
+    Insensitive between half and double (bench/calibrate.py): few searches get there.
     """
 
     kick_swaps: tuple[int, int] = (3, 7)
@@ -179,7 +197,7 @@ class Parameters:
     """
 
     most_bundles: int = 40_000
-    """Up to how many bundles slots are swapped in pairs, singly above; 283 slot types are as many.
+    """Up to how many bundles slots are swapped in pairs, singly above; 281 slot types have as many.
 
     Bounds memory: one byte for each bundle and TaskManager, see the next.
     """
@@ -195,19 +213,21 @@ class Parameters:
     content_nodes: int = 200_000
     """Nodes of the enumeration of all contents, over all classes, before it is given up.
 
-    At ``work_of_content_node`` these are 0.3 seconds of work. Sensitivity: bench/calibrate.py.
+    At ``work_of_content_node`` these are 0.3 seconds of work. Half takes 5 % less work on five hard
+    instances, double 10 % more (bench/calibrate.py).
     """
 
     contents_of_class: int = 20_000
     """Contents of one class before the enumeration is given up: each is a variable for CP-SAT.
 
-    Bounds memory: about 500 bytes each, so 10 MB a class, and the time to build that program.
+    Bounds memory: 390 bytes each with forty types, so 8 MB a class, and the time to build that program.
     """
 
     class_bound_variables: int = 20_000
     """Variables (classes times slot types) of the linear program over classes before it is left out.
 
-    GLOP solves that many within a second; without it there are the bounds by counting and by patterns.
+    Building and solving takes 0.8 s for 8,000 and 3 s for 20,000 of them, which is not counted as work;
+    without it there are the bounds by counting and by patterns.
     """
 
     price_denominator: int = 10**9
@@ -229,7 +249,7 @@ class Parameters:
     neighbours: int = 8
     """How many TaskManagers CP-SAT rearranges so that one of them comes under the target.
 
-    Sensitivity: bench/calibrate.py.
+    Insensitive between half and double (bench/calibrate.py).
     """
 
     # Later levels
@@ -287,7 +307,10 @@ class Parameters:
     # Moves
 
     relief_halvings: int = 7
-    """How often the weight of moves is halved: from "only if it relieves a whole slot" to a 64th of that."""
+    """How often the weight of moves is halved: from "only if it relieves a whole slot" to a 64th of that.
+
+    Half takes 46 moves for 40, double no fewer (bench/calibrate.py).
+    """
 
     relief_work: float = 0.5
     """Seconds of work for one such weight, and for taking moves back by swaps."""
@@ -296,15 +319,18 @@ class Parameters:
     """Seconds of work for getting within the limit whatever moves it takes. Chosen: as ``round_work``."""
 
     move_neighbours: int = 10
-    """How many TaskManagers CP-SAT rearranges with fewer moves. Sensitivity: bench/calibrate.py."""
+    """How many TaskManagers CP-SAT rearranges with fewer moves.
+
+    Half takes a third of the work and 41 moves for 40, double 40 % more work (bench/calibrate.py).
+    """
 
     move_neighbours_work: float = 0.4
-    """Seconds of work for that."""
+    """Seconds of work for that. Half takes 41 moves, double 39 for 40 (bench/calibrate.py)."""
 
     move_dead_ends: int = 12
     """After how many such tries in a row without fewer moves the search ends.
 
-    Sensitivity: bench/calibrate.py.
+    Half takes 41 moves for 40 in two thirds of the work, double the same 40 (bench/calibrate.py).
     """
 
     matched_task_managers: int = 1000
