@@ -135,6 +135,7 @@ __all__ = [
     "Target",
     "TimedOut",
     "as_catalogue",
+    "as_planned",
     "as_written",
     "compile",
     "compile_job",
@@ -373,6 +374,19 @@ def place(
     return engine.place(
         profile, graph, cluster, clock, progress, objective=objective, previous=previous, slack=slack
     )
+
+
+def as_planned(job: Job | ResourceProfile, placement: Placement) -> tuple[ResourceProfile, JobGraph]:
+    """Return the complete profile of a job with what a placement plans for groups whose estimates bent.
+
+    Raises:
+        DocumentError: when the job is not valid.
+
+    """
+    from planner.place import bend
+
+    profile, graph = compile_job(job)
+    return bend.as_planned(profile, placement.planned_groups), graph
 
 
 def pareto(

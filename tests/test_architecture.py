@@ -29,10 +29,11 @@ FLOORS = [
 STOREYS = [
     ["clock", "parameters", "model"],
     ["cp_sat"],
-    ["bounds"],
+    ["bend", "bounds"],
     ["result", "search"],
     ["levels", "moves", "stock"],
     ["solve", "infeasible"],
+    ["choose"],
     ["document"],
     ["check"],
     ["engine"],

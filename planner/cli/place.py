@@ -233,7 +233,9 @@ def _print(
     from planner.report import tables
 
     written = placement if meta else placement.model_copy(update={"meta": None})
-    profile, graph = api.compile_job(document)
+    profile, graph = api.as_planned(document, placement)
+    for line in tables.planned_lines(placement):
+        say(f"planner: {line}")
     emit_result(
         api.to_json(api.to_data(written)),
         [

@@ -36,7 +36,8 @@ def launches(placement: Placement, options: Mapping[str, str]) -> dict[str, Laun
         if tm.memory is None:
             continue
         slots = {"taskmanager.numberOfTaskSlots": str(max(len(tm.slots), 1))}
-        planned = _merged(options, {**tm.memory.dynamic_options, **slots}, "placement")
+        own = _chosen_refused(tm.flink_configuration or {}, f"TaskManager {tm.id}")
+        planned = _merged(options, {**slots, **own, **tm.memory.dynamic_options}, "placement")
         found[_task_manager(tm.id)] = (tm.memory.jvm_arguments, planned)
     return found
 
@@ -51,6 +52,7 @@ def stock_launches(cluster: Cluster, options: Mapping[str, str]) -> dict[str, La
     """
     found = {"jobmanager": _jobmanager(options)}
     for name, own in stock_options(cluster).items():
+        _chosen_refused(own, f"TaskManager {name}")
         configured = _merged(options, own, "cluster")
         try:
             memory = derive_taskmanager(configured)
@@ -89,6 +91,13 @@ def _jobmanager(options: Mapping[str, str]) -> Launch:
     except MemoryConfigurationError as error:
         raise OptionRefused(f"the JobManager would not start: {error}") from None
     return master.jvm_arguments, {**own, **master.dynamic_options}
+
+
+def _chosen_refused(options: Mapping[str, str], whose: str) -> Mapping[str, str]:
+    for key in CHOSEN:
+        if key in options:
+            raise OptionRefused(f"{whose}: planner chooses {key} for a local cluster; leave it out")
+    return options
 
 
 def _task_manager(name: str) -> str:

@@ -21,6 +21,7 @@ from planner.flink.stream_graph import flink_version, profile_of
 from planner.graph.edits import Edit, edits
 from planner.graph.job_graph import JobGraph
 from planner.memory.complete import complete_profile
+from planner.place.bend import as_planned
 from planner.place.model.quotas import QUOTA
 from planner.place.model.slots import slot_resources
 
@@ -164,7 +165,7 @@ def execute(
                 + ", or place again"
             )
         plan = Plan(complete, job, edits(complete))
-        apply(jvm, graph, fresh, complete)
+        apply(jvm, graph, fresh, as_planned(complete, placement.planned_groups))
         if rest is None:
             return plan, None
         note("submitting the job")
@@ -211,7 +212,8 @@ def verify(
 ) -> list[Deviation]:
     """Return what a cluster does otherwise than planned, once REST had time to show the present state."""
     until = time.monotonic() + SETTLING_SECONDS
-    resources = slot_resources(profile) if profile is not None else None
+    planned = as_planned(profile, placement.planned_groups) if profile is not None else None
+    resources = slot_resources(planned) if planned is not None else None
     while True:
         running = running_job(rest, job) if job else None
         found = deviations(placement, task_managers(rest), running, graph, resources)

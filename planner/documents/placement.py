@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from planner.documents.base import Amount, Cpu, Envelope, ExternalName, Metadata, Model, Name, Size, Text
+from planner.documents.vocabulary import UseCaseField
 
 
 class Inputs(Model):
@@ -74,7 +75,7 @@ class PlacedMemory(Model):
 
 
 class PlacedTaskManager(Model):
-    """What is placed on one TaskManager."""
+    """What is placed on one TaskManager; ``flinkConfiguration`` are options beside those of ``memory``."""
 
     id: Name
     class_: Name | None = Field(default=None, alias="class")
@@ -84,6 +85,7 @@ class PlacedTaskManager(Model):
     load: PlacedLoad
     utilisation: dict[str, float]
     memory: PlacedMemory | None = None
+    flink_configuration: dict[str, Text] | None = None
 
 
 class StockStrategy(Model):
@@ -131,6 +133,21 @@ class Moves(Model):
     steps: list[Move] = []
 
 
+class PlannedGroup(Model):
+    """What a slot of a group takes where estimates had to bend, since what nobody declared has to fit.
+
+    ``estimatedCpu`` and ``estimatedMemory`` (of heap, off-heap and managed memory) are what was estimated.
+    """
+
+    cpu: Cpu
+    heap: Size
+    off_heap: Size
+    managed: dict[UseCaseField, Size]
+    estimated_cpu: Cpu
+    estimated_memory: Size
+    reason: Text
+
+
 class Meta(Model):
     """Facts about the run that made the placement."""
 
@@ -151,6 +168,7 @@ class Placement(Envelope):
     imbalance: Imbalance
     slot_load: SlotLoad | None = None
     moves: Moves | None = None
+    planned_groups: dict[Name, PlannedGroup] | None = None
     task_managers: list[PlacedTaskManager]
     stock_flink: dict[Literal["none", "slots", "tasks", "minResources"], StockStrategy]
     meta: Meta | None = None

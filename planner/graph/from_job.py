@@ -197,14 +197,16 @@ def _declared_groups(spec: JobSpec, groups: Mapping[str, str]) -> Iterator[SsgPr
         if resources is None:
             yield SsgProfile(name=name)
         else:
-            yield SsgProfile.model_construct(  # values are parsed already
+            # values are parsed already; managed memory that is left out is derived
+            group = SsgProfile.model_construct(
                 name=name,
                 cpu=resources.cpu,
                 heap=resources.heap,
                 off_heap=resources.off_heap,
-                managed=resources.managed or {},
                 extended=resources.external,
             )
+            given = resources.managed is not None
+            yield group.model_copy(update={"managed": resources.managed}) if given else group
 
 
 def _node(spec: JobSpec, operator: Operator, number: int, group: str) -> Node:

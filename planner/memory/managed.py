@@ -68,6 +68,14 @@ def split(needs: Mapping[UseCase, int], weights: Mapping[UseCase, int]) -> dict[
     return {**found, first: total - sum(size for use, size in found.items() if use is not first)}
 
 
+def lowered(managed: Mapping[UseCase, int], total: int) -> dict[UseCase, int]:
+    """Return managed memory of ``total`` bytes that use cases share as they share ``managed``."""
+    before = sum(managed.values())
+    found = {use: size * total // max(before, 1) for use, size in managed.items()}
+    first = next(iter(found), None)
+    return {use: size + (total - sum(found.values()) if use is first else 0) for use, size in found.items()}
+
+
 def rocksdb_working_set(state: int, configuration: Mapping[str, str]) -> int:
     """Return the managed memory in bytes that one keyed operator's RocksDB or ForSt wants in a slot.
 

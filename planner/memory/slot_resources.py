@@ -20,6 +20,7 @@ from planner.units import CORE, MIB, format_cpu, format_size
 OPERATOR_CPU = CORE // 4
 OPERATOR_HEAP = 256 * MIB
 OPERATOR_SOURCE = "the per-operator defaults of Blink's open autoconf planner, 0.25 core and 256 MB"
+LOAD_SOURCE = "the operator's load.cpu, measured or declared"
 STATE_SOURCE = (
     "Flink's cache and write buffer split of managed memory; index and filter blocks as 1 % of the state"
 )
@@ -76,13 +77,16 @@ def complete(profile: ResourceProfile, job: JobGraph, catalogue: Catalogue | Non
     members: dict[str, list[Node]] = defaultdict(list)
     for node in profile.nodes:
         members[node.profile.group].append(node)
+    turns = _turns(job, {node.id: node for node in profile.nodes})
     counts, network = slot_counts(job), group_network(profile, job)
     declared = {group.name: group for group in profile.ssg_profiles}
     options = planner_fields(profile).flink_configuration
     groups, fields = [], {}
     for name in dict.fromkeys([*declared, *members]):
         given = declared.get(name, SsgProfile(name=name))
-        context = _Group(members[name], graph.by_id, options, catalogue or {})
+        context = _Group(
+            members[name], turns.get(name, [members[name]]), graph.by_id, options, catalogue or {}
+        )
         group, derived = _complete_group(given, context)
         groups.append(group)
         reasons = [*_kept(planner_fields(profile).groups.get(name), derived), *derived]
@@ -100,6 +104,14 @@ def complete(profile: ResourceProfile, job: JobGraph, catalogue: Catalogue | Non
     return profile.model_copy(update={"ssg_profiles": groups, "planner": own})
 
 
+def _turns(job: JobGraph, nodes: Mapping[int, Node]) -> dict[str, list[list[Node]]]:
+    """Return by group the nodes that share its slots at one time."""
+    by_sharing: dict[str, dict[str, list[Node]]] = defaultdict(lambda: defaultdict(list))
+    for vertex in job.vertices:
+        by_sharing[vertex.group][vertex.sharing] += [nodes[node] for node in vertex.nodes]
+    return {group: list(turns.values()) for group, turns in by_sharing.items()}
+
+
 def _kept(before: SlotFields | None, derived: list[Reason]) -> list[Reason]:
     """Return earlier reasons for figures that are in the profile already, so are not derived anew."""
     again = {reason.figure for reason in derived} | {"network"}
@@ -108,9 +120,14 @@ def _kept(before: SlotFields | None, derived: list[Reason]) -> list[Reason]:
 
 @dataclass(frozen=True)
 class _Group:
-    """What the resources of a slot of one group follow from."""
+    """What the resources of a slot of one group follow from.
+
+    ``turns`` are the nodes that run in a slot at one time: regions of a batch job's default group follow
+    one another.
+    """
 
     nodes: list[Node]
+    turns: list[list[Node]]
     graph: Mapping[int, StreamNode]
     options: Mapping[str, str]
     catalogue: Catalogue
@@ -126,9 +143,9 @@ def _complete_group(group: SsgProfile, context: _Group) -> tuple[SsgProfile, lis
 
     whole = group.cpu is None and group.heap is None
     if group.cpu is None:
-        changes["cpu"] = take(_cpu(context)) or OPERATOR_CPU
+        changes["cpu"] = take(_cpu(context))
     if group.heap is None:
-        changes["heap"] = take(_heap(context)) or OPERATOR_HEAP
+        changes["heap"] = take(_heap(context))
     if group.off_heap is None:
         changes["off_heap"] = take(_off_heap(context))
     if not group.managed and (whole or "managed" not in group.model_fields_set):
@@ -144,24 +161,42 @@ def _declared(node: Node, name: str) -> Any:
 
 
 def _cpu(context: _Group) -> _Figure:
-    return _summed(_Figure("cpu", format_cpu), context, "cpu", OPERATOR_CPU)
+    """Return the CPU of the turn that takes most."""
+    return max((_cpu_of(nodes) for nodes in context.turns), key=lambda figure: figure.total)
+
+
+def _cpu_of(nodes: list[Node]) -> _Figure:
+    """Sum the CPU that operators declare, else the load of one of their subtasks, else a default."""
+    figure = _Figure("cpu", format_cpu)
+    undeclared = 0
+    for node in nodes:
+        declared, load = _declared(node, "cpu"), node.planner.load if node.planner else None
+        if declared is not None:
+            figure.add(declared, f"operator {operator_id(node)}", None, "declared")
+        elif load is not None and load.cpu is not None:
+            figure.add(load.cpu, f"operator {operator_id(node)}: its load", LOAD_SOURCE, "estimate")
+        else:
+            undeclared += 1
+    return _with_defaults(figure, undeclared, OPERATOR_CPU)
 
 
 def _heap(context: _Group) -> _Figure:
-    return _summed(_Figure("heap", format_size), context, "heap", OPERATOR_HEAP)
-
-
-def _summed(figure: _Figure, context: _Group, name: str, default: int) -> _Figure:
-    """Sum what operators declare, and a default for those that declare nothing."""
+    """Sum the heap that operators declare, else a default."""
+    figure = _Figure("heap", format_size)
     undeclared = 0
     for node in context.nodes:
-        declared = _declared(node, name)
-        if declared is None:
-            undeclared += 1
-        else:
-            figure.add(declared, f"operator {operator_id(node)}", None, "declared")
+        declared = _declared(node, "heap")
+        undeclared += declared is None
+        figure.add(declared or 0, f"operator {operator_id(node)}", None, "declared")
+    return _with_defaults(figure, undeclared, OPERATOR_HEAP)
+
+
+def _with_defaults(figure: _Figure, undeclared: int, default: int) -> _Figure:
+    """Add a default for each operator without a figure; Flink takes no slot that reserves nothing."""
     reason = f"{undeclared} operators that declare none, {figure.spell(default)} each"
     figure.add(undeclared * default, reason, OPERATOR_SOURCE, "estimate")
+    if not figure.total:
+        figure.add(default, "a slot in which no operator declares any", OPERATOR_SOURCE, "estimate")
     return figure
 
 

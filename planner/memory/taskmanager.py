@@ -138,7 +138,7 @@ def _from_parts(options: Options) -> Split:
     base = fixed.framework_heap + fixed.framework_off_heap + heap + fixed.task_off_heap + managed
     flink = options.size("flink.size")
     if flink is None:
-        return fixed, (heap, _network_range(options).on_top_of(base), managed)
+        return fixed, (heap, network_range(options).on_top_of(base), managed)
     return fixed, (heap, _rest_for_network(options, flink, base), managed)
 
 
@@ -152,7 +152,7 @@ def _split(options: Options, flink: int) -> Split:
     base = fixed.framework_heap + fixed.framework_off_heap + fixed.task_off_heap + managed
     if fixed.task_heap is not None:
         return fixed, (fixed.task_heap, _rest_for_network(options, flink, base + fixed.task_heap), managed)
-    network = _network_range(options).part_of(flink)
+    network = network_range(options).part_of(flink)
     if base + network > flink:
         raise MemoryConfigurationError(
             "MEM402",
@@ -165,7 +165,8 @@ def _split(options: Options, flink: int) -> Split:
     return fixed, (flink - base - network, network, managed)
 
 
-def _network_range(options: Options) -> Range:
+def network_range(options: Options) -> Range:
+    """Return the bounds and fraction of network memory."""
     return options.range("network memory", "network", 64 * MIB, LONG_MAX, 0.1)
 
 
@@ -182,7 +183,7 @@ def _rest_for_network(options: Options, flink: int, base: int) -> int:
         )
     network = flink - base
     try:
-        allowed = _network_range(options)
+        allowed = network_range(options)
     except MemoryConfigurationError as error:
         if error.code != "MEM406":
             raise

@@ -155,6 +155,7 @@ def _task_manager(
                 **quota_options(quotas, capacity.external),
             },
         ),
+        flink_configuration=dict(tm.options) or None,
     )
 
 

@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from random import Random
 
 from planner.documents.cluster import Cluster
 from planner.documents.errors import PlacementMismatch
-from planner.documents.placement import Inputs, Meta, Placement
+from planner.documents.placement import Inputs, Meta, Placement, PlannedGroup
 from planner.documents.profile import ResourceProfile
 from planner.documents.write import digest
 from planner.errors import TimedOut
 from planner.graph.job_graph import JobGraph
+from planner.place.bend import bend, without_estimates
 from planner.place.bounds.area import lower_bound
 from planner.place.check.judge import RefusedError, check
+from planner.place.choose import choose_and_solve
 from planner.place.clock import Clock
 from planner.place.document import placement_document
-from planner.place.infeasible import Infeasible, counting_conflict, explain
-from planner.place.model.constraints import zone_choices
+from planner.place.infeasible import Change, Infeasible, explain, followed, possible
 from planner.place.model.flows import group_flows
 from planner.place.model.objective import CPU_LEVEL, Objective
 from planner.place.model.problem import Problem, build_problem
 from planner.place.model.slots import JobSlot, job_slots, move_weights, slot_resources
-from planner.place.model.task_managers import task_managers_of
+from planner.place.model.task_managers import task_managers_of, templates_of
 from planner.place.moves.least_moves import least_moves
 from planner.place.moves.move_list import Point, Previous
 from planner.place.moves.pareto import curve
 from planner.place.parameters import PARAMETERS
 from planner.place.result import Level, Progress, Result, Status
-from planner.place.solve import solve
 from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import (
     NoRoom,
@@ -49,24 +47,18 @@ from planner.version import __version__
 
 @dataclass(frozen=True)
 class Instance:
-    """What is to be placed: the job's slots, and the problem for each choice of zones.
+    """What is to be placed: the job's slots, and the problem of placing them.
 
-    ``free`` is the problem without constraints of groups. ``relaxed`` tells that only its bound holds
-    for the whole: which slots or zones serve a constraint was chosen beforehand. ``complete`` tells that
-    ``problems`` are all choices there are, so that what none of them allows is impossible. ``stock`` is
-    the problem as Flink's own scheduler has it, without a reserve; groups in ``default`` ask it for
-    default slots.
+    ``stock`` is the problem as Flink's own scheduler has it, without constraints and reserve; groups in
+    ``default`` ask it for default slots.
     """
 
     profile: ResourceProfile
     job: JobGraph
     slots: list[JobSlot]
-    free: Problem
+    problem: Problem
     stock: Problem
     default: frozenset[str]
-    problems: list[Problem]
-    relaxed: bool
-    complete: bool = True
 
 
 def instance_of(profile: ResourceProfile, job: JobGraph, cluster: Cluster) -> Instance:
@@ -77,35 +69,19 @@ def instance_of(profile: ResourceProfile, job: JobGraph, cluster: Cluster) -> In
 
     """
     slots, resources = job_slots(profile, job), slot_resources(profile)
-    task_managers, reserve = task_managers_of(cluster), cluster.spec.reserve.task_managers
-    flows = group_flows(profile, job)
-    free = build_problem(slots, resources, task_managers, reserve, flows=flows)
-    stock = build_problem(slots, resources, task_managers, flows=flows) if reserve else free
-    default = default_slots(profile, stock)
-    constraints = (profile.planner.placement if profile.planner else None) or {}
-    if not constraints:
-        return Instance(profile, job, slots, free, stock, default, [free], relaxed=False)
-    choices, every = zone_choices(constraints, [task_managers[index] for index in free.usable])
-    problems = [
-        build_problem(slots, resources, task_managers, reserve, constraints, zones, flows)
-        for zones in choices
-    ]
-    loads = Counter(group for group, _ in {(slot.group, slot.load) for slot in slots})
-    chosen = any(
-        loads[group] > 1 and (wanted.min_task_managers or wanted.min_zones)
-        for group, wanted in constraints.items()
-    )
-    return Instance(
-        profile,
-        job,
+    task_managers, flows = task_managers_of(cluster), group_flows(profile, job)
+    constraints = profile.planner.placement if profile.planner else None
+    problem = build_problem(
         slots,
-        free,
-        stock,
-        default,
-        problems,
-        relaxed=chosen or len(choices) > 1,
-        complete=every and not chosen,
+        resources,
+        task_managers,
+        cluster.spec.reserve.task_managers,
+        constraints,
+        flows,
+        templates_of(cluster),
     )
+    stock = build_problem(slots, resources, task_managers, flows=flows)
+    return Instance(profile, job, slots, problem, stock, default_slots(profile, stock))
 
 
 def place(
@@ -131,11 +107,9 @@ def place(
     """
     instance = instance_of(profile, job, cluster)
     clock.reserve(PARAMETERS.seconds_after + PARAMETERS.seconds_after_per_slot * len(instance.slots))
-    if previous is None:
-        result = _search(instance, clock, progress, objective)
-    else:
-        result = _search(instance, clock.part(clock.left() / 2), progress, (Objective.CPU,))
-    _require_solution(result, clock)
+    levels = objective if previous is None else (Objective.CPU,)
+    limit = clock if previous is None else clock.part(clock.left() / 2)
+    instance, result, planned = _solved(instance, cluster, limit, progress, levels)
     moves = None
     if previous is not None:
         progress("fewer moves", result.levels[0].value, result.bound.value)
@@ -146,10 +120,41 @@ def place(
         previous=digest(previous.model_copy(update={"meta": None})) if previous else None,
     )
     stock = predictions(instance, clock.stop.seed)
-    placement = placement_document(profile, job, instance.slots, result, stock, inputs, moves)
+    placement = placement_document(instance.profile, job, instance.slots, result, stock, inputs, moves)
+    placement = placement.model_copy(update={"planned_groups": planned or None})
     if refused := check(placement, profile, cluster, previous):
         raise RefusedError("; ".join(refused[:3]))
     return _with_meta(placement, clock.spent(), clock.stop.seed, clock.stop.workers)
+
+
+def _solved(
+    instance: Instance,
+    cluster: Cluster,
+    clock: Clock,
+    progress: Progress,
+    objective: Sequence[Objective],
+) -> tuple[Instance, Result, Mapping[str, PlannedGroup]]:
+    """Return the solution of an instance, or of one whose estimates are lowered so that it has one.
+
+    Raises:
+        Infeasible: when it is proven that there is no placement, whatever the estimates.
+        TimedOut: when none was found.
+
+    """
+    result = choose_and_solve(instance.problem, clock, progress, objective)
+    planned: Mapping[str, PlannedGroup] = {}
+    if result.status is Status.INFEASIBLE:
+        progress("lowering estimates", None, result.bound.value)
+        bent = bend(
+            instance.profile,
+            list(instance.problem.task_managers),
+            lambda one: possible(instance_of(one, instance.job, cluster).problem, clock),
+        )
+        if bent is not None:
+            instance, planned = instance_of(bent.profile, instance.job, cluster), bent.groups
+            result = choose_and_solve(instance.problem, clock, progress, objective)
+    _require_solution(instance, cluster, result, clock)
+    return instance, result, planned
 
 
 def pareto(
@@ -169,8 +174,8 @@ def pareto(
 
     """
     instance = instance_of(profile, job, cluster)
-    result = _search(instance, clock.part(clock.left() / 3), progress, (Objective.CPU,))
-    _require_solution(result, clock)
+    share = clock.part(clock.left() / 3)
+    instance, result, _ = _solved(instance, cluster, share, progress, (Objective.CPU,))
     return curve(result, _previous(instance, previous), clock, progress)
 
 
@@ -223,47 +228,34 @@ def predictions(instance: Instance, seed: int) -> Mapping[str, Prediction]:
     return predictions
 
 
-def _search(instance: Instance, clock: Clock, progress: Progress, objective: Sequence[Objective]) -> Result:
-    """Return the best result over the choices of zones."""
-    if instance.relaxed and counting_conflict(instance.free) is not None:  # not even without constraints
-        return _refuted(instance.free, clock)
-    best: Result | None = None
-    least = lower_bound(instance.free).value
-    refuted = 0
-    for number, problem in enumerate(instance.problems):
-        left = len(instance.problems) - number
-        share = clock if len(instance.problems) == 1 else clock.part(clock.left() / left)
-        if counting_conflict(problem) is not None:
-            result = _refuted(problem, clock)
-        else:
-            result = solve(problem, share, progress, objective)
-        refuted += result.status is Status.INFEASIBLE
-        if best is None or result.better_than(best):
-            best = result
-        if clock.expired() or (best.solution is not None and _highest(best) <= least):
-            break
-    assert best is not None
-    if not instance.relaxed or (instance.complete and refuted == len(instance.problems)):
-        return best
-    return best.with_bound_of(instance.free)
-
-
-def _refuted(problem: Problem, clock: Clock) -> Result:
-    return Result(Status.INFEASIBLE, problem, None, lower_bound(problem), (), 0.0, clock.stop.seed)
-
-
-def _highest(result: Result) -> Fraction:
-    return next(level.value for level in result.levels if level.name == CPU_LEVEL)
-
-
-def _require_solution(result: Result, clock: Clock) -> None:
+def _require_solution(instance: Instance, cluster: Cluster, result: Result, clock: Clock) -> None:
     if result.status is Status.INFEASIBLE:
-        raise Infeasible(explain(result.problem, clock))
+        prices = {
+            entry.name: entry.price for entry in cluster.spec.task_manager_classes if entry.price is not None
+        }
+        firm = instance_of(without_estimates(instance.profile), instance.job, cluster)
+        explanation = explain(firm.problem, clock, prices)
+        changes = tuple(one for one in explanation.changes if _helps(one, firm, cluster, clock))
+        raise Infeasible(replace(explanation, changes=changes))
     if result.solution is None:
-        raise TimedOut(
-            f"no placement, and no proof that there is none, was found in {clock.stop.seconds:g} s;"
-            " try a longer time limit"
+        how = (
+            "was found in {:g} s; try a longer time limit"
+            if clock.expired()
+            else "was found by all that the search tries; a time limit longer than {:g} s does not help"
         )
+        raise TimedOut(f"no placement, and no proof that there is none, {how.format(clock.stop.seconds)}")
+
+
+def _helps(change: Change, instance: Instance, cluster: Cluster, clock: Clock) -> bool:
+    """Follow a proposal, and tell whether the checker finds the placement good that there is then."""
+    profile, larger = followed(change, instance.profile, cluster)
+    again = instance_of(profile, instance.job, larger)
+    result = choose_and_solve(again.problem, clock.part(PARAMETERS.trial_work), objective=())
+    if result.solution is None:
+        return False
+    inputs = Inputs(profile=digest(profile), cluster=digest(larger))
+    placement = placement_document(profile, instance.job, again.slots, result, {}, inputs)
+    return not check(placement, profile, larger)
 
 
 def _previous(instance: Instance, placement: Placement) -> Previous:

@@ -292,10 +292,18 @@ class Parameters:
 
     # Constraints and explanations
 
-    zone_choices: int = 32
-    """How many ways to pick zones are tried: each is a problem of its own, so time is divided by them.
+    choices: int = 64
+    """How many ways to keep TaskManagers in reserve and to stand in places are tried.
 
-    Chosen: all ways for one group in up to six zones, at a third of a second each with the usual limit.
+    Each is a problem of its own; time is divided by those that are not bounded away. Chosen: all ways for
+    one group in up to six zones with three loads of its slots. Small problems are settled as a whole
+    besides.
+    """
+
+    choice_work: float = 3.0
+    """Seconds of work for CP-SAT over all choices of a small problem.
+
+    Chosen: with the usual limit as much remains for the placement that its choice leads to.
     """
 
     most_added: int = 4096
@@ -303,6 +311,12 @@ class Parameters:
 
     lowering_steps: int = 12
     """Halvings when looking for how far a demand has to be lowered: to a 4096th, and no finer than 0.1 %."""
+
+    bending_steps: int = 7
+    """Halvings when looking for how far estimates have to be lowered: to a 128th of them.
+
+    Chosen: they are no more exact than that, and each is a question whether everything fits.
+    """
 
     # Moves
 

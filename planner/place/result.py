@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from planner.place.bounds.area import Bound, lower_bound
-from planner.place.model.objective import CPU_LEVEL
+from planner.place.bounds.area import Bound
 from planner.place.model.problem import Problem, Solution
 
 Progress = Callable[[str, Fraction | None, Fraction], None]
@@ -70,15 +69,3 @@ class Result:
         if self.solution is None or other.solution is None:
             return other.solution is None and self.status is not Status.INFEASIBLE
         return [level.value for level in self.levels] < [level.value for level in other.levels]
-
-    def with_bound_of(self, problem: Problem) -> Result:
-        """Return this result with no more proof than the bound of a problem with fewer constraints."""
-        bound = lower_bound(problem)
-        status = Status.UNKNOWN if self.solution is None else self.status
-        levels = tuple(
-            replace(level, bound=bound if level.name == CPU_LEVEL else None) for level in self.levels
-        )
-        if self.solution is not None:
-            first = next(level for level in levels if level.name == CPU_LEVEL)
-            status = Status.OPTIMAL if first.optimal else Status.FEASIBLE
-        return replace(self, bound=bound, levels=levels, status=status)

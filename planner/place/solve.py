@@ -35,14 +35,20 @@ def solve(
     clock: Clock,
     progress: Progress = lambda *_: None,
     objective: Sequence[Objective] = BALANCE,
+    start: Solution | None = None,
 ) -> Result:
-    """Place the slots of ``problem`` so that each level of ``objective`` is least, in their order."""
+    """Place the slots of ``problem`` so that each level of ``objective`` is least, in their order.
+
+    The problem leaves nothing open (see `planner.place.model.choices`); ``start`` is a solution of it, where
+    one is known.
+    """
     first: list[Level] = []
     bound: Bound | None = None
     if is_packing(objective) and problem.usable:
         progress("packing", None, Fraction(0))
         problem, first, bound = _packed(problem, clock)
-    search = Search(problem, clock, progress)
+        start = None
+    search = Search(problem, clock, progress, start)
     result = search.run()
     if result.solution is None:
         return result
@@ -55,7 +61,12 @@ def solve(
             continue
         progress(f"{name}", highest.value, result.bound.value)
         rng = np.random.default_rng(clock.stop.seed)
-        levels.append(LEVELS[name](state, kept, level_clock(state, clock), rng))
+        before = state.counts.copy()
+        level = LEVELS[name](state, kept, level_clock(state, clock), rng)
+        if _harmed(levels[len(first) :], state):
+            state.set(before)
+            level = measured(level, state)
+        levels.append(level)
     # evening out may have lowered the highest as well
     value = state.solution().max_utilisation(problem)
     final = tuple(replace(one, value=value) if one is highest else measured(one, state) for one in levels)
@@ -68,6 +79,14 @@ def solve(
         bound=final[len(first)].bound or result.bound,
         levels=final,
         seconds=clock.spent(),
+    )
+
+
+def _harmed(levels: Sequence[Level], state: State) -> bool:
+    """Tell whether a level is worse in ``state`` than it was: none may give up one before it."""
+    highest, *others = levels
+    return state.solution().max_utilisation(state.problem) > highest.value or any(
+        float(measured(one, state).value) > float(one.value) * (1 + 1e-9) for one in others
     )
 
 
@@ -92,7 +111,9 @@ def _packed(problem: Problem, clock: Clock) -> tuple[Problem, list[Level], Bound
 class Search:
     """One search for the least highest utilisation: the best placement and bound so far, and the time."""
 
-    def __init__(self, problem: Problem, clock: Clock, progress: Progress) -> None:
+    def __init__(
+        self, problem: Problem, clock: Clock, progress: Progress, start: Solution | None = None
+    ) -> None:
         self.problem = problem
         self.clock = clock
         self.stop = clock.stop
@@ -103,6 +124,8 @@ class Search:
         self.infeasible = False
         self._progress = progress
         self._started = time.monotonic()
+        if start is not None:
+            self._offer(State.from_solution(problem, start))
 
     def run(self) -> Result:
         """Search until there is a proof or time is up."""

@@ -122,6 +122,26 @@ def group_table(profile: ResourceProfile) -> Table:
     return table
 
 
+def planned_lines(placement: Placement) -> list[str]:
+    """Return what was estimated of groups and had to bend, a sentence for each."""
+    lines = []
+    for name, planned in list((placement.planned_groups or {}).items())[:ROWS]:
+        memory = planned.heap + planned.off_heap + sum(planned.managed.values())
+        changes = [
+            f"{spell(now)} for {spell(before)} {what}"
+            for what, now, before, spell in (
+                ("cores", planned.cpu, planned.estimated_cpu, format_cpu),
+                ("of memory", memory, planned.estimated_memory, rounded_size),
+            )
+            if now != before
+        ]
+        lines.append(
+            f"a slot of group {name!r} is planned with {' and '.join(changes)}, since the estimate does not fit"
+            f" ({planned.reason}); declare the group's resources, or measure: planner import load"
+        )
+    return lines
+
+
 def _quotas(tm: PlacedTaskManager) -> str:
     if tm.reserve:
         return "kept in reserve"
@@ -350,7 +370,7 @@ def infeasible_lines(explanation: Explanation) -> list[str]:
             f"  TaskManagers:  {_some(conflict.task_managers)}",
         ]
     if explanation.reserve:
-        lines.append(f"  kept empty:    {_some(explanation.reserve)} (the cluster's reserve)")
+        lines.append(f"  in reserve:    {explanation.reserve} of the TaskManagers")
     lines += [f"  what helps:    {change}" for change in explanation.changes]
     if not explanation.changes:
         lines.append("  what helps:    offer more of it, or lower what the groups take")

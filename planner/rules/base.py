@@ -15,6 +15,7 @@ from planner.documents.vocabulary import Exchange, JobType, Ship
 from planner.graph.chaining import Chainer
 from planner.graph.job_graph import JobGraph
 from planner.graph.stream_graph import StreamGraph
+from planner.memory.estimates import Estimate
 from planner.place.model.slots import SlotResources
 from planner.place.model.task_managers import TaskManager
 
@@ -86,7 +87,8 @@ class OptionsView:
 class Subject:
     """One job or profile under validation, in a form that all rules share.
 
-    ``graph``, ``chainer`` and ``job_graph`` are None as long as a structural finding or an option that
+    ``firm`` is what binds a placement of ``resources``: without the ``estimates`` in them, by group and
+    figure. ``graph``, ``chainer`` and ``job_graph`` are None as long as a structural finding or an option that
     cannot be parsed keeps them from being built.
     """
 
@@ -98,6 +100,8 @@ class Subject:
     written_options: Mapping[str, Path] = field(default_factory=dict)
     node_of: Mapping[str, int] = field(default_factory=dict)
     resources: Mapping[str, SlotResources] = field(default_factory=dict)
+    firm: Mapping[str, SlotResources] = field(default_factory=dict)
+    estimates: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
     placements: Mapping[str, tuple[GroupPlacement, Path]] = field(default_factory=dict)
     graph: StreamGraph | None = None
     chainer: Chainer | None = None

@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from planner.documents.finding import Severity
+from planner.memory.taskmanager import FALLBACKS, PREFIX
+from planner.place.model.task_managers import field_options
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, ClusterRule, ClusterSubject, Match
+from planner.units import parse_size
 
 
 class DuplicateTaskManager(ClusterRule):
@@ -96,3 +99,41 @@ class ContradictingCounts(ClusterRule):
                 )
             elif entry.count is not None and (entry.min is not None or entry.max is not None):
                 yield Match((*path, "count"), f"class {entry.name!r} has both a count and a range")
+
+
+class ContradictingOptions(ClusterRule):
+    code, name, severity = "CLU706", "contradicting-options", Severity.ERROR
+    summary = "An option in a class's flinkConfiguration contradicts another field of the class."
+    why = "A TaskManager can only have one of the two values, and neither may be replaced in silence."
+    hint = "leave one of the two out"
+    source = "planner's document format: memory, cpu, slots and external stand for Flink options"
+    source_url = f"{FLINK_DOCS}deployment/config/"
+
+    def check(self, subject: ClusterSubject) -> Iterator[Match]:
+        classes = zip(subject.cluster.spec.task_manager_classes, subject.options, strict=True)
+        for index, (entry, options) in enumerate(classes):
+            path = ("spec", "taskManagerClasses", index)
+            for key, (field, value) in field_options(entry).items():
+                old = FALLBACKS.get(key.removeprefix(PREFIX), key)
+                key = key if key in options.configuration else old
+                written = options.configuration.get(key)
+                if written is not None and not _same(key, written, value):
+                    message = f"class {entry.name!r}: {'.'.join(field)} is {value}, and {key} is {written!r}"
+                    yield Match((*path, *field), message)
+                    yield Match(options.path(key), message)
+            for key in options.configuration:
+                if key.startswith("external-resource") and key not in field_options(entry):
+                    message = f"class {entry.name!r}: planner sets {key} from external and from the quotas"
+                    yield Match(options.path(key), message, "declare the resource under external")
+
+
+def _same(key: str, first: str, second: str) -> bool:
+    """Tell whether two texts of an option mean the same."""
+    if first.strip() == second.strip():
+        return True
+    try:
+        if key.startswith("taskmanager.memory."):
+            return parse_size(first) == parse_size(second)
+        return float(first) == float(second)
+    except ValueError:
+        return False

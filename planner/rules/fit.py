@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from planner.documents.finding import Path, Severity
 from planner.memory.slot_resources import slot_counts
@@ -23,12 +23,18 @@ class GroupTooBig(FitRule):
     source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/resourcemanager/slotmanager/DefaultResourceAllocationStrategy.java"
 
     def check(self, subject: Subject, cluster: ClusterSubject) -> Iterator[Match]:
-        for group, slot in subject.resources.items():
-            reasons = [_too_big(slot, tm) for tm in cluster.task_managers]
-            if reasons and all(reasons):
-                path = _group_path(subject, group)
-                closest = min(filter(None, reasons), key=lambda reason: reason[0])
-                yield Match(path, f"a slot of group {group!r} {closest[1]}")
+        for group, slot in subject.firm.items():
+            closest = _nowhere(slot, cluster)
+            if closest:
+                yield Match(_group_path(subject, group), f"a slot of group {group!r} {closest}")
+
+
+def _nowhere(slot: SlotResources, cluster: ClusterSubject) -> str | None:
+    """Return why ``slot`` fits on no TaskManager, told of the closest one, None where it fits on some."""
+    reasons = [_too_big(slot, tm) for tm in cluster.task_managers]
+    if not reasons or not all(reasons):
+        return None
+    return min(filter(None, reasons), key=lambda reason: reason[0])[1]
 
 
 def _group_path(subject: Subject, group: str) -> Path:
@@ -80,32 +86,64 @@ class TotalTooBig(FitRule):
     def check(self, subject: Subject, cluster: ClusterSubject) -> Iterator[Match]:
         if subject.job_graph is None or not cluster.task_managers:
             return
-        counts = slot_counts(subject.job_graph)
-        reserve = cluster.cluster.spec.reserve.task_managers
-        used = sorted(cluster.task_managers, key=lambda tm: (-tm.capacity.cpu, -tm.capacity.memory))[reserve:]
-        cpu = sum(subject.resources[group].cpu * n for group, n in counts.items())
-        memory = sum(subject.resources[group].memory * n for group, n in counts.items())
         path = ("spec", "operators") if subject.kind == "Job" else ("nodes",)
-        has_cpu, has_memory = (
-            sum(h.capacity.cpu for h in used),
-            sum(h.capacity.memory for h in used),
-        )
-        if cpu > has_cpu:
-            yield Match(
-                path,
-                f"the job's slots reserve {format_cpu(cpu)} cores, the cluster has {format_cpu(has_cpu)}",
-                key=True,
-            )
-        if memory > has_memory:
-            yield Match(
-                path,
-                f"the job's slots need {rounded_size(memory)}, the cluster has {rounded_size(has_memory)} for slots",
-                key=True,
-            )
-        if all(tm.capacity.slots is not None for tm in used):
-            slots, limit = sum(counts.values()), sum(tm.capacity.slots or 0 for tm in used)
-            if slots > limit:
-                yield Match(path, f"the job has {slots} slots, the cluster allows {limit}", key=True)
+        for message in _totals(subject, subject.firm, cluster):
+            yield Match(path, message, key=True)
+        limits = [tm.capacity.slots for tm in cluster.task_managers]
+        slots, limit = sum(slot_counts(subject.job_graph).values()), _offered(limits, cluster)
+        if limit is not None and slots > limit:
+            yield Match(path, f"the job has {slots} slots, the cluster allows {limit}", key=True)
+
+
+def _totals(
+    subject: Subject, resources: Mapping[str, SlotResources], cluster: ClusterSubject
+) -> Iterator[str]:
+    """Yield of what all slots together need more than there is."""
+    if subject.job_graph is None:
+        return
+    counts = slot_counts(subject.job_graph)
+    cpu = sum(resources[group].cpu * n for group, n in counts.items())
+    memory = sum(resources[group].memory * n for group, n in counts.items())
+    has_cpu = _offered([tm.capacity.cpu for tm in cluster.task_managers], cluster)
+    has_memory = _offered([tm.capacity.memory for tm in cluster.task_managers], cluster)
+    if has_cpu is not None and cpu > has_cpu:
+        yield f"the job's slots reserve {format_cpu(cpu)} cores, the cluster has {format_cpu(has_cpu)}"
+    if has_memory is not None and memory > has_memory:
+        has = rounded_size(has_memory)
+        yield f"the job's slots need {rounded_size(memory)}, the cluster has {has} for slots"
+
+
+def _offered(amounts: Sequence[int | None], cluster: ClusterSubject) -> int | None:
+    """Return what all TaskManagers but those in reserve have at most, None where one has no limit."""
+    known = [amount for amount in amounts if amount is not None]
+    if len(known) < len(amounts):
+        return None
+    return sum(sorted(known)[cluster.cluster.spec.reserve.task_managers :])
+
+
+class EstimatesBend(FitRule):
+    code, name, severity = "FIT804", "estimates-bend", Severity.WARNING
+    summary = "What planner estimates for a job is more than the cluster has."
+    why = "Nobody declared these figures, so planner place lowers them until the slots fit. The job may need what they say: less CPU than it needs shows as backpressure, less memory as an OutOfMemoryError."
+    hint = "declare resources of the group or its operators, or measure the load: planner import load"
+    source = "planner's estimates; planner explain compile shows each with its source"
+    source_url = f"{FLINK_DOCS}deployment/finegrained_resource/"
+
+    def check(self, subject: Subject, cluster: ClusterSubject) -> Iterator[Match]:
+        if not cluster.task_managers:
+            return
+        for group, found in subject.estimates.items():
+            closest = _nowhere(subject.resources[group], cluster)
+            if closest and not _nowhere(subject.firm[group], cluster):
+                why = "; ".join(dict.fromkeys(one.reason for one in found.values()))
+                message = f"by planner's estimate a slot of group {group!r} {closest} ({why})"
+                yield Match(_group_path(subject, group), message)
+        if any(_totals(subject, subject.firm, cluster)):
+            return
+        path = ("spec", "operators") if subject.kind == "Job" else ("nodes",)
+        for message in _totals(subject, subject.resources, cluster):
+            groups = ", ".join(map(repr, subject.estimates))
+            yield Match(path, f"by planner's estimates of {groups} {message}", key=True)
 
 
 class UnknownPlace(FitRule):

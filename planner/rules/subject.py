@@ -23,6 +23,8 @@ from planner.graph.from_profile import operator_id, planner_fields, stream_graph
 from planner.graph.job_graph import build_job_graph
 from planner.graph.kinds import find_kind, kind_of_exec_node
 from planner.memory.complete import complete_profile
+from planner.memory.estimates import estimates
+from planner.place.bend import without_estimates
 from planner.place.model.slots import slot_resources
 from planner.place.model.task_managers import cluster_errors, task_managers_of
 from planner.rules.base import (
@@ -225,7 +227,12 @@ def with_graph(subject: Subject) -> Subject:
     graph = stream_graph(profile)
     subject = replace(subject, graph=graph, chainer=Chainer(graph), job_graph=build_job_graph(graph))
     full, _ = complete_profile(profile)
-    return replace(subject, resources=slot_resources(full))
+    return replace(
+        subject,
+        resources=slot_resources(full),
+        firm=slot_resources(without_estimates(full)),
+        estimates=estimates(full),
+    )
 
 
 def of_cluster(cluster: Cluster, data: object, table: OptionTable) -> ClusterSubject:

@@ -235,8 +235,8 @@ def test_what_is_kept_in_reserve_is_told(tmp_path: Path) -> None:
     Path(file).write_text(yaml.safe_dump(cluster))
     result = run(job_file(tmp_path), "-c", file, "--format", "json")
     assert result.exit_code == Exit.INFEASIBLE
-    assert json.loads(result.stdout)["reserve"] == ["s-3"]
-    assert "kept empty:    s-3" in result.stderr
+    assert json.loads(result.stdout)["reserve"] == 1
+    assert "in reserve:    1 of the TaskManagers" in result.stderr
 
 
 def test_infeasible_as_data_of_a_curve(tmp_path: Path) -> None:

@@ -61,14 +61,14 @@ def test_bars_have_their_width(share: float, width: int) -> None:
 def test_why_nothing_fits_names_resource_groups_and_help() -> None:
     conflict = Conflict("cpu", ("a", "b"), tuple(f"t{n}" for n in range(9)), "not enough cpu")
     lines = tables.infeasible_lines(
-        Explanation((conflict,), (MoreTaskManagers("t", 2),), complete=True, reserve=("t9",))
+        Explanation((conflict,), (MoreTaskManagers("t", 2),), complete=True, reserve=1)
     )
     assert lines == [
         "  why:           not enough cpu",
         "  resource:      cpu",
         "  groups:        a, b",
         "  TaskManagers:  t0, t1, t2, t3, t4, t5 and 3 more",
-        "  kept empty:    t9 (the cluster's reserve)",
+        "  in reserve:    1 of the TaskManagers",
         "  what helps:    2 more TaskManagers like 't' would make it fit",
     ]
 

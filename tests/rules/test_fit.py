@@ -22,7 +22,7 @@ class TestFit:
         ("resources", "needs"),
         [
             ({"cpu": 4.5}, "4.5 cpu; the closest, 'standard-0', has 4"),
-            ({"heap": "20 gb"}, "20530 mb memory; the closest, 'standard-0', has 6860.8 mb"),
+            ({"heap": "20 gb"}, "20480 mb memory; the closest, 'standard-0', has 6860.8 mb"),
             ({"external": {"gpu": 1}}, "1 gpu, and TaskManagers such as 'standard-0' have 0"),
         ],
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
 
-from planner.place.model.problem import Problem, SlotType, TaskManagerClass
+from planner.place.model.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,12 @@ def item_bound(problem: Problem) -> Bound:
     """Every slot stands somewhere: the heaviest one on the TaskManager where it weighs least."""
     values = (
         min(
-            (Fraction(slot.load, entry.cpu) for entry in problem.classes if fits_alone(slot, entry)),
+            (Fraction(slot.load, entry.cpu) for entry in problem.classes if entry.can_hold(slot)),
             default=Fraction(0),
         )
         for slot in problem.types
     )
     return Bound(max(values, default=Fraction(0)), "item")
-
-
-def fits_alone(slot: SlotType, entry: TaskManagerClass) -> bool:
-    """Tell whether an empty TaskManager of a class can hold one slot."""
-    return all(limit is None or need <= limit for need, limit in zip(slot.demand, entry.limits, strict=True))
 
 
 def rounded_area_bound(problem: Problem) -> Bound:

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from ortools.linear_solver import pywraplp
 
-from planner.place.bounds.area import Bound, fits_alone, next_level
+from planner.place.bounds.area import Bound, next_level
 from planner.place.model.problem import Problem
 from planner.place.parameters import PARAMETERS
 
@@ -73,9 +73,7 @@ def value_at(problem: Problem, prices: Prices) -> Fraction:
 
 def _choices(problem: Problem) -> list[list[int]]:
     """Return for each type the classes that can hold a slot of it."""
-    return [
-        [c for c, entry in enumerate(problem.classes) if fits_alone(slot, entry)] for slot in problem.types
-    ]
+    return [[c for c, entry in enumerate(problem.classes) if entry.can_hold(slot)] for slot in problem.types]
 
 
 def _limits(problem: Problem) -> list[dict[int, int]]:

@@ -16,8 +16,10 @@ from planner.documents.profile import ResourceProfile
 from planner.errors import PlannerError
 from planner.graph.from_profile import operator_id, stream_graph
 from planner.graph.job_graph import build_job_graph
+from planner.memory.estimates import FIGURES, estimates
 from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.taskmanager import derive_taskmanager
+from planner.place.bend import as_planned
 from planner.place.check.figures import TOLERANCE, figures, moves
 from planner.place.model.flows import group_flows
 from planner.place.model.slots import SlotResources, job_slots, move_weights, slot_resources, subtask_names
@@ -41,6 +43,8 @@ def check(
 def _problems(
     placement: Placement, profile: ResourceProfile, cluster: Cluster, previous: Placement | None
 ) -> Iterator[str]:
+    yield from _planned(placement, profile)
+    profile = as_planned(profile, placement.planned_groups)
     job = build_job_graph(stream_graph(profile))
     resources = slot_resources(profile)
     offered = {tm.id: tm for tm in task_managers_of(cluster)}
@@ -60,12 +64,26 @@ def _problems(
         load = sum(slot_loads.get((s.group, tuple(s.subtasks)), 0) for s in placed.slots)
         utilisations[placed.id] = Fraction(load, tm.capacity.cpu)
         yield from (f"{placed.id}: {text}" for text in _task_manager(placed, tm, load, resources))
-    yield from _reserve(placement, cluster, offered)
+    yield from _reserve(placement, cluster, offered, resources)
     for group, wanted in ((profile.planner.placement if profile.planner else None) or {}).items():
         yield from (f"group {group!r} {text}" for text in _constraint(placement, offered, group, wanted))
     yield from figures(placement, offered, utilisations, resources, group_flows(profile, job))
     if previous is not None:
         yield from moves(placement, previous, move_weights(profile, job))
+
+
+def _planned(placement: Placement, profile: ResourceProfile) -> Iterator[str]:
+    """Look for figures that are not the profile's, and no estimate that was lowered."""
+    found = estimates(profile)
+    for group in as_planned(profile, placement.planned_groups).ssg_profiles:
+        before = next(one for one in profile.ssg_profiles if one.name == group.name)
+        for figure in FIGURES:
+            old, new = getattr(before, figure), getattr(group, figure)
+            most, now = (sum(v.values()) if isinstance(v, dict) else v or 0 for v in (old, new))
+            own = found.get(group.name, {}).get(figure)
+            least = most - own.amount if own else most
+            if not least <= now <= most:
+                yield f"group {group.name!r} is planned with another {figure} than the job declares"
 
 
 def _subtasks_once(placement: Placement, profile: ResourceProfile) -> Iterator[str]:
@@ -88,6 +106,31 @@ def _task_manager(
     ]
     if dict(Counter(slot.group for slot in placed.slots)) != {g: n for g, n in placed.quotas.items() if n}:
         yield "quotas differ from the slots"
+    yield from _too_much(placed, tm, resources)
+    stated = (
+        placed.load.cpu,
+        placed.load.cpu_reserved,
+        placed.load.heap,
+        placed.load.off_heap,
+        placed.load.managed,
+        placed.load.network,
+    )
+    if stated != (load, cpu, *parts):
+        yield "the load is not the sum over the slots"
+    if abs(placed.utilisation.get("cpu", 0.0) - load / capacity.cpu) > TOLERANCE:
+        yield "the cpu utilisation is not load over capacity"
+    yield from _memory(placed, tm, parts)
+
+
+def _too_much(
+    placed: PlacedTaskManager, tm: TaskManager, resources: dict[str, SlotResources]
+) -> Iterator[str]:
+    """Say of what the slots that stand on one TaskManager take more than ``tm`` has."""
+    taken, capacity = [resources[slot.group] for slot in placed.slots], tm.capacity
+    cpu = sum(slot.cpu for slot in taken)
+    parts = [
+        sum(getattr(slot, part) for slot in taken) for part in ("heap", "off_heap", "managed", "network")
+    ]
     if cpu > capacity.cpu:
         yield "reserves more cpu than there is"
     if sum(parts) > capacity.memory:
@@ -103,19 +146,6 @@ def _task_manager(
     for name in {name for slot in taken for name, _ in slot.external}:
         if sum(dict(slot.external).get(name, 0) for slot in taken) > offered.get(name, 0):
             yield f"takes more {name} than there is"
-    stated = (
-        placed.load.cpu,
-        placed.load.cpu_reserved,
-        placed.load.heap,
-        placed.load.off_heap,
-        placed.load.managed,
-        placed.load.network,
-    )
-    if stated != (load, cpu, *parts):
-        yield "the load is not the sum over the slots"
-    if abs(placed.utilisation.get("cpu", 0.0) - load / capacity.cpu) > TOLERANCE:
-        yield "the cpu utilisation is not load over capacity"
-    yield from _memory(placed, tm, parts)
 
 
 def _memory(placed: PlacedTaskManager, tm: TaskManager, parts: list[int]) -> Iterator[str]:
@@ -136,18 +166,29 @@ def _memory(placed: PlacedTaskManager, tm: TaskManager, parts: list[int]) -> Ite
         yield "its memory options hold less than its slots need"
 
 
-def _reserve(placement: Placement, cluster: Cluster, offered: dict[str, TaskManager]) -> Iterator[str]:
-    """Look for the largest TaskManagers in reserve; only packing leaves more of them out."""
+def _reserve(
+    placement: Placement,
+    cluster: Cluster,
+    offered: dict[str, TaskManager],
+    resources: dict[str, SlotResources],
+) -> Iterator[str]:
+    """Look for TaskManagers in reserve that can take over what any other holds; only packing has more."""
     reserve = min(cluster.spec.reserve.task_managers, len(offered))
     spare = [placed for placed in placement.task_managers if placed.reserve]
     yield from (f"{placed.id}: is in reserve and holds slots" for placed in spare if placed.slots)
     packed = any(level.name == "taskManagers" for level in placement.objective)
     if len(spare) < reserve or (len(spare) > reserve and not packed):
         yield f"{len(spare)} TaskManagers are kept in reserve, not {reserve}"
-    sizes = {name: (tm.capacity.cpu, tm.capacity.memory) for name, tm in offered.items()}
-    largest = Counter(sorted(sizes.values(), reverse=True)[:reserve])
-    if largest - Counter(sizes[placed.id] for placed in spare):
-        yield "the TaskManagers kept in reserve are not the largest"
+    able = sum(
+        all(
+            not list(_too_much(placed, offered[one.id], resources))
+            for placed in placement.task_managers
+            if placed.slots
+        )
+        for one in spare
+    )
+    if able < reserve:
+        yield f"only {able} of the TaskManagers in reserve can take over what any other one holds"
 
 
 def _constraint(

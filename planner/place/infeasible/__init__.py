@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from planner.errors import PlannerError
 from planner.place.clock import Clock
-from planner.place.infeasible.changes import Change, LessForGroup, MoreTaskManagers, helpful_changes
+from planner.place.infeasible.changes import (
+    Change,
+    LessForGroup,
+    MoreTaskManagers,
+    followed,
+    helpful_changes,
+)
 from planner.place.infeasible.combination import combined_conflict, possible
 from planner.place.infeasible.counting import Conflict, counting_conflict, without
 from planner.place.model.problem import Problem
@@ -20,6 +27,8 @@ __all__ = [
     "MoreTaskManagers",
     "counting_conflict",
     "explain",
+    "followed",
+    "possible",
     "without",
 ]
 
@@ -29,14 +38,14 @@ class Explanation:
     """Conflicts, without whose groups all others fit, and single changes each of which is enough.
 
     No group of a conflict can be left out of it, as far as there was time to find out. ``complete``
-    tells whether it was verified that the other groups fit. ``reserve`` are TaskManagers that are there
-    and kept empty.
+    tells whether it was verified that the other groups fit. ``reserve`` is how many TaskManagers are kept
+    empty.
     """
 
     conflicts: tuple[Conflict, ...]
     changes: tuple[Change, ...]
     complete: bool
-    reserve: tuple[str, ...] = ()
+    reserve: int = 0
 
     def data(self) -> dict[str, object]:
         """Return it as plain data."""
@@ -44,7 +53,7 @@ class Explanation:
             "status": "infeasible",
             "conflicts": [conflict.data() for conflict in self.conflicts],
             "changes": [change.data() for change in self.changes],
-            **({"reserve": list(self.reserve)} if self.reserve else {}),
+            **({"reserve": self.reserve} if self.reserve else {}),
         }
 
 
@@ -58,12 +67,11 @@ class Infeasible(PlannerError):
         self.explanation = explanation
 
 
-def explain(problem: Problem, clock: Clock) -> Explanation:
-    """Return why ``problem``, which is proven to be infeasible, has no placement."""
-    reserve = tuple(problem.task_managers[index].id for index in problem.spare)
-    if not problem.usable:
-        nobody = Conflict("slots", problem.groups, (), "there is no TaskManager to place slots on")
-        return Explanation((nobody,), (), complete=True, reserve=reserve)
+def explain(problem: Problem, clock: Clock, prices: Mapping[str, float] | None = None) -> Explanation:
+    """Return why ``problem``, which is proven to be infeasible, has no placement.
+
+    ``prices`` are what a TaskManager of a class costs, where classes have them.
+    """
     conflicts: list[Conflict] = []
     rest, complete = problem, False
     while rest.types:
@@ -74,8 +82,18 @@ def explain(problem: Problem, clock: Clock) -> Explanation:
                 complete = fits is True
                 break
             conflict = combined_conflict(rest, clock)
+        elif len(conflict.groups) > 1:
+            conflict = _smallest(conflict, rest, clock)
         conflicts.append(conflict)
         rest = without(rest, conflict.groups)
     else:
         complete = True
-    return Explanation(tuple(conflicts), tuple(helpful_changes(problem, conflicts, clock)), complete, reserve)
+    changes = tuple(helpful_changes(problem, conflicts, clock, prices or {}))
+    return Explanation(tuple(conflicts), changes, complete, problem.reserve)
+
+
+def _smallest(conflict: Conflict, problem: Problem, clock: Clock) -> Conflict:
+    """Return a conflict of some of the groups of one that counting found, if already those do not fit."""
+    others = [group for group in problem.groups if group not in conflict.groups]
+    found = combined_conflict(without(problem, others), clock.part(clock.left() / 2))
+    return found if len(found.groups) < len(conflict.groups) else conflict

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from planner.documents.cluster import Cluster
+from planner.documents.profile import ResourceProfile, SsgProfile
+from planner.memory.managed import lowered
 from planner.place.clock import Clock
 from planner.place.infeasible.combination import possible
-from planner.place.infeasible.counting import Conflict, class_names, spell
+from planner.place.infeasible.counting import Conflict, spell
 from planner.place.model.problem import PARTS, Problem, TaskManagerClass
-from planner.place.model.task_managers import TaskManager
+from planner.place.model.task_managers import class_count
 from planner.place.parameters import PARAMETERS
-from planner.units import cpu_number
+from planner.units import CORE, MIB, cpu_number
 
-LOWERABLE = ("cpu", *PARTS)
+LOWERABLE = ("cpu", "heap", "offHeap", "managed")
 """Resources that a proposal may lower: those that a job document sets for a group."""
+ROUND = {"cpu": CORE // 100, "heap": MIB, "offHeap": MIB, "managed": MIB}
+"""What a proposed amount is a multiple of, so that a person can type it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +61,11 @@ class LessForGroup:
 Change = MoreTaskManagers | LessForGroup
 
 
-def helpful_changes(problem: Problem, conflicts: Sequence[Conflict], clock: Clock) -> Iterator[Change]:
-    """Yield the fewest TaskManagers to add, of one class, and single groups to make smaller."""
-    added: MoreTaskManagers | None = None
-    for name in class_names(problem):
-        fewest = _fewest_added(problem, name, added.count - 1 if added else PARAMETERS.most_added, clock)
-        if fewest is not None:
-            added = MoreTaskManagers(name, fewest)
-    if added is not None:
-        yield added
-
+def helpful_changes(
+    problem: Problem, conflicts: Sequence[Conflict], clock: Clock, prices: Mapping[str, float]
+) -> Iterator[Change]:
+    """Yield the fewest and the cheapest TaskManagers to add, and single groups to make smaller."""
+    yield from _added(problem, clock, prices)
     if len(conflicts) != 1:
         return
     for group in conflicts[0].groups:
@@ -75,16 +77,43 @@ def helpful_changes(problem: Problem, conflicts: Sequence[Conflict], clock: Cloc
                     break
 
 
+def _added(problem: Problem, clock: Clock, prices: Mapping[str, float]) -> Iterator[MoreTaskManagers]:
+    """Yield the fewest TaskManagers of one class that help, and those that cost least if these are others."""
+    fewest: MoreTaskManagers | None = None
+    cheapest: MoreTaskManagers | None = None
+    for name in problem.templates:
+        most = fewest.count - 1 if fewest else PARAMETERS.most_added
+        if cheapest is not None and prices.get(name):
+            affordable = prices[cheapest.class_name] * cheapest.count / prices[name]
+            most = min(max(most, math.ceil(affordable) - 1), PARAMETERS.most_added)
+        count = _fewest_added(problem, name, most, clock)
+        if count is None:
+            continue
+        one = MoreTaskManagers(name, count)
+        if fewest is None or count < fewest.count:
+            fewest = one
+        if name in prices and (cheapest is None or _cost(one, prices) < _cost(cheapest, prices)):
+            cheapest = one
+    if fewest is not None:
+        yield fewest
+    if cheapest is not None and cheapest != fewest:
+        yield cheapest
+
+
+def _cost(change: MoreTaskManagers, prices: Mapping[str, float]) -> float:
+    return change.count * prices[change.class_name]
+
+
 def _fewest_added(problem: Problem, name: str, most: int, clock: Clock) -> int | None:
     """Return the fewest TaskManagers of a class with which a placement is found: doubled, then bisected."""
-    high = 1
-    while high <= most and not clock.expired():
+    low, high = 0, 1
+    while low < most and not clock.expired():
+        high = min(high, most)
         if possible(_enlarged(problem, name, high), clock):
             break
-        high *= 2
+        low, high = high, 2 * high
     else:
         return None
-    low = high // 2
     while high - low > 1 and not clock.expired():
         middle = (high + low) // 2
         if possible(_enlarged(problem, name, middle), clock):
@@ -95,19 +124,52 @@ def _fewest_added(problem: Problem, name: str, most: int, clock: Clock) -> int |
 
 
 def _enlarged(problem: Problem, name: str, count: int) -> Problem:
-    """Return the problem with more TaskManagers of a class, which nobody pins anything to by their ids."""
-    template = next(
-        problem.task_managers[entry.members[0]]
-        for entry in problem.classes
-        if entry.name == name and entry.members
-    )
-    new = replace(template, id="")
-    members = tuple(range(len(problem.task_managers), len(problem.task_managers) + count))
-    fresh = TaskManagerClass(name, template.capacity.cpu // problem.grain, problem.limits_of(new), members)
-    task_managers: Sequence[TaskManager] = [replace(new, id=f"{name}+{n}") for n in range(count)]
+    """Return the problem with more TaskManagers like a template, with the ids that they would have."""
+    taken = {tm.id for tm in problem.task_managers}
+    ids = (one for number in itertools.count() if (one := f"{name}-{number}") not in taken)
+    new = [replace(problem.templates[name], id=next(ids)) for _ in range(count)]
+    first = len(problem.task_managers)
+    classes: list[TaskManagerClass] = []
+    for index, tm in enumerate(new, first):
+        limits = problem.limits_of(tm)
+        if classes and classes[-1].limits == limits:
+            classes[-1] = replace(classes[-1], members=(*classes[-1].members, index))
+        else:
+            classes.append(TaskManagerClass(name, tm.capacity.cpu // problem.grain, limits, (index,)))
     return replace(
-        problem, classes=(*problem.classes, fresh), task_managers=(*problem.task_managers, *task_managers)
+        problem, classes=(*problem.classes, *classes), task_managers=(*problem.task_managers, *new)
     )
+
+
+def followed(change: Change, profile: ResourceProfile, cluster: Cluster) -> tuple[ResourceProfile, Cluster]:
+    """Return the complete profile and the cluster of someone who has followed a proposal."""
+    if isinstance(change, MoreTaskManagers):
+        return profile, _with_more(cluster, change)
+    groups = [_lower(one, change) if one.name == change.group else one for one in profile.ssg_profiles]
+    return profile.model_copy(update={"ssg_profiles": groups}), cluster
+
+
+def _lower(group: SsgProfile, change: LessForGroup) -> SsgProfile:
+    if change.resource == "managed":
+        return group.model_copy(update={"managed": lowered(group.managed, change.amount)})
+    figure = {"offHeap": "off_heap"}.get(change.resource, change.resource)
+    return group.model_copy(update={figure: change.amount})
+
+
+def _with_more(cluster: Cluster, change: MoreTaskManagers) -> Cluster:
+    spec, name = cluster.spec, change.class_name
+    if any(entry.name == name for entry in spec.task_manager_classes):
+        classes = [
+            entry.model_copy(update={"count": class_count(entry) + change.count * (entry.name == name)})
+            for entry in spec.task_manager_classes
+        ]
+        return cluster.model_copy(update={"spec": spec.model_copy(update={"task_manager_classes": classes})})
+    like = next(one for one in spec.task_managers if one.id == name)
+    taken = {one.id for one in spec.task_managers}
+    ids = (one for number in itertools.count() if (one := f"{name}-{number}") not in taken)
+    more = [like.model_copy(update={"id": next(ids)}) for _ in range(change.count)]
+    managers = [*spec.task_managers, *more]
+    return cluster.model_copy(update={"spec": spec.model_copy(update={"task_managers": managers})})
 
 
 def _lowered_enough(problem: Problem, group: str, resource: str, clock: Clock) -> LessForGroup | None:
@@ -125,6 +187,7 @@ def _lowered_enough(problem: Problem, group: str, resource: str, clock: Clock) -
             low = middle
         else:
             high = middle
+    low -= low % ROUND.get(resource, 1)
     return LessForGroup(group, resource, low) if low else None
 
 

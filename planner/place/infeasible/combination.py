@@ -11,6 +11,7 @@ from planner.place.infeasible.counting import (
     scarcest,
     without,
 )
+from planner.place.model.choices import choices, settle
 from planner.place.model.problem import Problem
 from planner.place.parameters import PARAMETERS
 
@@ -20,18 +21,19 @@ def combined_conflict(problem: Problem, clock: Clock) -> Conflict:
     left = problem
     for group in problem.groups:
         fewer = without(left, (group,))
-        if fewer.types and (counting_conflict(fewer) is not None or possible(fewer, clock) is False):
+        if fewer.types and possible(fewer, clock) is False:
             left = fewer
     counted = counting_conflict(left)
     if counted is not None and set(counted.groups) == set(left.groups):
         return counted
     apart = ", with groups that may not share one," if left.rivals else ""
+    kept = f" with {left.reserve} of them in reserve" if left.reserve else ""
     return Conflict(
         scarcest(left),
         left.groups,
         class_names(left),
         f"every resource is enough in total, but slots and TaskManagers{apart} do not divide so that all of"
-        f" them fit{reasons(left, *left.groups)}",
+        f" them fit{kept}{reasons(left, *left.groups)}",
     )
 
 
@@ -41,9 +43,24 @@ def possible(problem: Problem, clock: Clock) -> bool | None:
         return False
     if clock.expired():
         return None
-    from planner.place.search.feasibility import (
-        find_feasible,  # numpy and solvers: only where they are needed
-    )
+    # numpy and solvers: only where they are needed
+    from planner.place.cp_sat import is_small
+    from planner.place.search.counts import any_placement
+    from planner.place.search.feasibility import find_feasible
 
-    answer = find_feasible(problem, clock.part(PARAMETERS.trial_work))
-    return True if answer.state is not None else False if answer.impossible else None
+    trial = clock.part(PARAMETERS.trial_work)
+    if not problem.open:
+        answer = find_feasible(problem, trial)
+        return True if answer.state is not None else False if answer.impossible else None
+    ways, complete = choices(problem)
+    if is_small(problem) and len(ways) > 1:
+        found = any_placement(problem, trial, trial.left())
+        if found.solution is not None or found.infeasible:
+            return found.solution is not None
+    answers: set[bool | None] = set()
+    for number, choice in enumerate(ways):
+        share = clock.part(PARAMETERS.trial_work / (len(ways) - number))
+        answers.add(possible(settle(problem, choice), share))
+        if True in answers:
+            return True
+    return False if complete and answers <= {False} else None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from planner.place.bounds.area import fits_alone
+from planner.place.model.choices import choices, settle
+from planner.place.model.constraints import zone_of
 from planner.place.model.problem import PARTS, Problem, SlotType, TaskManagerClass
 from planner.units import CORE, format_cpu, rounded_size
 
@@ -30,15 +31,36 @@ class Conflict:
 
 
 def counting_conflict(problem: Problem) -> Conflict | None:
-    """Return the smallest conflict that counting alone finds, if there is one."""
+    """Return the smallest conflict that counting alone finds, if there is one.
+
+    What the problem leaves open is counted as it helps most; where there is only one choice, or each has the
+    same conflict, as it has to be.
+    """
     if not problem.types:
         return None
-    if not problem.usable:
+    if len(problem.usable) <= problem.reserve:
         return Conflict("slots", problem.groups, (), "there is no TaskManager to place slots on")
-    single = _too_big(problem) or _too_many_of_a_kind(problem)
-    if single is not None:
-        return single
-    return min(_too_much(problem), key=lambda conflict: len(conflict.groups), default=None)
+    found = _too_big(problem) or _too_few_places(problem) or _too_many_of_a_kind(problem)
+    found = found or min(_too_much(problem), key=lambda conflict: len(conflict.groups), default=None)
+    return found or (_in_every_choice(problem) if problem.open else None)
+
+
+def _in_every_choice(problem: Problem) -> Conflict | None:
+    """Return a conflict that each choice has with the same groups, if these are all choices."""
+    ways, complete = choices(problem)
+    found = [counting_conflict(settle(problem, choice)) for choice in ways] if complete else []
+    conflicts = [conflict for conflict in found if conflict is not None]
+    if len(conflicts) < max(len(found), 1) or len({conflict.groups for conflict in conflicts}) > 1:
+        return None
+    first = conflicts[0]
+    if not problem.reserve or len(conflicts) == 1:
+        return first
+    what = f"{'group' if len(first.groups) == 1 else 'groups'} {', '.join(map(repr, first.groups))}"
+    message = (
+        f"with {problem.reserve} in reserve, on which fits what any other TaskManager holds, there is not"
+        f" enough {first.resource} for {what}{reasons(problem, *first.groups)}"
+    )
+    return Conflict(first.resource, first.groups, class_names(problem), message)
 
 
 def without(problem: Problem, groups: Iterable[str]) -> Problem:
@@ -47,7 +69,9 @@ def without(problem: Problem, groups: Iterable[str]) -> Problem:
     kept = [t for t, slot in enumerate(problem.types) if slot.group not in gone]
     number = {t: new for new, t in enumerate(kept)}
     rivals = tuple((number[a], number[b]) for a, b in problem.rivals if a in number and b in number)
-    return replace(problem, types=tuple(problem.types[t] for t in kept), rivals=rivals)
+    presences = tuple(one for one in problem.presences if one.group not in gone)
+    types = tuple(problem.types[t] for t in kept)
+    return replace(problem, types=types, rivals=rivals, presences=presences, flows=())
 
 
 def spell(resource: str, amount: int) -> str:
@@ -67,7 +91,7 @@ def class_names(problem: Problem) -> tuple[str, ...]:
 def _too_big(problem: Problem) -> Conflict | None:
     """Find a slot that no TaskManager can hold even when empty."""
     for slot in problem.types:
-        if any(fits_alone(slot, entry) for entry in problem.classes):
+        if any(entry.can_hold(slot) for entry in problem.classes):
             continue
         (_, index), entry = min(
             ((_shortage(slot, entry), entry) for entry in problem.classes), key=lambda pair: pair[0][0]
@@ -92,10 +116,33 @@ def _shortage(slot: SlotType, entry: TaskManagerClass) -> tuple[float, int]:
     )
 
 
+def _too_few_places(problem: Problem) -> Conflict | None:
+    """Find a group with fewer slots, or fewer places to stand in, than it has to stand in."""
+    for presence in problem.presences:
+        group = presence.group
+        slots = sum(slot.count for slot in problem.types if slot.group == group)
+        where = [tm for tm in problem.usable if problem.may_hold(tm, group)]
+        zones = {zone for tm in where if (zone := zone_of(problem.task_managers[tm]))}
+        places = len(zones) if presence.zones else len(where)
+        if min(slots, places) >= presence.least:
+            continue
+        why = f"it has only {slots} slots" if slots < presence.least else f"there is room for only {places}"
+        names = tuple(dict.fromkeys(problem.classes[problem.class_of[tm]].name for tm in where))
+        name = f"{'zones' if presence.zones else 'TaskManagers'} of {group}"
+        return Conflict(name, (group,), names, f"{presence.reason}, and {why}")
+    return None
+
+
 def _too_many_of_a_kind(problem: Problem) -> Conflict | None:
+    """Find a group with more slots of equal demand than empty TaskManagers hold."""
+    alike: dict[tuple[str, tuple[int, ...]], list[SlotType]] = {}
     for slot in problem.types:
-        room = sum(_copies(slot, entry) * len(entry.members) for entry in problem.classes)
-        if room < slot.count:
+        alike.setdefault((slot.group, slot.demand), []).append(slot)
+    for types in alike.values():
+        slot, count = types[0], sum(one.count for one in types)
+        copies = [min(_copies(slot, entry), count) for entry in problem.classes]
+        room = _most_of(problem, copies)
+        if room < count:
             entry = max(problem.classes, key=lambda entry: _copies(slot, entry))
             scarce = min(
                 (limit // need, index)
@@ -104,14 +151,30 @@ def _too_many_of_a_kind(problem: Problem) -> Conflict | None:
             )
             name = problem.resources[scarce[1]]
             message = (
-                f"group {slot.group!r} has {slot.count} slots, and even empty TaskManagers hold only"
-                f" {room} of them, for lack of {name}{reasons(problem, slot.group)}"
+                f"group {slot.group!r} has {count} slots, and even empty TaskManagers hold only"
+                f" {room} of them{_beside(problem)}, for lack of {name}{reasons(problem, slot.group)}"
             )
             if name in problem.reasons:
-                message = f"{problem.reasons[name]}, and there is room for only {room} of {slot.count}"
+                message = f"{problem.reasons[name]}, and there is room for only {room} of {count}"
             names = tuple(dict.fromkeys(e.name for e in problem.classes if _copies(slot, e)))
             return Conflict(name, (slot.group,), names, message)
     return None
+
+
+def _most_of(problem: Problem, amounts: Sequence[int]) -> int:
+    """Return what all TaskManagers offer together, given what each of a class does: all but a reserve."""
+    offered = sorted(zip(amounts, (len(entry.members) for entry in problem.classes), strict=True))
+    total, reserve = 0, problem.reserve
+    for amount, count in offered:
+        kept = min(count, reserve)
+        reserve -= kept
+        total += amount * (count - kept)
+    return total
+
+
+def _beside(problem: Problem) -> str:
+    """Say that a reserve does not count, for the end of an amount."""
+    return f" beside {problem.reserve} in reserve" if problem.reserve else ""
 
 
 def _copies(slot: SlotType, entry: TaskManagerClass) -> int:
@@ -131,9 +194,7 @@ def _too_much(problem: Problem) -> Iterator[Conflict]:
         limits = [entry.limits[index] for entry in problem.classes]
         if any(limit is None for limit in limits):
             continue
-        offered = sum(
-            (limit or 0) * len(entry.members) for limit, entry in zip(limits, problem.classes, strict=True)
-        )
+        offered = _most_of(problem, [limit or 0 for limit in limits])
         needs: dict[str, int] = {}
         for slot in problem.types:
             needs[slot.group] = needs.get(slot.group, 0) + slot.demand[index] * slot.count
@@ -151,7 +212,8 @@ def _too_much(problem: Problem) -> Iterator[Conflict]:
             name,
             tuple(chosen),
             class_names(problem),
-            f"{whose} {spell(name, total)} of {name}, the TaskManagers have {spell(name, offered)}",
+            f"{whose} {spell(name, total)} of {name}, the TaskManagers have {spell(name, offered)}"
+            f"{_beside(problem)}",
         )
 
 
@@ -171,10 +233,11 @@ def scarcest(problem: Problem) -> str:
 def reasons(problem: Problem, *names: str) -> str:
     """Say which constraints groups have, for the end of a message."""
     kinds = {slot.group: slot for slot in problem.types}
-    reasons = [
+    told = [
         problem.reasons[resource]
         for name in names
         for resource, need in zip(problem.resources, kinds[name].demand, strict=True)
         if need and resource in problem.reasons
     ]
-    return f" ({'; '.join(reasons)})" if reasons else ""
+    told += [presence.reason for presence in problem.presences if presence.group in names]
+    return f" ({'; '.join(told)})" if told else ""

@@ -26,7 +26,7 @@ def lower_spread(state: State, kept: Kept, clock: Clock, rng: np.random.Generato
     exactly = is_small(problem) and kept.traffic is None
     if exactly and highest - min(_utilisations(state)) > bound.value:
         found = counts.maximise_minimum(
-            problem, state.solution(), highest, clock, PARAMETERS.level_exact_work
+            problem, state.solution(), highest, clock, PARAMETERS.level_exact_work, _lowered(state, kept)
         )
         if found.solution is not None:
             state.set(State.from_solution(problem, found.solution).counts.copy())
@@ -39,6 +39,18 @@ def lower_spread(state: State, kept: Kept, clock: Clock, rng: np.random.Generato
     lowest = min(_utilisations(state))
     kept.floor = np.minimum(np.ceil(state.cpu * float(lowest) - 1e-9), state.load)
     return Level("cpuUtilisationSpread", spread_of(state), bound)
+
+
+def _lowered(state: State, kept: Kept) -> dict[int, list[tuple[int, int]]]:
+    """Return the limits that levels before this one have lowered, by TaskManager, each with its resource."""
+    return {
+        tm: [
+            (state.resources[column], int(limit))
+            for column, limit in enumerate(kept.limits[row])
+            if limit < state.limits[row, column]
+        ]
+        for row, tm in enumerate(state.task_managers)
+    }
 
 
 def spread_of(state: State) -> Fraction:

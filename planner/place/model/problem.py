@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import cached_property, reduce
 
 from planner.documents.job import GroupPlacement
-from planner.place.model.constraints import Constraint, apart, constraints_of, special_slots
+from planner.place.model.constraints import Constraint, Presence, apart, constraints_of, presences_of
 from planner.place.model.slots import JobSlot, SlotResources
 from planner.place.model.task_managers import TaskManager
 from planner.units import CORE
@@ -47,6 +47,12 @@ class TaskManagerClass:
     limits: tuple[int | None, ...]
     members: tuple[int, ...]
 
+    def can_hold(self, slot: SlotType) -> bool:
+        """Tell whether an empty TaskManager of the class can hold one slot."""
+        return all(
+            limit is None or need <= limit for need, limit in zip(slot.demand, self.limits, strict=True)
+        )
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -56,6 +62,10 @@ class Problem:
     units of ``grain`` CPU units, the greatest that divides all of them. ``rivals`` are pairs of types
     that may not share a TaskManager. ``flows`` are bytes a second from one group's slots to another's,
     groups by their place in :attr:`groups`.
+
+    ``presences`` and ``reserve`` leave something `open`: in which places slots of a group stand, and which
+    TaskManagers stay empty so that each of them can take over what any other one holds. ``templates`` are
+    what one more TaskManager like those of a class, or like a named one, is.
     """
 
     types: tuple[SlotType, ...]
@@ -65,11 +75,20 @@ class Problem:
     spare: tuple[int, ...]
     grain: int
     rivals: tuple[tuple[int, int], ...] = ()
+    presences: tuple[Presence, ...] = ()
+    reserve: int = 0
     flows: tuple[tuple[int, int, int], ...] = ()
     limits_of: LimitsOf = field(default=_no_limits, compare=False, repr=False)
     """The limits that any TaskManager has in this problem, also one that it does not have."""
     reasons: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     """What the resources that stand for constraints of groups mean, in words."""
+
+    templates: Mapping[str, TaskManager] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def open(self) -> bool:
+        """Tell whether there is more to settle than where slots stand; see `planner.place.model.choices`."""
+        return bool(self.presences or self.reserve)
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
@@ -105,6 +124,11 @@ class Problem:
         """Return the CPU capacity of a TaskManager."""
         return self.classes[self.class_of[tm]].cpu
 
+    def may_hold(self, tm: int, group: str) -> bool:
+        """Tell whether a TaskManager, while empty, can hold a slot of a group."""
+        entry = self.classes[self.class_of[tm]]
+        return any(entry.can_hold(slot) for slot in self.types if slot.group == group)
+
 
 @dataclass(frozen=True)
 class Solution:
@@ -137,25 +161,18 @@ def build_problem(
     task_managers: Sequence[TaskManager],
     reserve: int = 0,
     constraints: Mapping[str, GroupPlacement] | None = None,
-    zones: Mapping[str, Sequence[str]] | None = None,
     flows: Mapping[tuple[str, str], int] | None = None,
+    templates: Mapping[str, TaskManager] | None = None,
 ) -> Problem:
     """Return the problem of placing ``slots`` on ``task_managers``, keeping ``reserve`` of them empty.
 
-    The spare ones are the largest, so that each can take over from any other. ``constraints`` are those
-    of groups; ``zones`` names for a group the zones each of which has to hold one of its slots (see
-    `zone_choices`); ``flows`` are bytes a second between groups.
+    ``constraints`` are those of groups; ``flows`` are bytes a second between groups; ``templates`` are what
+    there may be more of.
     """
-    spare = _largest(task_managers, reserve)
-    usable = [index for index in range(len(task_managers)) if index not in spare]
     groups = list(dict.fromkeys(slot.group for slot in slots))
-    wanted = constraints_of(groups, constraints or {}, zones or {})
+    wanted = constraints_of(groups, constraints or {})
     external = sorted({name for one in resources.values() for name, _ in one.external})
-    grain = reduce(
-        math.gcd,
-        [*(slot.load for slot in slots), *(task_managers[index].capacity.cpu for index in usable)],
-        0,
-    )
+    grain = reduce(math.gcd, [*(slot.load for slot in slots), *(tm.capacity.cpu for tm in task_managers)], 0)
     types = _slot_types(slots, groups, resources, external, wanted, grain or 1)
 
     def limits_of(tm: TaskManager) -> tuple[int | None, ...]:
@@ -163,26 +180,19 @@ def build_problem(
 
     return Problem(
         types=types,
-        classes=_classes(task_managers, usable, limits_of, grain or 1),
+        classes=_classes(task_managers, limits_of, grain or 1),
         resources=("cpu", "memory", *PARTS, "slots", *external, *(one.name for one in wanted)),
         task_managers=tuple(task_managers),
-        spare=tuple(sorted(spare)),
+        spare=(),
         grain=grain or 1,
         rivals=_rivals(types, apart(constraints or {})),
+        presences=tuple(presences_of(groups, constraints or {})),
+        reserve=min(reserve, len(task_managers)),
         flows=_numbered(flows or {}, groups),
         limits_of=limits_of,
         reasons={one.name: one.reason for one in wanted},
+        templates=templates or {},
     )
-
-
-def _largest(task_managers: Sequence[TaskManager], count: int) -> set[int]:
-    """Return the ``count`` largest by CPU, then memory; of equal ones the last."""
-
-    def size(index: int) -> tuple[int, int, int]:
-        capacity = task_managers[index].capacity
-        return -capacity.cpu, -capacity.memory, -index
-
-    return set(sorted(range(len(task_managers)), key=size)[:count])
 
 
 def _slot_types(
@@ -193,31 +203,28 @@ def _slot_types(
     constraints: Sequence[Constraint],
     grain: int,
 ) -> tuple[SlotType, ...]:
-    """Return the types of ``slots``: by group, the heaviest first, those that serve a constraint apart."""
+    """Return the types of ``slots``: by group, the heaviest first."""
     counted: dict[str, Counter[int]] = {group: Counter() for group in groups}
     for slot in slots:
         counted[slot.group][slot.load] += 1
-    types: list[SlotType] = []
-    for group in groups:
-        demand = _demand(resources[group], external)
-        always = {one.name for one in constraints if one.group == group and not one.copies}
-        waiting = special_slots(group, constraints)
-        for load, count in sorted(counted[group].items(), reverse=True):
-            special, waiting = waiting[:count], waiting[count:]
-            for names, copies in [*Counter(special).items(), (frozenset[str](), count - len(special))]:
-                if copies:
-                    own = tuple(int(one.name in names | always) for one in constraints)
-                    types.append(SlotType(group, load // grain, (*demand, *own), copies))
-    return tuple(types)
+    return tuple(
+        SlotType(
+            group,
+            load // grain,
+            (*_demand(resources[group], external), *(int(one.group == group) for one in constraints)),
+            count,
+        )
+        for group in groups
+        for load, count in sorted(counted[group].items(), reverse=True)
+    )
 
 
 def _classes(
-    task_managers: Sequence[TaskManager], usable: Sequence[int], limits_of: LimitsOf, grain: int
+    task_managers: Sequence[TaskManager], limits_of: LimitsOf, grain: int
 ) -> tuple[TaskManagerClass, ...]:
     """Return equal TaskManagers together: of one class of the cluster, with the same CPU and limits."""
     members: dict[tuple[str, int, tuple[int | None, ...]], list[int]] = {}
-    for index in usable:
-        tm = task_managers[index]
+    for index, tm in enumerate(task_managers):
         key = tm.class_name or tm.id, tm.capacity.cpu // grain, limits_of(tm)
         members.setdefault(key, []).append(index)
     return tuple(

@@ -11,9 +11,16 @@ from planner.documents.cluster import TaskManager as NamedTaskManager
 from planner.errors import PlannerError
 from planner.memory.off_heap import overhead_for
 from planner.memory.process import FRAMEWORK, MemoryConfigurationError, Options
-from planner.memory.taskmanager import MIN_NETWORK, PREFIX, TaskManagerMemory, derive_taskmanager
+from planner.memory.taskmanager import (
+    FALLBACKS,
+    MIN_NETWORK,
+    PREFIX,
+    TaskManagerMemory,
+    derive_taskmanager,
+    network_range,
+)
 from planner.place.model.slots import SlotResources
-from planner.units import cpu_number, rounded_size
+from planner.units import LONG_MAX, cpu_number, rounded_size
 
 _KEYS = {
     "process": "process.size",
@@ -26,6 +33,14 @@ _KEYS = {
     "jvm_metaspace": "jvm-metaspace.size",
 }
 _RANGES = {"network": "network", "jvm_overhead": "jvm-overhead"}
+MEMORY_OPTIONS = (
+    *_KEYS.values(),
+    "managed.fraction",
+    *(f"{part}.{end}" for part in _RANGES.values() for end in ("min", "max", "fraction")),
+)
+"""The options of a TaskManager's memory model, after their prefix."""
+CPU = "taskmanager.cpu.cores"
+SLOTS = "taskmanager.numberOfTaskSlots"
 SLOT_PARTS = ("task_heap", "task_off_heap", "managed", "network")
 
 
@@ -50,12 +65,13 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class TaskManager:
-    """One TaskManager: its id, its class, what it offers."""
+    """One TaskManager: its id, its class, what it offers, and options of it beside memory, CPU and quotas."""
 
     id: str
     class_name: str | None
     capacity: Capacity
     labels: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
 
 
 class ClusterError(PlannerError, ValueError):
@@ -114,7 +130,28 @@ def _entries(cluster: Cluster) -> Iterator[list[TaskManager] | ClusterError]:
 def _of_class(entry: TaskManagerClass, path: tuple[str | int, ...]) -> list[TaskManager]:
     capacity = _capacity(entry, path)
     labels = tuple(sorted(entry.labels.items()))
-    return [TaskManager(name, entry.name, capacity, labels) for name in class_ids(entry)]
+    options = other_options(entry.flink_configuration)
+    return [TaskManager(name, entry.name, capacity, labels, options) for name in class_ids(entry)]
+
+
+def templates_of(cluster: Cluster) -> dict[str, TaskManager]:
+    """Return what one more TaskManager would be, by the name of its class or of the one that it is like.
+
+    Raises:
+        ClusterError: when the figures of a TaskManager are inconsistent.
+
+    """
+    spec = cluster.spec
+    classes = {entry.name: entry for entry in spec.task_manager_classes}
+    found: dict[str, TaskManager] = {}
+    for index, entry in enumerate(spec.task_manager_classes):
+        capacity = _capacity(entry, ("spec", "taskManagerClasses", index))
+        labels, options = tuple(sorted(entry.labels.items())), other_options(entry.flink_configuration)
+        found[entry.name] = TaskManager("", entry.name, capacity, labels, options)
+    for index, one in enumerate(spec.task_managers):
+        if one.class_ is None:
+            found[one.id] = replace(_named(one, classes, ("spec", "taskManagers", index)), id="")
+    return found
 
 
 def class_ids(entry: TaskManagerClass) -> list[str]:
@@ -132,7 +169,8 @@ def _named(
     one: NamedTaskManager, classes: Mapping[str, TaskManagerClass], path: tuple[str | int, ...]
 ) -> TaskManager:
     shape = _shape(one, classes, path)
-    return TaskManager(one.id, one.class_, _capacity(shape, path), tuple(sorted(shape.labels.items())))
+    labels, options = tuple(sorted(shape.labels.items())), other_options(shape.flink_configuration)
+    return TaskManager(one.id, one.class_, _capacity(shape, path), labels, options)
 
 
 def _shape(
@@ -176,15 +214,33 @@ def stock_options(cluster: Cluster) -> dict[str, dict[str, str]]:
 
 
 def _stock_options(shape: TaskManagerShape) -> dict[str, str]:
-    options = memory_options(shape.memory, shape.flink_configuration)
-    options["taskmanager.cpu.cores"] = str(float(cpu_number(shape.cpu)))
+    return {**shape.flink_configuration, **{key: value for key, (_, value) in field_options(shape).items()}}
+
+
+def field_options(shape: TaskManagerShape) -> dict[str, tuple[tuple[str, ...], str]]:
+    """Return the Flink options that the fields of a TaskManager stand for: path of the field, and value."""
+    found: dict[str, tuple[tuple[str, ...], str]] = {CPU: (("cpu",), str(float(cpu_number(shape.cpu))))}
+    for name, field in Memory.model_fields.items():
+        one = Memory.model_construct(**{name: getattr(shape.memory, name)})
+        for key, value in memory_options(one, {}).items():
+            found[key] = ("memory", field.alias or name), value
     if shape.slots is not None:
-        options["taskmanager.numberOfTaskSlots"] = str(shape.slots)
+        found[SLOTS] = ("slots",), str(shape.slots)
     for name, amount in shape.external.items():
-        options[f"external-resource.{name}.amount"] = str(amount)
+        found[f"external-resource.{name}.amount"] = ("external", name), str(amount)
     if shape.external:
-        options["external-resources"] = ";".join(shape.external)
-    return options
+        found["external-resources"] = ("external",), ";".join(shape.external)
+    return found
+
+
+def other_options(configuration: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the options of a TaskManager that are not of its memory, CPU or external resources."""
+    own = {*(PREFIX + name for name in MEMORY_OPTIONS), *FALLBACKS.values(), CPU, "external-resources"}
+    return tuple(
+        (key, value)
+        for key, value in sorted(configuration.items())
+        if key not in own and not key.startswith("external-resource.")
+    )
 
 
 def memory_options(memory: Memory, configuration: Mapping[str, str]) -> dict[str, str]:
@@ -200,44 +256,74 @@ def memory_options(memory: Memory, configuration: Mapping[str, str]) -> dict[str
 
 
 def _capacity(shape: TaskManagerShape, path: tuple[str | int, ...]) -> Capacity:
-    memory = shape.memory
-    configured = memory_options(memory, shape.flink_configuration)
+    own = shape.flink_configuration
+    configured = memory_options(shape.memory, own)
     try:
-        fixed, budget = _budget(memory, configured)
+        fixed, budget, parts = _budget(configured)
+        slots = shape.slots if shape.slots is not None else _number_of_slots(own)
     except MemoryConfigurationError as error:
-        raise ClusterError((*path, "memory"), str(error)) from None
-    sizes = [getattr(memory, part) for part in SLOT_PARTS]
-    parts = (sizes[0], sizes[1], sizes[2], sizes[3])
-    if sum(size or 0 for size in parts) > budget:
+        where = "flinkConfiguration" if any(key in own for key in error.keys) else "memory"
+        raise ClusterError((*path, where), str(error)) from None
+    in_fields = any(getattr(shape.memory, part) is not None for part in SLOT_PARTS)
+    where = "memory" if in_fields or not own else "flinkConfiguration"
+    taken = sum(size or 0 for size in parts)
+    if taken > budget:
         raise ClusterError(
-            (*path, "memory"),
+            (*path, where),
             f"its parts are larger together than the {rounded_size(budget)} that slots may use",
         )
-    if None not in parts and sum(size or 0 for size in parts) < budget and (memory.process or memory.flink):
+    if None not in parts and taken < budget and _has_total(configured):
         raise ClusterError(
-            (*path, "memory"),
+            (*path, where),
             f"its parts are less together than the {rounded_size(budget)} of the slots; leave one out",
         )
-    more_overhead = memory.process is not None and not any(
+    more_overhead = PREFIX + "process.size" in configured and not any(
         key.startswith(f"{PREFIX}jvm-overhead.") for key in configured
     )
     external = tuple(sorted(shape.external.items()))
-    return Capacity(shape.cpu, budget, parts, shape.slots, external, fixed, more_overhead)
+    return Capacity(shape.cpu, budget, parts, slots, external, fixed, more_overhead)
 
 
-def _budget(memory: Memory, configured: Mapping[str, str]) -> tuple[TaskManagerMemory, int]:
-    """Return the parts outside of slots, and the bytes that all slots may use together."""
-    options = Options(configured, PREFIX, {})
+def _has_total(configured: Mapping[str, str]) -> bool:
+    return PREFIX + "process.size" in configured or PREFIX + "flink.size" in configured
+
+
+def _number_of_slots(configuration: Mapping[str, str]) -> int | None:
+    """Return how many slots the options of a TaskManager give it, None where they do not say.
+
+    Raises:
+        MemoryConfigurationError: when the option cannot be read.
+
+    """
+    text = configuration.get(SLOTS)
+    if text is None:
+        return None
+    if not (text.strip().isascii() and text.strip().isdigit() and int(text) > 0):
+        raise MemoryConfigurationError("MEM407", f"{SLOTS}: {text!r} is not a number of slots", SLOTS)
+    return int(text)
+
+
+Parts = tuple[int | None, int | None, int | None, int | None]
+"""Bytes of task heap, task off-heap, managed and network memory, None where nobody said anything of it."""
+
+
+def _budget(configured: Mapping[str, str]) -> tuple[TaskManagerMemory, int, Parts]:
+    """Return the parts outside of slots, the bytes that all slots may use together, and the fixed parts.
+
+    A part is fixed where an option speaks of it, to what Flink derives from that.
+    """
+    options = Options(configured, PREFIX, FALLBACKS)
     outside = options.sized("framework.heap.size", FRAMEWORK) + options.sized(
         "framework.off-heap.size", FRAMEWORK
     )
-    if memory.process is None and memory.flink is None:
+    flink, process = options.size("flink.size"), options.size("process.size")
+    if flink is None and process is None:
         whole = derive_taskmanager(configured)
-        return whole, whole.flink - outside
-    if memory.flink is not None:
-        flink, overhead = memory.flink, options.overhead_beside(memory.flink)
+        return whole, whole.flink - outside, _parts(options, whole.flink, whole.network)
+    if flink is not None:
+        overhead = options.overhead_beside(flink)
     else:
-        flink, overhead = options.flink_from_process(memory.process or 0)
+        flink, overhead = options.flink_from_process(process or 0)
     if flink < outside:
         raise MemoryConfigurationError(
             "MEM402",
@@ -254,7 +340,22 @@ def _budget(memory: Memory, configured: Mapping[str, str]) -> tuple[TaskManagerM
         options.metaspace(),
         overhead,
     )
-    return blank, flink - outside
+    return blank, flink - outside, _parts(options, flink, network_range(options).part_of(flink))
+
+
+def _parts(options: Options, flink: int, network: int) -> Parts:
+    """Return the parts of which options speak, given total Flink memory and what they make of the network."""
+    managed = options.size("managed.size")
+    if managed is None and options.raw("managed.fraction") is not None:
+        fraction = options.fraction("managed.fraction", 0.4)
+        managed = options.checked("managed memory", "managed", 0, LONG_MAX, fraction).part_of(flink)
+    spoken = any(options.raw(f"network.{end}") is not None for end in ("min", "max", "fraction"))
+    return (
+        options.size("task.heap.size"),
+        options.size("task.off-heap.size"),
+        managed,
+        network if spoken else None,
+    )
 
 
 def configured_memory(capacity: Capacity, slots: list[SlotResources], tasks: int) -> TaskManagerMemory:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -14,6 +15,7 @@ from ortools.sat.python import cp_model
 from planner.place.bounds.area import level_at_most, next_level
 from planner.place.clock import Clock
 from planner.place.cp_sat import add_knapsack, new_solver, run
+from planner.place.model.constraints import Presence, zone_of
 from planner.place.model.problem import Problem, Solution
 from planner.place.search.costs import Overflow
 from planner.place.search.state import Ints, State
@@ -25,15 +27,19 @@ SOLVED = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What CP-SAT found: a solution if any, a bound if any, and whether there is provably none."""
+    """What CP-SAT found: a solution if any, a bound if any, and whether there is provably none.
+
+    ``spare`` are the TaskManagers that the solution keeps in reserve.
+    """
 
     solution: Solution | None
     bound: Fraction | None
     infeasible: bool = False
+    spare: tuple[int, ...] = ()
 
 
 class _Model:
-    """The counts on every TaskManager as variables, with every resource as a hard constraint."""
+    """The counts on every TaskManager as variables; resources, places and the reserve as hard constraints."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -44,6 +50,50 @@ class _Model:
         }
         for index, slot in enumerate(problem.types):
             self.model.add(sum(row[index] for row in self.counts.values()) == slot.count)
+        for presence in problem.presences:
+            self._stand(presence)
+        self.spare = self._reserve() if problem.reserve else {}
+
+    def _stand(self, presence: Presence) -> None:
+        """Let a group stand in as many places as it has to."""
+        problem = self.problem
+        types = [t for t, slot in enumerate(problem.types) if slot.group == presence.group]
+        held: defaultdict[str, list[cp_model.IntVar]] = defaultdict(list)
+        for tm, row in self.counts.items():
+            place = zone_of(problem.task_managers[tm]) if presence.zones else f"{tm}"
+            if place is not None:
+                held[place] += [row[t] for t in types]
+        there = []
+        for counts in held.values():
+            there.append(self.model.new_bool_var(""))
+            self.model.add(there[-1] <= cp_model.LinearExpr.sum(counts))
+        self.model.add(cp_model.LinearExpr.sum(there) >= presence.least)
+
+    def _reserve(self) -> dict[int, cp_model.IntVar]:
+        """Keep TaskManagers empty on each of which fits what any other one holds."""
+        problem, model = self.problem, self.model
+        spare = {tm: model.new_bool_var("") for tm in problem.usable}
+        model.add(cp_model.LinearExpr.sum(list(spare.values())) == problem.reserve)
+        for tm, row in self.counts.items():
+            for x, slot in zip(row, problem.types, strict=True):
+                model.add(x <= slot.count * (1 - spare[tm]))
+        for entry in problem.classes:
+            for first, second in itertools.pairwise(entry.members if not problem.presences else ()):
+                model.add(spare[first] <= spare[second])
+        for entry in problem.classes:
+            some = model.new_bool_var("")
+            for tm in entry.members:
+                model.add(some >= spare[tm])
+            for r, limit in enumerate(entry.limits):
+                if limit is None or problem.resources[r] in problem.reasons:
+                    continue
+                needs = [slot.demand[r] for slot in problem.types]
+                for tm, row in self.counts.items():
+                    own = problem.classes[problem.class_of[tm]].limits[r]
+                    if own is None or own > limit:
+                        used = cp_model.LinearExpr.weighted_sum(row, needs)
+                        model.add(used <= limit).only_enforce_if(some)
+        return spare
 
     def load(self, tm: int) -> cp_model.LinearExprT:
         """Return the load of a TaskManager as an expression."""
@@ -72,6 +122,10 @@ class _Model:
 
     def extract(self, solver: cp_model.CpSolver) -> Solution:
         return Solution({tm: tuple(solver.value(x) for x in row) for tm, row in self.counts.items()})
+
+    def kept(self, solver: cp_model.CpSolver) -> tuple[int, ...]:
+        """Return the TaskManagers that are in reserve."""
+        return tuple(tm for tm, flag in self.spare.items() if solver.value(flag))
 
 
 def _scale(problem: Problem) -> int:
@@ -125,15 +179,22 @@ def minimise_maximum(
     proven = Fraction(
         max(math.ceil(solver.best_objective_bound - 1e-6) - _rounding(problem, scale), 0), scale
     )
-    return Outcome(build.extract(solver), next_level(problem, max(proven, bound)))
+    best_bound = next_level(problem, max(proven, bound))
+    return Outcome(build.extract(solver), best_bound, spare=build.kept(solver))
 
 
 def maximise_minimum(
-    problem: Problem, hint: Solution, ceiling: Fraction, clock: Clock, seconds: float
+    problem: Problem,
+    hint: Solution,
+    ceiling: Fraction,
+    clock: Clock,
+    seconds: float,
+    limits: Mapping[int, Sequence[tuple[int, int]]] | None = None,
 ) -> Outcome:
     """Raise the lowest utilisation while the highest stays at most ``ceiling``.
 
-    The outcome's bound is an upper bound of the lowest utilisation.
+    ``limits`` are more limits by TaskManager, each after the number of its resource. The outcome's bound is
+    an upper bound of the lowest utilisation.
     """
     scale = _scale(problem)
     build = _Model(problem)
@@ -145,6 +206,9 @@ def maximise_minimum(
     for tm in problem.usable:
         cpu = problem.cpu(tm)
         build.model.add(build.load(tm) <= ceiling.numerator * cpu // ceiling.denominator)
+        for resource, limit in (limits or {}).get(tm, ()):
+            needs = [slot.demand[resource] for slot in problem.types]
+            build.model.add(cp_model.LinearExpr.weighted_sum(build.counts[tm], needs) <= limit)
         common = math.gcd(scale, cpu)
         build.model.add(build.load(tm) * (scale // common) >= bottom * (cpu // common))
     build.model.add_hint(bottom, start)
@@ -161,7 +225,7 @@ def any_placement(problem: Problem, clock: Clock, seconds: float) -> Outcome:
     build = _Model(problem)
     status, solver = build.solve(clock, seconds)
     if status in SOLVED:
-        return Outcome(build.extract(solver), None)
+        return Outcome(build.extract(solver), None, spare=build.kept(solver))
     return Outcome(None, None, infeasible=status == cp_model.INFEASIBLE)
 
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from place.instances import exhaustive, problems
 from place.search.states import SMALL, clock
 from place.ways import simple
-from planner.place.bounds.area import fits_alone
 from planner.place.bounds.classes import Prices, class_bound, value_at
 from planner.place.bounds.patterns import Verdict, judge
 from planner.place.model.contents import Pool
@@ -44,7 +43,7 @@ def test_equal_prices_of_load_alone_are_the_area() -> None:
 
 def test_the_class_bound_where_a_slot_fits_nowhere_and_where_nothing_weighs() -> None:
     big = simple([("a", 1, 1)], [1], memory={"a": 10}, room=5)
-    assert not fits_alone(big.types[0], big.classes[0])
+    assert not big.classes[0].can_hold(big.types[0])
     assert class_bound(big) is None
     weightless = class_bound(simple([("a", 0, 2)], [1]))
     assert weightless is not None

@@ -1,52 +1,75 @@
-"""Where groups may stand: every constraint holds in the solution, and a solution is found if there is one."""
+"""Where groups may stand and what is in reserve: the answer is that of every way there is, by meaning alone."""
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from place.instances import exhaustive, problems
+from place.instances import problems, splits
 from planner.documents.job import GroupPlacement
+from planner.place import choose
+from planner.place.choose import choose_and_solve
 from planner.place.clock import Clock, Stop
-from planner.place.model.constraints import zone_choices
+from planner.place.infeasible import possible
+from planner.place.model.choices import choices, settle
 from planner.place.model.objective import Objective
-from planner.place.model.problem import Problem, Solution, build_problem
+from planner.place.model.problem import Problem, build_problem
 from planner.place.model.slots import JobSlot, SlotResources
 from planner.place.model.task_managers import TaskManager
-from planner.place.result import Status
-from planner.place.solve import solve
+from planner.place.result import Result, Status
 
 SMALL = settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
-SLOT = SlotResources(cpu=0, heap=0, off_heap=0, managed=0, network=0)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Slots with their resources by group, TaskManagers, what groups want, and how many are in reserve."""
+
+    slots: Sequence[JobSlot]
+    resources: Mapping[str, SlotResources]
+    task_managers: Sequence[TaskManager]
+    wanted: Mapping[str, GroupPlacement]
+    reserve: int
+
+    def problem(self) -> Problem:
+        return build_problem(self.slots, self.resources, self.task_managers, self.reserve, dict(self.wanted))
 
 
 @st.composite
-def constrained(draw: st.DrawFn) -> tuple[list[JobSlot], Sequence[TaskManager], dict[str, GroupPlacement]]:
-    base = draw(problems(groups=2, task_managers=4, slots=4))
+def cases(draw: st.DrawFn) -> Case:
+    base = draw(problems(groups=2, task_managers=3, slots=3))
     task_managers = [
-        replace(tm, labels=(("zone", draw(st.sampled_from("ab"))),)) for tm in base.task_managers
+        replace(tm, labels=(("zone", zone),) if (zone := draw(st.sampled_from(["a", "b", ""]))) else ())
+        for tm in base.task_managers
     ]
     slots = [JobSlot(t.group, ((0, 0),), t.load * base.grain) for t in base.types for _ in range(t.count)]
-    names = [tm.id for tm in task_managers]
-    some = st.lists(st.sampled_from(names), max_size=2, unique=True)
+    demands = {t.group: t.demand for t in base.types}
+    resources = {
+        group: SlotResources(cpu=d[0], heap=d[2], off_heap=d[3], managed=d[4], network=d[5])
+        for group, d in demands.items()
+    }
+    some = st.lists(st.sampled_from([tm.id for tm in task_managers]), max_size=2, unique=True)
     wanted = {
         group: GroupPlacement(
             pinned=draw(some),
             forbidden=draw(some),
-            max_per_task_manager=draw(st.sampled_from([None, 1, 2])),
+            max_per_task_manager=draw(st.sampled_from([None, None, 1, 2])),
             min_task_managers=draw(st.sampled_from([None, 1, 2])),
-            min_zones=draw(st.sampled_from([None, 1, 2])),
+            min_zones=draw(st.sampled_from([None, None, 1, 2])),
             anti_affinity=draw(st.sampled_from([[], ["g0"], ["g1"]])),
         )
-        for group in {slot.group for slot in slots}
+        for group in demands
     }
-    return slots, task_managers, wanted
+    return Case(slots, resources, task_managers, wanted, draw(st.sampled_from([0, 0, 1, 2])))
 
 
 def broken(
@@ -56,7 +79,7 @@ def broken(
 ) -> list[str]:
     """Say which constraints quotas (by TaskManager) do not keep, from their meaning alone."""
     found = []
-    zone_of = {tm.id: dict(tm.labels)["zone"] for tm in task_managers}
+    zone_of = {tm.id: dict(tm.labels).get("zone") for tm in task_managers}
     for group, rule in wanted.items():
         where = {name: held[group] for name, held in quotas.items() if held[group]}
         if rule.pinned and set(where) - set(rule.pinned):
@@ -67,7 +90,7 @@ def broken(
             found.append(f"{group} crowded")
         if rule.min_task_managers and len(where) < rule.min_task_managers:
             found.append(f"{group} on too few")
-        if rule.min_zones and len({zone_of[name] for name in where}) < rule.min_zones:
+        if rule.min_zones and len({zone_of[name] for name in where} - {None}) < rule.min_zones:
             found.append(f"{group} in too few zones")
         found += [
             f"{group} beside {other}"
@@ -77,89 +100,99 @@ def broken(
     return found
 
 
-def quotas_of(problem: Problem, solution: Solution) -> dict[str, Counter[str]]:
-    found = {}
-    for tm in problem.usable:
-        held: Counter[str] = Counter()
-        for slot, count in zip(problem.types, solution.counts[tm], strict=True):
-            held[slot.group] += count
-        found[problem.task_managers[tm].id] = held
+def fits(case: Case, held: Counter[str], tm: TaskManager) -> bool:
+    """Tell whether a TaskManager has room for slots, by group."""
+    cpu = sum(case.resources[group].cpu * n for group, n in held.items())
+    memory = sum(case.resources[group].memory * n for group, n in held.items())
+    slots = tm.capacity.slots
+    return (
+        cpu <= tm.capacity.cpu and memory <= tm.capacity.memory and (slots is None or held.total() <= slots)
+    )
+
+
+def in_reserve(case: Case, quotas: Mapping[str, Counter[str]]) -> bool:
+    """Tell whether enough TaskManagers are empty on each of which fits what any other one holds."""
+    able = [
+        tm
+        for tm in case.task_managers
+        if not quotas[tm.id].total() and all(fits(case, held, tm) for held in quotas.values())
+    ]
+    return len(able) >= min(case.reserve, len(case.task_managers))
+
+
+def best_of_all(case: Case) -> Fraction | None:
+    """Return the least highest utilisation over every way to place the slots, None if there is none."""
+    values = [
+        max(Fraction(sum(loads), tm.capacity.cpu) for tm, loads in zip(case.task_managers, way, strict=True))
+        for way, quotas in ways(case)
+        if all(fits(case, quotas[tm.id], tm) for tm in case.task_managers)
+        and in_reserve(case, quotas)
+        and not broken(quotas, case.task_managers, case.wanted)
+    ]
+    return min(values, default=None)
+
+
+def ways(case: Case) -> Iterator[tuple[list[list[int]], dict[str, Counter[str]]]]:
+    """Yield every way to spread the slots: the loads on each TaskManager, and its slots by group."""
+    kinds = Counter((slot.group, slot.load) for slot in case.slots)
+    places = len(case.task_managers)
+    for choice in itertools.product(*(splits(count, places) for count in kinds.values())):
+        loads: list[list[int]] = [[] for _ in range(places)]
+        quotas: dict[str, Counter[str]] = {tm.id: Counter() for tm in case.task_managers}
+        for (group, load), way in zip(kinds, choice, strict=True):
+            for row, tm, count in zip(loads, case.task_managers, way, strict=True):
+                row += [load] * count
+                if count:
+                    quotas[tm.id][group] += count
+        yield loads, quotas
+
+
+def quotas_of(result: Result, task_managers: Sequence[TaskManager]) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = {tm.id: Counter() for tm in task_managers}
+    assert result.solution is not None
+    for tm, row in result.solution.counts.items():
+        for slot, count in zip(result.problem.types, row, strict=True):
+            if count:
+                found[task_managers[tm].id][slot.group] += count
     return found
 
 
-def every_way(slots: Sequence[JobSlot], task_managers: Sequence[TaskManager]) -> Problem:
-    resources = dict.fromkeys({slot.group for slot in slots}, SLOT)
-    return build_problem(slots, resources, task_managers)
-
-
-@SMALL
-@given(constrained())
-def test_constraints_hold(
-    case: tuple[list[JobSlot], Sequence[TaskManager], dict[str, GroupPlacement]],
-) -> None:
-    slots, task_managers, wanted = case
-    counts = Counter(slot.group for slot in slots)
-    if any(max(r.min_task_managers or 0, r.min_zones or 0) > counts[g] for g, r in wanted.items()):
-        return  # refused by rule GRA311
-    resources = dict.fromkeys(counts, SLOT)
-    for zones in zone_choices(wanted, task_managers)[0]:
-        problem = build_problem(slots, resources, task_managers, 0, wanted, zones)
-        result = solve(problem, Clock(Stop(seconds=20)), objective=(Objective.CPU,))
-        best = exhaustive(problem)
-        if best is None:
-            assert result.status is Status.INFEASIBLE
-            continue
-        assert result.solution is not None
-        assert result.solution.max_utilisation(problem) == best
-        assert broken(quotas_of(problem, result.solution), task_managers, wanted) == []
-
-
-@SMALL
-@given(constrained())
-def test_a_way_that_keeps_all_constraints_is_found(
-    case: tuple[list[JobSlot], Sequence[TaskManager], dict[str, GroupPlacement]],
-) -> None:
-    """No choice of slots or zones to set aside loses a placement: those by meaning are those of a model."""
-    slots, task_managers, wanted = case
-    slots = [replace(slot, load=0) for slot in slots]
-    counts = Counter(slot.group for slot in slots)
-    if any(max(r.min_task_managers or 0, r.min_zones or 0) > counts[g] for g, r in wanted.items()):
+def check(case: Case) -> None:
+    problem, best = case.problem(), best_of_all(case)
+    result = choose_and_solve(problem, Clock(Stop(seconds=300)), objective=(Objective.CPU,))
+    if best is None:
+        assert result.status is Status.INFEASIBLE
         return
-    resources = dict.fromkeys(counts, SLOT)
-    models = [
-        build_problem(slots, resources, task_managers, 0, wanted, z)
-        for z in zone_choices(wanted, task_managers)[0]
-    ]
-    free = every_way(slots, task_managers)
-    unlimited = replace(
-        free, classes=tuple(replace(c, limits=tuple(None for _ in c.limits)) for c in free.classes)
-    )
-    relaxed = [
-        replace(
-            model,
-            classes=tuple(
-                replace(c, limits=(*[None] * len(free.resources), *c.limits[len(free.resources) :]))
-                for c in model.classes
-            ),
-        )
-        for model in models
-    ]
-    assert any(exhaustive(model) is not None for model in relaxed) == any(
-        not broken(way, task_managers, wanted) for way in _ways(unlimited, task_managers)
-    )
+    assert result.status is Status.OPTIMAL
+    assert result.levels[0].value == best
+    quotas = quotas_of(result, case.task_managers)
+    assert broken(quotas, case.task_managers, case.wanted) == []
+    assert in_reserve(case, quotas)
+    assert all(not quotas[case.task_managers[tm].id].total() for tm in result.problem.spare)
 
 
-def _ways(problem: Problem, task_managers: Sequence[TaskManager]) -> list[dict[str, Counter[str]]]:
-    """Return every way to spread groups over TaskManagers."""
-    import itertools
+@SMALL
+@given(cases())
+def test_the_answer_is_that_of_every_way(case: Case) -> None:
+    check(case)
 
-    from place.instances import splits
 
-    found = []
-    for choice in itertools.product(*(splits(slot.count, len(task_managers)) for slot in problem.types)):
-        quotas: dict[str, Counter[str]] = {tm.id: Counter() for tm in task_managers}
-        for slot, way in zip(problem.types, choice, strict=True):
-            for tm, count in zip(task_managers, way, strict=True):
-                quotas[tm.id][slot.group] += count
-        found.append(quotas)
-    return found
+@SMALL
+@given(cases())
+def test_without_cp_sat_over_all_choices_it_is_the_same(case: Case) -> None:
+    """Large problems are settled one choice after the other; here that is compared with every way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choose, "is_small", lambda _: False)
+        check(case)
+
+
+@SMALL
+@given(cases())
+def test_choices_are_all_there_are(case: Case) -> None:
+    """No choice loses a placement: together they have one where the meaning of the constraints has one."""
+    problem = case.problem()
+    ways, complete = choices(problem)
+    assert complete
+    clock = Clock(Stop(seconds=300))
+    some = any(possible(settle(problem, choice), clock) for choice in ways)
+    assert some == (best_of_all(case) is not None)

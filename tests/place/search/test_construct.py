@@ -9,9 +9,10 @@ from hypothesis import given
 
 from place.instances import exhaustive, problems
 from place.search.states import SMALL, clock
+from place.ways import simple
 from planner.place.bounds.patterns import Verdict
 from planner.place.model.contents import every_content
-from planner.place.model.problem import Problem
+from planner.place.model.problem import Problem, Solution
 from planner.place.search.assemble import assemble_exactly
 from planner.place.search.construct import construct, place_left
 from planner.place.search.counts import any_placement, maximise_minimum, minimise_maximum
@@ -45,6 +46,22 @@ def test_feasibility_is_that_of_exhaustive_search(problem: Problem) -> None:
     if found.state is not None:
         assert complete(found.state)
         assert found.state.within_limits().all()
+
+
+def test_cp_sat_keeps_lowered_limits() -> None:
+    """An even load would stand two slots of much memory together, which a level before has ruled out."""
+    problem = simple(
+        [("a", 3, 1), ("b", 3, 1), ("c", 2, 2)], [10, 10], memory={"a": 3, "b": 1, "c": 1}, room=8
+    )
+    memory = problem.resources.index("memory")
+    hint = Solution({0: (1, 0, 0), 1: (0, 1, 2)})
+    free = maximise_minimum(problem, hint, Fraction(7, 10), clock(), 5.0)
+    kept = {tm: [(memory, 3)] for tm in (0, 1)}
+    bound = maximise_minimum(problem, hint, Fraction(7, 10), clock(), 5.0, kept)
+    assert free.solution is not None
+    assert bound.solution is not None
+    lowest = [min(one.solution.utilisations(problem).values()) for one in (free, bound) if one.solution]
+    assert lowest == [Fraction(5, 10), Fraction(3, 10)]
 
 
 @SMALL
