@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-flink test test-all lint lock bench bench-placement bench-peers generate clean help
+.PHONY: demo demo-flink test test-all lint lock bench bench-placement bench-exact bench-peers generate clean help
 
 help:
 	@echo "make demo   compile, validate and place a sample job, with its recovery plan"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint   ruff, mypy --strict and generated files up to date"
 	@echo "make bench  measured figures (see bench/)"
 	@echo "make bench-placement, make bench-peers  placement, alone and beside other solvers"
+	@echo "make bench-exact  what placements claim, against an exact solver"
 	@echo "make generate  schemas/ and docs/rules/ again"
 	@echo "make lock   resolve requirements.lock again from pyproject.toml"
 
@@ -45,12 +46,20 @@ $(PYFLINK)/.installed:
 	$(PYFLINK)/bin/python -m pip install --quiet --disable-pip-version-check apache-flink==2.2.1
 	@touch $@
 
+# An exact solver beside planner, in an environment of its own: it cannot be loaded beside ortools.
+HIGHS := $(HOMES)/highs
+$(HIGHS)/.installed: bench/peers/requirements.txt
+	$(PYTHON) -m venv $(HIGHS)
+	$(HIGHS)/bin/python -m pip install --quiet --disable-pip-version-check -c $< highspy
+	@touch $@
+
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
 
-test-all: $(STAMP) $(DISTRIBUTIONS) $(PYFLINK)/.installed
+test-all: $(STAMP) $(DISTRIBUTIONS) $(PYFLINK)/.installed $(HIGHS)/.installed
 	PLANNER_FLINK_HOMES="$$(echo $(VERSIONS:%=$(CURDIR)/$(HOMES)/%/pyflink) | tr ' ' ':')" \
 	PLANNER_PYFLINK=$(CURDIR)/$(PYFLINK)/bin/python \
+	PLANNER_HIGHS=$(CURDIR)/$(HIGHS)/bin/python \
 		$(BIN)/python -m pytest -m extended $(ARGS)
 
 generate: $(STAMP)
@@ -67,6 +76,9 @@ bench: $(STAMP)
 bench-placement: $(STAMP)
 	$(BIN)/python bench/placement.py --write
 	$(BIN)/python bench/infeasible.py --write
+
+bench-exact: $(STAMP) $(HIGHS)/.installed
+	$(BIN)/python bench/exact.py --python $(HIGHS)/bin/python --write
 
 PEERS := .venv-peers
 $(PEERS)/.installed: bench/peers/requirements.txt

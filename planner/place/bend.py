@@ -7,7 +7,7 @@ not enough, since other groups take more than default slots, all of them in one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -19,8 +19,11 @@ from planner.memory.managed import lowered
 from planner.place.model.constraints import may_stand
 from planner.place.model.task_managers import TaskManager
 from planner.place.parameters import PARAMETERS
+from planner.units import CORE, MIB
 
 MEMORY = ("heap", "off_heap", "managed")
+_ORDER = (("cpu",), MEMORY, FIGURES)
+"""What is lowered: CPU alone where that is enough, then memory alone, then both."""
 Found = Mapping[str, Mapping[str, Estimate]]
 """Estimates by group and figure."""
 Amounts = Mapping[str, Mapping[str, int]]
@@ -49,30 +52,42 @@ def bend(
         return None
     whole = {group: {figure: one.amount for figure, one in own.items()} for group, own in found.items()}
     most = _within_default_slots(profile, whole, task_managers)
-    for figures in (("cpu",), MEMORY, FIGURES):
+
+    def lowered_to(figures: Sequence[str], share: Fraction | None) -> ResourceProfile:
+        """Return the profile with figures at their default slot, or with a share of that and others at it."""
         amounts = {
-            g: {f: most[g][f] if f in figures else size for f, size in own.items()}
-            for g, own in whole.items()
+            group: {
+                figure: _left(figure, size, most[group][figure], figures, share)
+                for figure, size in own.items()
+            }
+            for group, own in whole.items()
         }
-        capped = _with(profile, found, amounts)
-        if fits(capped):
-            return _bent(profile, capped, found)
+        return _with(profile, found, amounts)
 
-    def lowered_to(share: Fraction) -> ResourceProfile:
-        return _with(
-            profile, found, {g: {f: int(size * share) for f, size in own.items()} for g, own in most.items()}
-        )
+    for figures in _ORDER:
+        if fits(lowered_to(figures, None)):
+            return _bent(profile, lowered_to(figures, None), found)
+    for figures in _ORDER:
+        if fits(lowered_to(figures, Fraction(0))):
+            low, high = Fraction(0), Fraction(1)
+            for _ in range(PARAMETERS.bending_steps):
+                middle = (low + high) / 2
+                if fits(lowered_to(figures, middle)):
+                    low = middle
+                else:
+                    high = middle
+            return _bent(profile, lowered_to(figures, low), found)
+    return None
 
-    low, high = Fraction(0), Fraction(1)
-    if not fits(lowered_to(low)):
-        return None
-    for _ in range(PARAMETERS.bending_steps):
-        middle = (low + high) / 2
-        if fits(lowered_to(middle)):
-            low = middle
-        else:
-            high = middle
-    return _bent(profile, lowered_to(low), found)
+
+def _left(figure: str, size: int, most: int, figures: Sequence[str], share: Fraction | None) -> int:
+    """Return what is left of an estimate of ``size``: a rounded figure where it is less."""
+    if share is None:
+        left = most if figure in figures else size
+    else:
+        left = int(most * share) if figure in figures else most
+    step = CORE // 100 if figure == "cpu" else MIB
+    return left if left in (size, most) or left < step else left - left % step
 
 
 def without_estimates(profile: ResourceProfile) -> ResourceProfile:
@@ -161,14 +176,15 @@ def _capped(own: Mapping[str, int], network: int, where: list[TaskManager]) -> d
     found = dict(own)
     for tm in where:
         capacity, slots = tm.capacity, tm.capacity.slots or 1
-        limits = dict(zip(FIGURES, (capacity.cpu, *capacity.parts[:3]), strict=True))
-        for figure, limit in limits.items():
+        limits = (capacity.cpu, *capacity.parts[:3])
+        for figure, limit in zip(FIGURES, limits, strict=True):
             if figure in found and limit is not None:
                 found[figure] = min(found[figure], limit // slots)
-        room = max(capacity.memory // slots - network, 0)
-        taken = sum(found.get(figure, 0) for figure in MEMORY)
-        if taken > room:
-            for figure in MEMORY:
-                if figure in found:
-                    found[figure] = found[figure] * room // taken
+        shared = [figure for figure, part in zip(MEMORY, capacity.parts, strict=False) if part is None]
+        beside = network if capacity.parts[3] is None else 0
+        room = max(capacity.open_memory // slots - beside, 0)
+        taken = sum(found.get(figure, 0) for figure in shared)
+        for figure in shared:
+            if figure in found and taken > room:
+                found[figure] = found[figure] * room // taken
     return found

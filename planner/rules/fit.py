@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from planner.documents.finding import Path, Severity
 from planner.memory.slot_resources import slot_counts
 from planner.place.model.constraints import ZONE
-from planner.place.model.problem import PARTS
+from planner.place.model.problem import TOGETHER
 from planner.place.model.slots import SlotResources
-from planner.place.model.task_managers import TaskManager
+from planner.place.model.task_managers import PARTS, TaskManager
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, ClusterSubject, FitRule, Match, Subject
 from planner.units import format_cpu, rounded_size
 
@@ -58,6 +58,8 @@ def _too_big(slot: SlotResources, tm: TaskManager) -> tuple[float, str] | None:
     checks += [
         (name, size, limit, False) for name, size, limit in zip(PARTS, sizes, capacity.parts, strict=True)
     ]
+    together = sum(size for size, limit in zip(sizes, capacity.parts, strict=True) if limit is None)
+    checks.append((TOGETHER.join(capacity.open_parts), together, capacity.open_memory, False))
     offered = dict(capacity.external)
     for name, amount in slot.external:
         if amount > offered.get(name, 0):

@@ -140,6 +140,9 @@ def _too_much(
     ):
         if limit is not None and size > limit:
             yield f"slots take more {name} memory than there is"
+    open_parts = [size for size, limit in zip(parts, capacity.parts, strict=True) if limit is None]
+    if sum(open_parts) > capacity.memory - sum(limit or 0 for limit in capacity.parts):
+        yield "slots take more memory than the parts that are fixed leave"
     if capacity.slots is not None and len(placed.slots) > capacity.slots:
         yield "holds more slots than allowed"
     offered = dict(capacity.external)

@@ -13,8 +13,8 @@ from planner.memory.managed import lowered
 from planner.place.clock import Clock
 from planner.place.infeasible.combination import possible
 from planner.place.infeasible.counting import Conflict, spell
-from planner.place.model.problem import PARTS, Problem, TaskManagerClass
-from planner.place.model.task_managers import class_count
+from planner.place.model.problem import TOGETHER, Problem, TaskManagerClass
+from planner.place.model.task_managers import PARTS, class_count
 from planner.place.parameters import PARAMETERS
 from planner.units import CORE, MIB, cpu_number
 
@@ -68,9 +68,10 @@ def helpful_changes(
     yield from _added(problem, clock, prices)
     if len(conflicts) != 1:
         return
+    short = conflicts[0].resource
     for group in conflicts[0].groups:
         for resource in LOWERABLE:
-            if conflicts[0].resource in (resource, "memory") or len(conflicts[0].groups) > 1:
+            if short == "memory" or resource in short.split(TOGETHER) or len(conflicts[0].groups) > 1:
                 change = _lowered_enough(problem, group, resource, clock)
                 if change is not None:
                     yield change
@@ -192,13 +193,19 @@ def _lowered_enough(problem: Problem, group: str, resource: str, clock: Clock) -
 
 
 def _lowered(problem: Problem, group: str, index: int, amount: int) -> Problem:
-    memory = problem.resources.index("memory")
+    """Return the problem in which slots of a group take no more than ``amount`` of a resource."""
+    part = problem.resources[index]
+    sums = [
+        r
+        for r, name in enumerate(problem.resources)
+        if part in PARTS and (name == "memory" or (r != index and part in name.split(TOGETHER)))
+    ]
     types = []
     for slot in problem.types:
         if slot.group == group and slot.demand[index] > amount:
             demand = list(slot.demand)
-            if problem.resources[index] in PARTS:
-                demand[memory] -= demand[index] - amount
+            for r in sums:
+                demand[r] -= demand[index] - amount
             demand[index] = amount
             slot = replace(slot, demand=tuple(demand))
         types.append(slot)

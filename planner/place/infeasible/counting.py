@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from planner.place.model.choices import choices, settle
 from planner.place.model.constraints import zone_of
-from planner.place.model.problem import PARTS, Problem, SlotType, TaskManagerClass
+from planner.place.model.problem import TOGETHER, Problem, SlotType, TaskManagerClass
+from planner.place.model.task_managers import PARTS
 from planner.units import CORE, format_cpu, rounded_size
 
 
@@ -78,7 +79,7 @@ def spell(resource: str, amount: int) -> str:
     """Spell an amount of a resource of a problem in its unit."""
     if resource == "cpu":
         return f"{format_cpu(amount)} cores"
-    if resource in ("memory", *PARTS):
+    if resource == "memory" or set(resource.split(TOGETHER)) <= set(PARTS):
         return rounded_size(amount)
     return str(amount) if resource == "slots" else f"{amount / CORE:g}"
 

@@ -9,27 +9,38 @@ import numpy as np
 from planner.place.bounds.area import Bound
 from planner.place.clock import Clock
 from planner.place.levels.kept import Kept, reach
-from planner.place.model.problem import NO_LIMIT
+from planner.place.model.task_managers import PARTS, Capacity
 from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
 from planner.place.search.costs import Overflow
-from planner.place.search.state import MEMORY, State
+from planner.place.search.state import MEMORY, Floats, State
 
 
-def _memory_columns(state: State) -> list[int]:
-    return [
-        column
-        for column, resource in enumerate(state.resources)
-        if state.problem.resources[resource] in MEMORY and (state.limits[:, column] < NO_LIMIT).all()
-    ]
+def _capacities(state: State) -> dict[int, Floats]:
+    """Return by column of memory, or of a part that is limited everywhere, what each TaskManager has of it.
+
+    That may be more than the limit of what it may hold, which those in reserve lower.
+    """
+    found: dict[int, Floats] = {}
+    for column, resource in enumerate(state.resources):
+        name = state.problem.resources[resource]
+        if name in MEMORY:
+            sizes = [_size(state.problem.task_managers[tm].capacity, name) for tm in state.task_managers]
+            if None not in sizes:
+                found[column] = np.maximum(np.array(sizes, dtype=np.float64), 1.0)
+    return found
+
+
+def _size(capacity: Capacity, name: str) -> int | None:
+    return capacity.memory if name == "memory" else capacity.parts[PARTS.index(name)]
 
 
 def lower_memory(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) -> Level:
     """Lower the highest share of memory, or of a part of it, that a TaskManager uses."""
-    columns = _memory_columns(state)
-    if not columns:
+    capacities = _capacities(state)
+    if not capacities:
         return Level("maxMemoryUtilisation", Fraction(0), Bound(Fraction(0), "area"))
-    limits = np.maximum(state.limits[:, columns], 1.0)
+    columns, limits = list(capacities), np.column_stack(list(capacities.values()))
     totals = state.copies @ state.demand[:, columns]
     area = max(Fraction(int(t), int(w)) for t, w in zip(totals, limits.sum(axis=0), strict=True))
     low, high = float(area), float(memory_of(state))
@@ -52,10 +63,10 @@ def lower_memory(state: State, kept: Kept, clock: Clock, rng: np.random.Generato
 
 def memory_of(state: State) -> Fraction:
     """Return the highest share of memory, or of a part of it, that a TaskManager uses."""
-    columns = _memory_columns(state)
-    if not columns:
+    capacities = _capacities(state)
+    if not capacities:
         return Fraction(0)
-    limits = np.maximum(state.limits[:, columns], 1.0)
+    columns, limits = list(capacities), np.column_stack(list(capacities.values()))
     shares = state.used[:, columns] / limits
     row, column = np.unravel_index(int(shares.argmax()), shares.shape)
     return Fraction(int(state.used[row, columns[column]]), int(limits[row, column]))

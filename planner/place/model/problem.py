@@ -13,11 +13,13 @@ from functools import cached_property, reduce
 from planner.documents.job import GroupPlacement
 from planner.place.model.constraints import Constraint, Presence, apart, constraints_of, presences_of
 from planner.place.model.slots import JobSlot, SlotResources
-from planner.place.model.task_managers import TaskManager
+from planner.place.model.task_managers import PARTS, TaskManager
 from planner.units import CORE
 
 NO_LIMIT = 2.0**60
 """What a resource without a limit counts as: more than any amount, and a whole number in a float."""
+TOGETHER = " + "
+"""Joins the names of parts of memory that share a limit, where a TaskManager fixes the others."""
 LimitsOf = Callable[[TaskManager], tuple[int | None, ...]]
 
 
@@ -152,9 +154,6 @@ class Solution:
         return max(self.utilisations(problem).values(), default=Fraction(0))
 
 
-PARTS = ("heap", "offHeap", "managed", "network")
-
-
 def build_problem(
     slots: Sequence[JobSlot],
     resources: Mapping[str, SlotResources],
@@ -173,15 +172,22 @@ def build_problem(
     wanted = constraints_of(groups, constraints or {})
     external = sorted({name for one in resources.values() for name, _ in one.external})
     grain = reduce(math.gcd, [*(slot.load for slot in slots), *(tm.capacity.cpu for tm in task_managers)], 0)
-    types = _slot_types(slots, groups, resources, external, wanted, grain or 1)
+    offers = [*task_managers, *(templates or {}).values()]
+    shared = sorted({tm.capacity.open_parts for tm in offers if 0 < len(tm.capacity.open_parts) < len(PARTS)})
+    types = _slot_types(slots, groups, resources, (external, shared), wanted, grain or 1)
 
     def limits_of(tm: TaskManager) -> tuple[int | None, ...]:
-        return (*_limits(tm, external), *(one.limit(tm) for one in wanted))
+        return (*_limits(tm, external, shared), *(one.limit(tm) for one in wanted))
 
     return Problem(
         types=types,
         classes=_classes(task_managers, limits_of, grain or 1),
-        resources=("cpu", "memory", *PARTS, "slots", *external, *(one.name for one in wanted)),
+        resources=(
+            *("cpu", "memory", *PARTS, "slots"),
+            *external,
+            *(TOGETHER.join(parts) for parts in shared),
+            *(one.name for one in wanted),
+        ),
         task_managers=tuple(task_managers),
         spare=(),
         grain=grain or 1,
@@ -199,7 +205,7 @@ def _slot_types(
     slots: Sequence[JobSlot],
     groups: Sequence[str],
     resources: Mapping[str, SlotResources],
-    external: Sequence[str],
+    names: tuple[Sequence[str], Sequence[tuple[str, ...]]],
     constraints: Sequence[Constraint],
     grain: int,
 ) -> tuple[SlotType, ...]:
@@ -211,7 +217,7 @@ def _slot_types(
         SlotType(
             group,
             load // grain,
-            (*_demand(resources[group], external), *(int(one.group == group) for one in constraints)),
+            (*_demand(resources[group], *names), *(int(one.group == group) for one in constraints)),
             count,
         )
         for group in groups
@@ -252,8 +258,11 @@ def _numbered(
     )
 
 
-def _demand(slot: SlotResources, external: Sequence[str]) -> tuple[int, ...]:
+def _demand(
+    slot: SlotResources, external: Sequence[str], shared: Sequence[tuple[str, ...]]
+) -> tuple[int, ...]:
     wanted = dict(slot.external)
+    sizes = dict(zip(PARTS, (slot.heap, slot.off_heap, slot.managed, slot.network), strict=True))
     return (
         slot.cpu,
         slot.memory,
@@ -263,10 +272,13 @@ def _demand(slot: SlotResources, external: Sequence[str]) -> tuple[int, ...]:
         slot.network,
         1,
         *(int(wanted[name] * CORE) if name in wanted else 0 for name in external),
+        *(sum(sizes[part] for part in parts) for parts in shared),
     )
 
 
-def _limits(tm: TaskManager, external: Sequence[str]) -> tuple[int | None, ...]:
+def _limits(
+    tm: TaskManager, external: Sequence[str], shared: Sequence[tuple[str, ...]]
+) -> tuple[int | None, ...]:
     offered = dict(tm.capacity.external)
     capacity = tm.capacity
     return (
@@ -275,4 +287,5 @@ def _limits(tm: TaskManager, external: Sequence[str]) -> tuple[int | None, ...]:
         *capacity.parts,
         capacity.slots,
         *(int(offered[name] * CORE) if name in offered else 0 for name in external),
+        *(capacity.open_memory if capacity.open_parts == parts else None for parts in shared),
     )

@@ -41,6 +41,8 @@ MEMORY_OPTIONS = (
 """The options of a TaskManager's memory model, after their prefix."""
 CPU = "taskmanager.cpu.cores"
 SLOTS = "taskmanager.numberOfTaskSlots"
+PARTS = ("heap", "offHeap", "managed", "network")
+"""The parts of memory that slots take, as documents name them for a slot."""
 SLOT_PARTS = ("task_heap", "task_off_heap", "managed", "network")
 
 
@@ -61,6 +63,16 @@ class Capacity:
     external: tuple[tuple[str, Decimal], ...]
     fixed: TaskManagerMemory
     more_overhead: bool = False
+
+    @property
+    def open_parts(self) -> tuple[str, ...]:
+        """The parts that nobody fixed: they share what the fixed ones leave."""
+        return tuple(name for name, size in zip(PARTS, self.parts, strict=True) if size is None)
+
+    @property
+    def open_memory(self) -> int:
+        """What the parts that nobody fixed may take together."""
+        return self.memory - sum(size or 0 for size in self.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.place.model.problem import NO_LIMIT, PARTS, Problem, Solution
+from planner.place.model.problem import NO_LIMIT, Problem, Solution
+from planner.place.model.task_managers import PARTS
 from planner.place.parameters import PARAMETERS
 
 Ints = NDArray[np.int64]

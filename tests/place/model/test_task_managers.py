@@ -10,9 +10,9 @@ from rules.documents import cluster, find, job, op
 from place.test_bend import documents
 from planner import api
 from planner.memory.taskmanager import derive_taskmanager
+from planner.units import GIB, MIB
 
 MEMORY = "taskmanager.memory."
-GIB = 1 << 30
 OPTIONS = {
     MEMORY + "task.heap.size": ("1g", "task_heap"),
     MEMORY + "task.off-heap.size": ("1g", "task_off_heap"),
@@ -99,3 +99,22 @@ def test_external_resources_are_declared_under_external() -> None:
     shape = {"name": "tm", "count": 1, "cpu": 1, "memory": {"process": "4g"}}
     (finding,) = find(cluster({**shape, "flinkConfiguration": {"external-resources": "gpu"}}), code="CLU706")
     assert "external" in finding.hint
+
+
+@pytest.mark.parametrize(("heap", "fits"), [("700 mb", True), ("900 mb", False)])
+def test_what_fixed_parts_leave_is_shared_by_the_others(heap: str, fits: bool) -> None:
+    """Two slots fit by the sum of all memory; what is fixed as managed memory is not there for their heap."""
+    slot = {"name": "default", "resources": {"cpu": 0.5, "heap": heap, "offHeap": 0}}
+    data = job(op("in", "source"), parallelism=2, slotSharingGroups=[slot])
+    shape = {"name": "tm", "count": 1, "cpu": 1, "memory": {"process": "4g", "managed": "1536 mb"}}
+    document, places = documents(data, shape)
+    if fits:
+        (tm,) = api.place(document, places).task_managers
+        assert tm.memory is not None
+        assert derive_taskmanager(tm.memory.dynamic_options).managed == 1536 * MIB
+        return
+    with pytest.raises(api.Infeasible) as error:
+        api.place(document, places)
+    (conflict,) = error.value.explanation.conflicts
+    assert conflict.resource == "heap + offHeap + network"
+    assert any("heap of group" in str(change) for change in error.value.explanation.changes)

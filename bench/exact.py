@@ -1,0 +1,307 @@
+"""Claims of placements against an exact solver: no false optimum, bound, infeasibility or advice.
+
+    python bench/exact.py --python PYTHON_WITH_HIGHSPY [--count 2000] [--seed 1] [--write]
+
+Random jobs of a few groups, with loads, constraints, zones and a reserve, on up to twelve TaskManagers of
+several classes. HiGHS solves the same from the meaning of the documents, in a process of its own
+(bench/peers/exact.py). Every proposal of an infeasible job is followed, and every level of another order of
+the objective is compared with the same without the levels after it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from planner.api import Infeasible, Placement, TimedOut, compile_job, place
+from planner.documents.cluster import Cluster
+from planner.documents.job import Job
+from planner.place.infeasible import followed
+from planner.place.model.objective import CPU_LEVEL, Objective
+from planner.place.model.slots import job_slots, slot_resources
+from planner.place.model.task_managers import PARTS, task_managers_of
+
+ROOT = Path(__file__).parent.parent
+OUTPUT = ROOT / "docs/benchmarks/exact.md"
+SECONDS = 10.0
+EXACT_SECONDS = 30.0
+TOLERANCE = 2e-6
+ORDERS = (
+    None,
+    (Objective.CPU, Objective.MEMORY, Objective.SPREAD),
+    (Objective.CPU, Objective.SPREAD, Objective.MEMORY, Objective.DEPLOYMENTS),
+    (Objective.CPU, Objective.MEMORY, Objective.DEPLOYMENTS),
+)
+
+
+def documents(rng: random.Random) -> tuple[Job, Cluster]:
+    """Return a random job and cluster, which may or may not fit."""
+    names = [f"g{n}" for n in range(rng.randint(1, 4))]
+    classes = []
+    left = rng.randint(2, 12)
+    while left > 0 and len(classes) < 4:
+        count = rng.randint(1, min(left, 5))
+        left -= count
+        memory: dict[str, Any] = {"process": f"{rng.choice((3, 4, 6, 8))} gb"}
+        if rng.random() < 0.2:
+            memory["managed"] = f"{rng.choice((64, 256, 512))} mb"
+        entry: dict[str, Any] = {
+            "name": f"c{len(classes)}",
+            "count": count,
+            "cpu": rng.choice((2, 3, 4, 8, 10)),
+            "memory": memory,
+        }
+        if rng.random() < 0.3:
+            entry["slots"] = rng.randint(2, 6)
+        if rng.random() < 0.6:
+            entry["labels"] = {"zone": rng.choice("abc")}
+        if rng.random() < 0.3:
+            entry["external"] = {"gpu": rng.randint(1, 4)}
+        classes.append(entry)
+    ids = [f"{entry['name']}-{n}" for entry in classes for n in range(entry["count"])]
+    groups, operators = [], []
+    for name in names:
+        resources: dict[str, Any] = {
+            "cpu": rng.choice((0.25, 0.5, 0.5, 1, 1.5, 2)),
+            "heap": f"{rng.choice((64, 128, 256, 512, 1024))} mb",
+            "offHeap": 0,
+            "managed": {"STATE_BACKEND": f"{rng.choice((0, 0, 64, 256))} mb"},
+        }
+        if rng.random() < 0.05:
+            resources["external"] = {"gpu": 1}
+        groups.append(
+            {"name": name, "resources": resources, "placement": _placement(rng, names, classes, ids)}
+        )
+        for number in range(rng.randint(1, 2)):
+            operator: dict[str, Any] = {
+                "id": f"{name}-{number}",
+                "kind": "source",
+                "group": name,
+                "parallelism": rng.randint(1, 5),
+            }
+            if rng.random() < 0.7:
+                operator["load"] = {"cpu": rng.choice((0, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.3))}
+            operators.append(operator)
+    head = {"apiVersion": "planner/v1", "metadata": {"name": "exact"}}
+    spec = {"slotSharingGroups": groups, "operators": operators}
+    reserve = {"taskManagers": rng.choice((0, 0, 0, 1, 1, 2))}
+    return (
+        Job.model_validate({**head, "kind": "Job", "spec": spec}),
+        Cluster.model_validate(
+            {**head, "kind": "Cluster", "spec": {"taskManagerClasses": classes, "reserve": reserve}}
+        ),
+    )
+
+
+def _placement(
+    rng: random.Random, names: list[str], classes: list[dict[str, Any]], ids: list[str]
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    where = [*ids, *(entry["name"] for entry in classes)]
+    if rng.random() < 0.05:
+        found["pinned"] = rng.sample(where, min(len(where), rng.randint(1, 3)))
+    if rng.random() < 0.1:
+        found["forbidden"] = rng.sample(where, 1)
+    if rng.random() < 0.2:
+        found["maxPerTaskManager"] = rng.randint(1, 3)
+    if rng.random() < 0.25:
+        found["minTaskManagers"] = rng.randint(1, 3)
+    if rng.random() < 0.1:
+        found["minZones"] = rng.randint(1, 2)
+    if rng.random() < 0.15:
+        found["antiAffinity"] = rng.sample(names, 1)
+    return found
+
+
+def instance(job: Job, cluster: Cluster) -> dict[str, Any]:
+    """Return what the exact solver is told: slots, demands and limits, not planner's model of them."""
+    profile, graph = compile_job(job)
+    resources = slot_resources(profile)
+    kinds = Counter((slot.group, slot.load) for slot in job_slots(profile, graph))
+    external = {name for one in resources.values() for name, _ in one.external}
+    unit = 1024.0 * 1024.0
+    demands = {
+        group: {
+            "cpu": one.cpu / 1e8,
+            **dict(
+                zip(
+                    PARTS,
+                    (part / unit for part in (one.heap, one.off_heap, one.managed, one.network)),
+                    strict=True,
+                )
+            ),
+            "slots": 1,
+            **{name: float(amount) for name, amount in one.external},
+        }
+        for group, one in resources.items()
+    }
+    return {
+        "slots": [{"group": g, "load": load / 1e8, "count": n} for (g, load), n in kinds.items()],
+        "demands": demands,
+        "task_managers": [
+            {
+                "id": tm.id,
+                "class": tm.class_name,
+                "zone": dict(tm.labels).get("zone"),
+                "cpu": tm.capacity.cpu / 1e8,
+                "limits": [
+                    [["cpu"], tm.capacity.cpu / 1e8],
+                    [list(tm.capacity.open_parts), tm.capacity.open_memory / unit],
+                    *(
+                        [[part], size / unit]
+                        for part, size in zip(PARTS, tm.capacity.parts, strict=True)
+                        if size is not None
+                    ),
+                    *([[["slots"], tm.capacity.slots]] if tm.capacity.slots is not None else []),
+                    *([[name], float(dict(tm.capacity.external).get(name, 0))] for name in external),
+                ],
+            }
+            for tm in task_managers_of(cluster)
+        ],
+        "constraints": {
+            group: wanted.model_dump(by_alias=True, mode="json")
+            for group, wanted in ((profile.planner.placement if profile.planner else None) or {}).items()
+        },
+        "reserve": cluster.spec.reserve.task_managers,
+    }
+
+
+@dataclass
+class Tally:
+    """What was compared, and every claim that the exact solver contradicts."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+    def contradict(self, seed: str, what: str) -> None:
+        self.wrong.append(f"{seed}: {what}")
+
+
+def compare(count: int, seed: int, python: str) -> Tally:
+    """Place ``count`` random jobs, and compare what is claimed of each."""
+    tally = Tally()
+    cases = [documents(random.Random(f"{seed}-{number}")) for number in range(count)]
+    for start in range(0, count, 50):
+        part = cases[start : start + 50]
+        answers = _exact([instance(*case) for case in part], python)
+        for number, (case, answer) in enumerate(zip(part, answers, strict=True), start):
+            name = f"{seed}-{number}"
+            for text in _contradictions(*case, answer, ORDERS[number % len(ORDERS)], tally.outcomes):
+                tally.contradict(name, text)
+        print(f"{start + len(part)}: {dict(tally.outcomes)}, {len(tally.wrong)} wrong", flush=True)
+    return tally
+
+
+def _exact(instances: list[dict[str, Any]], python: str) -> list[float | str | None]:
+    command = [python, str(ROOT / "bench/peers/exact.py"), str(EXACT_SECONDS)]
+    done = subprocess.run(command, input=json.dumps(instances), capture_output=True, text=True, check=True)
+    answers: list[float | str | None] = json.loads(done.stdout)
+    return answers
+
+
+def _contradictions(
+    job: Job,
+    cluster: Cluster,
+    exact: float | str | None,
+    order: tuple[Objective, ...] | None,
+    outcomes: Counter[str],
+) -> Iterator[str]:
+    """Yield which claims about a job the exact answer contradicts."""
+    options: dict[str, Any] = {"time_limit": SECONDS, **({"objective": order} if order else {})}
+    try:
+        placement = place(job, cluster, **options)
+    except Infeasible as error:
+        outcomes["infeasible"] += 1
+        if isinstance(exact, float):
+            yield f"called infeasible, and {exact:.6f} is possible"
+        profile, _ = compile_job(job)
+        for change in error.explanation.changes:
+            outcomes["proposals followed"] += 1
+            try:
+                place(*followed(change, profile, cluster), time_limit=SECONDS)
+            except (Infeasible, TimedOut) as again:
+                yield f"{change}: followed, it does not fit ({again})"
+        return
+    except TimedOut:
+        outcomes["unknown"] += 1
+        return
+    level = next(one for one in placement.objective if one.name == CPU_LEVEL)
+    outcomes[level.status] += 1
+    if exact == "infeasible":
+        yield "placed, and the exact solver finds no placement"
+    if isinstance(exact, float):
+        if level.value < exact - TOLERANCE:
+            yield f"value {level.value}, and {exact:.6f} is the least possible"
+        if level.status == "optimal" and level.value > exact + TOLERANCE:
+            yield f"{level.value} called optimal, and {exact:.6f} is possible"
+        if level.bound is not None and level.bound > exact + TOLERANCE:
+            yield f"bound {level.bound}, and {exact:.6f} is possible"
+    if order:
+        yield from _harmed(job, cluster, placement, order, outcomes)
+
+
+def _harmed(
+    job: Job,
+    cluster: Cluster,
+    placement: Placement,
+    order: tuple[Objective, ...],
+    outcomes: Counter[str],
+) -> Iterator[str]:
+    """Yield the levels that are worse than they are without those after them."""
+    values = {one.name: one.value for one in placement.objective}
+    for length in range(1, len(order)):
+        shorter = place(job, cluster, time_limit=SECONDS, objective=order[:length])
+        outcomes["levels compared"] += len(shorter.objective)
+        for one in shorter.objective:
+            if values[one.name] > one.value + TOLERANCE:
+                whole, part = ",".join(order), ",".join(order[:length])
+                yield f"{one.name} {values[one.name]} with {whole}, {one.value} with {part}"
+
+
+def main() -> None:
+    """Compare, print what is wrong, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--python", required=True, help="an interpreter that has highspy")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks/exact.md")
+    arguments = parser.parse_args()
+    started = time.perf_counter()
+    tally = compare(arguments.count, arguments.seed, arguments.python)
+    for text in tally.wrong:
+        print(text)
+    if arguments.write:
+        OUTPUT.write_text(page(tally, arguments.count, arguments.seed, time.perf_counter() - started))
+    sys.exit(bool(tally.wrong))
+
+
+def page(tally: Tally, count: int, seed: int, seconds: float) -> str:
+    """Return the page with the figures."""
+    rows = "\n".join(f"| {name} | {number:,} |" for name, number in sorted(tally.outcomes.items()))
+    return f"""# Placements against an exact solver
+
+Written by `bench/exact.py --count {count} --seed {seed} --write` on {os.cpu_count()} cores,
+{platform.machine()}, in {seconds / 60:.0f} min. Random jobs of one to four groups with loads, constraints,
+zones and a reserve, on one to twelve TaskManagers; HiGHS solves each as a whole from the meaning of the
+documents.
+
+| what | how many |
+|---|---|
+{rows}
+| claims that the exact solver contradicts | {len(tally.wrong)} |
+"""
+
+
+if __name__ == "__main__":
+    main()
