@@ -20,13 +20,15 @@ from planner.place.search import counts
 from planner.place.solve import solve
 
 
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """A problem that one choice leaves, a bound of it, and a solution where one is known."""
+@dataclass
+class _Way:
+    """What one choice leaves: a problem, a bound of it, and the best result; whether it has none at all."""
 
     problem: Problem
     bound: Bound
     start: Solution | None = None
+    result: Result | None = None
+    refuted: bool = False
 
 
 def choose_and_solve(
@@ -45,78 +47,79 @@ def choose_and_solve(
         return _nothing(problem, lower_bound(problem), clock, impossible=True)
     if not problem.open:
         return solve(problem, clock, progress, objective)
-    ways, complete = choices(problem)
-    settled = [settle(problem, choice) for choice in ways]
+    chosen_ways, complete = choices(problem)
+    settled = [settle(problem, choice) for choice in chosen_ways]
     if complete and len(settled) == 1:
         return solve(settled[0], clock, progress, objective)
-    waiting = sorted((_Settled(one, lower_bound(one)) for one in settled), key=lambda one: one.bound.value)
-    search = _Search(problem, _bound_of_all(problem), clock, progress, objective)
-    for number, one in enumerate(waiting):
-        search.consider(one, len(waiting) - number)
-        if number == 0 and not search.closed() and is_small(problem) and not search.packing:
-            search.decide_on_all()
-        if search.impossible:
-            return _nothing(problem, search.bound, clock, impossible=True)
+    ways = sorted((_Way(one, _quick_bound(one)) for one in settled), key=lambda one: one.bound.value)
+    free = replace(problem, presences=(), reserve=0)
+    search = _Search(problem, ways, _quick_bound(free), clock, progress, objective)
+    search.run()
     return search.result(complete)
 
 
 class _Search:
-    """The best result over the choices that were considered, and bounds of all of them."""
+    """The best result over the choices that were solved, and a bound of all of them."""
 
     def __init__(
         self,
         problem: Problem,
+        ways: list[_Way],
         bound: Bound,
         clock: Clock,
         progress: Progress,
         objective: Sequence[Objective],
     ) -> None:
         self.problem = problem
+        self.ways = ways
         self.bound = bound
         self.packing = is_packing(objective)
         self.best: Result | None = None
         self.impossible = False
         self._clock, self._progress, self._objective = clock, progress, objective
-        self._results: list[Result] = []
-        self._problems: list[Problem] = []
-        self._bounds: list[Bound] = []
-        self._all = True
 
-    def closed(self) -> bool:
+    def run(self) -> None:
+        """Solve choice after choice, then again those that are still open, until none is or time is up."""
+        waiting = list(self.ways)
+        if waiting:
+            self._solve(waiting.pop(0), len(self.ways))
+        if is_small(self.problem) and not self.packing and not self._closed():
+            self._decide_on_all()
+        while waiting and not self.impossible:
+            before = self._clock.left()
+            for number, way in enumerate(waiting):
+                if self._open(way) and not self._clock.expired():
+                    self._solve(way, len(waiting) - number)
+            waiting = [way for way in self.ways if self._open(way)]
+            if self.packing or self._clock.expired() or self._clock.left() >= before:
+                return
+
+    def _closed(self) -> bool:
         """Tell whether no choice is better than the best so far."""
         return self.best is not None and _highest(self.best) <= self.bound.value and not self.packing
 
-    def consider(self, one: _Settled, parts: int) -> None:
-        """Solve what a choice leaves, in one of so many parts of the time, unless it is bounded away."""
-        if self.closed() or (
-            self.best is not None and not self.packing and _highest(self.best) <= one.bound.value
-        ):
-            self._bound(one.problem, one.bound)
-            return
-        if self._clock.expired():
-            self._all = False
-            return
-        if counting_conflict(one.problem) is not None:
+    def _open(self, way: _Way) -> bool:
+        """Tell whether a choice may be better than the best so far."""
+        if way.refuted or self._closed():
+            return False
+        return self.packing or self.best is None or way.bound.value < _highest(self.best)
+
+    def _solve(self, way: _Way, parts: int) -> None:
+        """Solve what a choice leaves, in one of so many parts of the time."""
+        if counting_conflict(way.problem) is not None:
+            way.refuted = True
             return
         share = self._clock if parts == 1 else self._clock.part(self._clock.left() / parts)
-        result = solve(one.problem, share, self._progress, self._objective, one.start)
-        if result.status is Status.INFEASIBLE:
-            return
-        self._results.append(result)
-        self._bound(one.problem, result.bound)
-        if result.solution is not None and (self.best is None or result.better_than(self.best)):
-            self.best = result
+        result = solve(way.problem, share, self._progress, self._objective, way.start)
+        way.refuted = result.status is Status.INFEASIBLE
+        way.bound = max(way.bound, result.bound, key=_value)
+        if result.solution is not None:
+            way.result = result
+            way.start = None if self.packing else result.solution
+            if self.best is None or result.better_than(self.best):
+                self.best = result
 
-    def _bound(self, problem: Problem, bound: Bound) -> None:
-        """Keep the higher bound of a choice, which may be considered twice."""
-        if problem not in self._problems:
-            self._problems.append(problem)
-            self._bounds.append(bound)
-        else:
-            index = self._problems.index(problem)
-            self._bounds[index] = max(self._bounds[index], bound, key=_value)
-
-    def decide_on_all(self) -> None:
+    def _decide_on_all(self) -> None:
         """Let CP-SAT decide on the choice and the counts together, and solve what its choice leaves."""
         self._progress("CP-SAT over all choices", None, self.bound.value)
         work = min(PARAMETERS.choice_work, self._clock.left() / 2)
@@ -127,22 +130,28 @@ class _Search:
         if found.solution is not None:
             choice, start = chosen(self.problem, found.solution, found.spare)
             settled = settle(self.problem, choice)
-            self.consider(_Settled(settled, lower_bound(settled), start), 2)
+            way = next((one for one in self.ways if one.problem == settled), None)
+            if way is None:
+                way = _Way(settled, _quick_bound(settled))
+                self.ways.append(way)
+            if way.result is None or _highest(way.result) > start.max_utilisation(settled):
+                way.start = start
+                self._solve(way, 2)
 
     def result(self, complete: bool) -> Result:
-        """Return the best; ``complete`` tells that all choices were considered."""
-        complete = complete and self._all
-        best = self.best
+        """Return the best; ``complete`` tells that there are no other choices."""
+        best, left = self.best, [way for way in self.ways if not way.refuted]
         if best is None:
-            impossible = complete and not self._bounds
+            impossible = self.impossible or (complete and not left)
             return _nothing(self.problem, self.bound, self._clock, impossible=impossible)
         bound, value = self.bound, _highest(best)
         if complete and not self.packing:
-            bound = max(bound, min(self._bounds, key=_value), key=_value)
+            bound = max(bound, min((way.bound for way in left), key=_value), key=_value)
         # a later level is bounded over this choice alone: that holds where no other reaches the level before
-        alone = complete and not self.packing and sum(one.value <= value for one in self._bounds) == 1
+        rivals = [way for way in left if way.bound.value <= value]
+        alone = complete and not self.packing and len(rivals) == 1
         first = next(number for number, level in enumerate(best.levels) if level.name == CPU_LEVEL)
-        before = [_least(self._results, number) if complete else None for number in range(first)]
+        before = [_least(left, number) if complete else None for number in range(first)]
         after = [level.bound if alone else None for level in best.levels[first + 1 :]]
         bounds = [*before, Bound(min(bound.value, value), bound.kind), *after]
         levels = [replace(level, bound=own) for level, own in zip(best.levels, bounds, strict=True)]
@@ -151,9 +160,9 @@ class _Search:
         return replace(best, status=status, bound=bound, levels=tuple(levels))
 
 
-def _least(results: Sequence[Result], number: int) -> Bound | None:
-    """Return the least bound of a level over results, where each has one."""
-    found = [one.levels[number].bound if one.solution is not None else None for one in results]
+def _least(ways: Sequence[_Way], number: int) -> Bound | None:
+    """Return the least bound of a level over choices, where each has one."""
+    found = [way.result.levels[number].bound if way.result is not None else None for way in ways]
     bounds = [bound for bound in found if bound is not None]
     return min(bounds, key=_value) if len(bounds) == len(found) else None
 
@@ -167,10 +176,9 @@ def _nothing(problem: Problem, bound: Bound, clock: Clock, *, impossible: bool) 
     return Result(status, problem, None, bound, (), clock.spent(), clock.stop.seed)
 
 
-def _bound_of_all(problem: Problem) -> Bound:
-    """Return a bound of the problem without a reserve and without places to stand in."""
-    free = replace(problem, presences=(), reserve=0)
-    area, classes = lower_bound(free), class_bound(free)
+def _quick_bound(problem: Problem) -> Bound:
+    """Return the best bound that takes no search."""
+    area, classes = lower_bound(problem), class_bound(problem)
     return classes if classes is not None and classes.value > area.value else area
 
 
