@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from planner.cluster import standalone
 from planner.cluster.errors import (
+    ClusterBusy,
     ClusterFailed,
     ClusterFolderError,
     NoAnswer,
@@ -88,6 +89,7 @@ __all__ = [
     "Catalogue",
     "Clock",
     "Cluster",
+    "ClusterBusy",
     "ClusterError",
     "ClusterFailed",
     "ClusterFolderError",
@@ -547,7 +549,8 @@ def up(
         OptionRefused: when one of ``options`` is set otherwise by the document or by planner.
         ClusterError: when the figures of a TaskManager are inconsistent.
         ClusterFailed: when the cluster is too large for this machine, or does not come up.
-        ClusterFolderError: when the folder cannot hold a cluster, or another planner process uses it.
+        ClusterFolderError: when the folder cannot hold a cluster, or one with these ids.
+        ClusterBusy: when another planner process uses the folder.
         TimedOut: when not every TaskManager is registered in time.
         FlinkMissing: when the extra ``flink`` is not installed.
         NoFlinkHome: when ``flink_home`` does not hold a Flink distribution.
@@ -612,7 +615,8 @@ def down(folder: str | Path = FOLDER) -> list[str] | None:
     """End every process of the local cluster in ``folder`` and return their names, None without a cluster.
 
     Raises:
-        ClusterFolderError: when its state cannot be read, or another planner process uses the folder.
+        ClusterFolderError: when its state cannot be read.
+        ClusterBusy: when another planner process uses the folder.
 
     """
     return standalone.down(Path(folder))

@@ -5,17 +5,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
+
+_WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+"""A file with none of them is read-only to root as well, whom the system lets write."""
 
 
 def write_atomically(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` so that a reader sees the old file or the new one, never half of it.
 
-    A device or a pipe, which cannot be replaced, is written to.
+    A device or a pipe, which cannot be replaced, is written to. A file that its owner made read-only is
+    not replaced, though its folder would allow it.
 
     Raises:
-        OSError: when the folder does not allow it; the old file is then untouched.
+        OSError: when the folder or the file does not allow it; the old file is then untouched.
 
     """
     if os.path.exists(path) and not os.path.isfile(path):
@@ -24,6 +29,8 @@ def write_atomically(path: Path, text: str) -> None:
     target = Path(os.path.realpath(path))
     if target.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    if target.exists() and not (target.stat().st_mode & _WRITE_BITS and os.access(target, os.W_OK)):
+        raise PermissionError(errno.EACCES, "the file is read-only")
     handle, name = tempfile.mkstemp(prefix=".planner-", dir=target.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

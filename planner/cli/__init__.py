@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import time
-from io import TextIOWrapper
 
 LOADED = time.monotonic()
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 + SIGINT, as a shell reports it."""
 
 
 def main() -> None:
-    """Run planner; an interrupt or a closed pipe ends it quietly."""
-    from planner.cli.app import app
-    from planner.cli.terminal import begin
-
+    """Run planner; an interrupt ends it quietly."""
     # a command ends before garbage matters; looking for it takes a third of the time of big placements
     gc.disable()
-    begin(LOADED)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="replace")
     try:
+        from planner.cli.app import app
+        from planner.cli.errors import data_lost
+        from planner.cli.streams import own_streams
+        from planner.cli.terminal import begin
+
+        begin(LOADED)
+        own_streams(data_lost)
         app(prog_name="planner")
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

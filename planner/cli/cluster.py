@@ -9,7 +9,7 @@ import typer
 
 from planner.cli.errors import Exit
 from planner.cli.inputs import HomeOption, Inputs, options
-from planner.cli.output import print_tables
+from planner.cli.output import emit_tables
 from planner.cli.terminal import progress, say
 
 FolderOption = Annotated[
@@ -108,7 +108,7 @@ def status(folder: FolderOption = None) -> None:
         )
         for name, pid in cluster.processes.items()
     ]
-    print_tables(cluster_table(cluster.url, rows))
+    emit_tables(cluster_table(cluster.url, rows))
     if not cluster.complete:
         raise typer.Exit(Exit.FINDINGS)
 

@@ -20,7 +20,7 @@ from planner.cli.inputs import (
     is_program,
     program,
 )
-from planner.cli.output import OutputOption, emit
+from planner.cli.output import OutputOption, emit, emit_tables
 from planner.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -104,9 +104,9 @@ def compile_(
 
         say(explanation(document, profile))
     if output_format is Format.TEXT:
-        from planner.report.tables import group_table, job_table, render
+        from planner.report.tables import group_table, job_table
 
-        emit(render(job_table(profile, graph), group_table(profile)), output)
+        emit_tables(job_table(profile, graph), group_table(profile), output=output)
     else:
         emit(api.to_json(api.to_data(profile)), output)
 

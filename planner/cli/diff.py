@@ -9,7 +9,7 @@ import typer
 
 from planner.cli.errors import Exit, fail
 from planner.cli.inputs import STDIN, Inputs
-from planner.cli.output import emit
+from planner.cli.output import emit, emit_text
 from planner.cli.terminal import say
 from planner.report.printable import plain
 
@@ -50,7 +50,7 @@ def diff(
     if output_format is Format.JSON:
         emit(api.to_json([{"path": one.path, "old": one.old, "new": one.new} for one in found]))
     elif found:
-        emit("".join(f"{plain(one.path)}: {_shown(one.old)} -> {_shown(one.new)}\n" for one in found))
+        emit_text("".join(f"{plain(one.path)}: {_shown(one.old)} -> {_shown(one.new)}\n" for one in found))
     if found:
         raise typer.Exit(Exit.FINDINGS)
     say("planner: no difference")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 from typing import TYPE_CHECKING, NoReturn
 
@@ -25,12 +26,21 @@ class Exit(IntEnum):
     USAGE = 2
     INFEASIBLE = 3
     TIME = 4
+    BROKEN_PIPE = 141
+    """128 + SIGPIPE, as a shell reports a process that was ended by it."""
 
 
 def fail(message: str, code: Exit = Exit.USAGE) -> NoReturn:
     """Say what is wrong and end."""
     say("planner: " + message.replace("\n", " "))
     raise typer.Exit(code)
+
+
+def data_lost(error: OSError) -> NoReturn:
+    """End where stdout does not take what a verb writes: quietly where nobody reads it any more."""
+    if error.errno == errno.EPIPE:
+        raise typer.Exit(Exit.BROKEN_PIPE)
+    fail(f"cannot write to stdout: {error.strerror or error}")
 
 
 def exit_code(error: PlannerError) -> Exit:
@@ -47,7 +57,14 @@ def exit_code(error: PlannerError) -> Exit:
             return Exit.TIME
         case api.NoAnswer():
             return Exit.USAGE
-        case api.ClusterFailed() | api.NoRoom() | api.NotAsPlanned() | api.RestError() | api.SlotsTaken():
+        case (
+            api.ClusterBusy()
+            | api.ClusterFailed()
+            | api.NoRoom()
+            | api.NotAsPlanned()
+            | api.RestError()
+            | api.SlotsTaken()
+        ):
             return Exit.FINDINGS
         case _:
             return Exit.USAGE

@@ -8,8 +8,7 @@ import typer
 
 from planner.cli.errors import fail
 from planner.cli.inputs import Inputs
-from planner.cli.output import emit
-from planner.cli.terminal import wants_color
+from planner.cli.output import emit_tables, emit_text
 
 MEMORY = "memory"
 
@@ -50,17 +49,15 @@ def explain(
     from planner.report.pages import listing, page
 
     if subject is None:
-        emit(listing())
+        emit_text(listing())
         return
     text = page(subject.strip().upper())
     if text is None:
         fail(f"there is no rule {subject!r}; planner explain lists all of them")
-    emit(text)
+    emit_text(text)
 
 
 def _memory(name: str | None, wanted: str | None) -> None:
-    import sys
-
     if name is None:
         fail("name a placement: planner explain memory job.placement.json --taskmanager ID")
     from planner.report.budget import budget
@@ -72,6 +69,6 @@ def _memory(name: str | None, wanted: str | None) -> None:
         known = ", ".join(list(task_managers)[:8]) + (" ..." if len(task_managers) > 8 else "")
         fail(f"there is no TaskManager {chosen!r} in {name}; there are {known}")
     try:
-        emit(budget(task_managers[chosen], color=wants_color(sys.stdout.isatty())))
+        emit_tables(*budget(task_managers[chosen]))
     except ValueError as error:
         fail(str(error))

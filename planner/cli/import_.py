@@ -9,7 +9,7 @@ import typer
 from planner.cli.cluster import FolderOption
 from planner.cli.errors import fail
 from planner.cli.inputs import Inputs
-from planner.cli.output import OutputOption, emit, print_tables
+from planner.cli.output import OutputOption, emit, emit_tables
 from planner.cli.terminal import progress, say
 from planner.cli.verify import RestOption, RunningJobOption
 
@@ -116,7 +116,7 @@ def cluster(
 def _print(measured: Measured) -> None:
     from planner.report.tables import load_table
 
-    print_tables(load_table(measured), to_stderr=True)
+    emit_tables(load_table(measured), to_stderr=True)
     held_back = [vertex for vertex in measured.vertices if vertex.backpressured > HELD_BACK]
     for vertex in held_back:
         say(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -11,8 +10,8 @@ import typer
 
 from planner.cli.errors import Exit, fail
 from planner.cli.inputs import Inputs, options
-from planner.cli.output import Format, FormatOption, OutputOption, emit, is_json
-from planner.cli.terminal import say, wants_color
+from planner.cli.output import Format, FormatOption, OutputOption, emit, emit_tables, is_json
+from planner.cli.terminal import say
 
 if TYPE_CHECKING:
     from planner.api import MemoryConfigurationError
@@ -80,8 +79,7 @@ def memory(
     if is_json(output_format):
         emit(api.to_json(memory_data(computed)), output)
     else:
-        color = output is None and wants_color(sys.stdout.isatty())
-        emit(memory_tree(process.value, computed.parts, computed.jvm_arguments, color=color), output)
+        emit_tables(*memory_tree(process.value, computed.parts, computed.jvm_arguments), output=output)
 
 
 def _read(inputs: Inputs, name: str) -> tuple[Source, dict[str, str]]:

@@ -1,25 +1,34 @@
-"""Results: to a file or stdout, as tables or JSON, written atomically."""
+"""Results: to a file or stdout, as data, as text, or as tables."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from planner.cli.errors import fail
+from planner.cli.streams import exact
 from planner.cli.terminal import wants_color
+from planner.report.printable import printable_lines
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from planner.report.screen import Part
+
+
+def _file(name: str) -> Path:
+    """Return where ``-o`` says to write."""
+    if name.endswith(("/", os.sep)):
+        fail(f"-o {name}: that is a folder; name a file in it")
+    return Path(name)
+
 
 OutputOption = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, atomically."),
+    typer.Option("--output", "-o", metavar="FILE", parser=_file, help="Write to FILE, atomically."),
 ]
 
 
@@ -36,59 +45,45 @@ FormatOption = Annotated[
 ]
 
 
-def emit(text: str, output: Path | None = None) -> None:
-    """Write a result to ``output``, or to stdout."""
+def emit(data: str, output: Path | None = None) -> None:
+    """Write data, which is for programs and exact, to ``output`` or to stdout."""
     if output is None:
-        _write(text, sys.stdout, "stdout")
+        sys.stdout.write(data)
         return
     from planner.api import write_atomically
 
     try:
-        write_atomically(output, text)
+        write_atomically(output, data)
     except OSError as error:
         fail(f"cannot write {output}: {error.strerror or error}")
 
 
-def _write(text: str, stream: TextIO | None, name: str) -> None:
-    """Write to a stream; end where it is closed or full. `main` handles a pipe that nobody reads any more."""
-    if stream is None:
-        fail(f"{name} is closed; name a file with -o")
-    try:
-        stream.write(text)
-        stream.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # nothing more to flush at the end
-        fail(f"cannot write to {name}: {error.strerror or error}")
+def emit_text(text: str, output: Path | None = None) -> None:
+    """Write text, which is for people: without what a terminal would obey."""
+    emit(printable_lines(text), output)
+
+
+def emit_tables(*parts: Part, output: Path | None = None, to_stderr: bool = False) -> None:
+    """Write tables and lines, with colours where a person reads them on a terminal."""
+    from planner.report.screen import render
+
+    stream = sys.stderr if to_stderr else sys.stdout
+    if output is not None:
+        emit(render(*parts), output)
+        return
+    exact(stream).write(render(*parts, color=wants_color(stream.isatty())))
 
 
 def is_json(chosen: Format) -> bool:
     """Tell whether to print JSON; where the user leaves it to planner, only tables go to a terminal."""
-    return chosen is Format.JSON or (chosen is Format.AUTO and not is_terminal(sys.stdout))
+    return chosen is Format.JSON or (chosen is Format.AUTO and not sys.stdout.isatty())
 
 
-def is_terminal(stream: TextIO | None) -> bool:
-    """Tell whether a person looks at a stream, which may be closed."""
-    return stream is not None and stream.isatty()
-
-
-def print_tables(*parts: Table | str, to_stderr: bool = False) -> None:
-    """Print tables and lines, with colours where a person reads them."""
-    from planner.report.tables import render
-
-    stream, name = (sys.stderr, "stderr") if to_stderr else (sys.stdout, "stdout")
-    if stream is None and to_stderr:
-        return  # the result is elsewhere
-    _write(render(*parts, color=wants_color(is_terminal(stream))), stream, name)
-
-
-def emit_result(json: str, tables: list[Table | str], chosen: Format, output: Path | None) -> None:
+def emit_result(json: str, tables: list[Part], chosen: Format, output: Path | None) -> None:
     """Write a result as JSON to ``output`` or a pipe, and its tables where a person reads them."""
     as_json = is_json(chosen)
     if output is not None or as_json:
         emit(json, output)
-    if output is None and as_json and not is_terminal(sys.stderr):
+    if output is None and as_json and not sys.stderr.isatty():
         return
-    print_tables(*tables, to_stderr=output is not None or as_json)
+    emit_tables(*tables, to_stderr=output is not None or as_json)

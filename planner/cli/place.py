@@ -15,8 +15,8 @@ from planner.cli.output import (
     OutputOption,
     emit,
     emit_result,
+    emit_tables,
     is_json,
-    print_tables,
 )
 from planner.cli.terminal import begun, interruptible, progress, say
 
@@ -145,32 +145,37 @@ def place(
         )
         _print(document, simulation, output_format, meta, output)
         return
-    with interruptible() as interrupted, progress("placing") as note:
-        stop = api.Stop(time_limit, gap, seed, workers, interrupted)
-        clock = api.Clock(stop, started=start)
-        try:
-            if pareto and before is not None:
-                points = api.pareto(document, places, before, progress=_steps(note), clock=clock)
-                _print_points(points, output_format, output)
-                return
-            placement = api.place(
-                document,
-                places,
-                objective=levels,
-                previous=before,
-                slack=api.DEFAULT_SLACK if share is None else share,
-                progress=_steps(note),
-                clock=clock,
-            )
-        except api.Infeasible as error:
-            if output_format is Format.JSON:
-                emit(api.to_json(error.explanation.data()))
-            raise
-        except api.TimedOut:
-            if interrupted():
-                fail("interrupted before there was a placement", Exit.TIME)
-            raise
-        stopped = interrupted()
+    points: Sequence[Point] = ()
+    placement: Placement | None = None
+    try:
+        with interruptible() as interrupted, progress("placing") as note:
+            stop = api.Stop(time_limit, gap, seed, workers, interrupted)
+            clock = api.Clock(stop, started=start)
+            try:
+                if pareto and before is not None:
+                    points = api.pareto(document, places, before, progress=_steps(note), clock=clock)
+                else:
+                    placement = api.place(
+                        document,
+                        places,
+                        objective=levels,
+                        previous=before,
+                        slack=api.DEFAULT_SLACK if share is None else share,
+                        progress=_steps(note),
+                        clock=clock,
+                    )
+            except api.TimedOut:
+                if interrupted():
+                    fail("interrupted before there was a placement", Exit.TIME)
+                raise
+            stopped = interrupted()
+    except api.Infeasible as error:
+        if output_format is Format.JSON:
+            emit(api.to_json(error.explanation.data()))
+        raise
+    if placement is None:
+        _print_points(points, output_format, output)
+        return
     if stopped:
         say("planner: interrupted; this is the best placement so far")
     _print(document, placement, output_format, meta, output)
@@ -223,7 +228,7 @@ def _print_points(points: Sequence[Point], chosen: Format, output: Path | None) 
     if is_json(chosen) or output is not None:
         emit(api.to_json({"pareto": [point.data() for point in points]}), output)
     if not is_json(chosen) or output is not None:
-        print_tables(pareto_table(points), to_stderr=output is not None)
+        emit_tables(pareto_table(points), to_stderr=output is not None)
 
 
 def _print(

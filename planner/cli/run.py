@@ -17,7 +17,7 @@ from planner.cli.inputs import (
     quiet_bridge,
 )
 from planner.cli.inputs import program as program_of
-from planner.cli.output import emit, print_tables
+from planner.cli.output import emit_tables, emit_text
 from planner.cli.terminal import progress, say
 from planner.cli.verify import ProfileOption, RestOption, as_planned, report_deviations
 
@@ -90,7 +90,7 @@ def run(
                 say(f"  {deviation}")
         raise
     say(f"planner: job {done.job} {'has finished' if done.finished else 'runs'} at {done.url}")
-    emit(f"{done.job}\n")
+    emit_text(f"{done.job}\n")
     report_deviations(done.deviations)
     say(as_planned(done.plan.graph))
 
@@ -108,4 +108,4 @@ def _show_changes(
     with progress(f"compiling {program.file}") as note:
         plan = api.plan_run(program, placement, profile, flink_home=flink_home, python=python, note=note)
     changes = edit_lines([str(edit) for edit in plan.edits])
-    print_tables(job_table(plan.profile, plan.graph), group_table(plan.profile), changes)
+    emit_tables(job_table(plan.profile, plan.graph), group_table(plan.profile), changes)

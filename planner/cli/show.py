@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from planner.cli.inputs import Inputs, JobArgument
-from planner.cli.output import OutputOption, emit
+from planner.cli.output import OutputOption, emit_tables, emit_text
 
 
 class Format(StrEnum):
@@ -42,8 +42,8 @@ def show(
     if output_format is Format.MERMAID:
         from planner.report.mermaid import flowchart
 
-        emit(flowchart(profile, graph), output)
+        emit_text(flowchart(profile, graph), output)
     else:
-        from planner.report.tables import group_table, job_table, render
+        from planner.report.tables import group_table, job_table
 
-        emit(render(job_table(profile, graph), group_table(profile)), output)
+        emit_tables(job_table(profile, graph), group_table(profile), output=output)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from planner.cli.streams import exact
 from planner.report.printable import plain
 
 LONGEST = 1000
@@ -18,10 +19,8 @@ LONGEST = 1000
 
 def say(text: str) -> None:
     """Print a summary or a problem for people, to stderr: no control characters, no endless line."""
-    if sys.stderr is None:
-        return
-    for line in text.removesuffix("\n").split("\n"):
-        sys.stderr.write(plain(line, LONGEST) + "\n")
+    lines = text.removesuffix("\n").split("\n")
+    sys.stderr.write("".join(plain(line, LONGEST) + "\n" for line in lines))
 
 
 def wants_color(stream_is_terminal: bool) -> bool:
@@ -31,18 +30,24 @@ def wants_color(stream_is_terminal: bool) -> bool:
 
 def progress(description: str) -> contextlib.AbstractContextManager[Callable[[str], None]]:
     """Return a spinner on stderr that shows what is being done, nothing where nobody watches."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not sys.stderr.isatty():
         return contextlib.nullcontext(lambda _: None)
     return _spinner(description)
 
 
 @contextlib.contextmanager
 def _spinner(description: str) -> Iterator[Callable[[str], None]]:
-    from rich.console import Console
+    from rich.live import Live
+    from rich.spinner import Spinner
+    from rich.text import Text
 
-    console = Console(stderr=True, no_color=not wants_color(True))
-    with console.status(description) as status:
-        yield status.update
+    from planner.report.screen import Screen
+
+    screen = Screen(exact(sys.stderr), no_color=not wants_color(True))
+    spinner = Spinner("dots", Text(plain(description)), style="status.spinner")
+    # stdout stays what it is: data goes there
+    with Live(spinner, console=screen, transient=True, refresh_per_second=12.5, redirect_stdout=False):
+        yield lambda what: spinner.update(text=Text(plain(what)))
 
 
 _begun: float | None = None

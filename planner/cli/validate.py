@@ -12,7 +12,7 @@ import typer
 
 from planner.cli.errors import Exit, fail
 from planner.cli.inputs import STDIN, Inputs, default_documents
-from planner.cli.output import OutputOption, emit
+from planner.cli.output import OutputOption, emit, emit_text
 from planner.cli.terminal import say
 
 
@@ -26,6 +26,10 @@ class Format(StrEnum):
     GITLAB = "gitlab"
     JUNIT = "junit"
     SARIF = "sarif"
+
+
+READ = (Format.TEXT, Format.CONCISE, Format.GITHUB)
+"""The formats that people read, in a terminal or a log."""
 
 
 class Level(StrEnum):
@@ -81,7 +85,9 @@ def validate(
     )
     found = sort_findings([*inputs.findings, *api.validate(*inputs.loaded)])
     found = [finding for finding in found if not finding.code.startswith(prefixes)] if prefixes else found
-    emit(FORMATS[output_format](found, inputs.texts), output)
+    report = FORMATS[output_format](found, inputs.texts)
+    write = emit_text if output_format in READ else emit
+    write(report, output)
     say(summary(found, len(names)))
     if inputs.unreadable:
         raise typer.Exit(Exit.USAGE)

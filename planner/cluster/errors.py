@@ -13,6 +13,10 @@ class ClusterFolderError(PlannerError):
     """A folder that cannot hold a local cluster, or whose state cannot be read."""
 
 
+class ClusterBusy(ClusterFolderError):
+    """Another planner process uses the folder of a local cluster."""
+
+
 class OptionRefused(PlannerError):
     """An option that planner or a document sets, and that was given otherwise."""
 

@@ -45,6 +45,8 @@ CHOSEN = (
 STOP_SECONDS = 10.0
 MARK = "PLANNER_CLUSTER"
 """Environment variable by which the processes of a cluster are found again, whatever was lost."""
+LONGEST_NAME = 248
+"""Bytes of a process's name: with ``.log.1`` behind it, it names a file, which may have 255."""
 PORTS = range(20_000, 32_000)
 _LOGGING = """rootLogger.level = INFO
 rootLogger.appenderRef.out.ref = out
@@ -135,6 +137,16 @@ def _command(
     dynamic = [part for key, value in options.items() for part in ("-D", f"{key}={value}")]
     command = [java(), *arguments, *JAVA_17, logging, "-cp", classpath, entry]
     return [*command, "--configDir", str(folder / "conf"), *dynamic]
+
+
+def names_files(name: str) -> bool:
+    """Tell whether a process of that name can have its log, its control group and Flink's folder for it."""
+    return (
+        name.isprintable()
+        and "/" not in name
+        and name not in ("", ".", "..")
+        and len(os.fsencode(name)) <= LONGEST_NAME
+    )
 
 
 def log_file(folder: Path, name: str) -> Path:

@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from planner.cluster import cgroups
-from planner.cluster.errors import ClusterFailed, ClusterFolderError, RestError
+from planner.cluster.errors import ClusterBusy, ClusterFailed, ClusterFolderError, RestError
 from planner.cluster.launches import Launch
 from planner.cluster.processes import (
+    LONGEST_NAME,
     Ports,
     cause,
     end,
@@ -27,6 +28,7 @@ from planner.cluster.processes import (
     jobmanager_command,
     log_file,
     marked,
+    names_files,
     prepare,
     resource_id,
     start,
@@ -39,6 +41,7 @@ from planner.files import write_atomically
 from planner.flink.jvm import flink_jars, java
 
 STATE = "cluster.json"
+SHOWN_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,13 @@ def _locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ClusterFolderError(f"another planner process is using {folder}") from None
-        yield
+            raise ClusterBusy(
+                f"another planner process is using {folder}; try again when it has ended"
+            ) from None
+        try:
+            yield
+        except OSError as error:  # such as a full disk
+            raise ClusterFolderError(f"{error.filename or folder}: {error.strerror or error}") from None
 
 
 def up(
@@ -124,7 +132,8 @@ def up(
 
     Raises:
         ClusterFailed: when the folder's cluster runs with different settings, or does not come up.
-        ClusterFolderError: when the folder cannot hold a cluster, or another planner process uses it.
+        ClusterFolderError: when the folder cannot hold a cluster, or one with these ids.
+        ClusterBusy: when another planner process uses the folder.
         TimedOut: when not every TaskManager is registered within ``seconds``.
         FlinkMissing: when the extra ``flink`` is not installed.
         NoFlinkHome: when ``home`` holds no Flink.
@@ -132,9 +141,11 @@ def up(
     """
     folder, home = folder.resolve(), home and home.resolve()
     for name in launches:
-        if "/" in name or name in (".", ".."):
+        if not names_files(name):
+            shown = name if len(name) <= SHOWN_NAME else name[:SHOWN_NAME] + "..."
             raise ClusterFolderError(
-                f"{name!r} cannot be the id of a TaskManager here: its log is a file of that name"
+                f"{shown!r} cannot be the id of a TaskManager here: its log is a file of that name, which"
+                f" may have {LONGEST_NAME} bytes, no slash and no control character"
             )
     with _locked(folder):
         cluster = read(folder)
@@ -241,7 +252,8 @@ def down(folder: Path) -> list[str] | None:
     """End every process of a folder's cluster and remove its state; return their names, None without one.
 
     Raises:
-        ClusterFolderError: when its state cannot be read, or another planner process uses the folder.
+        ClusterFolderError: when its state cannot be read.
+        ClusterBusy: when another planner process uses the folder.
 
     """
     folder = folder.resolve()

@@ -9,13 +9,14 @@ from planner.memory.breakdown import taskmanager_parts
 from planner.memory.risks import risks
 from planner.memory.taskmanager import derive_taskmanager
 from planner.report.memory import memory_tree
+from planner.report.screen import Part
 from planner.units import rounded_size
 
 MOST_LIKELY = 3
 
 
-def budget(tm: PlacedTaskManager, *, color: bool = False) -> str:
-    """Return the whole budget as text.
+def budget(tm: PlacedTaskManager) -> list[Part]:
+    """Return the whole budget.
 
     Raises:
         ValueError: when the placement holds no memory configuration, or one that Flink refuses.
@@ -25,9 +26,7 @@ def budget(tm: PlacedTaskManager, *, color: bool = False) -> str:
         raise ValueError(f"the placement holds no memory configuration for {tm.id!r}")
     options = tm.memory.dynamic_options
     memory, load = derive_taskmanager(options), tm.load
-    tree = memory_tree(
-        f"TaskManager {tm.id}", taskmanager_parts(options), tm.memory.jvm_arguments, color=color
-    )
+    tree = memory_tree(f"TaskManager {tm.id}", taskmanager_parts(options), tm.memory.jvm_arguments)
     tasks = sum(len(slot.subtasks) for slot in tm.slots)
     used = [
         ("taskHeap", load.heap, memory.task_heap),
@@ -35,7 +34,7 @@ def budget(tm: PlacedTaskManager, *, color: bool = False) -> str:
         ("managed", load.managed, memory.managed),
         ("network", load.network, memory.network),
     ]
-    lines = [tree, f"{len(tm.slots)} slots with {tasks} subtasks take", ""]
+    lines = ["", f"{len(tm.slots)} slots with {tasks} subtasks take", ""]
     lines += [f"  {name:<12} {rounded_size(n):>12} of {rounded_size(size):>12}" for name, n, size in used]
     lines += ["", "Most likely failures, least headroom first", ""]
     for number, risk in enumerate(risks(memory, load, tasks)[:MOST_LIKELY], 1):
@@ -47,4 +46,4 @@ def budget(tm: PlacedTaskManager, *, color: bool = False) -> str:
             for line in textwrap.wrap(f"{risk.pool}: {demand} of {limit}, {left} ({risk.confidence})")
         ]
         lines += [f"     {line}" for line in textwrap.wrap(risk.advice)]
-    return "\n".join(lines) + "\n"
+    return [*tree, *lines]

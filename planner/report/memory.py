@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import StringIO
 
-from rich.console import Console
-from rich.text import Text
 from rich.tree import Tree
 
 from planner.memory.breakdown import Part, ProcessMemory
-from planner.report.tables import WIDTH
+from planner.report.screen import Part as Shown
 from planner.units import format_size_human
 
 _OUTSIDE = ("jvmMetaspace", "jvmOverhead")
@@ -30,26 +27,16 @@ def memory_data(memory: ProcessMemory) -> dict[str, object]:
     }
 
 
-def memory_tree(
-    process: str, parts: Sequence[Part], jvm_arguments: Sequence[str], *, color: bool = False
-) -> str:
+def memory_tree(process: str, parts: Sequence[Part], jvm_arguments: Sequence[str]) -> list[Shown]:
     """Return the tree of a process's memory, its bar and its JVM arguments."""
     total, flink = sum(p.size for p in parts), sum(p.size for p in parts if p.name not in _OUTSIDE)
-    tree = Tree(Text(f"{process} process {format_size_human(total)}"))
-    inner = tree.add(Text(f"total Flink memory {format_size_human(flink)}"))
+    tree = Tree(f"{process} process {format_size_human(total)}")
+    inner = tree.add(f"total Flink memory {format_size_human(flink)}")
     for part in parts:
         branch = tree if part.name in _OUTSIDE else inner
-        node = branch.add(Text(f"{part.name} {format_size_human(part.size)}"))
-        node.add(Text(f"{part.how}; in {part.pool}", style="dim"))
-    buffer = StringIO()
-    console = Console(file=buffer, width=WIDTH, force_terminal=color, no_color=not color, highlight=False)
-    console.print(tree)
-    console.print()
-    console.print(Text(stacked_bar(parts)))
-    console.print()
-    for argument in jvm_arguments:
-        console.print(Text(argument))
-    return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())
+        node = branch.add(f"{part.name} {format_size_human(part.size)}")
+        node.add(f"{part.how}; in {part.pool}", style="dim")
+    return [tree, "", stacked_bar(parts), "", *jvm_arguments]
 
 
 def stacked_bar(parts: Sequence[Part], width: int = 64) -> str:

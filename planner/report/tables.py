@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from io import StringIO
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from planner.cluster.measure import Measured
 from planner.documents.placement import ObjectiveLevel, PlacedTaskManager, Placement
@@ -18,29 +15,18 @@ from planner.documents.recovery import Failure, RecoveryPlan, RestartStrategy
 from planner.graph.job_graph import JobGraph
 from planner.place.infeasible import Explanation
 from planner.place.moves.move_list import Point
-from planner.report.printable import printable
+from planner.report.screen import WIDTH
 from planner.units import CORE, GIB, MIB, format_cpu, rounded_size
 
-WIDTH = 80
 ROWS = 24
 BAR = 10
 STOCK_NAMES = {"none": "NONE", "slots": "SLOTS", "minResources": "MIN_RESOURCES", "tasks": "TASKS"}
 
 
-def render(*parts: Table | str, color: bool = False) -> str:
-    """Return tables and lines as text."""
-    buffer = StringIO()
-    console = Console(file=buffer, width=WIDTH, force_terminal=color, no_color=not color, highlight=False)
-    for part in parts:
-        shown = "\n".join(map(printable, part.split("\n"))) if isinstance(part, str) else part
-        console.print(shown, markup=False, soft_wrap=isinstance(part, str))
-    return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())
-
-
 def _table(title: str, *columns: str, right: Sequence[str] = (), wrap: str = "") -> Table:
     """Return an empty table; ``wrap`` is the column that gives way where the line is too narrow."""
     table = Table(
-        title=Text(title),
+        title=title,
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -52,11 +38,6 @@ def _table(title: str, *columns: str, right: Sequence[str] = (), wrap: str = "")
             column, justify="right" if column in right else "left", overflow="fold", no_wrap=column != wrap
         )
     return table
-
-
-def _cell(text: str) -> Text:
-    """Return a name from a document as it is, without markup."""
-    return Text(printable(text))
 
 
 def short_size(size: int) -> str:
@@ -77,7 +58,7 @@ def job_table(profile: ResourceProfile, job: JobGraph) -> Table:
     """Return the tasks that Flink will run, upstream first."""
     name = profile.metadata.name if profile.metadata else "job"
     table = _table(
-        f"Job {_cell(name)}: {len(job.vertices)} tasks", "task", "par", "max", "group", "reads",
+        f"Job {name}: {len(job.vertices)} tasks", "task", "par", "max", "group", "reads",
         right=("par", "max"), wrap="task",
     )  # fmt: skip
     for index in job.order[:ROWS]:
@@ -86,7 +67,7 @@ def job_table(profile: ResourceProfile, job: JobGraph) -> Table:
             " ..." if len(job.inputs[index]) > 3 else ""
         )
         table.add_row(
-            _cell(vertex.name),
+            vertex.name,
             str(vertex.parallelism),
             str(vertex.max_parallelism),
             _short(vertex.group),
@@ -97,8 +78,8 @@ def job_table(profile: ResourceProfile, job: JobGraph) -> Table:
     return table
 
 
-def _short(name: str, width: int = 20) -> Text:
-    return _cell(name if len(name) <= width else name[: width - 3] + "...")
+def _short(name: str, width: int = 20) -> str:
+    return name if len(name) <= width else name[: width - 3] + "..."
 
 
 def group_table(profile: ResourceProfile) -> Table:
@@ -166,9 +147,7 @@ def placement_table(placement: Placement) -> Table:
         first = found[0]
         name = first.id if len(found) == 1 else f"{first.class_ or first.id} x{len(found)}"
         cpu, memory = first.utilisation.get("cpu", 0.0), first.utilisation.get("memory", 0.0)
-        table.add_row(
-            _short(name), bar(cpu), f"{cpu:.1%}", bar(memory, 6), f"{memory:.0%}", _cell(_quotas(first))
-        )
+        table.add_row(_short(name), bar(cpu), f"{cpu:.1%}", bar(memory, 6), f"{memory:.0%}", _quotas(first))
     return table
 
 
@@ -346,7 +325,7 @@ def failure_table(plan: RecoveryPlan) -> Table:
         first = found[0]
         name = first.task_manager if len(found) == 1 else f"{first.task_manager} and {len(found) - 1} more"
         table.add_row(
-            _cell(name),
+            name,
             str(first.lost),
             str(len(first.regions)),
             str(first.restarted.subtasks),

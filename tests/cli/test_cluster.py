@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,10 @@ from typer.testing import CliRunner
 
 from planner.api import place
 from planner.cli.app import app
+from planner.cluster import standalone
+from planner.cluster.errors import ClusterFolderError
 from planner.cluster.launches import launches, stock_launches
+from planner.cluster.processes import LONGEST_NAME, names_files
 from planner.cluster.standalone import read
 from planner.documents.write import to_data, to_json
 from planner.memory.jvm_arguments import jvm_arguments
@@ -21,6 +27,12 @@ from samples import FOLDER, SAMPLES, cluster_of, job_of
 
 NAME = "click-enrichment"
 CLUSTER = FOLDER / NAME / "cluster.yaml"
+SMALL = """
+apiVersion: planner/v1
+kind: Cluster
+metadata: {name: c}
+spec: {taskManagerClasses: [{name: tm, count: 1, cpu: 1, memory: {process: 1 gb}}]}
+"""
 
 
 def up(*arguments: str) -> Any:
@@ -126,10 +138,7 @@ def test_a_prediction_is_no_plan(tmp_path: Path) -> None:
 
 def test_a_folder_without_flink_is_not_remembered(tmp_path: Path) -> None:
     small = tmp_path / "cluster.yaml"
-    small.write_text(
-        "apiVersion: planner/v1\nkind: Cluster\nmetadata: {name: c}\nspec:\n  taskManagerClasses:\n"
-        "    - {name: tm, count: 1, cpu: 1, memory: {process: 1 gb}}\n"
-    )
+    small.write_text(SMALL)
     result = up(str(small), "--flink-home", str(tmp_path), "--dir", str(tmp_path / "state"))
     assert result.exit_code == 2
     assert "is not a Flink distribution" in result.stderr
@@ -149,6 +158,44 @@ def test_a_placement_whose_memory_is_inconsistent_is_refused_at_its_place(placem
     assert result.exit_code == 1
     assert f"{broken}:{line}:" in result.stderr
     assert "memory settings are inconsistent" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "é" * 125, "a/b", "..", "a\u202eb", "a\x00b", "a\nb", "\ud800"])
+def test_an_id_that_cannot_name_a_file(tmp_path: Path, name: str) -> None:
+    """Every TaskManager has a log, a control group and a folder of Flink's by its id."""
+    with pytest.raises(ClusterFolderError, match="cannot be the id of a TaskManager here"):
+        standalone.up(tmp_path, {"jobmanager": ([], {}), name: ([], {})}, 1)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_the_longest_id_names_every_file(tmp_path: Path) -> None:
+    name = "é" * (LONGEST_NAME // 2)
+    assert names_files(name)
+    (tmp_path / f"{name}.log.1").touch()
+    (tmp_path / f"tm_{name}").mkdir()
+
+
+@pytest.mark.parametrize("verb", ["up", "down"])
+def test_another_planner_in_the_folder_is_no_bad_usage(tmp_path: Path, verb: str) -> None:
+    (tmp_path / "cluster.yaml").write_text(SMALL)
+    (tmp_path / standalone.STATE).write_text("{}")
+    with open(tmp_path / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        arguments = [str(tmp_path / "cluster.yaml")] if verb == "up" else []
+        result = CliRunner().invoke(app, [verb, *arguments, "--dir", str(tmp_path)])
+    assert result.exit_code == 1
+    assert f"another planner process is using {tmp_path}" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "config.yaml")
+
+    monkeypatch.setattr(standalone, "prepare", full)
+    (tmp_path / "cluster.yaml").write_text(SMALL)
+    result = up(str(tmp_path / "cluster.yaml"), "--dir", str(tmp_path))
+    assert result.exit_code == 2
+    assert "config.yaml: No space left on device" in result.stderr
 
 
 def test_the_list_of_verbs_is_not_cut() -> None:

@@ -137,6 +137,90 @@ def check(case: Hostile, folder: Path) -> None:
         assert after[OUT] != SENTINEL
 
 
+NAMES = ("a\u202eb", "a\x9b31mb", "a\u2066b", "a\x85b", "a\u200fb", "a:warning:[red]b")
+"""What a terminal would obey, or a library that draws tables."""
+FOR_PEOPLE = (
+    "show {job}",
+    "show {job} --format mermaid",
+    "show {job} --format mermaid -o {out}",
+    "compile {job} --format text --explain",
+    "compile {profile} --format text --explain",
+    "place {job} -c {cluster} --format text",
+    "place {job} -c {cluster} -o {out}",
+    "place {job} -c {small} --format text",
+    "recover {job} -c {cluster} --format text",
+    "recover {job} -p {placement} --format text",
+    "explain memory {placement} -t {name}",
+    "explain memory {placement} -t {name}{name}",
+    "diff {job} {other}",
+    "validate {bad} {job} {cluster}",
+    "validate {bad} --format concise",
+    "validate {bad} --format github",
+    "up {cluster} --dir {name}",
+    "status --dir {name}",
+    "show {name}",
+    "explain {name}",
+)
+FOR_PROGRAMS = (
+    "compile {job}",
+    "place {job} -c {cluster} --format json",
+    "recover {job} -p {placement} --format json",
+    "export {profile}",
+    "diff {job} {other} --format json",
+    "validate {bad} --format json",
+)
+
+
+def named(folder: Path, name: str) -> dict[str, str]:
+    """Write documents in which everything that a person may name has that name; return their names."""
+    group = {"name": name, "resources": {"cpu": 0.1, "heap": "32 mb"}}
+    operators: list[dict[str, Any]] = [
+        {"id": name, "name": name, "uid": name, "kind": "source", "group": name},
+        {"id": "b", "name": name + "b", "kind": "sink", "inputs": [name], "group": name},
+    ]
+    job = hostile.job_of(operators)
+    job["metadata"] = {"name": name, "labels": {name: name}}
+    job["spec"]["slotSharingGroups"] = [group]
+    cluster: dict[str, Any] = {**DATA["cluster"], "metadata": {"name": name}}
+    shape = {"cpu": 4, "memory": {"process": "4 gb"}, "labels": {name: name}}
+    cluster["spec"] = {"taskManagerClasses": [{"name": "c" + name, **shape, "count": 1}],
+                       "taskManagers": [{"id": name, **shape}]}  # fmt: skip
+    small = json.loads(json.dumps(cluster).replace('"cpu": 4', '"cpu": 0.01'))
+    other = json.loads(json.dumps(job).replace('"uid"', '"kind"', 1))
+    other["spec"]["operators"][1] |= {"parallelism": 2, "name": name + "c"}
+    bad = json.loads(json.dumps(job))
+    bad["spec"]["operators"][1] |= {name: name, "kin" + name: 1, "inputs": [name + "x"]}
+    texts = {"job": job, "cluster": cluster, "small": small, "other": other, "bad": bad}
+    for what, data in texts.items():
+        (folder / f"{what}.json").write_text(json.dumps(data, ensure_ascii=False))
+    files = {what: f"{what}.json" for what in (*texts, "profile", "placement")}
+    assert invoke(["compile", files["job"], "-o", files["profile"]]).exit_code == 0
+    placed = invoke(["place", files["profile"], "-c", files["cluster"], "-o", files["placement"]])
+    assert placed.exit_code == 0, placed.stderr
+    return {**files, "name": name, "out": OUT}
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_names_reach_people_without_what_a_terminal_obeys(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = named(tmp_path, name)
+    shown = "".join(char if char.isprintable() else "?" for char in name)
+    seen = 0
+    for line in FOR_PEOPLE:
+        result = invoke([word.format(**words) for word in line.split()])
+        text = result.stdout + result.stderr
+        if "{out}" in line and "mermaid" in line:
+            text += (tmp_path / OUT).read_text()
+        assert not (found := CONTROL.search(text)), f"{line}: {found[0]!r}"
+        seen += shown in text
+    assert seen > len(FOR_PEOPLE) // 2
+    for line in FOR_PROGRAMS:
+        text = invoke([word.format(**words) for word in line.split()]).stdout
+        assert json.dumps(name)[1:-1] in json.dumps(json.loads(text)), line
+
+
 @pytest.mark.parametrize("case", [pytest.param(c, id=c.name[:120], marks=known(c.name)) for c in chosen()])
 def test_case(case: Hostile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -18,6 +18,7 @@ from planner.memory.off_heap import OPERATORS, OffHeapUse
 from planner.memory.risks import risks
 from planner.memory.taskmanager import derive_taskmanager
 from planner.report.budget import budget
+from planner.report.screen import render
 from planner.units import GIB, MIB
 from samples import SAMPLES, cluster_of, document, job_of
 
@@ -119,7 +120,7 @@ def test_placements_have_the_buffers_that_tasks_need_to_start(name: str) -> None
             assert memory.network >= minimum[tm.id] * 32 * 1024
         found = risks(memory, tm.load, len(tm.slots))
         assert [r.headroom for r in found] == sorted(r.headroom for r in found)
-        assert f"TaskManager {tm.id}" in budget(tm)
+        assert f"TaskManager {tm.id}" in render(*budget(tm))
 
 
 def test_the_catalogue_is_documented() -> None:

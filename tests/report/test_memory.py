@@ -9,6 +9,7 @@ import pytest
 import planner
 from planner.report.budget import budget
 from planner.report.memory import memory_data, memory_tree, stacked_bar
+from planner.report.screen import render
 from samples import cluster_of, job_of
 
 PROCESSES = [
@@ -20,7 +21,7 @@ PROCESSES = [
 @pytest.mark.parametrize(("process", "options"), PROCESSES)
 def test_trees_name_every_part_and_its_reason(process: planner.Process, options: dict[str, str]) -> None:
     memory = planner.process_memory(process, options)
-    text = memory_tree(process.value, memory.parts, memory.jvm_arguments)
+    text = render(*memory_tree(process.value, memory.parts, memory.jvm_arguments))
     for part in memory.parts:
         assert f"{part.name} " in text
     assert all(argument in text.splitlines() for argument in memory.jvm_arguments)
@@ -50,7 +51,7 @@ def test_data_holds_every_part_and_the_totals(process: planner.Process, options:
 def test_a_budget_lists_the_most_likely_failures() -> None:
     placement = planner.place(job_of("click-enrichment"), cluster_of("click-enrichment"))
     tm = next(tm for tm in placement.task_managers if tm.slots)
-    text = budget(tm)
+    text = render(*budget(tm))
     assert "Most likely failures, least headroom first" in text
     assert [line for line in text.splitlines() if line.startswith(("  1. ", "  2. ", "  3. "))]
     assert max(map(len, text.splitlines())) <= 80
