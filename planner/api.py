@@ -47,7 +47,7 @@ from planner.documents.write import as_written, digest, to_data, to_json, to_yam
 from planner.errors import PlannerError, TimedOut
 from planner.files import write_atomically
 from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError
-from planner.flink.program import Toolchain, as_compiled, stream_graph
+from planner.flink.program import COMPILE_SECONDS, Toolchain, as_compiled, stream_graph
 from planner.flink.stream_graph import flink_version, profile_of
 from planner.graph.edits import Drift, edits, keep_edits
 from planner.graph.from_job import declare
@@ -83,6 +83,7 @@ D = TypeVar("D")
 
 __all__ = [
     "BALANCE",
+    "COMPILE_SECONDS",
     "DEFAULT_SLACK",
     "FOLDER",
     "PACK",
@@ -315,20 +316,22 @@ def compile_program(
     *,
     flink_home: Path | None = None,
     python: str = "python3",
+    time_limit: float = COMPILE_SECONDS,
     note: Note = lambda _: None,
 ) -> tuple[ResourceProfile, Drift | None]:
     """Return the profile of a program as Flink itself compiles it, with the edits of a previous one.
 
     With a ``previous`` profile comes how the program has drifted from it. ``python`` is the interpreter
-    that has PyFlink, for a program in Python.
+    that has PyFlink, for a program in Python. The program's main has ``time_limit`` seconds.
 
     Raises:
         ProgramError: when the program cannot be read or Flink refuses it.
+        TimedOut: when the program makes no job in time.
         FlinkMissing: when the extra ``flink`` is not installed.
         NoFlinkHome: when ``flink_home`` does not hold a Flink distribution.
 
     """
-    with stream_graph(program, Toolchain(flink_home, python), note) as (jvm, graph):
+    with stream_graph(program, Toolchain(flink_home, python, time_limit), note) as (jvm, graph):
         profile = profile_of(jvm, graph, program, flink_version(jvm))
     return (profile, None) if previous is None else keep_edits(profile, previous)
 
@@ -629,6 +632,7 @@ def plan_run(
     *,
     flink_home: Path | None = None,
     python: str = "python3",
+    time_limit: float = COMPILE_SECONDS,
     note: Note = lambda _: None,
 ) -> Plan:
     """Return what `run` would change of a program, without submitting anything.
@@ -636,7 +640,7 @@ def plan_run(
     Exceptions are those of `run` that do not concern a cluster.
     """
     program = as_compiled(program, profile)
-    return execute(program, profile, placement, None, Toolchain(flink_home, python), note)[0]
+    return execute(program, profile, placement, None, Toolchain(flink_home, python, time_limit), note)[0]
 
 
 def run(
@@ -654,12 +658,14 @@ def run(
     """Run a program on a cluster as a placement plans it, and verify that the cluster obeys.
 
     The cluster is the one at the REST address ``rest``, else the local one in ``folder``. ``profile`` is
-    what the placement was made from; without it the program has to compile to that.
+    what the placement was made from; without it the program has to compile to that. The program's main has
+    ``time_limit`` seconds, and so have its subtasks to start.
 
     Raises:
         NotAsPlanned: when the TaskManagers are not those of the placement; nothing is submitted then.
         SlotsTaken: when another job runs in their slots.
-        TimedOut: when not every subtask runs in time; ``best`` is the `Run` so far.
+        TimedOut: when the program makes no job in time, or when not every subtask runs in time; ``best`` is
+            then the `Run` so far.
         ProgramError: when the program cannot be compiled, or program, profile and placement do not match.
         RestError: when the cluster does not answer, does not take the job, or the job fails.
         ClusterFolderError: when there is no cluster in ``folder``.
@@ -670,7 +676,7 @@ def run(
     cluster = _rest(rest, folder)
     home = flink_home if flink_home or rest else _home(folder)
     program = as_compiled(program, profile)
-    tools = Toolchain(home, python)
+    tools = Toolchain(home, python, time_limit)
     return run_program(program, profile, placement, cluster, tools, time_limit, note)
 
 

@@ -7,8 +7,6 @@ import sys
 import time
 
 LOADED = time.monotonic()
-INTERRUPTED = 130
-"""The exit code after Ctrl-C: 128 + SIGINT, as a shell reports it."""
 
 
 def main() -> None:
@@ -25,4 +23,4 @@ def main() -> None:
         own_streams(data_lost)
         app(prog_name="planner")
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(130)  # Exit.INTERRUPTED, which may not be loaded yet

@@ -62,6 +62,15 @@ def compile_(
     ] = None,
     flink_home: HomeOption = None,
     python: PythonOption = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            "--time-limit",
+            min=1,
+            metavar="SECONDS",
+            help="How long the main of a program may take to make its job. Default: 120.",
+        ),
+    ] = None,
 ) -> None:
     """Compile a job to its resource profile, as JSON.
 
@@ -86,11 +95,11 @@ def compile_(
         inputs.names = [job]  # the older profile may be replaced, the program not
         inputs.spare(output)
         wanted = program(job, entry_class, arguments, settings)
-        document = compile_with_flink(wanted, before, flink_home, python)
+        document = compile_with_flink(wanted, before, flink_home, python, seconds)
     else:
-        if entry_class or arguments or settings or previous or flink_home or python:
+        if entry_class or arguments or settings or previous or flink_home or python or seconds:
             fail(
-                "--class, --args, -D, --from, --flink-home and --python are for a program:"
+                "--class, --args, -D, --from, --flink-home, --python and --time-limit are for a program:"
                 " a .jar, .sql or .py file"
             )
         document = inputs.job(job)

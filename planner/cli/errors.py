@@ -19,15 +19,18 @@ UNREADABLE = "DOC0"
 
 
 class Exit(IntEnum):
-    """What planner's exit code says."""
+    """What planner's exit code says.
+
+    The last two are 128 and a signal, SIGINT and SIGPIPE, as a shell reports processes that they ended.
+    """
 
     OK = 0
     FINDINGS = 1
     USAGE = 2
     INFEASIBLE = 3
     TIME = 4
+    INTERRUPTED = 130
     BROKEN_PIPE = 141
-    """128 + SIGPIPE, as a shell reports a process that was ended by it."""
 
 
 def fail(message: str, code: Exit = Exit.USAGE) -> NoReturn:

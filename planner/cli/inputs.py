@@ -330,6 +330,7 @@ def compile_with_flink(
     previous: ResourceProfile | None = None,
     home: Path | None = None,
     python: str | None = None,
+    seconds: float | None = None,
 ) -> ResourceProfile:
     """Return the profile of a program; say how it has drifted from the previous one."""
     from planner import api
@@ -337,7 +338,12 @@ def compile_with_flink(
     quiet_bridge()
     with progress(f"compiling {program.file} with Flink"):
         profile, drift = api.compile_program(
-            program, previous, flink_home=home, python=python or "python3", note=say
+            program,
+            previous,
+            flink_home=home,
+            python=python or "python3",
+            time_limit=seconds or api.COMPILE_SECONDS,
+            note=say,
         )
     if drift:
         say(f"planner: {program.file} is not what the previous profile was compiled from")

