@@ -109,7 +109,7 @@ class JobGraph:
 class _Chain:
     start: int
     sources: list[int] = field(default_factory=list)
-    names: dict[int, str] = field(default_factory=dict)
+    chained: dict[int, list[int]] = field(default_factory=dict)
     nodes: list[int] = field(default_factory=list)
     out_edges: list[StreamEdge] = field(default_factory=list)
 
@@ -135,7 +135,7 @@ def build_job_graph(graph: StreamGraph) -> JobGraph:
         JobVertex(
             index=index,
             id=ids[chain.start].hex(),
-            name=chain.names[chain.start],
+            name=_chain_name(graph, chain),
             parallelism=graph.by_id[chain.start].parallelism,
             max_parallelism=limits[chain.start]
             or default_max_parallelism(graph.by_id[chain.start].parallelism),
@@ -204,7 +204,7 @@ def _build_chains(graph: StreamGraph, chainer: Chainer) -> list[_Chain]:
         for edge in others:
             transitive.append(edge)
             yield visit(edge.target, entries.setdefault(edge.target, _Chain(edge.target)))
-        chain.names[current] = _chain_name(graph, chain, current, chained)
+        chain.chained[current] = [edge.target for edge in chained]
         chain.nodes.append(current)
         if current == chain.start:
             finished[current] = chain
@@ -216,15 +216,29 @@ def _build_chains(graph: StreamGraph, chainer: Chainer) -> list[_Chain]:
     return list(finished.values())
 
 
-def _chain_name(graph: StreamGraph, chain: _Chain, node: int, chained: list[StreamEdge]) -> str:
-    name = graph.by_id[node].name
-    if node == chain.start and chain.sources:
-        names = [graph.by_id[e.source].name for e in graph.inputs[node] if e.source in chain.sources]
-        name += f" [{', '.join(names)}]"
-    below = [chain.names[edge.target] for edge in chained]
-    if len(below) > 1:
-        return f"{name} -> ({', '.join(below)})"
-    return f"{name} -> {below[0]}" if below else name
+def _chain_name(graph: StreamGraph, chain: _Chain) -> str:
+    """Return the name of a chain: that of its head, then those of what is chained behind it."""
+    parts: list[str] = []
+    todo: list[int | str] = [chain.start]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, str):
+            parts.append(part)
+            continue
+        parts.append(graph.by_id[part].name)
+        if part == chain.start and chain.sources:
+            sources = set(chain.sources)
+            names = [graph.by_id[e.source].name for e in graph.inputs[part] if e.source in sources]
+            parts.append(f" [{', '.join(names)}]")
+        below = chain.chained[part]
+        if len(below) > 1:
+            todo.append(")")
+            for target in reversed(below[1:]):
+                todo += [target, ", "]
+            todo += [below[0], " -> ("]
+        elif below:
+            todo += [below[0], " -> "]
+    return "".join(parts)
 
 
 def _connect(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from planner.documents.job import Job
 from planner.documents.profile import ResourceProfile
 from planner.graph.from_job import job_max_parallelism
+from planner.graph.from_profile import operator_id
 
 
 def explanation(document: Job | ResourceProfile, profile: ResourceProfile) -> str:
@@ -23,6 +24,8 @@ def explanation(document: Job | ResourceProfile, profile: ResourceProfile) -> st
 
 def _operators(job: Job, profile: ResourceProfile) -> list[str]:
     spec = job.spec
+    ids = {node.id: operator_id(node) for node in profile.nodes}
+    ships = {(ids[edge.source], edge.target): edge.strategy for edge in reversed(profile.edges)}
     parallelism = "spec.parallelism" if spec.parallelism else "parallelism.default or 1"
     lines: list[str] = []
     for operator, node in zip(spec.operators, profile.nodes, strict=True):
@@ -45,12 +48,8 @@ def _operators(job: Job, profile: ResourceProfile) -> list[str]:
             f"  name {node.desc!r}: {'declared' if operator.name else 'how Flink names a ' + operator.kind}"
         )
         for entry in operator.inputs:
-            edge = next(
-                e for e in profile.edges if e.target == node.id and profile.nodes[e.source - 1].planner is not None
-                and profile.nodes[e.source - 1].planner.operator == entry.from_  # type: ignore[union-attr]
-            )  # fmt: skip
             source = (
                 "declared" if entry.ship else "Flink's rule: FORWARD for equal parallelism, else REBALANCE"
             )
-            lines.append(f"  input {entry.from_} {edge.strategy}: {source}")
+            lines.append(f"  input {entry.from_} {ships[entry.from_, node.id]}: {source}")
     return lines

@@ -336,6 +336,16 @@ NASTY: dict[str, tuple[Callable[[], bytes], tuple[str, ...], set[int]]] = {
     "quadratic-blowup": (lambda: document("bomb-quadratic"), VALIDATE, {1}),
     "doubling": (lambda: document("bomb-doubling"), COMPILE, {2}),
     "chain-3000": (lambda: document("graph-chain-3000"), COMPILE, {0}),
+    "chain-20000-json": (
+        lambda: json.dumps(
+            hostile.job_of(
+                [{"id": f"o{n}", **({"kind": "map", "inputs": [f"o{n - 1}"]} if n else {"kind": "source"})}
+                 for n in range(20_000)]
+            )
+        ).encode(),
+        COMPILE,
+        {0},
+    ),
     "ring-3000": (lambda: document("graph-ring-3000"), COMPILE, {1}),
     "fan-in-1000": (lambda: document("graph-fan-in-1000"), COMPILE, {0}),
     "all-to-all-32768": (lambda: document("graph-parallel-32768-all-to-all"), PLACE, {3}),
