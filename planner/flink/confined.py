@@ -82,14 +82,15 @@ class Confined:
         try:
             yield
         except Exception:
-            if self._expired:
-                raise TimedOut(
-                    f"{name} has made no job after {seconds:g} s: it waits for something, does not end, or"
-                    " needs more time (--time-limit)"
-                ) from None
-            raise
+            if not self._expired:
+                raise
         finally:
             timer.cancel()
+        if self._expired:
+            raise TimedOut(
+                f"{name} has made no job after {seconds:g} s: it waits for something, does not end, or"
+                " needs more time (--time-limit)"
+            )
 
     def _expire(self) -> None:
         self._expired = True
@@ -106,8 +107,9 @@ class Confined:
             self._guard.stdin.close()
         with suppress(subprocess.TimeoutExpired):
             self._guard.wait(EXIT_SECONDS)
-        self._kill()  # where the guard itself was ended, what it guards is still there
-        self._guard.wait()
+        if self._guard.returncode is None or self.running():  # the guard hangs, or was ended by another
+            self._kill()
+            self._guard.wait()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from planner.flink.errors import FlinkMissing, ProgramError
 from planner.flink.jvm import HEAP, Jvm, disconnect, java
 from planner.flink.pyflink_runner import KEY
 
+JAVA_NOTE = "NOTE: Picked up JDK_JAVA_OPTIONS"
 RUNNER = Path(__file__).with_name("pyflink_runner.py")
 
 
@@ -73,7 +74,7 @@ def _answer(process: Confined, program: Program, interpreter: str) -> dict[str, 
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict) or not {"missing", "port"} & answer.keys():
-        lines = process.last_words().splitlines()
+        lines = [line for line in process.last_words().splitlines() if not line.startswith(JAVA_NOTE)]
         reason = lines[-1] if lines else "silently"
         raise ProgramError(f"{program.file}: {interpreter} ended: {reason}")
     if "missing" in answer:
