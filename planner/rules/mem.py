@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from planner.documents.finding import Severity
-from planner.documents.profile import ResourceProfile
 from planner.documents.vocabulary import JobType, UseCase
-from planner.graph.from_profile import planner_fields
 from planner.graph.kinds import find_kind
 from planner.memory.managed import fixed_rocksdb_memory
 from planner.memory.off_heap import UNKNOWN_CLIENT, off_heap_use
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, GroupView, JobRule, Match, OperatorView, Rule, Subject
-from planner.units import format_size, parse_size
+from planner.units import format_size
 
 
 class NoMemory(Rule):
@@ -252,14 +250,5 @@ class UnknownClient(JobRule):
 
 def _is_assumed(subject: Subject, group: str) -> bool:
     """Return whether the off-heap memory of a group is planner's own sum with the starting value in it."""
-    declared = next((entry.off_heap for entry in subject.groups if entry.name == group), None)
-    if declared is None or not isinstance(subject.document, ResourceProfile):
-        return declared is None
-    derived = planner_fields(subject.document).groups.get(group)
-    reasons = [reason for reason in derived.explanation if reason.figure == "offHeap"] if derived else []
-    if all(reason.source != UNKNOWN_CLIENT.source for reason in reasons):
-        return False
-    try:
-        return declared == sum(parse_size(reason.value) for reason in reasons)
-    except ValueError:  # edited by hand
-        return False
+    estimate = subject.estimates.get(group, {}).get("off_heap")
+    return estimate is not None and UNKNOWN_CLIENT.reason in estimate.reason
