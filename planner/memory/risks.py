@@ -9,7 +9,7 @@ from planner.memory.off_heap import native_demand
 from planner.memory.taskmanager import TaskManagerMemory
 from planner.units import MIB
 
-FLINK_METASPACE = 60 * MIB
+FLINK_METASPACE = 53 * MIB
 """Metaspace of a TaskManager with a job of Flink's own classes: docs/benchmarks/metaspace.md."""
 CLIENT_METASPACE = 18 * MIB
 """Metaspace of one client with its libraries: 18.2 MB a job with Paimon's, reported in apache/paimon#9795."""

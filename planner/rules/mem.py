@@ -102,7 +102,7 @@ class NoManagedMemory(JobRule):
     code, name, severity = "MEM501", "no-managed-memory", Severity.ERROR
     otherwise = "or warning where the job runs all the same"
     summary = "A group has no managed memory, but an operator in it uses some."
-    why = "Sorts, joins and aggregates of batch jobs, and the sorted inputs of their keyed operators, fail when they start. RocksDB and ForSt run with a cache of 0 bytes, so every read goes to disk or to the page cache. A Python worker runs without a limit of its memory."
+    why = "Sorts, joins and aggregates of batch jobs, and the sorted inputs of their keyed operators, fail when they start. RocksDB and ForSt run with a cache of 0 bytes, and Flink itself warns that their performance will be poor, because they flush constantly. A Python worker runs without a limit of its memory."
     hint = "give the group managed memory, or remove managed so that planner derives it"
     source = "each tried on real Flinks, docs/benchmarks/zero-managed-memory.md; Flink's ManagedMemoryUtils"
     source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/util/config/memory/ManagedMemoryUtils.java"
@@ -133,7 +133,7 @@ def _without_managed(subject: Subject, operator: OperatorView) -> tuple[Severity
         and subject.type is JobType.STREAMING
         and _is_managed(subject, backend)
     ):
-        return Severity.WARNING, f"so the {backend} state of {{}} has a cache of 0 bytes and gets slow"
+        return Severity.WARNING, f"so the {backend} state of {{}} has a cache of 0 bytes and performs poorly"
     if kind and kind.python:
         return Severity.WARNING, "so nothing limits the memory of the Python worker of {}"
     return None

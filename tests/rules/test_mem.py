@@ -33,7 +33,7 @@ class TestManagedMemory:
         assert (found.code, found.severity) == ("MEM501", Severity.WARNING)  # it runs
         assert found.message == (
             f"group 'default' has no managed memory, so the {backend.lower()} state of 'count' has a cache of"
-            " 0 bytes and gets slow"
+            " 0 bytes and performs poorly"
         )
 
     @pytest.mark.parametrize("kind", ["aggregate", "keyed-python"])
