@@ -16,8 +16,10 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from command import ROOT
 
@@ -30,6 +32,7 @@ from planner.cluster.submit import submit
 from planner.documents.profile import Program, ResourceProfile
 from planner.documents.vocabulary import UseCase
 from planner.flink.apply import apply
+from planner.flink.jvm import Jvm, flink_jars, start_jvm
 from planner.flink.program import Toolchain, stream_graph
 from planner.flink.stream_graph import flink_version, profile_of
 from planner.units import CORE, MIB
@@ -109,6 +112,7 @@ CASES = (
     Case("merge-join", "batch sort-merge join", UseCase.OPERATOR, batch(JOIN, "HashJoin,NestedLoopJoin")),
     Case("hash-aggregate", "batch hash aggregate", UseCase.OPERATOR, batch(GROUP, "SortAgg")),
     Case("sort-aggregate", "batch sort aggregate", UseCase.OPERATOR, batch(GROUP, "HashAgg")),
+    Case("sorted-inputs", "batch keyed DataStream", UseCase.OPERATOR, "", "jar"),
     Case("python", "Python UDF", UseCase.PYTHON, PYTHON, "python"),
 )
 
@@ -121,6 +125,28 @@ def with_managed(profile: ResourceProfile, use: UseCase, size: int) -> ResourceP
         for group in profile.ssg_profiles
     ]
     return profile.model_copy(update={"ssg_profiles": groups})
+
+
+@contextmanager
+def graph_of(case: Case, program: Program, home: Path | None, python: str) -> Iterator[tuple[Jvm, Any]]:
+    """Yield a JVM and in it the stream graph of a case; that of the DataStream is made here."""
+    if case.text:
+        with stream_graph(program, Toolchain(home, python)) as found:
+            yield found
+        return
+    with start_jvm(flink_jars(home)) as jvm:
+        flink = jvm.view.org.apache.flink
+        options = {
+            **program.configuration,
+            "execution.runtime-mode": "BATCH",
+            "jobmanager.scheduler": "Default",
+        }
+        configuration = flink.configuration.Configuration.fromMap(options)
+        streaming = flink.streaming.api
+        env = streaming.environment.StreamExecutionEnvironment(configuration)
+        keyed = env.fromSequence(1, 50_000).keyBy(flink.api.java.functions.NullByteKeySelector())
+        keyed.sum(0).sinkTo(streaming.functions.sink.v2.DiscardingSink())
+        yield jvm, env.getStreamGraph()
 
 
 def outcomes(cases: Sequence[Case], size: int, home: Path | None, python: str) -> Iterator[str]:
@@ -137,7 +163,7 @@ def outcomes(cases: Sequence[Case], size: int, home: Path | None, python: str) -
                 file = folder / ("job.py" if case.kind == "python" else "job.sql")
                 file.write_text(case.text, encoding="utf-8")
                 program = Program(file=str(file), kind=case.kind, configuration=options)  # type: ignore[arg-type]
-                with stream_graph(program, Toolchain(home, python)) as (jvm, graph):
+                with graph_of(case, program, home, python) as (jvm, graph):
                     compiled = profile_of(jvm, graph, program, flink_version(jvm))
                     profile = api.compile(with_managed(compiled, case.use, size))
                     placement = api.place(profile, cluster)
@@ -180,8 +206,6 @@ def watched(rest: Rest, job: str, seconds: float) -> str:
 
 
 def versions(homes: Sequence[Path | None]) -> Iterator[tuple[str, Path | None]]:
-    from planner.flink.jvm import flink_jars
-
     for home in homes:
         dist = next(jar.name for jar in flink_jars(home) if jar.name.startswith("flink-dist"))
         yield dist.removeprefix("flink-dist-").removesuffix(".jar"), home
