@@ -534,7 +534,7 @@ def unknown_options(configuration: Mapping[str, str], version: str = rules.CLUST
         if table.takes(key):
             continue
         if removed is None:
-            messages.append(f"{table.unknown(key)}; it is ignored")
+            messages.append(table.unknown(key))
         else:
             instead = f"; use {removed.replacement}" if removed.replacement else ""
             messages.append(f"{key!r} was removed in Flink {removed.since} and is ignored{instead}")

@@ -250,7 +250,7 @@ def test_memory_says_which_option_flink_would_ignore() -> None:
         (
             "1.19",
             "execution.checkpointing.dir=s3://b",
-            "its key there is 'state.checkpoints.dir'; it is ignored",
+            "its key there is 'state.checkpoints.dir'",
         ),
         ("3.0", "parallelism.default=1", "planner has no options of Flink 3.0; those of Flink 2.3 are used"),
     ],
