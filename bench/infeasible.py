@@ -26,7 +26,7 @@ import instances
 from planner.api import Infeasible, Placement, PlannerError, TimedOut, place
 from planner.documents.cluster import Cluster
 from planner.documents.job import Job
-from planner.place.infeasible import Explanation, LessForGroup, MoreTaskManagers
+from planner.place.infeasible import Explanation, LessForGroup, MoreNetwork, MoreTaskManagers
 
 ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "docs/benchmarks/infeasible.md"
@@ -208,6 +208,10 @@ def with_change(job: dict[str, Any], cluster: dict[str, Any], explanation: Expla
         for shape in cluster["spec"]["taskManagerClasses"]:
             if shape["name"] == change.class_name:
                 shape["count"] += change.count
+    elif isinstance(change, MoreNetwork):
+        for shape in cluster["spec"]["taskManagerClasses"]:
+            if shape["name"] in change.classes:
+                shape["memory"]["network"] = change.amount
     elif isinstance(change, LessForGroup):
         (group,) = (g for g in job["spec"]["slotSharingGroups"] if g["name"] == change.group)
         value: object = change.amount / 10**8 if change.resource == "cpu" else change.amount

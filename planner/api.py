@@ -37,7 +37,7 @@ from planner.documents.errors import DocumentError, PlacementMismatch
 from planner.documents.finding import Finding, Severity
 from planner.documents.job import Job
 from planner.documents.load import KINDS, Document, Loaded, load
-from planner.documents.option_tables import option_table
+from planner.documents.option_tables import option_table, without_table
 from planner.documents.placement import Placement
 from planner.documents.profile import Program, ResourceProfile
 from planner.documents.recovery import RecoveryInputs, RecoveryPlan, RestartStrategy
@@ -56,7 +56,7 @@ from planner.graph.job_graph import JobGraph
 from planner.graph.regions import pipelined_regions
 from planner.memory.breakdown import Process, ProcessMemory, process_memory
 from planner.memory.complete import complete_profile
-from planner.memory.off_heap import Catalogue, OffHeapUse
+from planner.memory.off_heap import Catalogue, OffHeapUse, job_catalogue
 from planner.memory.process import MemoryConfigurationError, Options
 from planner.memory.sizing import NEEDS, exact_options, size_taskmanager
 from planner.memory.taskmanager import MIN_NETWORK, PREFIX
@@ -71,6 +71,7 @@ from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import NoRoom
 from planner.recover.restart_strategy import restart_strategy
 from planner.rules import validate as rules
+from planner.rules.registry import BY_CODE
 from planner.targets.expert_mode import expert_mode
 from planner.units import parse_size_lenient as parse_size
 
@@ -162,6 +163,7 @@ __all__ = [
     "pareto",
     "parse_size",
     "place",
+    "placement_warnings",
     "plan_run",
     "process_memory",
     "recover",
@@ -252,6 +254,11 @@ def validate(*documents: Document | Loaded, fit: bool = True) -> list[Finding]:
     return rules.validate([_as_loaded(document) for document in documents], fit=fit)
 
 
+def placement_warnings(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings of rules that say why a placement would not be followed as it is."""
+    return [finding for finding in findings if BY_CODE[finding.code].concerns_placement]
+
+
 def _as_loaded(document: Document | Loaded) -> Loaded:
     if isinstance(document, Loaded):
         return document
@@ -279,10 +286,7 @@ def compile_job(
     try:
         if isinstance(job, ResourceProfile):
             return complete_profile(job, catalogue)
-        declared = {
-            kind: OffHeapUse(size, "as the job declares for this kind", "spec.offHeapCatalogue", "declared")
-            for kind, size in job.spec.off_heap_catalogue.items()
-        }
+        declared = job_catalogue(job.spec.off_heap_catalogue)
         return complete_profile(declare(job), {**(catalogue or {}), **declared})
     except PlannerError:
         raise
@@ -522,14 +526,23 @@ def memory_for(needs: Mapping[str, int], configuration: Mapping[str, str] | None
 
 
 def unknown_options(configuration: Mapping[str, str], version: str = rules.CLUSTER_VERSION) -> list[str]:
-    """Return what to say of each key that a version of Flink would ignore without a word."""
-    table = option_table(version)
-    messages = []
+    """Return what to say of keys that a version of Flink ignores without a word, and of an unknown version.
+
+    Raises:
+        ValueError: when ``version`` is not one of Flink.
+
+    """
+    table, missing = option_table(version), without_table(version)
+    messages = [missing] if missing else []
     for key in configuration:
-        if not (table.find(key) or table.passes_on(key) or table.find_removed(key)):
-            close = table.suggest(key)
-            also = f", did you mean {close!r}?" if close else ""
-            messages.append(f"Flink {version} has no option {key[:80]!r} and ignores it{also}")
+        removed = table.find_removed(key)
+        if table.takes(key):
+            continue
+        if removed is None:
+            messages.append(table.unknown(key))
+        else:
+            instead = f"; use {removed.replacement}" if removed.replacement else ""
+            messages.append(f"{key!r} was removed in Flink {removed.since} and is ignored{instead}")
     return messages
 
 

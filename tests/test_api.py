@@ -210,7 +210,7 @@ def test_memory_forwards_and_backwards() -> None:
 def test_options_that_flink_would_ignore_are_named() -> None:
     (message,) = api.unknown_options({"taskmanager.memory.proces.size": "1g", "parallelism.default": "2"})
     assert message == (
-        "Flink 2.2 has no option 'taskmanager.memory.proces.size' and ignores it,"
+        "Flink 2.2.1 has no option 'taskmanager.memory.proces.size',"
         " did you mean 'taskmanager.memory.process.size'?"
     )
 

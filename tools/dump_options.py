@@ -6,8 +6,8 @@ For every requested Flink version the script downloads the package
 keys are those Flink itself uses; only the prefixes and the notes below are written by
 hand. It needs the extra ``flink`` (py4j and a Java runtime)::
 
-    python tools/dump_options.py --version 1.20.5 --version 2.0.2 --version 2.1.3 \
-        --version 2.2.1 --version 2.3.0
+    python tools/dump_options.py --version 1.18.1 --version 1.19.3 --version 1.20.5 \
+        --version 2.0.2 --version 2.1.3 --version 2.2.1 --version 2.3.0
 
 Tables of versions that are not named stay as they are; ``removed.json`` is made again
 from all tables in the output folder.
@@ -75,33 +75,33 @@ NESTED_JARS = ("flink-table-planner.jar",)
 PREFIXES: dict[str, str] = {
     # Settings of one reporter; all but a few (in the table, as `<name>`) are the
     # reporter's own. ConfigConstants.METRICS_/TRACES_/EVENTS_REPORTER_PREFIX.
-    "metrics.reporter.": "1.20",
-    "traces.reporter.": "1.20",
+    "metrics.reporter.": "1.18",
+    "traces.reporter.": "1.19",
     "events.reporter.": "2.1",
     # Environment variables of containers: the rest of the key is the variable's name.
-    "containerized.master.env.": "1.20",
-    "containerized.taskmanager.env.": "1.20",
+    "containerized.master.env.": "1.18",
+    "containerized.taskmanager.env.": "1.18",
     # The rest of the key goes to Hadoop's (HadoopUtils) or YARN's configuration.
-    "flink.hadoop.": "1.20",
-    "flink.yarn.": "1.20",
+    "flink.hadoop.": "1.18",
+    "flink.yarn.": "1.18",
     # File system plugins hand everything under their FLINK_CONFIG_PREFIXES on to the
     # file system's client. Their jars are no part of the package that is read here.
-    "s3.": "1.20",  # flink-s3-fs-hadoop and -presto
-    "s3a.": "1.20",  # flink-s3-fs-hadoop
-    "fs.s3a.": "1.20",  # flink-s3-fs-hadoop
-    "presto.s3.": "1.20",  # flink-s3-fs-presto
-    "gs.": "1.20",  # flink-gs-fs-hadoop
-    "fs.gs.": "1.20",  # flink-gs-fs-hadoop
-    "azure.": "1.20",  # flink-azure-fs-hadoop
-    "fs.azure.": "1.20",  # flink-azure-fs-hadoop
-    "fs.oss.": "1.20",  # flink-oss-fs-hadoop
+    "s3.": "1.18",  # flink-s3-fs-hadoop and -presto
+    "s3a.": "1.18",  # flink-s3-fs-hadoop
+    "fs.s3a.": "1.18",  # flink-s3-fs-hadoop
+    "presto.s3.": "1.18",  # flink-s3-fs-presto
+    "gs.": "1.18",  # flink-gs-fs-hadoop
+    "fs.gs.": "1.18",  # flink-gs-fs-hadoop
+    "azure.": "1.18",  # flink-azure-fs-hadoop
+    "fs.azure.": "1.18",  # flink-azure-fs-hadoop
+    "fs.oss.": "1.18",  # flink-oss-fs-hadoop
     # Settings of one delegation token provider or receiver (CONFIG_PREFIX of both).
-    "security.delegation.token.provider.": "1.20",
-    "security.delegation.token.receiver.": "1.20",
+    "security.delegation.token.provider.": "1.18",
+    "security.delegation.token.receiver.": "1.18",
     # Settings of one SQL gateway endpoint, of the catalog store, of the secret store and
     # of the workflow scheduler, by the kind that is configured; all are plugin points.
-    "sql-gateway.endpoint.": "1.20",
-    "table.catalog-store.": "1.20",
+    "sql-gateway.endpoint.": "1.18",
+    "table.catalog-store.": "1.18",
     "table.secret-store.": "2.3",
     "workflow-scheduler.": "1.20",
 }
@@ -110,11 +110,11 @@ PREFIXES: dict[str, str] = {
 # (config.sh), or by plain strings (ConfigConstants, HadoopUtils; gone since 2.0).
 # Minor versions: (first, last or None).
 UNDECLARED: dict[str, tuple[str, str | None]] = {
-    "env.java.home": ("1.20", None),
-    "zookeeper.heap.mb": ("1.20", None),
-    "fs.hdfs.hadoopconf": ("1.20", "1.20"),
-    "fs.hdfs.hdfsdefault": ("1.20", "1.20"),
-    "fs.hdfs.hdfssite": ("1.20", "1.20"),
+    "env.java.home": ("1.18", None),
+    "zookeeper.heap.mb": ("1.18", None),
+    "fs.hdfs.hadoopconf": ("1.18", "1.20"),
+    "fs.hdfs.hdfsdefault": ("1.18", "1.20"),
+    "fs.hdfs.hdfssite": ("1.18", "1.20"),
 }
 
 # What to do instead of an option that is gone: (replacement, note). `removed.json` lists
@@ -144,6 +144,10 @@ NOTES: dict[str, tuple[str | None, str]] = {
     "akka.watch.heartbeat.pause": (None, _NO_EFFECT),
     "akka.watch.threshold": (None, _NO_EFFECT),
     "cluster.evenly-spread-out-slots": ("taskmanager.load-balance.mode: SLOTS", ""),
+    "cluster.fine-grained-resource-management.enabled": (
+        None,
+        "Fine-grained resource management is always on; leave the option out.",
+    ),
     "execution.async-state.buffer-size": ("execution.async-state.active-buffer-size", ""),
     "execution.async-state.buffer-timeout": ("execution.async-state.active-buffer-timeout", ""),
     "execution.async-state.in-flight-records-limit": (
@@ -226,15 +230,6 @@ NOTES: dict[str, tuple[str | None, str]] = {
     "web.backpressure.refresh-interval": _BACKPRESSURE,
     "web.ssl.enabled": ("security.ssl.rest.enabled", ""),
 }
-# Options that are in no table, not even the oldest, but still found in configurations:
-# (first version without it, replacement, note).
-REMOVED_EARLIER: dict[str, tuple[str, str | None, str]] = {
-    "cluster.fine-grained-resource-management.enabled": (
-        "1.20",
-        None,
-        "Fine-grained resource management is always on; leave the option out.",
-    ),
-}
 
 
 class FieldRef(NamedTuple):
@@ -300,7 +295,8 @@ def fetch(version: str, downloads: Path) -> Path:
     """Download the package of a Flink version with pip; return the archive."""
     normal = PACKAGE.replace("-", "_")
     for attempt in range(2):
-        for pattern in (f"{normal}-{version}-*.whl", f"{normal}-{version}.tar.gz"):
+        sources = (f"{name}-{version}.tar.gz" for name in (normal, PACKAGE))  # before 1.20 with dashes
+        for pattern in (f"{normal}-{version}-*.whl", *sources):
             for archive in downloads.glob(pattern):
                 return archive
         if attempt == 0:
@@ -559,8 +555,6 @@ def removed_options(tables: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
             removed[key] = item
             if replacement and not known(replacement.split(":")[0], new):
                 print(f"warning: {key} is replaced by the unknown {replacement}")
-    for key, (since, replacement, note) in REMOVED_EARLIER.items():
-        removed[key] = {"since": since, "replacement": replacement, "note": note}
     for key in sorted(NOTES.keys() - removed.keys()):
         print(f"warning: a note for {key}, which is not removed")
     return removed

@@ -62,13 +62,15 @@ def _memory(name: str | None, wanted: str | None) -> None:
         fail("name a placement: planner explain memory job.placement.json --taskmanager ID")
     from planner.report.budget import budget
 
-    placement = Inputs().placement(name)
+    inputs = Inputs()
+    placement = inputs.placement(name)
     task_managers = {tm.id: tm for tm in placement.task_managers}
     chosen = wanted or next((tm.id for tm in placement.task_managers if tm.slots), None)
     if chosen not in task_managers:
         known = ", ".join(list(task_managers)[:8]) + (" ..." if len(task_managers) > 8 else "")
         fail(f"there is no TaskManager {chosen!r} in {name}; there are {known}")
     try:
-        emit_tables(*budget(task_managers[chosen]))
+        profile = inputs.profile_of(placement, None)
+        emit_tables(*budget(task_managers[chosen], profile))
     except ValueError as error:
         fail(str(error))

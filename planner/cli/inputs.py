@@ -135,11 +135,13 @@ class Inputs:
             say(text(errors, self.texts))
             raise typer.Exit(Exit.USAGE if self.unreadable else Exit.FINDINGS)
 
-    def require_valid(self, *, fit: bool = True) -> None:
-        """Report what is wrong with the documents read so far, and end if anything is; see `api.validate`."""
+    def require_valid(self, *, fit: bool = True) -> list[Finding]:
+        """Report errors in the documents read so far and end if there are any; return the other findings."""
         from planner import api
 
-        self.stop_on(api.validate(*self.loaded, fit=fit))
+        found = api.validate(*self.loaded, fit=fit)
+        self.stop_on(found)
+        return found
 
     def job(self, name: str | None) -> Job | ResourceProfile:
         """Return the job or profile in a file, or compile a program; end with findings if there is none."""

@@ -47,6 +47,9 @@ def memory(
             help="Backwards: taskHeap, taskOffHeap, managed or network that a TaskManager has to have; repeatable.",
         ),
     ] = None,
+    flink_version: Annotated[
+        str, typer.Option(metavar="VERSION", help="The version whose options are meant.")
+    ] = "2.2",
     output_format: FormatOption = Format.AUTO,
     output: OutputOption = None,
 ) -> None:
@@ -66,7 +69,11 @@ def memory(
     inputs = Inputs()
     source, configured = (None, {}) if config is None else _read(inputs, config)
     configuration = {**configured, **options(settings, "--set")}
-    for message in api.unknown_options(configuration):
+    try:
+        doubts = api.unknown_options(configuration, flink_version)
+    except ValueError as error:
+        fail(f"--flink-version: {error}")
+    for message in doubts:
         say(f"planner: {message}")
     try:
         if needs:

@@ -130,12 +130,13 @@ def place(
     places = inputs.cluster(cluster)
     before = inputs.placement(previous) if previous is not None else None
     from planner import api
+    from planner.report.text import text
 
     try:
         levels = api.PACK if pack else api.objectives(objective) if objective else api.BALANCE
     except ValueError as error:
         fail(f"--objective: {error}")
-    inputs.require_valid(fit=False)
+    found = inputs.require_valid(fit=False)
     inputs.spare(output)
     if simulated:
         mode = api.Mode[strategy.name]
@@ -145,6 +146,8 @@ def place(
         )
         _print(document, simulation, output_format, meta, output)
         return
+    if doubts := api.placement_warnings(found):
+        say(text(doubts, inputs.texts))
     points: Sequence[Point] = ()
     placement: Placement | None = None
     try:

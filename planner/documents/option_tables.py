@@ -17,9 +17,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _PLACEHOLDER = re.compile(r"<[^<>]+>|#")
+_KEY = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+")
+"""What may be the key of an option in a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,42 @@ class OptionTable:
         """Tell whether Flink hands a key on to something else, whatever its name."""
         return key.startswith(self.prefixes) and key not in self.prefixes
 
+    def takes(self, key: str) -> bool:
+        """Tell whether Flink does anything with a key."""
+        return self.find(key) is not None or self.passes_on(key)
+
+    def spelling(self, key: str) -> str | None:
+        """Return the key of this version for an option of another, None where this version has none.
+
+        A version that has not renamed the option yet is given its old key.
+        """
+        if key in self.options:
+            return key
+        old = (old for table in _tables() if (option := table.options.get(key)) for old in option.fallback)
+        known = (name if name in self.options else self.fallbacks.get(name) for name in (key, *old))
+        return next(filter(None, known), None)
+
+    def respell(self, text: str) -> str:
+        """Return a text with every option in it under its key of this version."""
+        return _KEY.sub(lambda match: self.spelling(match[0]) or match[0], text)
+
+    def unknown(self, key: str) -> str:
+        """Return in words that Flink has no option ``key``, with the closest one that there is."""
+        message = f"Flink {self.flink_version} has no option {key[:80]!r}"
+        if own := self.spelling(key):
+            return f"{message}, its key there is {own!r}"
+        newer = (table for table in _tables() if table.version > self.version and table.find(key))
+        if later := next(newer, None):
+            return f"{message}, which is new in Flink {_minor(later.version)}"
+        close = self.suggest(key)
+        return f"{message}, did you mean {close!r}?" if close else message
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """The minor version, as numbers."""
+        major, minor = self.flink_version.split(".")[:2]
+        return int(major), int(minor)
+
     def suggest(self, key: str) -> str | None:
         """Return the option with the most similar key, if one is similar enough."""
         close = get_close_matches(key, [*self.options, *self.fallbacks], n=1, cutoff=0.8)
@@ -108,6 +146,14 @@ def supported_versions() -> tuple[str, ...]:
     return tuple(_minor(version) for version in _versions())
 
 
+def without_table(version: str) -> str | None:
+    """Return in words that a Flink version has no table, and whose is used; None where it has one."""
+    if _parsed(version) in _versions():
+        return None
+    nearest = _minor(option_table(version).version)
+    return f"planner has no options of Flink {version[:20]}; those of Flink {nearest} are used"
+
+
 @cache
 def option_table(version: str) -> OptionTable:
     """Load the table for a Flink version such as ``2.2`` or ``2.2.1``.
@@ -115,12 +161,20 @@ def option_table(version: str) -> OptionTable:
     A version without a table of its own gets the next older one; one older than all
     tables gets the oldest.
     """
+    wanted, known = _parsed(version), _versions()
+    return _load(max((each for each in known if each <= wanted), default=known[0]))
+
+
+def _parsed(version: str) -> tuple[int, int]:
     match = re.match(r"(\d+)(?:\.(\d+))?", version)
     if match is None:
         raise ValueError(f"not a Flink version: {version!r}")
-    wanted = (int(match[1]), int(match[2] or 0))
-    known = _versions()
-    return _load(max((each for each in known if each <= wanted), default=known[0]))
+    return int(match[1]), int(match[2] or 0)
+
+
+def _tables() -> Iterator[OptionTable]:
+    """Yield the tables of all versions, oldest first."""
+    return map(_load, _versions())
 
 
 @cache

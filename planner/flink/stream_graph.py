@@ -32,7 +32,9 @@ from planner.graph.stream_graph import default_max_parallelism
 from planner.units import parse_cpu
 
 _STREAMING = "org.apache.flink.streaming.api."
-_CONNECTOR = re.compile(r"\.connectors?\.(?:file\.)?(\w+)\.|\.flink\.(?:\w+\.)*(iceberg|paimon|hudi)\.")
+_CDC = re.compile(r"\.cdc\.connectors\.(\w+)\.")
+_VENDOR = re.compile(r"\.(doris|fluss|hudi|iceberg|lance|paimon|starrocks)\.")
+_CONNECTOR = re.compile(r"\.connectors?\.(\w+)\.")
 _CONSECUTIVE = "ForwardForConsecutiveHashPartitioner"
 """Batch SQL: a shuffle by the key that the data is partitioned by already."""
 _OWN = ("source", "sink", "base", "datagen")
@@ -80,10 +82,17 @@ class _Reader:
         factory = node.getOperatorFactory()
         for name in ("source", "sink"):
             value = private_field(factory, name)
-            found = value is not None and _CONNECTOR.search(value.getClass().getName() + ".")
-            if found and found[1] not in _OWN:
-                return str(found[1] or found[2]).replace("_", "-")
+            if value is not None and (found := connector_of(value.getClass().getName())):
+                return found
         return None
+
+
+def connector_of(class_name: str) -> str | None:
+    """Return the connector that a class of a source or sink belongs to, None for Flink's own and a user's."""
+    if found := _CDC.search(class_name):
+        return f"{found[1]}-cdc".replace("_", "-")
+    found = _VENDOR.search(class_name) or _CONNECTOR.search(class_name)
+    return None if found is None or found[1] in _OWN else found[1].replace("_", "-")
 
 
 def _yielding_class(jvm: Jvm) -> str:

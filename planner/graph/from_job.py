@@ -15,6 +15,7 @@ from planner.documents.job import (
     Operator,
     Restart,
 )
+from planner.documents.option_tables import option_table
 from planner.documents.profile import (
     Edge,
     EdgeFields,
@@ -62,20 +63,27 @@ def _option_text(name: str, value: object) -> str:
     return format_duration(value) if name in _DURATIONS and isinstance(value, int) else str(value)
 
 
-def checkpointing_options(checkpointing: Checkpointing) -> dict[str, str]:
-    """Return the Flink options that a job's checkpoint settings stand for."""
+def _keys_of(version: str, options: Mapping[str, str]) -> dict[str, str]:
+    """Return options under their keys in a Flink version; one that it does not have keeps its key."""
+    table = option_table(version)
+    return {table.spelling(key) or key: value for key, value in options.items()}
+
+
+def checkpointing_options(checkpointing: Checkpointing, version: str) -> dict[str, str]:
+    """Return the options of a Flink version that a job's checkpoint settings stand for."""
     values = ((name, key, getattr(checkpointing, name)) for name, key in _CHECKPOINTING.items())
-    return {key: _option_text(name, value) for name, key, value in values if value is not None}
+    options = {key: _option_text(name, value) for name, key, value in values if value is not None}
+    return _keys_of(version, options)
 
 
-def restart_options(restart: Restart) -> dict[str, str]:
-    """Return the Flink options that a job's restart settings stand for."""
+def restart_options(restart: Restart, version: str) -> dict[str, str]:
+    """Return the options of a Flink version that a job's restart settings stand for."""
     options: dict[str, str] = {"restart-strategy.type": restart.strategy}
     for name, key in _RESTART[restart.strategy].items():
         value = getattr(restart, name)
         if value is not None:
             options[f"restart-strategy.{restart.strategy}.{key}"] = _option_text(name, value)
-    return options
+    return _keys_of(version, options)
 
 
 def unused_restart_fields(restart: Restart) -> list[str]:
@@ -88,9 +96,9 @@ def effective_configuration(spec: JobSpec) -> dict[str, str]:
     """Return the job's Flink options: those passed through and those its settings stand for."""
     options = dict(spec.flink_configuration)
     if spec.checkpointing:
-        options |= checkpointing_options(spec.checkpointing)
+        options |= checkpointing_options(spec.checkpointing, spec.flink_version)
     if spec.restart:
-        options |= restart_options(spec.restart)
+        options |= restart_options(spec.restart, spec.flink_version)
     return options
 
 

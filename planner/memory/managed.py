@@ -96,8 +96,8 @@ def rocksdb_working_set(state: int, configuration: Mapping[str, str]) -> int:
     return -(-int(wanted) // MIB) * MIB
 
 
-def fixed_rocksdb_memory(configuration: Mapping[str, str]) -> int | None:
-    """Return what RocksDB takes of a slot outside of managed memory, None where it uses managed memory.
+def fixed_rocksdb_memory(configuration: Mapping[str, str], backend: str = "rocksdb") -> int | None:
+    """Return what RocksDB (or ForSt) takes of a slot outside of managed memory, None where it uses that.
 
     ``fixed-per-slot`` goes before managed memory; without either its size is open, and 0 stands here.
 
@@ -105,10 +105,11 @@ def fixed_rocksdb_memory(configuration: Mapping[str, str]) -> int | None:
         ValueError: when an option cannot be read.
 
     """
-    fixed = configuration.get("state.backend.rocksdb.memory.fixed-per-slot")
+    prefix = f"state.backend.{backend}.memory."
+    fixed = configuration.get(f"{prefix}fixed-per-slot")
     if fixed is not None:
         return parse_size(fixed)
-    managed = configuration.get("state.backend.rocksdb.memory.managed", "true").strip().lower() != "false"
-    if managed and "state.backend.rocksdb.memory.fixed-per-tm" not in configuration:
+    managed = configuration.get(f"{prefix}managed", "true").strip().lower() != "false"
+    if managed and f"{prefix}fixed-per-tm" not in configuration:
         return None
     return 0

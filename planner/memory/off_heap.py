@@ -30,6 +30,15 @@ class OffHeapUse:
 Catalogue = Mapping[str, OffHeapUse]
 """Direct memory of one subtask by kind of operator."""
 
+
+def job_catalogue(sizes: Mapping[str, int]) -> Catalogue:
+    """Return what a job document declares of kinds of operators, in bytes."""
+    return {
+        kind: OffHeapUse(size, "as the job declares for this kind", "spec.offHeapCatalogue", "declared")
+        for kind, size in sizes.items()
+    }
+
+
 NONE = OffHeapUse(0, "no direct memory of its own", "plain operators work on heap and managed memory")
 _NETTY = OffHeapUse(
     16 * MIB,
@@ -37,32 +46,77 @@ _NETTY = OffHeapUse(
     "Netty's default chunk of 4 MiB (io.netty.allocator.maxOrder 9); four event loops are assumed",
     "estimate",
 )
-_CONNECTOR = OffHeapUse(
+_PULSAR = OffHeapUse(
+    64 * MIB,
+    "pooled buffers of the client's Netty, one chunk for each of four event loops",
+    "chunks of 16 MiB in a report (streamnative/pulsar-flink#267); four event loops are assumed",
+    "estimate",
+)
+_FLUSS = OffHeapUse(
+    64 * MIB,
+    "buffers of the client's Netty, one fetch of 16 MiB for each of four servers",
+    "Fluss' maintainers: 16 MiB for each server, 64 MiB at least (apache/fluss#2236, apache/fluss#2773)",
+)
+_ARROW = OffHeapUse(
+    64 * MIB,
+    "Arrow batches, four chunks of Arrow's allocator",
+    "Arrow allocates direct memory by chunks of 16 MiB (apache/fluss#2729); four are assumed. Reported to run"
+    " out: apache/doris#14715, StarRocks/starrocks#9224, apache/fluss#1909",
+    "estimate",
+)
+_BLOCKING = OffHeapUse(
+    MIB,
+    "direct buffers of blocking sockets, one for each thread that reads or writes",
+    "the JDK copies at most 128 KiB at a time (sun.nio.ch.NioSocketImpl); eight threads are assumed",
+    "estimate",
+)
+UNKNOWN_CLIENT = OffHeapUse(
     8 * MIB,
     "socket buffers of a client that is not in the catalogue",
     "planner's starting value; declare offHeap to replace it",
     "estimate",
 )
+"""What a connector that the catalogue does not know is taken to use."""
 _S3 = OffHeapUse(
     16 * MIB,
     "upload buffers of the object store client and codecs of the file format",
     "planner's starting value for a file writer; parts themselves are buffered on disk or heap",
     "estimate",
 )
+_KAFKA_SOURCE = OffHeapUse(
+    50 * MIB,
+    "the socket read buffer of the consumer, as large as one fetch",
+    "Kafka's default fetch.max.bytes (52428800); the JDK reads through a direct buffer of that size",
+)
+_KAFKA_SINK = OffHeapUse(
+    1 * MIB,
+    "the socket write buffer of the producer, as large as one request",
+    "Kafka's default max.request.size (1048576)",
+)
+_CLIENTS = {
+    "pulsar": _PULSAR,
+    "fluss": _FLUSS,
+    "elasticsearch": _NETTY,
+    "lance": _ARROW,
+    "jdbc": _BLOCKING,
+}
+"""Clients that use the same as a source and as a sink."""
 OPERATORS: dict[str, OffHeapUse] = {
-    "kafka-source": OffHeapUse(
-        50 * MIB,
-        "the socket read buffer of the consumer, as large as one fetch",
-        "Kafka's default fetch.max.bytes (52428800); the JDK reads through a direct buffer of that size",
+    "kafka-source": _KAFKA_SOURCE,
+    "upsert-kafka-source": _KAFKA_SOURCE,
+    "kafka-sink": _KAFKA_SINK,
+    "upsert-kafka-sink": _KAFKA_SINK,
+    **{f"{name}-{end}": use for name, use in _CLIENTS.items() for end in ("source", "sink")},
+    "mysql-cdc-source": _BLOCKING,
+    "postgres-cdc-source": _BLOCKING,
+    "doris-source": _ARROW,
+    "starrocks-source": _ARROW,
+    "file-source": OffHeapUse(
+        8 * MIB,
+        "codecs of the file format and read buffers of the file system's client",
+        "planner's starting value for a file reader",
+        "estimate",
     ),
-    "kafka-sink": OffHeapUse(
-        1 * MIB,
-        "the socket write buffer of the producer, as large as one request",
-        "Kafka's default max.request.size (1048576)",
-    ),
-    "pulsar-source": _NETTY,
-    "pulsar-sink": _NETTY,
-    "elasticsearch-sink": _NETTY,
     "async-io": _NETTY,
     "async-lookup-join": _NETTY,
     "file-sink": _S3,
@@ -86,9 +140,12 @@ def off_heap_use(kind: str, catalogue: Catalogue | None = None) -> OffHeapUse:
         return catalogue[kind]
     if kind in OPERATORS:
         return OPERATORS[kind]
-    if kind not in _SILENT and kind.endswith(("-source", "-sink")):
-        return _CONNECTOR
-    return NONE
+    return UNKNOWN_CLIENT if is_client(kind) else NONE
+
+
+def is_client(kind: str) -> bool:
+    """Return whether an operator of ``kind`` talks to another system through a library of its own."""
+    return kind not in _SILENT and kind.endswith(("-source", "-sink"))
 
 
 CODE_CACHE = OffHeapUse(

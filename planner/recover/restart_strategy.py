@@ -33,12 +33,11 @@ def restart_strategy(options: Mapping[str, str]) -> RestartStrategy:
         ValueError: when the configured name is none of Flink's.
 
     """
-    configured = options.get("restart-strategy.type", options.get("restart-strategy"))
-    if configured is not None:
-        name = strategy_name(configured)
+    key = next((key for key in ("restart-strategy.type", "restart-strategy") if key in options), None)
+    if key is not None:
+        name, source = strategy_name(options[key]), key
         if name is None:
-            raise ValueError(f"unknown restart strategy {configured!r}")
-        source = "restart-strategy.type"
+            raise ValueError(f"unknown restart strategy {options[key]!r}")
     elif "execution.checkpointing.interval" in options:
         name, source = "exponential-delay", "Flink's default with checkpointing"
     else:

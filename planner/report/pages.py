@@ -17,7 +17,7 @@ def page(code: str, example: str = "") -> str | None:
     sections = [
         f"# {rule.code}: {rule.name}",
         rule.summary,
-        f"Severity: {rule.severity}",
+        f"Severity: {rule.severity}{f', {rule.otherwise}' if rule.otherwise else ''}",
         f"## Why\n\n{rule.why}",
         f"## What to do\n\n{rule.hint}",
         _kinds() if code == "JOB205" else "",

@@ -16,6 +16,7 @@ from planner.graph.chaining import Chainer
 from planner.graph.job_graph import JobGraph
 from planner.graph.stream_graph import StreamGraph
 from planner.memory.estimates import Estimate
+from planner.memory.off_heap import Catalogue
 from planner.place.model.slots import SlotResources
 from planner.place.model.task_managers import TaskManager
 
@@ -48,6 +49,7 @@ class OperatorView:
     inputs: Sequence[InputView]
     stateful: bool
     backend: str | None
+    off_heap: int | None = None
 
     def at(self, name: str) -> Path:
         """Return the path of a field of the operator, or of the operator where it is not written."""
@@ -97,12 +99,14 @@ class Subject:
     operators: Sequence[OperatorView]
     groups: Sequence[GroupView]
     options: OptionsView
+    flink_version: str
     written_options: Mapping[str, Path] = field(default_factory=dict)
     node_of: Mapping[str, int] = field(default_factory=dict)
     resources: Mapping[str, SlotResources] = field(default_factory=dict)
     firm: Mapping[str, SlotResources] = field(default_factory=dict)
     estimates: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
     placements: Mapping[str, tuple[GroupPlacement, Path]] = field(default_factory=dict)
+    catalogue: Catalogue = field(default_factory=dict)
     graph: StreamGraph | None = None
     chainer: Chainer | None = None
     job_graph: JobGraph | None = None
@@ -134,12 +138,13 @@ class ClusterSubject:
 
 @dataclass(frozen=True)
 class Match:
-    """Where a rule found something, and what; ``hint`` replaces the rule's own."""
+    """Where a rule found something, and what; ``hint`` and ``severity`` replace the rule's own."""
 
     path: Path
     message: str
     hint: str | None = None
     key: bool = False
+    severity: Severity | None = None
 
 
 class Rule:
@@ -152,6 +157,10 @@ class Rule:
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity]
+    otherwise: ClassVar[str] = ""
+    """When a finding has another severity, and which one."""
+    concerns_placement: ClassVar[bool] = False
+    """Whether a placement is worth less than it says while this rule finds something; ``place`` reports it."""
     summary: ClassVar[str]
     """What is wrong, in one sentence."""
     why: ClassVar[str]

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from planner.documents.finding import Severity
 from planner.documents.job import Job
-from planner.documents.option_tables import Option
+from planner.documents.option_tables import Option, supported_versions, without_table
 from planner.documents.vocabulary import Backend, JobType, strategy_name
 from planner.graph.from_job import checkpointing_options, restart_options, unused_restart_fields
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, JobRule, Match, OptionRule, OptionsView, Subject
@@ -26,13 +26,8 @@ class UnknownOption(OptionRule):
     def check(self, options: OptionsView) -> Iterator[Match]:
         table = options.table
         for key in options.configuration:
-            if table.find(key) or table.passes_on(key) or table.find_removed(key):
-                continue
-            close = table.suggest(key)
-            also = f", did you mean {close!r}?" if close else ""
-            yield Match(
-                options.path(key), f"Flink {table.flink_version} has no option {key[:80]!r}{also}", key=True
-            )
+            if not (table.takes(key) or table.find_removed(key)):
+                yield Match(options.path(key), table.unknown(key), key=True)
 
 
 class RenamedOption(OptionRule):
@@ -167,9 +162,9 @@ class ContradictingOption(JobRule):
         spec = subject.document.spec
         own: dict[str, str] = {}
         if spec.checkpointing:
-            own |= checkpointing_options(spec.checkpointing)
+            own |= checkpointing_options(spec.checkpointing, spec.flink_version)
         if spec.restart:
-            own |= restart_options(spec.restart)
+            own |= restart_options(spec.restart, spec.flink_version)
         if spec.parallelism is not None:
             own["parallelism.default"] = str(spec.parallelism)
         if spec.max_parallelism is not None:
@@ -207,24 +202,79 @@ class ClusterOptionInJob(JobRule):
                 yield Match(subject.option_path(key), f"{key!r} has no effect in a job", key=True)
 
 
-class AdaptiveScheduler(JobRule):
-    code, name, severity = "CFG407", "adaptive-scheduler", Severity.ERROR
-    summary = "Slot sharing groups have resources, but the job uses the adaptive scheduler."
-    why = "The adaptive scheduler requests slots without a resource profile, so it ignores the resources of groups, and the placement as well."
-    hint = "use jobmanager.scheduler: Default"
-    source = "Flink's pages on elastic scaling and fine-grained resource management"
-    source_url = f"{FLINK_DOCS}deployment/finegrained_resource/"
+_SCHEDULER, _SCHEDULER_MODE = "jobmanager.scheduler", "scheduler-mode"
+
+
+def _scheduler(subject: Subject) -> tuple[str, str | None]:
+    """Return the scheduler that Flink takes, in lower case, and the option that decides; None is no option.
+
+    As `DefaultSlotPoolServiceSchedulerFactory.getSchedulerType`: reactive mode goes before the scheduler,
+    and where either asks for the adaptive scheduler a batch job gets the adaptive batch scheduler.
+    """
+    batch = subject.type is JobType.BATCH
+    if subject.configuration.get(_SCHEDULER_MODE, "").strip().lower() == "reactive":
+        return "adaptivebatch" if batch else "adaptive", _SCHEDULER_MODE
+    named = subject.configuration.get(_SCHEDULER)
+    if named is None:
+        return "adaptivebatch" if batch else "default", None
+    name = named.strip().lower()
+    return "adaptivebatch" if batch and name == "adaptive" else name, _SCHEDULER
+
+
+class ParallelismNotFixed(JobRule):
+    code, name, severity = "CFG407", "parallelism-not-fixed", Severity.ERROR
+    otherwise = "or warning where no group declares resources, and for an autoscaler"
+    concerns_placement = True
+    summary = "The job runs under a scheduler or an autoscaler that does not follow a placement."
+    why = "A placement is made for the parallelism and the slots of the job as it is declared. The adaptive scheduler, also in reactive mode, requests slots without the resources of groups and with the parallelism that there is room for. An autoscaler changes parallelism while the job runs, and slots beyond the quotas of a placement find no room."
+    hint = "use jobmanager.scheduler: Default, without scheduler-mode"
+    source = "Flink's pages on elastic scaling and fine-grained resource management; the autoscaler of Flink's Kubernetes operator"
+    source_url = f"{FLINK_DOCS}deployment/elastic_scaling/"
+
+    _AUTOSCALERS = ("job.autoscaler.", "kubernetes.operator.job.autoscaler.")
+    _ADAPTIVE_ONLY = ("jobmanager.adaptive-scheduler.", "web.adaptive-scheduler.")
 
     def check(self, subject: Subject) -> Iterator[Match]:
-        if subject.type is JobType.BATCH or not any(group.given for group in subject.groups):
+        scheduler, key = _scheduler(subject)
+        if scheduler == "adaptive" and key is not None:
+            declared = any(group.given for group in subject.groups)
+            ignored = "the resources of slot sharing groups and a placement" if declared else "a placement"
+            yield Match(
+                subject.option_path(key),
+                f"{key}: {subject.configuration[key]} ignores {ignored}",
+                severity=None if declared else Severity.WARNING,
+            )
+        elif subject.type is JobType.STREAMING:
+            yield from self._unnamed(subject, key)
+        yield from self._autoscaler(subject)
+
+    def _unnamed(self, subject: Subject, key: str | None) -> Iterator[Match]:
+        """Find options that only the adaptive scheduler reads where nothing says which scheduler there is."""
+        only = next((name for name in subject.configuration if name.startswith(self._ADAPTIVE_ONLY)), None)
+        if key is None and only is not None:
+            yield Match(
+                subject.option_path(only),
+                f"only the adaptive scheduler reads {only!r}; if the cluster uses it, it ignores a placement",
+                "remove it, or set jobmanager.scheduler: Default",
+                key=True,
+                severity=Severity.WARNING,
+            )
+
+    def _autoscaler(self, subject: Subject) -> Iterator[Match]:
+        options = subject.configuration
+        prefix = next((p for p in self._AUTOSCALERS if f"{p}enabled" in options), None)
+        if prefix is None or options[f"{prefix}enabled"].strip().lower() != "true":
             return
-        for key in ("jobmanager.scheduler", "scheduler-mode"):
-            value = subject.configuration.get(key, "")
-            if value.strip().lower() in ("adaptive", "reactive"):
-                yield Match(
-                    subject.option_path(key),
-                    f"{key}: {value} ignores the resources of slot sharing groups",
-                )
+        scaling = next(
+            (options[key] for p in self._AUTOSCALERS if (key := f"{p}scaling.enabled") in options), ""
+        )
+        if scaling.strip().lower() != "false":
+            yield Match(
+                subject.option_path(f"{prefix}enabled"),
+                f"{prefix}enabled: the autoscaler changes the parallelism that a placement is made for",
+                f"set {prefix}scaling.enabled: false, which only recommends, and place again for its figures",
+                severity=Severity.WARNING,
+            )
 
 
 class UnusedRestartField(JobRule):
@@ -284,19 +334,35 @@ class UnknownBackend(JobRule):
 
 class AdaptiveBatchScheduler(JobRule):
     code, name, severity = "CFG411", "adaptive-batch-scheduler", Severity.WARNING
+    concerns_placement = True
     summary = "A batch job uses the adaptive batch scheduler."
     why = "It is Flink's default for batch jobs. It requests one slot per subtask regardless of groups, so the resources of groups, and the placement, are ignored."
-    hint = "set jobmanager.scheduler: Default"
+    hint = "set jobmanager.scheduler: Default, without scheduler-mode"
     source = "Flink's SimpleExecutionSlotAllocator, verified on a real cluster; DefaultSlotPoolServiceSchedulerFactory"
     source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/scheduler/SimpleExecutionSlotAllocator.java"
 
     def check(self, subject: Subject) -> Iterator[Match]:
-        key = "jobmanager.scheduler"
-        value = subject.configuration.get(key)
-        if subject.type is not JobType.BATCH or (value or "").strip().lower() in ("default", "ng"):
+        scheduler, key = _scheduler(subject)
+        if subject.type is not JobType.BATCH or scheduler in ("default", "ng"):
             return
-        if value is not None:
-            yield Match(subject.option_path(key), f"{key}: {value} ignores slot sharing groups")
+        if key is not None:
+            message = f"{key}: {subject.configuration[key]} ignores slot sharing groups"
+            yield Match(subject.option_path(key), message)
         else:
             place = "spec" if subject.kind == "Job" else "planner"
-            yield Match((place, "type"), f"without {key}: Default, a batch job ignores slot sharing groups")
+            message = f"without {_SCHEDULER}: Default, a batch job ignores slot sharing groups"
+            yield Match((place, "type"), message)
+
+
+class NoOptionTable(JobRule):
+    code, name, severity = "CFG412", "no-option-table", Severity.WARNING
+    summary = "The Flink version of a job is not one whose options planner has."
+    why = "Options are checked against the nearest version that planner has. What is found about an option may be wrong for this version, and a fault may be missed."
+    hint = f"set flinkVersion to the version that runs the job; planner has {', '.join(supported_versions())}"
+    source = "planner's option tables, which are read from the classes of each Flink version"
+    source_url = f"{FLINK_DOCS}deployment/config/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        message = without_table(subject.flink_version)
+        if message is not None:
+            yield Match(("spec" if subject.kind == "Job" else "planner", "flinkVersion"), message)

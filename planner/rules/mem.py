@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from planner.documents.finding import Severity
+from planner.documents.vocabulary import JobType, UseCase
 from planner.graph.kinds import find_kind
-from planner.memory.off_heap import off_heap_use
+from planner.memory.managed import fixed_rocksdb_memory
+from planner.memory.off_heap import UNKNOWN_CLIENT, off_heap_use
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, GroupView, JobRule, Match, OperatorView, Rule, Subject
 from planner.units import format_size
 
@@ -98,25 +100,51 @@ def _members(subject: Subject, group: GroupView) -> Iterator[OperatorView]:
 
 class NoManagedMemory(JobRule):
     code, name, severity = "MEM501", "no-managed-memory", Severity.ERROR
-    summary = "A group has no managed memory, but an operator in it needs some."
-    why = "RocksDB, ForSt and Python workers use the managed memory of the slot. Without it, the task fails when it starts."
+    otherwise = "or warning where the job runs all the same"
+    summary = "A group has no managed memory, but an operator in it uses some."
+    why = "Sorts, joins and aggregates of batch jobs, and the sorted inputs of their keyed operators, fail when they start. RocksDB and ForSt run with a cache of 0 bytes, and Flink itself warns that their performance will be poor, because they flush constantly. A Python worker runs without a limit of its memory."
     hint = "give the group managed memory, or remove managed so that planner derives it"
-    source = "Flink's ManagedMemoryUtils; the managed memory of a slot comes only from its profile"
+    source = "each tried on real Flinks, docs/benchmarks/zero-managed-memory.md; Flink's ManagedMemoryUtils"
     source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/util/config/memory/ManagedMemoryUtils.java"
 
     def check(self, subject: Subject) -> Iterator[Match]:
         for group in subject.groups:
             if group.managed != 0:
                 continue
-            for operator in _members(subject, group):
-                kind = find_kind(operator.kind)
-                if kind and (kind.python or (kind.keyed and operator.backend in _NATIVE)):
-                    what = "Python" if kind.python else f"its {operator.backend} state"
-                    yield Match(
-                        group.at("managed"),
-                        f"group {group.name!r} has no managed memory, which {operator.id!r} needs for {what}",
-                    )
-                    break
+            found = [(why, op) for op in _members(subject, group) if (why := _without_managed(subject, op))]
+            found.sort(key=lambda entry: entry[0][0].rank)
+            if found:
+                (severity, what), operator = found[0]
+                message = f"group {group.name!r} has no managed memory, {what.format(repr(operator.id))}"
+                yield Match(group.at("managed"), message, severity=severity)
+
+
+def _without_managed(subject: Subject, operator: OperatorView) -> tuple[Severity, str] | None:
+    """Return what becomes of an operator whose slot has no managed memory, None where it uses none."""
+    assert subject.graph is not None
+    node, kind = subject.graph.by_id[subject.node_of[operator.id]], find_kind(operator.kind)
+    if any(use is UseCase.OPERATOR and weight for use, weight in node.managed_weights):
+        return Severity.ERROR, "without which {} fails when it starts: it sorts or joins in it"
+    backend = operator.backend or ""
+    if (
+        kind
+        and kind.keyed
+        and backend in _NATIVE
+        and subject.type is JobType.STREAMING
+        and _is_managed(subject, backend)
+    ):
+        return Severity.WARNING, f"so the {backend} state of {{}} has a cache of 0 bytes and performs poorly"
+    if kind and kind.python:
+        return Severity.WARNING, "so nothing limits the memory of the Python worker of {}"
+    return None
+
+
+def _is_managed(subject: Subject, backend: str) -> bool:
+    """Return whether a state backend uses managed memory; of options that cannot be read, CFG404 tells."""
+    try:
+        return fixed_rocksdb_memory(subject.configuration, backend) is None
+    except ValueError:
+        return False
 
 
 class ManagedWaste(JobRule):
@@ -154,7 +182,10 @@ class NoOffHeap(JobRule):
         for group in subject.groups:
             if group.off_heap is None:
                 continue
-            uses = {operator.id: off_heap_use(operator.kind) for operator in _members(subject, group)}
+            uses = {
+                operator.id: off_heap_use(operator.kind, subject.catalogue)
+                for operator in _members(subject, group)
+            }
             needed = sum(use.size for use in uses.values())
             if group.off_heap == 0 and needed:
                 first = next(name for name, use in uses.items() if use.size)
@@ -166,17 +197,58 @@ class NoOffHeap(JobRule):
 
 class UnmanagedRocksDb(JobRule):
     code, name, severity = "MEM504", "unmanaged-rocksdb", Severity.WARNING
-    summary = "RocksDB is configured not to use managed memory."
+    summary = "RocksDB or ForSt is configured not to use managed memory."
     why = (
         "Its block cache and write buffers then grow with every column family, until the container is killed."
     )
-    hint = "remove the option, or limit the memory with state.backend.rocksdb.memory.fixed-per-slot"
+    hint = "remove the option, or limit the memory with fixed-per-slot beside it"
     source = "Flink's RocksDBOptions.USE_MANAGED_MEMORY"
     source_url = f"{FLINK_CODE}flink-state-backends/flink-statebackend-rocksdb/src/main/java/org/apache/flink/state/rocksdb/RocksDBOptions.java"
 
+    _NAMES = {"rocksdb": "RocksDB", "forst": "ForSt"}
+
     def check(self, subject: Subject) -> Iterator[Match]:
-        key = "state.backend.rocksdb.memory.managed"
-        if subject.configuration.get(key, "true").strip().lower() == "false":
-            fixed = "state.backend.rocksdb.memory.fixed-per-slot" in subject.configuration
-            if not fixed and "state.backend.rocksdb.memory.fixed-per-tm" not in subject.configuration:
-                yield Match(subject.option_path(key), "RocksDB does not use managed memory")
+        for backend, shown in self._NAMES.items():
+            prefix = f"state.backend.{backend}.memory."
+            if subject.configuration.get(f"{prefix}managed", "true").strip().lower() != "false":
+                continue
+            if not any(
+                f"{prefix}{fixed}" in subject.configuration for fixed in ("fixed-per-slot", "fixed-per-tm")
+            ):
+                hint = f"remove the option, or limit the memory with {prefix}fixed-per-slot"
+                yield Match(
+                    subject.option_path(f"{prefix}managed"), f"{shown} does not use managed memory", hint
+                )
+
+
+class UnknownClient(JobRule):
+    code, name, severity = "MEM505", "unknown-client", Severity.INFO
+    summary = "It is not known how much direct memory a client of the job uses."
+    why = 'A starting value takes its place. A client that uses more fails with "Direct buffer memory" once there is load, since the JVM limits direct memory to what is configured.'
+    hint = "declare the figure: spec.offHeapCatalogue: {KIND: SIZE}, or resources: {offHeap: SIZE} of the operator or its group"
+    source = "planner's catalogue of off-heap memory, docs/memory.md; Flink's memory troubleshooting guide"
+    source_url = f"{FLINK_DOCS}deployment/memory/mem_trouble/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        unknown = [
+            operator
+            for operator in subject.operators
+            if subject.graph is not None
+            and operator.off_heap is None
+            and off_heap_use(operator.kind, subject.catalogue) is UNKNOWN_CLIENT
+            and _is_assumed(subject, subject.graph.by_id[subject.node_of[operator.id]].group)
+        ]
+        if unknown:
+            kinds = list(dict.fromkeys(operator.kind for operator in unknown))
+            named = ", ".join(kinds[:4]) + (f" and {len(kinds) - 4} more" if len(kinds) > 4 else "")
+            size = format_size(UNKNOWN_CLIENT.size)
+            yield Match(
+                unknown[0].at("kind"),
+                f"the direct memory of {named} is not known; {size} for each subtask is assumed",
+            )
+
+
+def _is_assumed(subject: Subject, group: str) -> bool:
+    """Return whether the off-heap memory of a group is planner's own sum with the starting value in it."""
+    estimate = subject.estimates.get(group, {}).get("off_heap")
+    return estimate is not None and UNKNOWN_CLIENT.reason in estimate.reason

@@ -72,7 +72,9 @@ class LocalCheckpoints(JobRule):
         if key is None:
             yield Match(
                 subject.option_path(interval),
-                "checkpoints are enabled, but execution.checkpointing.dir is not set",
+                subject.options.table.respell(
+                    "checkpoints are enabled, but execution.checkpointing.dir is not set"
+                ),
                 key=True,
             )
         elif options[key].startswith(("file:", "/")):

@@ -24,6 +24,7 @@ from planner.graph.job_graph import build_job_graph
 from planner.graph.kinds import find_kind, kind_of_exec_node
 from planner.memory.complete import complete_profile
 from planner.memory.estimates import estimates
+from planner.memory.off_heap import job_catalogue
 from planner.place.bend import without_estimates
 from planner.place.model.slots import slot_resources
 from planner.place.model.task_managers import cluster_errors, task_managers_of
@@ -91,6 +92,7 @@ def of_job(job: Job, data: object, table: OptionTable) -> Subject:
             for n, group in enumerate(job.spec.slot_sharing_groups)
         ],
         options=OptionsView(configuration, written | _structured(job), table),
+        flink_version=job.spec.flink_version,
         written_options=written,
         node_of={operator.id: number for number, operator in enumerate(job.spec.operators, 1)},
         placements={
@@ -98,6 +100,7 @@ def of_job(job: Job, data: object, table: OptionTable) -> Subject:
             for n, group in enumerate(job.spec.slot_sharing_groups)
             if group.placement is not None
         },
+        catalogue=job_catalogue(job.spec.off_heap_catalogue),
         document=job,
     )
 
@@ -105,17 +108,19 @@ def of_job(job: Job, data: object, table: OptionTable) -> Subject:
 def _structured(job: Job) -> dict[str, Path]:
     """Return the options that come from the job's own fields, with the fields they come from."""
     found: dict[str, Path] = {}
+    version = job.spec.flink_version
     if (checkpointing := job.spec.checkpointing) is not None:
         for name in checkpointing.model_fields_set:
             one = Checkpointing.model_construct(**{name: getattr(checkpointing, name)})
             path = ("spec", "checkpointing", Checkpointing.model_fields[name].alias or name)
-            found |= dict.fromkeys(checkpointing_options(one), path)
+            found |= dict.fromkeys(checkpointing_options(one, version), path)
     if (restart := job.spec.restart) is not None:
         for name in sorted(restart.model_fields_set - {"strategy"}):
             one_field = {"strategy": restart.strategy, name: getattr(restart, name)}
             path = ("spec", "restart", Restart.model_fields[name].alias or name)
-            found |= dict.fromkeys(restart_options(Restart.model_construct(**one_field)), path)
-        found["restart-strategy.type"] = ("spec", "restart", "strategy")
+            found |= dict.fromkeys(restart_options(Restart.model_construct(**one_field), version), path)
+        alone = Restart.model_construct(strategy=restart.strategy)
+        found |= dict.fromkeys(restart_options(alone, version), ("spec", "restart", "strategy"))
     return found
 
 
@@ -136,6 +141,7 @@ def _job_operator(operator: Operator, path: Path, backend: str) -> OperatorView:
         ],
         stateful=operator.state is not None or bool(kind and kind.keyed),
         backend=(operator.state.backend if operator.state else None) or backend,
+        off_heap=operator.resources.off_heap if operator.resources else None,
     )
 
 
@@ -170,6 +176,7 @@ def of_profile(profile: ResourceProfile, data: object, table: OptionTable) -> Su
         options=OptionsView(
             fields.flink_configuration, option_paths(data, ("planner", "flinkConfiguration")), table
         ),
+        flink_version=fields.flink_version,
         node_of={operator_id(node): node.id for node in profile.nodes},
         placements={
             group: (wanted, ("planner", "placement", group))
@@ -203,6 +210,7 @@ def _node_operator(node: Node, path: Path, inputs: Sequence[InputView], backend:
         inputs=inputs,
         stateful=bool(found and found.keyed) or bool(fields and fields.state),
         backend=(fields.state.backend if fields and fields.state else None) or backend,
+        off_heap=fields.resources.off_heap if fields and fields.resources else None,
     )
 
 

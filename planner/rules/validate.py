@@ -10,7 +10,7 @@ from planner.documents.cluster import Cluster
 from planner.documents.finding import Finding, Path, Severity, sort_findings
 from planner.documents.job import Job
 from planner.documents.load import Loaded
-from planner.documents.option_tables import option_table
+from planner.documents.option_tables import OptionTable, option_table
 from planner.documents.placement import Placement
 from planner.documents.profile import PlannerFields, ResourceProfile
 from planner.documents.source import Source
@@ -32,7 +32,7 @@ from planner.rules.subject import of_cluster, of_job, of_profile, with_graph
 MAX_FINDINGS = 100
 """How many findings of one rule are shown for one document."""
 CLUSTER_VERSION = "2.2"
-"""The Flink version whose options TaskManagers of a cluster are checked against."""
+"""The Flink version whose options a cluster is checked against where no job, or no single one, says it."""
 _IGNORE = re.compile(r"#\s*planner:\s*ignore\[([A-Za-z0-9, ]*)\]")
 
 
@@ -49,7 +49,9 @@ def validate(documents: Sequence[Loaded], *, fit: bool = True) -> list[Finding]:
     A job is checked against a cluster where there is exactly one of them among the documents, unless
     ``fit`` is false.
     """
-    checked = [_check(loaded) for loaded in documents]
+    versions = {version for loaded in documents if (version := _version(loaded.document))}
+    cluster_version = versions.pop() if len(versions) == 1 else CLUSTER_VERSION
+    checked = [_check(loaded, cluster_version) for loaded in documents]
     clusters = [c.subject for c in checked if isinstance(c.subject, ClusterSubject)]
     findings = [finding for c in checked for finding in c.findings]
     if fit and len(clusters) == 1 and clusters[0].task_managers:
@@ -61,29 +63,39 @@ def validate(documents: Sequence[Loaded], *, fit: bool = True) -> list[Finding]:
     return sort_findings([f for f in findings if not _is_ignored(f, by_name.get(f.file, {}))])
 
 
-def _check(loaded: Loaded) -> _Checked:
+def _version(document: object) -> str | None:
+    """Return the Flink version of a job or profile."""
+    if isinstance(document, Job):
+        return document.spec.flink_version
+    if isinstance(document, ResourceProfile):
+        return (document.planner or PlannerFields()).flink_version
+    return None
+
+
+def _check(loaded: Loaded, cluster_version: str) -> _Checked:
     findings = list(loaded.findings)
     document = loaded.document
+    version = _version(document) or cluster_version
+    table = option_table(version)
     if isinstance(document, Cluster):
-        shown = of_cluster(document, loaded.source.data, option_table(CLUSTER_VERSION))
+        shown = of_cluster(document, loaded.source.data, table)
         for rule in RULES:
             if isinstance(rule, ClusterRule):
-                findings += _findings(rule, rule.check(shown), loaded.source)
+                findings += _findings(rule, rule.check(shown), loaded.source, table)
             elif isinstance(rule, OptionRule):
                 found = (match for view in shown.options for match in rule.check(view))
-                findings += _findings(rule, found, loaded.source)
+                findings += _findings(rule, found, loaded.source, table)
         return _Checked(loaded, shown, findings)
     if isinstance(document, Placement):
         return _Checked(loaded, None, [*findings, *_inconsistent_memory(document, loaded.source)])
     if not isinstance(document, (Job, ResourceProfile)):
         return _Checked(loaded, None, findings)
     if isinstance(document, Job):
-        subject = of_job(document, loaded.source.data, option_table(document.spec.flink_version))
+        subject = of_job(document, loaded.source.data, table)
     else:
-        fields = document.planner or PlannerFields()
-        subject = of_profile(document, loaded.source.data, option_table(fields.flink_version))
+        subject = of_profile(document, loaded.source.data, table)
     structural = [rule for rule in RULES if isinstance(rule, JobRule) and rule.structural]
-    broken = [f for rule in structural for f in _findings(rule, rule.check(subject), loaded.source)]
+    broken = [f for rule in structural for f in _findings(rule, rule.check(subject), loaded.source, table)]
     findings += broken
     if not broken:
         try:
@@ -95,9 +107,9 @@ def _check(loaded: Loaded) -> _Checked:
             pass  # an option that cannot be parsed, which CFG404 reports
     for rule in RULES:
         if isinstance(rule, JobRule) and not rule.structural:
-            findings += _findings(rule, rule.check(subject), loaded.source)
+            findings += _findings(rule, rule.check(subject), loaded.source, table)
         elif isinstance(rule, OptionRule):
-            findings += _findings(rule, rule.check(subject.options), loaded.source)
+            findings += _findings(rule, rule.check(subject.options), loaded.source, table)
     return _Checked(loaded, subject, findings)
 
 
@@ -124,20 +136,22 @@ def _run_fit(subject: Subject, cluster_subject: ClusterSubject, source: Source) 
         finding
         for rule in RULES
         if isinstance(rule, FitRule)
-        for finding in _findings(rule, rule.check(subject, cluster_subject), source)
+        for finding in _findings(rule, rule.check(subject, cluster_subject), source, subject.options.table)
     ]
 
 
-def _findings(rule: Rule, matches: Iterable[Match], source: Source) -> Iterator[Finding]:
+def _findings(rule: Rule, matches: Iterable[Match], source: Source, table: OptionTable) -> Iterator[Finding]:
+    """Yield what a rule found; a hint names options by their keys of the Flink version of ``table``."""
     for number, match in enumerate(matches):
         if number == MAX_FINDINGS:
             hint = "fix these first"
             message = f"{rule.code} has more findings, which are not shown"
             yield Finding(rule.code, rule.severity, message, hint, source.name)
             return
-        hint = rule.hint if match.hint is None else match.hint
+        hint = table.respell(rule.hint if match.hint is None else match.hint)
         position = source.position(match.path, key=match.key)
-        yield Finding(rule.code, rule.severity, match.message, hint, source.name, position, match.path)
+        severity = match.severity or rule.severity
+        yield Finding(rule.code, severity, match.message, hint, source.name, position, match.path)
 
 
 def _suppressions(source: Source) -> dict[int, frozenset[str]]:

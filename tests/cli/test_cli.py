@@ -263,6 +263,33 @@ def test_memory_says_which_option_flink_would_ignore() -> None:
     assert "did you mean 'taskmanager.memory.managed.fraction'?" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("version", "key", "said"),
+    [
+        ("1.20", "cluster.evenly-spread-out-slots=true", ""),
+        ("2.2", "cluster.evenly-spread-out-slots=true", "was removed in Flink 2.0 and is ignored; use"),
+        (
+            "1.19",
+            "execution.checkpointing.dir=s3://b",
+            "its key there is 'state.checkpoints.dir'",
+        ),
+        ("3.0", "parallelism.default=1", "planner has no options of Flink 3.0; those of Flink 2.3 are used"),
+    ],
+)
+def test_memory_with_the_options_of_a_version(version: str, key: str, said: str) -> None:
+    size = "taskmanager.memory.process.size=4g"
+    result = run("memory", "--set", size, "--set", key, "--flink-version", version)
+    assert result.exit_code == Exit.OK
+    assert said in result.stderr
+    assert bool(said) == bool(result.stderr)
+
+
+def test_memory_of_no_version_of_flink() -> None:
+    result = run("memory", "--set", "taskmanager.memory.process.size=4g", "--flink-version", "latest")
+    assert result.exit_code == Exit.USAGE
+    assert "--flink-version: not a Flink version: 'latest'" in result.stderr
+
+
 def test_memory_backwards_leaves_network_at_its_minimum() -> None:
     parts = json.loads(run("memory", "--need", "taskHeap=1 gb", "--format", "json").stdout)["parts"]
     assert parts["network"] == 64 * 2**20

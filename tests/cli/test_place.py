@@ -151,6 +151,22 @@ def test_a_good_enough_gap_ends_the_search() -> None:
     assert level["gap"] <= 1
 
 
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [({"jobmanager.scheduler": "adaptive"}, "CFG407"), ({"scheduler-mode": "reactive"}, "CFG407"), ({}, "")],
+)
+def test_a_placement_that_flink_will_not_follow_is_said_to_be_so(
+    tmp_path: Path, options: dict[str, str], code: str
+) -> None:
+    plain = {"operators": [{"id": "src", "kind": "datagen-source", "parallelism": 4}]}
+    job = tmp_path / "plain.yaml"
+    job.write_text(yaml.safe_dump({**ONE, "spec": {**plain, "flinkConfiguration": options}}))
+    result = run(str(job), "-c", cluster_file(tmp_path, {"name": "s", "count": 3, "cpu": 4}))
+    assert result.exit_code == 0
+    assert (f"warning {code}" in result.stderr) == bool(code)
+    assert json.loads(result.stdout)["taskManagers"]
+
+
 def test_infeasible_as_data(tmp_path: Path) -> None:
     result = run(
         job_file(tmp_path),

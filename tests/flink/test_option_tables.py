@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from planner.documents.option_tables import Option, option_table, supported_versions
+from planner.documents.option_tables import Option, option_table, supported_versions, without_table
 
-VERSIONS = ("1.20", "2.0", "2.1", "2.2", "2.3")
+VERSIONS = ("1.18", "1.19", "1.20", "2.0", "2.1", "2.2", "2.3")
 
 
 def test_a_table_for_every_supported_version() -> None:
@@ -17,7 +17,7 @@ def test_a_table_for_every_supported_version() -> None:
 def test_every_table_loads(version: str) -> None:
     table = option_table(version)
     assert table.flink_version.startswith(version + ".")
-    assert len(table.options) > 900
+    assert len(table.options) > 800
     size = table.options["taskmanager.memory.process.size"]
     assert (size.type, size.default) == ("MemorySize", None)
     slots = table.options["taskmanager.numberOfTaskSlots"]
@@ -46,7 +46,9 @@ def test_what_replaces_a_removed_option_exists(version: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "got"),
     [
-        ("1.17.2", "1.20"),
+        ("1.12", "1.18"),
+        ("1.17.2", "1.18"),
+        ("1.19.1", "1.19"),
         ("1.20.0", "1.20"),
         ("1.20", "1.20"),
         ("1.99", "1.20"),
@@ -133,13 +135,11 @@ def test_removed() -> None:
     assert (removed.since, removed.replacement) == ("2.0", "taskmanager.load-balance.mode: SLOTS")
     assert option_table("2.0").find(key) is None
     fine_grained = "cluster.fine-grained-resource-management.enabled"
-    assert all(fine_grained in option_table(version).removed for version in VERSIONS)
+    assert fine_grained in option_table("1.18").options
+    assert all(fine_grained in option_table(version).removed for version in VERSIONS[1:])
     late = "traces.report-events-as-spans"
-    assert [late in option_table(version).removed for version in VERSIONS] == [
-        *([False] * 3),
-        True,
-        True,
-    ]
+    with_it = [version for version in VERSIONS if late in option_table(version).removed]
+    assert with_it == ["2.2", "2.3"]
     by_name = option_table("2.2").find_removed("metrics.reporter.prom.class")
     assert by_name is not None
     assert by_name.replacement == "metrics.reporter.<name>.factory.class"
@@ -152,6 +152,32 @@ def test_suggest() -> None:
     assert table.suggest("taskmanager.numberOfTaskSlot") == "taskmanager.numberOfTaskSlots"
     assert table.suggest("jobmanager.web.ports") == "rest.bind-port"
     assert table.suggest("something.entirely.different") is None
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_option_is_spelled_as_the_version_has_it(version: str) -> None:
+    table = option_table(version)
+    newest = option_table(VERSIONS[-1])
+    for key in newest.options:
+        own = table.spelling(key)
+        assert own is None or own in table.options
+        if key in table.options:
+            assert own == key
+    older = version in ("1.18", "1.19")
+    own = "state.checkpoints.dir" if older else "execution.checkpointing.dir"
+    assert table.spelling("execution.checkpointing.dir") == own
+    assert table.respell("set execution.checkpointing.dir: s3://b.c/d, or no.such.key.") == (
+        f"set {own}: s3://b.c/d, or no.such.key."
+    )
+    assert table.spelling("no.such.key") is None
+
+
+def test_a_version_without_a_table() -> None:
+    assert [without_table(version) for version in (*VERSIONS, "2.2.7")] == [None] * (len(VERSIONS) + 1)
+    assert without_table("3.0") == "planner has no options of Flink 3.0; those of Flink 2.3 are used"
+    assert without_table("1.21") == "planner has no options of Flink 1.21; those of Flink 1.20 are used"
+    with pytest.raises(ValueError, match="not a Flink version: 'latest'"):
+        without_table("latest")
 
 
 def test_tables_cannot_be_changed() -> None:

@@ -1,4 +1,4 @@
-"""JVM overhead derived from what the JVM itself takes."""
+"""JVM overhead derived from what the JVM itself takes, and direct memory of clients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.documents.cluster import Cluster
-from planner.memory.off_heap import native_demand, overhead_for
+from planner.memory.off_heap import (
+    NONE,
+    UNKNOWN_CLIENT,
+    job_catalogue,
+    native_demand,
+    off_heap_use,
+    overhead_for,
+)
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.model.task_managers import configured_memory, task_managers_of
 from planner.units import MIB
@@ -68,3 +75,25 @@ def test_a_small_process_keeps_what_flink_computes_for_it() -> None:
     assert size == 1024 * MIB
     assert overhead + heap <= size
     assert overhead >= 192 * MIB
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [
+        ("fluss-source", 64),
+        ("fluss-sink", 64),
+        ("pulsar-source", 64),
+        ("upsert-kafka-source", 50),
+        ("doris-source", 64),
+    ],
+)
+def test_clients_of_public_reports(kind: str, size: int) -> None:
+    use = off_heap_use(kind)
+    assert use.size == size * MIB
+    assert use.source
+
+
+def test_a_client_that_nobody_knows() -> None:
+    assert off_heap_use("solr-sink") is UNKNOWN_CLIENT
+    assert off_heap_use("solr-sink", job_catalogue({"solr-sink": 5})).size == 5
+    assert off_heap_use("sink") is off_heap_use("map") is NONE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from planner.documents.finding import Severity
@@ -162,16 +164,63 @@ class TestContradictions:
 
 
 class TestScheduler:
+    """What keeps Flink from following a placement: schedulers, reactive mode, autoscalers."""
+
     GROUP = {"name": "default", "resources": {"cpu": 1, "heap": "1 gb"}}
+    ADAPTIVE = [("jobmanager.scheduler", "Adaptive"), ("scheduler-mode", "reactive")]
 
-    def test_groups_with_resources(self) -> None:
-        (found,) = with_options(slotSharingGroups=[self.GROUP])("jobmanager.scheduler", "Adaptive", "CFG407")
-        assert found.severity is Severity.ERROR
+    def found(self, options: dict[str, Any], **spec: Any) -> list[tuple[str, Severity, str]]:
+        findings = find(job(SOURCE, flinkConfiguration=options, **spec))
+        places = {f.code: f.pointer.rpartition("/")[2] for f in findings}
+        return [(f.code, f.severity, places[f.code]) for f in findings if f.code in ("CFG407", "CFG411")]
 
-    def test_groups_without_resources(self) -> None:
-        assert with_options(slotSharingGroups=[{"name": "default"}])("jobmanager.scheduler", "adaptive") == []
+    @pytest.mark.parametrize(("key", "value"), ADAPTIVE)
+    def test_the_adaptive_scheduler(self, key: str, value: str) -> None:
+        declared = {"slotSharingGroups": [self.GROUP]}
+        assert self.found({key: value}, **declared) == [("CFG407", Severity.ERROR, key)]
+        assert self.found({key: value}) == [("CFG407", Severity.WARNING, key)]
+        assert self.found({key: value}, slotSharingGroups=[{"name": "default"}]) == [
+            ("CFG407", Severity.WARNING, key)
+        ]
 
-    def test_other_schedulers_and_batch_jobs(self) -> None:
-        assert with_options(slotSharingGroups=[self.GROUP])("jobmanager.scheduler", "default") == []
-        batch = with_options(slotSharingGroups=[self.GROUP], type="batch")
-        assert batch("jobmanager.scheduler", "adaptive", "CFG407") == []
+    def test_reactive_mode_goes_before_the_scheduler(self) -> None:
+        options = {"jobmanager.scheduler": "Default", "scheduler-mode": "REACTIVE"}
+        assert self.found(options) == [("CFG407", Severity.WARNING, "scheduler-mode")]
+        assert self.found(options, type="batch") == [("CFG411", Severity.WARNING, "scheduler-mode")]
+
+    @pytest.mark.parametrize(
+        ("options", "place"),
+        [
+            ({}, "type"),
+            ({"jobmanager.scheduler": "adaptive"}, "jobmanager.scheduler"),
+            ({"jobmanager.scheduler": "AdaptiveBatch"}, "jobmanager.scheduler"),
+        ],
+    )
+    def test_batch_jobs(self, options: dict[str, str], place: str) -> None:
+        expected = [("CFG411", Severity.WARNING, place)]
+        assert self.found(options, type="batch") == expected
+        assert self.found(options, type="batch", slotSharingGroups=[self.GROUP]) == expected
+
+    @pytest.mark.parametrize("options", [{}, {"jobmanager.scheduler": "default"}, {"scheduler-mode": ""}])
+    def test_the_default_scheduler(self, options: dict[str, str]) -> None:
+        assert self.found(options, slotSharingGroups=[self.GROUP]) == []
+
+    def test_an_option_of_the_adaptive_scheduler(self) -> None:
+        key = "jobmanager.adaptive-scheduler.prefer-minimal-taskmanagers"
+        options = {key: "true", "jobmanager.adaptive-scheduler.min-parallelism-increase": "2"}
+        assert self.found(options) == [("CFG407", Severity.WARNING, key)]
+        assert self.found({**options, "jobmanager.scheduler": "Default"}) == []
+        assert self.found({**options, "jobmanager.scheduler": "adaptive"}) == [
+            ("CFG407", Severity.WARNING, "jobmanager.scheduler")
+        ]
+
+    @pytest.mark.parametrize("prefix", ["job.autoscaler.", "kubernetes.operator.job.autoscaler."])
+    def test_the_autoscaler(self, prefix: str) -> None:
+        enabled = {f"{prefix}enabled": "true"}
+        expected = [("CFG407", Severity.WARNING, f"{prefix}enabled")]
+        assert self.found(enabled) == expected
+        assert self.found(enabled, slotSharingGroups=[self.GROUP]) == expected
+        assert self.found({**enabled, f"{prefix}scaling.enabled": True}) == expected
+        assert self.found({**enabled, f"{prefix}scaling.enabled": False}) == []  # it only recommends
+        assert self.found({**enabled, "job.autoscaler.scaling.enabled": False}) == []
+        assert self.found({f"{prefix}enabled": "false", f"{prefix}metrics.window": "3 m"}) == []

@@ -10,6 +10,7 @@ from planner.place.clock import Clock
 from planner.place.infeasible.changes import (
     Change,
     LessForGroup,
+    MoreNetwork,
     MoreTaskManagers,
     followed,
     helpful_changes,
@@ -24,6 +25,7 @@ __all__ = [
     "Explanation",
     "Infeasible",
     "LessForGroup",
+    "MoreNetwork",
     "MoreTaskManagers",
     "counting_conflict",
     "explain",
