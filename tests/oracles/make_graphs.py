@@ -137,14 +137,16 @@ class Program:
         return stream
 
     def _source_function(self, kind: str) -> Any:
-        legacy = self.api.functions.source.legacy
+        before_2 = flink_version(self.jvm).startswith("1.")
+        legacy = self.api.functions.source if before_2 else self.api.functions.source.legacy
         if kind == "legacy":
             return legacy.StatefulSequenceSource(1, 9)
         serializer = self.flink.api.common.typeutils.base.LongSerializer.INSTANCE
         if kind == "serial":
             elements = self.jvm.array(self.jvm.view.java.lang.Object, [])
             return legacy.FromElementsFunction(elements)
-        inputs = self.api.legacy.io.CollectionInputFormat(self.jvm.view.java.util.ArrayList(), serializer)
+        formats = self.flink.api.java.io if before_2 else self.api.legacy.io
+        inputs = formats.CollectionInputFormat(self.jvm.view.java.util.ArrayList(), serializer)
         return legacy.InputFormatSourceFunction(inputs, self.long)
 
     def _legacy_source(self, function: Any, name: str) -> Any:
@@ -229,7 +231,8 @@ class Program:
             other = self.tables.fromDataStream(self._take())
             query = f"SELECT a.f0 FROM {table} a JOIN {other} b ON a.f0 = b.f0"
         kept = self.jvm.java_class("java.lang.Long")
-        self.open.append(self.tables.toDataStream(self.tables.sqlQuery(query), kept))
+        back = self.tables.toDataStream(self.tables.sqlQuery(query), kept)
+        self.open.append(self._map(back, self._name("back")))
 
     def _function(self, name: str) -> Any:
         """Return a function of the test programs."""
@@ -584,6 +587,8 @@ class Exporter:
         }
 
     def _operator_id(self, pair: Any) -> str:
+        if not has_method(pair, "getUserDefinedOperatorUid"):  # before Flink 2.0
+            return str(pair.getGeneratedOperatorID().toString())
         uid = pair.getUserDefinedOperatorUid()
         name = pair.getUserDefinedOperatorName()
         return f"{pair.getGeneratedOperatorID().toString()}|{name}|{uid or 'null'}"

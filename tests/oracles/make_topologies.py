@@ -147,7 +147,7 @@ def execution_graph(jvm: Jvm, job_graph: Any, configuration: Any) -> Any:
     kinds = [kind.getName() for kind in build.getParameterTypes()]
     second = view.java.time.Duration.ofSeconds(1)
     if "java.time.Duration" not in kinds:  # before Flink 2.0
-        second = view.org.apache.flink.api.common.time.Time.of(second)
+        second = view.org.apache.flink.api.common.time.Time.seconds(1)
     arguments = [
         job_graph,
         configuration,
@@ -224,12 +224,13 @@ class Topology:
         return result
 
     def _co_locate(self) -> None:
-        first: dict[str, Any] = {}
+        groups: dict[str, Any] = {}
         for vertex, real in zip(self.case["vertices"], self.vertices, strict=True):
             if (key := vertex.get("together")) is not None:
-                if key in first:
-                    real.setStrictlyCoLocatedWith(first[key])
-                first.setdefault(key, real)
+                none = self.jvm.array(self.runtime.jobgraph.JobVertex, [])
+                group = groups.setdefault(key, self.runtime.jobmanager.scheduler.CoLocationGroupImpl(none))
+                group.addVertex(real)
+                real.updateCoLocationGroup(group)
 
     def _job_graph(self) -> Any:
         jobgraph = self.runtime.jobgraph
@@ -237,14 +238,14 @@ class Topology:
         for vertex in self.vertices:
             graph.addVertex(vertex)
         types = self.runtime.io.network.partition.ResultPartitionType
+        flags = [False] * (1 if self.case["version"].startswith("1.") else 2)  # broadcast, forward
         for edge in self.case["edges"]:
             self.vertices[edge["target"]].connectNewDataSetAsInput(
                 self.vertices[edge["source"]],
                 jobgraph.DistributionPattern.valueOf(edge["pattern"]),
                 types.valueOf(edge["type"]),
                 jobgraph.IntermediateDataSetID(),
-                False,
-                False,
+                *flags,
             )
         return graph
 
@@ -319,8 +320,7 @@ class Topology:
             self.job_graph.getSlotSharingGroups(),
             self.job_graph.getCoLocationGroups(),
         )
-        base = "scheduler.AbstractSlotSharingStrategy"
-        groups = self._call(base, "getExecutionSlotSharingGroups", instance)
+        groups = self._call("getExecutionSlotSharingGroups", instance)
         texts = (group.getExecutionVertexIds().toString() for group in each(groups))
         return sorted(sorted(self._subtasks(text)) for text in texts)
 
@@ -333,13 +333,12 @@ class Topology:
 
     def _restart(self) -> dict[str, list[str]]:
         """Return what restarts with each region, before Flink skips what never ran."""
-        failover = "executiongraph.failover.RestartPipelinedRegionFailoverStrategy"
         strategy = self.runtime.executiongraph.failover.RestartPipelinedRegionFailoverStrategy(
             self.topology, self._availability()
         )
         restart = {}
         for region in each(self.topology.getAllPipelinedRegions()):
-            restarted = self._call(failover, "getRegionsToRestart", strategy, region)
+            restarted = self._call("getRegionsToRestart", strategy, region)
             members = [member for other in each(restarted) for member in self._members(other)]
             restart[self._members(region)[0]] = sorted(members)
         return dict(sorted(restart.items()))
@@ -369,10 +368,12 @@ class Topology:
         constructor.setAccessible(True)
         return constructor.newInstance(self.jvm.array(self.jvm.view.java.lang.Object, arguments))
 
-    def _call(self, name: str, method: str, target: Any, *arguments: Any) -> Any:
-        """Call a method of a class of the runtime, even if it is not public."""
-        methods = self.jvm.java_class(RUNTIME + name).getDeclaredMethods()
-        found = next(candidate for candidate in methods if candidate.getName() == method)
+    def _call(self, method: str, target: Any, *arguments: Any) -> Any:
+        """Call a method of an object of the runtime, even if neither it nor its class is public."""
+        kind, found = target.getClass(), None
+        while found is None:
+            found = next((one for one in kind.getDeclaredMethods() if one.getName() == method), None)
+            kind = kind.getSuperclass()
         found.setAccessible(True)
         return found.invoke(target, self.jvm.array(self.jvm.view.java.lang.Object, arguments))
 
