@@ -88,7 +88,7 @@ def _without_iterations(graph: Any, program: Program) -> Any:
     if graph.isIterative():
         raise ProgramError(
             f"{program.file}: uses iterate(), whose feedback edges planner does not support; Flink 2.0"
-            " removed it, write the loop without Flink or as a job for each round"
+            " removed it"
         )
     return graph
 

@@ -426,6 +426,24 @@ class MissingUid(JobRule):
                 yield Match(operator.at("id"), f"operator {operator.id!r} has no uid")
 
 
+class PipelinedGroups(JobRule):
+    code, name, severity = "GRA319", "pipelined-groups", Severity.ERROR
+    summary = "A batch job of Flink 1.x gives slot sharing groups resources, but does not make all exchanges blocking."
+    why = "Pipelined stages that wait for slots of different sizes can block one another, so Flink 1.x refuses the job. Flink 2 makes all exchanges blocking by itself."
+    hint = "set fine-grained.shuffle-mode.all-blocking: true"
+    source = "Flink 1.20's StreamGraphGenerator.setFineGrainedGlobalStreamExchangeMode (IllegalConfigurationException)"
+    source_url = f"{FLINK_DOCS}deployment/finegrained_resource/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        before_2 = subject.options.table.flink_version.startswith("1.")
+        if subject.kind != "Job" or subject.type is JobType.STREAMING or not before_2:
+            return
+        if not flag(subject.configuration, "fine-grained.shuffle-mode.all-blocking", default=False):
+            for group in subject.groups:
+                if group.given:
+                    yield Match(group.at("name"), f"group {group.name!r} of a batch job has resources")
+
+
 _UNALIGNED = ("execution.checkpointing.unaligned.enabled", "execution.checkpointing.unaligned")
 _FORCED = "execution.checkpointing.unaligned.forced"
 _INTERVAL = "execution.checkpointing.interval"

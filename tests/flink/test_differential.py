@@ -167,7 +167,9 @@ def same_through_profile(jvm: Jvm, graph: Any, about: Described, edits: Random |
     got = compiled(case, _renumbered(stream_graph(loaded.document), ids))
     same: bool = got == expected_compiled(case, got)
     if edits is not None and same:  # only then every group has resources, and so network memory
-        same = _network(loaded.document) == _flink_network(jvm, job_graph, about)
+        network, refusal = _flink_network(jvm, job_graph, about)
+        apart = "different pipelined regions" in _co_location(loaded)
+        same = apart if "pipelined region" in refusal else _network(loaded.document) == network and not apart
     return same
 
 
@@ -186,8 +188,8 @@ def _network(profile: ResourceProfile) -> dict[str, int] | None:
     return found if len(found) == len(job.vertices) else None
 
 
-def _flink_network(jvm: Jvm, job_graph: Any, about: Described) -> dict[str, int] | None:
-    """Return the same as Flink says, None where it refuses."""
+def _flink_network(jvm: Jvm, job_graph: Any, about: Described) -> tuple[dict[str, int] | None, str]:
+    """Return the same as Flink says, None where it refuses, and why."""
     from oracles.make_topologies import execution_graph
 
     job_graph.setSnapshotSettings(None)  # it would want a store for checkpoints
@@ -198,14 +200,17 @@ def _flink_network(jvm: Jvm, job_graph: Any, about: Described) -> dict[str, int]
     try:
         execution_graph(jvm, job_graph, configuration)
     except Py4JJavaError as error:
-        assert "hybrid" in str(error.java_exception).lower(), root_cause(error.java_exception)
-        return None
-    return {
+        reason = root_cause(error.java_exception)
+        expected = "hybrid" in str(error.java_exception).lower() or "co-located" in reason
+        assert expected, reason
+        return None, reason
+    found = {
         vertex.getID().toString(): int(
             vertex.getSlotSharingGroup().getResourceProfile().getNetworkMemory().getBytes()
         )
         for vertex in job_graph.getVerticesAsArray()
     }
+    return found, ""
 
 
 _EXCHANGED = ("FORWARD", "REBALANCE", "RESCALE")

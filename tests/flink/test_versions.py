@@ -63,3 +63,17 @@ def test_from_a_program_to_a_verified_run(folder: Path, home: Path, program: str
 
 def _url(folder: Path) -> str:
     return f"http://127.0.0.1:{json.loads((folder / '.planner/cluster.json').read_text())['restPort']}"
+
+
+@pytest.mark.skipif(not HOMES, reason="PLANNER_FLINK_HOMES names no distributions")
+@VERSIONS
+def test_what_this_flink_refuses(folder: Path, home: Path) -> None:
+    def refused(*arguments: str) -> str:
+        unusual = ["--class", "UnusualJob", "--flink-home", str(home), "--args"]
+        found = planner(folder, "compile", str(JAR), *unusual, *arguments, code=2)
+        return str(found.stderr)
+
+    assert "not supported for custom partitioners" in refused("custom")
+    assert "Cannot co-locate" in refused("together", "-D", "execution.runtime-mode=BATCH")
+    loop = "uses iterate(), whose feedback edges" if "1.20" in str(home) else "NoSuchMethodException"
+    assert loop in refused("iterate")

@@ -154,3 +154,11 @@ class TestRefused:
         assert len(find(job(SOURCE, nameless, flinkConfiguration=options), code="GRA318")) == 1
         assert find(job(SOURCE, flinkConfiguration=options), code="GRA318") == []
         assert find(job(SOURCE, nameless), code="GRA318") == []
+
+    @pytest.mark.parametrize(("version", "found"), [("1.20", 1), ("2.2", 0)])
+    def test_groups_of_a_batch_job(self, version: str, found: int) -> None:
+        groups = [{"name": "default", "resources": {"cpu": 1, "heap": "1 gb"}}, {"name": "other"}]
+        document = job(SOURCE, type="batch", flinkVersion=version, slotSharingGroups=groups)
+        assert len(find(document, code="GRA319")) == found
+        document["spec"]["flinkConfiguration"] = {"fine-grained.shuffle-mode.all-blocking": "true"}
+        assert find(document, code="GRA319") == []

@@ -25,6 +25,8 @@ import org.apache.flink.util.OutputTag;
  *
  * <p>custom: a partitioner of its own under unaligned checkpoints.
  *
+ * <p>iterate: a feedback edge, which Flink has up to 1.20.
+ *
  * <p>settings: parallelism 3 and no chaining, whatever was given beside the program.
  */
 public final class UnusualJob {
@@ -74,10 +76,21 @@ public final class UnusualJob {
             case "custom":
                 counted(numbers.partitionCustom(new Functions.First(), new NullByteKeySelector<>()), "routed");
                 break;
+            case "iterate":
+                iterate(numbers);
+                break;
             default:
                 counted(numbers, "plain");
         }
         env.execute("unusual " + args[0]);
+    }
+
+    @SuppressWarnings("unchecked")
+    private static void iterate(DataStream<Long> numbers) throws Exception {
+        Object loop = DataStream.class.getMethod("iterate").invoke(numbers);
+        DataStream<Long> body = same((DataStream<Long>) loop, "body");
+        loop.getClass().getMethod("closeWith", DataStream.class).invoke(loop, body);
+        body.sinkTo(new DiscardingSink<>());
     }
 
     private static SingleOutputStreamOperator<Long> same(DataStream<Long> stream, String name) {
