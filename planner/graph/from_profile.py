@@ -17,6 +17,7 @@ from planner.graph.stream_graph import (
 )
 from planner.units import MIB, parse_size
 
+OVERRIDES = "pipeline.jobvertex-parallelism-overrides"
 SORTED_INPUTS_MEMORY = 128 * MIB
 """Default of ``execution.sorted-inputs.memory``."""
 
@@ -70,7 +71,7 @@ def stream_graph(profile: ResourceProfile) -> StreamGraph:
         approximate_local_recovery=approximate_local_recovery(options),
         dynamic=dynamic,
         at_end_spreads=not before_2,
-        overrides=_overrides(options) if before_2 else {},
+        overrides=parallelism_overrides(options) if before_2 else {},
         fine_grained=any(group.cpu is not None for group in profile.ssg_profiles),
     )
 
@@ -85,7 +86,7 @@ def approximate_local_recovery(options: Mapping[str, str]) -> bool:
     )
 
 
-def _overrides(options: Mapping[str, str]) -> dict[str, int]:
+def parallelism_overrides(options: Mapping[str, str]) -> dict[str, int]:
     """Return the parallelism of job vertices that a job's options set, by their id.
 
     `Dispatcher.applyParallelismOverrides` gives it to job graphs; since Flink 2.0 clients submit stream
@@ -95,12 +96,12 @@ def _overrides(options: Mapping[str, str]) -> dict[str, int]:
         ValueError: when a value is not a parallelism.
 
     """
-    text = options.get("pipeline.jobvertex-parallelism-overrides", "")
-    pairs = [pair.partition(":") for pair in text.split(",") if pair.strip()]
-    found = {name.strip(): int(value) for name, _, value in pairs}
-    if any(not 1 <= value <= MAX_PARALLELISM for value in found.values()):
-        raise ValueError(f"pipeline.jobvertex-parallelism-overrides holds no parallelism: {text[:40]!r}")
-    return found
+    pairs = [pair.partition(":") for pair in options.get(OVERRIDES, "").split(",") if pair.strip()]
+    for name, _, value in pairs:
+        text = value.strip()
+        if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= MAX_PARALLELISM):
+            raise ValueError(f"{text[:40]!r} for vertex {name.strip()[:40]!r} is not a parallelism")
+    return {name.strip(): int(value) for name, _, value in pairs}
 
 
 def flag(options: Mapping[str, str], *keys: str, default: bool) -> bool:

@@ -11,7 +11,7 @@ from planner.documents.job import DEFAULT_GROUP
 from planner.documents.profile import ResourceProfile
 from planner.documents.vocabulary import Exchange, JobType, Ship
 from planner.graph.chaining import Obstacle
-from planner.graph.from_profile import approximate_local_recovery, flag
+from planner.graph.from_profile import OVERRIDES, approximate_local_recovery, flag, parallelism_overrides
 from planner.graph.kinds import CACHE, find_kind
 from planner.graph.regions import pipelined_regions
 from planner.graph.stream_graph import StreamEdge, default_max_parallelism
@@ -442,6 +442,22 @@ class PipelinedGroups(JobRule):
             for group in subject.groups:
                 if group.given:
                     yield Match(group.at("name"), f"group {group.name!r} of a batch job has resources")
+
+
+class WrongOverride(JobRule):
+    code, name, severity = "GRA320", "wrong-override", Severity.ERROR
+    summary = "A parallelism in pipeline.jobvertex-parallelism-overrides is no number from 1 to 32768."
+    why = "The JobManager of Flink 1.x reads it when it takes the job, and refuses the job. Flink 2 does not apply the option to what clients submit."
+    hint = "write pairs of JobVertexID:parallelism, with commas between them"
+    source = "Flink's Dispatcher.applyParallelismOverrides (NumberFormatException)"
+    source_url = f"{FLINK_DOCS}deployment/config/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if subject.options.table.flink_version.startswith("1."):
+            try:
+                parallelism_overrides(subject.configuration)
+            except ValueError as error:
+                yield Match(subject.option_path(OVERRIDES), f"{OVERRIDES}: {error}", key=True)
 
 
 _UNALIGNED = ("execution.checkpointing.unaligned.enabled", "execution.checkpointing.unaligned")

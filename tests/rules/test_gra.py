@@ -162,3 +162,10 @@ class TestRefused:
         assert len(find(document, code="GRA319")) == found
         document["spec"]["flinkConfiguration"] = {"fine-grained.shuffle-mode.all-blocking": "true"}
         assert find(document, code="GRA319") == []
+
+    @pytest.mark.parametrize("value", ["a:x", "a", "a:0", "a:40000", "a:1,b:-1", "a:9999999999"])
+    def test_overrides(self, value: str) -> None:
+        options = {"pipeline.jobvertex-parallelism-overrides": value}
+        (found,) = find(job(SOURCE, flinkVersion="1.20", flinkConfiguration=options), code="GRA320")
+        assert "is not a parallelism" in found.message
+        assert find(job(SOURCE, flinkConfiguration=options), code="GRA320") == []
