@@ -16,6 +16,7 @@ from planner.flink.jvm import Jvm
 
 _PACKAGE = "org.apache.flink.datastream.impl."
 _ENTRY = "org.apache.flink.datastream.api.ExecutionEnvironment"
+_TARGET = "execution.target"
 _EXECUTION = ("PipelineExecutorServiceLoader", "PipelineExecutorFactory", "PipelineExecutor")
 
 
@@ -35,7 +36,7 @@ def record_v2(
     calls = jvm.view.java.util.ArrayList()
     options = configuration.clone()
     options.setString("parallelism.default", str(parallelism))
-    options.setString("execution.target", "planner")
+    options.setString(_TARGET, "planner")  # it has to be there; nothing looks for what it means
     try:
         _install(jvm, loader, options, calls)
     except Py4JJavaError:
@@ -103,9 +104,12 @@ def _recorder(jvm: Jvm, calls: Any) -> Any:
 
 
 def _recorded(calls: Any) -> Any | None:
+    """Return the stream graph that `PipelineExecutor.execute` was called with, the only call of three."""
     for arguments in calls:
         if arguments is not None and len(arguments) == 3:
-            return arguments[0]
+            graph = arguments[0]
+            graph.getJobConfiguration().removeKey(_TARGET)
+            return graph
     return None
 
 

@@ -84,6 +84,7 @@ def test_a_program_of_the_second_api_is_compiled_and_not_run(folder: Path, here:
     assert not ran.exists()
     assert [node["desc"] for node in profile["nodes"]] == ["Source: numbers", "touch", "out: Writer"]
     assert [node["profile"]["parallelism"] for node in profile["nodes"]] == [3, 2, 3]
+    assert "execution.target" not in profile["planner"]["flinkConfiguration"]
 
 
 def test_a_program_of_the_second_api_is_refused_where_it_would_run(
