@@ -47,7 +47,7 @@ from planner.documents.write import as_written, digest, to_data, to_json, to_yam
 from planner.errors import PlannerError, TimedOut
 from planner.files import write_atomically
 from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError
-from planner.flink.program import COMPILE_SECONDS, Toolchain, as_compiled, stream_graph
+from planner.flink.program import COMPILE_SECONDS, Toolchain, as_compiled, require_compilable, stream_graph
 from planner.flink.stream_graph import flink_version, profile_of
 from planner.graph.edits import Drift, edits, keep_edits
 from planner.graph.from_job import declare
@@ -337,6 +337,7 @@ def compile_program(
     """
     with stream_graph(program, Toolchain(flink_home, python, time_limit), note) as (jvm, graph):
         profile = profile_of(jvm, graph, program, flink_version(jvm))
+        require_compilable(graph, program)
     return (profile, None) if previous is None else keep_edits(profile, previous)
 
 

@@ -125,9 +125,13 @@ class Load(Model):
 
 
 class Input(Model):
-    """An edge into an operator; written short as the id of the operator it comes from."""
+    """An edge into an operator; written short as the id of the operator it comes from.
+
+    ``outputTag`` is the id of the side output that it reads.
+    """
 
     from_: Name = Field(alias="from")
+    output_tag: Name | None = None
     ship: ShipField | None = None
     exchange: ExchangeField = Exchange.UNDEFINED
 
@@ -149,7 +153,10 @@ class Input(Model):
 
 
 class Operator(Model):
-    """One operator of the job: a node of Flink's stream graph."""
+    """One operator of the job: a node of Flink's stream graph.
+
+    Equal subtasks of operators with the same ``coLocationGroup`` run in one slot.
+    """
 
     id: Name
     uid: Name | None = None
@@ -159,6 +166,7 @@ class Operator(Model):
     max_parallelism: Parallelism | None = None
     chaining: ChainingField | None = None
     group: Name | None = None
+    co_location_group: Name | None = None
     resources: Resources | None = None
     inputs: list[Input] = []
     state: State | None = None

@@ -98,12 +98,14 @@ class CompiledNode(Model):
 class NodeFields(Model):
     """What planner knows of a node beyond the official fields.
 
-    ``defaults`` names the fields that nobody set, so that they follow when another one is edited.
+    ``defaults`` names the fields that nobody set, so that they follow when another one is edited. Equal
+    subtasks of operators with one ``co_location_group`` share a slot.
     """
 
     operator: Name
     uid: Name | None = None
     kind: Text = "operator"
+    co_location_group: Text | None = None
     state: State | None = None
     load: Load | None = None
     resources: Resources | None = None
@@ -135,10 +137,15 @@ class CompiledEdge(Model):
 
 
 class EdgeFields(Model):
-    """What planner knows of an edge: its place among the consumer's inputs, and who chose the strategy."""
+    """What planner knows of an edge: its place among the consumer's inputs, and who chose the strategy.
+
+    ``output_tag`` is the id of the side output that it reads, ``cached`` marks what `cache()` keeps.
+    """
 
     input: Annotated[int, Field(ge=0)] = 0
     default: bool = False
+    output_tag: Text | None = None
+    cached: bool | None = None
     compiled: CompiledEdge | None = None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from planner.documents.profile import ResourceProfile, SsgProfile
+from planner.documents.profile import EdgeFields, ResourceProfile, SsgProfile
 from planner.documents.vocabulary import JobType, Ship
 from planner.flink.errors import ProgramError
 from planner.flink.jvm import Jvm
@@ -55,8 +55,9 @@ def apply(jvm: Jvm, graph: Any, fresh: ResourceProfile, profile: ResourceProfile
 
 
 def _same_program(fresh: ResourceProfile, profile: ResourceProfile) -> None:
-    def shape(one: ResourceProfile) -> tuple[list[tuple[int, str]], list[tuple[int, int, int]]]:
-        edges = [(e.source, e.target, e.planner.input if e.planner else 0) for e in one.edges]
+    def shape(one: ResourceProfile) -> tuple[list[tuple[int, str]], list[tuple[int, int, int, str]]]:
+        own = [(edge, edge.planner or EdgeFields()) for edge in one.edges]
+        edges = [(edge.source, edge.target, e.input, e.output_tag or "") for edge, e in own]
         return [(node.id, node.desc) for node in one.nodes], sorted(edges)
 
     if shape(fresh) == shape(profile):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from planner.documents.base import MAX_PARALLELISM
 from planner.documents.profile import Program, ResourceProfile
+from planner.flink.datastream_v2 import record_v2
 from planner.flink.errors import ProgramError
 from planner.flink.jvm import HEAP, Jvm, flink_jars, start_jvm
 from planner.flink.pyflink import pyflink_graph
@@ -88,12 +89,37 @@ def stream_graph(
             pyflink_graph(program, tools.python, tools.time_limit) as (jvm, graph),
             _told(program.file, jvm),
         ):
-            yield jvm, graph
+            yield jvm, _without_iterations(graph, program)
         return
-    with start_jvm(flink_jars(tools.flink_home)) as jvm, _told(program.file, jvm):
+    with start_jvm(flink_jars(tools.flink_home)) as jvm, _told(program.file, jvm), _own_classes(jvm):
         with jvm.process.limited(program.file, tools.time_limit):
             graph = script_graph(jvm, program, note) if program.kind == "sql" else _of_jar(jvm, program)
-        yield jvm, graph
+        yield jvm, _without_iterations(graph, program)
+
+
+def _without_iterations(graph: Any, program: Program) -> Any:
+    if graph.isIterative():
+        raise ProgramError(
+            f"{program.file}: uses iterate(), whose feedback edges planner does not support; Flink 2.0"
+            " removed it"
+        )
+    return graph
+
+
+def require_compilable(graph: Any, program: Program) -> None:
+    """Let Flink itself compile a stream graph to a job graph, which changes it, so read it before.
+
+    Raises:
+        ProgramError: with Flink's reason when it refuses.
+
+    """
+    from py4j.protocol import Py4JJavaError
+
+    try:
+        graph.getJobGraph()
+    except Py4JJavaError as error:
+        reason = root_cause(error.java_exception)
+        raise ProgramError(f"{program.file}: Flink refuses to compile this job: {reason}") from None
 
 
 @contextmanager
@@ -132,7 +158,27 @@ def _configuration(jvm: Jvm, options: Mapping[str, str]) -> Any:
     return jvm.view.org.apache.flink.configuration.Configuration.fromMap(dict(options))
 
 
+@contextmanager
+def _own_classes(jvm: Jvm) -> Iterator[None]:
+    """Take back at the end what :func:`_load_from` has set."""
+    from py4j.protocol import Py4JError
+
+    before = jvm.view.java.lang.Thread.currentThread().getContextClassLoader()
+    try:
+        yield
+    finally:
+        with suppress(Py4JError, OSError):  # the JVM may have ended
+            _load_from(jvm, before)
+
+
+def _load_from(jvm: Jvm, loader: Any) -> None:
+    """Let what Flink does from here on find the classes of a program."""
+    jvm.view.java.lang.Thread.currentThread().setContextClassLoader(loader)
+
+
 def _of_jar(jvm: Jvm, program: Program) -> Any:
+    from py4j.protocol import Py4JJavaError
+
     client = jvm.view.org.apache.flink.client.program
     configuration = _configuration(jvm, program.configuration)
     builder = client.PackagedProgram.newBuilder()
@@ -142,9 +188,19 @@ def _of_jar(jvm: Jvm, program: Program) -> Any:
         builder = builder.setEntryPointClassName(program.entry_class)
     packaged = builder.build()
     parallelism = default_parallelism(program)
-    graph = client.PackagedProgramUtils.getPipelineFromProgram(packaged, configuration, parallelism, False)
+    loader = packaged.getUserCodeClassLoader()
+    recorded = record_v2(jvm, loader, configuration, parallelism, program)
+    try:
+        graph = client.PackagedProgramUtils.getPipelineFromProgram(
+            packaged, configuration, parallelism, False
+        )
+    except Py4JJavaError:
+        graph = recorded()
+        if graph is None:
+            raise
     if "StreamGraph" not in graph.getClass().getSimpleName():
         raise ProgramError(f"{program.file}: is not a DataStream or Table program")
+    _load_from(jvm, loader)
     attach_jars(jvm, graph, [url.toString() for url in packaged.getJobJarAndDependencies()])
     return graph
 
@@ -201,8 +257,10 @@ class _Script:
         self.inserts = 0
         self.jobs = 0
         self.open_set = False
-        batch = _runtime_mode(program, parts) == "batch"
-        options = {**program.configuration, **({RUNTIME_MODE: "BATCH"} if batch else {})}
+        mode = _runtime_mode(program, parts)
+        batch = mode == "batch"
+        named = batch or RUNTIME_MODE in program.configuration
+        options = {**program.configuration, **({RUNTIME_MODE: mode.upper()} if named else {})}
         configuration = _configuration(jvm, options)
         # not getExecutionEnvironment, whose default parallelism is the number of cores here
         self.env = flink.streaming.api.environment.StreamExecutionEnvironment(configuration)
@@ -292,6 +350,7 @@ class _Script:
         resources = private_field(self.tables, "resourceManager")
         if resources is not None:  # jars of ADD JAR and of functions
             resources.addJarConfiguration(self.tables.getConfig())
+            _load_from(self.jvm, resources.getUserClassLoader())
         options = self.tables.getConfig().getConfiguration()
         self.env.configure(options, self.jvm.view.java.lang.Thread.currentThread().getContextClassLoader())
         graph = self.env.getStreamGraph()

@@ -28,6 +28,7 @@ from planner.documents.profile import (
 from planner.documents.vocabulary import Chaining, Exchange, JobType, Ship, UseCase
 from planner.flink.jvm import Jvm
 from planner.flink.program import SCHEDULER, private_field
+from planner.graph.kinds import CACHE
 from planner.graph.stream_graph import default_max_parallelism
 from planner.units import parse_cpu
 
@@ -59,7 +60,7 @@ class _Reader:
     def __init__(self, jvm: Jvm, graph: Any) -> None:
         self.graph = graph
         self.source_factory = jvm.java_class(_STREAMING + "operators.SourceOperatorFactory")
-        self.yielding = jvm.java_class(_yielding_class(jvm))
+        self.yielding = jvm.java_class(yielding_class(jvm))
         self.sources = set(graph.getSourceIDs())
 
     def nodes(self) -> list[Any]:
@@ -95,7 +96,7 @@ def connector_of(class_name: str) -> str | None:
     return None if found is None or found[1] in _OWN else found[1].replace("_", "-")
 
 
-def _yielding_class(jvm: Jvm) -> str:
+def yielding_class(jvm: Jvm) -> str:
     """Return the marker of operators that yield, which moved between Flink 1.20 and 2.0."""
     from py4j.protocol import Py4JJavaError
 
@@ -148,11 +149,13 @@ def profile_of(jvm: Jvm, graph: Any, program: Program, version: str) -> Resource
 
 
 def _options(graph: Any, program: Program) -> dict[str, str]:
+    """Return the options of a job: what was given beside the program, where that does not set it itself."""
     found = dict(graph.getJobConfiguration().toMap())
-    kept = {key: str(value) for key, value in found.items() if key.startswith(OPTIONS)}
+    shown = {key for key in found if key.startswith(OPTIONS)} | program.configuration.keys()
+    kept = {key: str(found.get(key, program.configuration.get(key))) for key in shown}
     batch = graph.getJobType().name() == "BATCH"
     scheduler = {SCHEDULER: "Default"} if batch and not graph.isDynamic() else {}
-    return dict(sorted({**kept, **scheduler, **program.configuration}.items()))
+    return dict(sorted({**kept, **scheduler}.items()))
 
 
 def slug(text: str) -> str:
@@ -213,6 +216,8 @@ def _kind(reader: _Reader, node: Any, traits: list[Trait], inputs: int) -> str:
         return f"{connector}-sink" if connector else "sink"
     if factory.startswith("Committer"):
         return "committer"
+    if any(_cached(edge) for edge in node.getInEdges()):
+        return CACHE
     if factory.startswith("AsyncWait"):
         return "async-io"
     if "PYTHON" in use_cases:
@@ -245,6 +250,7 @@ def _node(reader: _Reader, node: Any, number: Mapping[int, int], names: Mapping[
             operator=names[identity],
             uid=node.getTransformationUID(),
             kind=_kind(reader, node, traits, inputs),
+            co_location_group=node.getCoLocationGroup(),
             defaults=None if most > 0 else ["maxParallelism"],
             compiled=CompiledNode(
                 parallelism=parallelism,
@@ -280,11 +286,17 @@ def _hash_partitioner(partitioner: Any) -> Any:
     return partitioner.getHashPartitioner() if again else partitioner
 
 
+def _cached(edge: Any) -> bool:
+    """Tell whether what goes over an edge is kept for later jobs, as `cache()` asks."""
+    return edge.getIntermediateDatasetIdToProduce() is not None
+
+
 def _edge(reader: _Reader, edge: Any, number: Mapping[int, int]) -> Edge:
     partitioner = edge.getPartitioner()
     ship = Ship.named(str(partitioner.toString()))
     siblings = reader.graph.getStreamNode(edge.getSourceId()).getOutEdges()
     mine, name = _hash_partitioner(partitioner), partitioner.getClass().getSimpleName()
+    tag = edge.getOutputTag()
     key = next(n for n, one in enumerate(siblings) if mine.equals(_hash_partitioner(one.getPartitioner())))
     return Edge(
         source=number[int(edge.getSourceId())],
@@ -294,6 +306,8 @@ def _edge(reader: _Reader, edge: Any, number: Mapping[int, int]) -> Edge:
         planner=EdgeFields(
             input=int(edge.getTypeNumber()),
             default=name == "ForwardForUnspecifiedPartitioner",
+            output_tag=None if tag is None else str(tag.getId()),
+            cached=_cached(edge) or None,
             compiled=CompiledEdge(
                 strategy=ship, key=int(key), unchained=Ship.HASH if name == _CONSECUTIVE else None
             ),

@@ -44,7 +44,8 @@ def blocking_until_end(graph: StreamGraph, chainer: Chainer) -> set[int]:
         for edge in graph.outputs[stack.pop()]:
             if chainer.chainable(edge) and edge.target not in below:
                 below.add(edge.target)
-                stack.append(edge.target)
+                if graph.at_end_spreads:
+                    stack.append(edge.target)
     marked = set(below)
     stack = list(below)
     while stack:
@@ -58,6 +59,8 @@ def blocking_until_end(graph: StreamGraph, chainer: Chainer) -> set[int]:
 def result_type(graph: StreamGraph, edge: StreamEdge, at_end: bool) -> ResultType:
     """Return how the result behind ``edge`` is handed over."""
     kind = _declared_result_type(graph, edge, at_end)
+    if edge.cached and kind is ResultType.BLOCKING:
+        return ResultType.BLOCKING_PERSISTENT
     if kind is ResultType.HYBRID_SELECTIVE and (edge.ship is Ship.BROADCAST):
         return ResultType.HYBRID_FULL
     return kind

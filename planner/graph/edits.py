@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from planner.documents.profile import Edge, Node, ResourceProfile, SsgProfile
@@ -118,30 +118,36 @@ def matched(new: ResourceProfile, old: ResourceProfile) -> dict[int, Node]:
     """Return for nodes of ``new`` the node of ``old`` that is the same operator.
 
     By uid where both have one. Else by name and type together with those of everything it reads and of
-    everything that reads it; else with one of these sides; else by name and type alone. Each counts
-    only where it tells one operator from all others. A SQL operator is named after what it does, with a
-    number for its place in the script: it is known only by what reads it, a source by its table.
+    everything that reads it: twins, which are alike in all of that, by their order where both profiles
+    have as many. Else with one of these sides; else by name and type alone, where that tells one operator
+    from all others. A SQL operator is named after what it does, with a number for its place in the
+    script: it is known only by what reads it, a source by its table.
     """
     found: dict[int, Node] = {}
     taken: set[int] = set()
     mine, theirs = _signatures(new), _signatures(old)
     by_id = {node.id: node for node in old.nodes}
     uids = {node.id: _uid(node) for node in new.nodes}
-    for level in range(len(_LEVELS)):
-        candidates: dict[str, list[int]] = defaultdict(list)
-        for number, keys in theirs.items():
-            if number not in taken:
-                candidates[keys[level]].append(number)
-        wanted = Counter(keys[level] for number, keys in mine.items() if number not in found)
-        for number, keys in mine.items():
-            key = keys[level]
-            if number in found or not key or wanted[key] > 1 or len(candidates[key]) != 1:
+    for level, name in enumerate(_LEVELS):
+        candidates = _by_key(theirs, level, taken)
+        for key, numbers in _by_key(mine, level, found.keys()).items():
+            others = candidates.get(key, [])
+            if len(others) != len(numbers) or (len(numbers) > 1 and name != "both"):
                 continue
-            other = by_id[candidates[key][0]]
-            if level and uids[number] is not None and _uid(other) is not None:
-                continue  # two uids, two operators
-            found[number] = other
-            taken.add(other.id)
+            for number, other in zip(numbers, others, strict=True):
+                if level and uids[number] is not None and _uid(by_id[other]) is not None:
+                    continue  # two uids, two operators
+                found[number] = by_id[other]
+                taken.add(other)
+    return found
+
+
+def _by_key(signatures: dict[int, tuple[str, ...]], level: int, but: Collection[int]) -> dict[str, list[int]]:
+    """Return nodes by their signature of a level, in order; those without one, and ``but``, left out."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for number in sorted(signatures.keys() - set(but)):
+        if key := signatures[number][level]:
+            found[key].append(number)
     return found
 
 

@@ -27,7 +27,8 @@ from planner.documents.profile import (
     SsgProfile,
 )
 from planner.documents.vocabulary import Exchange, JobType
-from planner.graph.kinds import KINDS, find_kind
+from planner.graph.from_profile import approximate_local_recovery
+from planner.graph.kinds import CACHE, KINDS, find_kind
 from planner.graph.stream_graph import default_max_parallelism, default_ship, inherited_group
 from planner.units import format_duration
 
@@ -239,6 +240,7 @@ def _node(spec: JobSpec, operator: Operator, number: int, group: str) -> Node:
             operator=operator.id,
             uid=operator.uid,
             kind=operator.kind,
+            co_location_group=operator.co_location_group,
             state=operator.state,
             load=operator.load,
             resources=operator.resources,
@@ -251,8 +253,8 @@ def _edge(spec: JobSpec, nodes: Mapping[str, Node], operator: Operator, index: i
     source, target = nodes[entry.from_], nodes[operator.id]
     kind = find_kind(operator.kind) or KINDS["operator"]
     ship = entry.ship or default_ship(source.profile.parallelism, target.profile.parallelism)
-    mode = entry.exchange
-    if mode is Exchange.UNDEFINED and spec.type is JobType.STREAMING:
+    mode, streaming = entry.exchange, spec.type is JobType.STREAMING
+    if mode is Exchange.UNDEFINED and streaming and not approximate_local_recovery(spec.flink_configuration):
         mode = Exchange.PIPELINED
     number = min(index + 1, kind.inputs) if kind.inputs > 1 else 0
     return Edge(
@@ -260,5 +262,10 @@ def _edge(spec: JobSpec, nodes: Mapping[str, Node], operator: Operator, index: i
         target=target.id,
         mode=mode,
         strategy=ship,
-        planner=EdgeFields(input=number, default=entry.ship is None),
+        planner=EdgeFields(
+            input=number,
+            default=entry.ship is None,
+            output_tag=entry.output_tag,
+            cached=True if not streaming and operator.kind == CACHE else None,
+        ),
     )

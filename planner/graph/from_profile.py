@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from planner.documents.base import MAX_PARALLELISM
 from planner.documents.profile import CompiledNode, Edge, Node, PlannerFields, ResourceProfile
 from planner.documents.vocabulary import Chaining, JobType, Ship, UseCase
 from planner.graph.kinds import KINDS, Kind, find_kind, kind_of_exec_node
@@ -16,6 +17,7 @@ from planner.graph.stream_graph import (
 )
 from planner.units import MIB, parse_size
 
+OVERRIDES = "pipeline.jobvertex-parallelism-overrides"
 SORTED_INPUTS_MEMORY = 128 * MIB
 """Default of ``execution.sorted-inputs.memory``."""
 
@@ -46,31 +48,64 @@ def stream_graph(profile: ResourceProfile) -> StreamGraph:
     batch = fields.type is JobType.BATCH
     parallelism = {node.id: node.profile.parallelism for node in profile.nodes}
     dynamic = batch and options.get("jobmanager.scheduler", "AdaptiveBatch").lower() != "default"
+    before_2 = int(fields.flink_version.partition(".")[0]) < 2
     return StreamGraph(
         nodes=tuple(_node(node, batch, options) for node in profile.nodes),
         edges=tuple(_edge(edge, parallelism, dynamic) for edge in profile.edges),
         type=fields.type,
-        chaining=_flag(
+        chaining=flag(
             options,
             "pipeline.operator-chaining.enabled",
             "pipeline.operator-chaining",
             default=True,
         ),
-        chain_different_max_parallelism=_flag(
+        chain_different_max_parallelism=flag(
             options,
             "pipeline.operator-chaining.chain-operators-with-different-max-parallelism",
             default=True,
         ),
-        index_prefix=_flag(options, "pipeline.vertex-name-include-index-prefix", default=False),
+        index_prefix=flag(options, "pipeline.vertex-name-include-index-prefix", default=False),
         batch_shuffle_mode=options.get("execution.batch-shuffle-mode", "ALL_EXCHANGES_BLOCKING")
         .upper()
         .replace("-", "_"),
+        approximate_local_recovery=approximate_local_recovery(options),
         dynamic=dynamic,
+        at_end_spreads=not before_2,
+        overrides=parallelism_overrides(options) if before_2 else {},
         fine_grained=any(group.cpu is not None for group in profile.ssg_profiles),
     )
 
 
-def _flag(options: Mapping[str, str], *keys: str, default: bool) -> bool:
+def approximate_local_recovery(options: Mapping[str, str]) -> bool:
+    """Tell whether a failed task of a streaming job restarts alone, with some of its records lost."""
+    return flag(
+        options,
+        "execution.state-recovery.approximate-local-recovery",
+        "execution.checkpointing.approximate-local-recovery",
+        default=False,
+    )
+
+
+def parallelism_overrides(options: Mapping[str, str]) -> dict[str, int]:
+    """Return the parallelism of job vertices that a job's options set, by their id.
+
+    `Dispatcher.applyParallelismOverrides` gives it to job graphs; since Flink 2.0 clients submit stream
+    graphs, which it leaves as they are.
+
+    Raises:
+        ValueError: when a value is not a parallelism.
+
+    """
+    pairs = [pair.partition(":") for pair in options.get(OVERRIDES, "").split(",") if pair.strip()]
+    for name, _, value in pairs:
+        text = value.strip()
+        if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= MAX_PARALLELISM):
+            raise ValueError(f"{text[:40]!r} for vertex {name.strip()[:40]!r} is not a parallelism")
+    return {name.strip(): int(value) for name, _, value in pairs}
+
+
+def flag(options: Mapping[str, str], *keys: str, default: bool) -> bool:
+    """Return a boolean option: the first of ``keys`` that is set, else ``default``."""
     return next((options[key].strip().lower() == "true" for key in keys if key in options), default)
 
 
@@ -100,6 +135,7 @@ def _compiled_node(node: Node, name: str, compiled: CompiledNode) -> StreamNode:
         yielding="yielding" in compiled.traits,
         at_end="atEnd" in compiled.traits,
         known_id=compiled.id,
+        co_location=node.planner.co_location_group if node.planner else None,
         managed_weights=tuple(compiled.managed_weights.items()),
         managed_slot=frozenset(compiled.managed_slot),
     )
@@ -126,6 +162,7 @@ def _node(node: Node, batch: bool, options: Mapping[str, str]) -> StreamNode:
         source_factory=kind.source_factory,
         legacy_source=kind.legacy_source,
         yielding=kind.yielding,
+        co_location=node.planner.co_location_group if node.planner else None,
         managed_weights=((UseCase.OPERATOR, weight),) if weight else (),
         managed_slot=kind.slot_use_cases,
     )
@@ -156,4 +193,6 @@ def _edge(edge: Edge, parallelism: Mapping[int, int], dynamic: bool) -> StreamEd
         input=edge.planner.input if edge.planner else 0,
         unchained=unchained,
         key=compiled.key if compiled is not None else None,
+        tag=edge.planner.output_tag if edge.planner else None,
+        cached=bool(edge.planner and edge.planner.cached),
     )

@@ -21,7 +21,8 @@ class JobVertex:
 
     ``index`` is the place in the job graph's insertion order (downstream first). ``sharing`` names
     Flink's slot sharing group object: the same as ``group`` but for a batch job's default group,
-    of which every logical pipelined region has its own.
+    of which every logical pipelined region has its own. ``co_location`` is the key of its co-location
+    group, that of the first operator of the chain.
     """
 
     index: int
@@ -33,6 +34,7 @@ class JobVertex:
     sharing: str
     nodes: tuple[int, ...] = ()
     head: int = 0
+    co_location: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +134,7 @@ def build_job_graph(graph: StreamGraph) -> JobGraph:
     limits = _max_parallelisms(graph, groups)
     edges = list(_connect(graph, chains, groups, at_end))
     vertices = [
-        JobVertex(
-            index=index,
-            id=ids[chain.start].hex(),
-            name=_chain_name(graph, chain),
-            parallelism=graph.by_id[chain.start].parallelism,
-            max_parallelism=limits[chain.start]
-            or default_max_parallelism(graph.by_id[chain.start].parallelism),
-            group=graph.by_id[chain.start].group,
-            sharing=graph.by_id[chain.start].group,
-            nodes=tuple(sorted([*chain.sources, *chain.nodes])),
-            head=chain.start,
-        )
+        _vertex(graph, chain, index, ids[chain.start].hex(), limits[chain.start])
         for index, chain in enumerate(chains)
     ]
     job = JobGraph(tuple(vertices), tuple(edges), graph.type)
@@ -155,6 +146,23 @@ def build_job_graph(graph: StreamGraph) -> JobGraph:
             named[index] = replace(named[index], name=f"[vertex-{number}]{named[index].name}")
         job = JobGraph(tuple(named), job.edges, job.type)
     return job
+
+
+def _vertex(graph: StreamGraph, chain: _Chain, index: int, name: str, limit: int | None) -> JobVertex:
+    head = graph.by_id[chain.start]
+    parallelism = graph.overrides.get(name, head.parallelism)
+    return JobVertex(
+        index=index,
+        id=name,
+        name=_chain_name(graph, chain),
+        parallelism=parallelism,
+        max_parallelism=limit or default_max_parallelism(parallelism),
+        group=head.group,
+        sharing=head.group,
+        nodes=tuple(sorted([*chain.sources, *chain.nodes])),
+        head=chain.start,
+        co_location=head.co_location,
+    )
 
 
 def _split_default_group(job: JobGraph) -> JobGraph:
@@ -260,15 +268,16 @@ def _connect(
             if ship in (Ship.HASH, Ship.CUSTOM):
                 partitioner = (ship, edge.key if edge.key is not None else object())
             parallelism = None if edge.target in adaptive else consumer.parallelism
-            key = (edge.source, kind.hybrid or kind, parallelism, limits[edge.target], partitioner)
-            if (kind.reconsumable or kind.hybrid) and key in shared:
+            key = (edge.source, edge.tag, kind.hybrid or kind, parallelism, limits[edge.target], partitioner)
+            if (kind.reconsumable or kind.hybrid) and not edge.cached and key in shared:
                 data_set = shared[key]
                 if types[data_set] is ResultType.HYBRID_SELECTIVE:
                     types[data_set] = ResultType.HYBRID_FULL
             else:
                 data_set = len(types)
                 types.append(kind)
-                shared.setdefault(key, data_set)
+                if kind is not ResultType.BLOCKING_PERSISTENT:
+                    shared.setdefault(key, data_set)
             found.append((chain, edge, ship, data_set))
     for index, (chain, edge, ship, data_set) in enumerate(found):
         source, target = vertex_of[chain.start], vertex_of[edge.target]

@@ -42,6 +42,8 @@ class Kind:
         return frozenset(use for use, wanted in declared.items() if wanted)
 
 
+CACHE = "cache"
+"""The kind of the operator that Flink adds for `cache()`; what a batch job sends it is kept."""
 _SOURCE = Kind("FLIP-27 source", inputs=0, source_factory=True, name="Source: {id}")
 _LEGACY_SOURCE = Kind(
     "SourceFunction", inputs=0, legacy_source=True, chaining=Chaining.HEAD, name="Source: {id}"
@@ -76,6 +78,7 @@ KINDS: dict[str, Kind] = {
     "sort": Kind("sort of a batch job"),
     "python": Kind("Python operator", python=True),
     "keyed-python": Kind("Python operator on a keyed stream", keyed=True, python=True),
+    CACHE: Kind("CacheWrite, which cache() adds", chaining=Chaining.HEAD, name="CacheWrite"),
     "committer": Kind("Sink V2 committer", name="{id}: Committer"),
     "source": _SOURCE,
     "sink": _SINK,

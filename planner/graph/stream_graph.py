@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from planner.documents.vocabulary import Chaining, Exchange, JobType, Ship, UseCase
@@ -22,6 +22,7 @@ class StreamNode:
     ``at_end`` marks an operator that emits only at the end of its input, ``adaptive`` one whose
     parallelism nobody set in a batch job that Flink's adaptive scheduler sizes as it runs. ``known_id``
     is the id that a cluster gave it, in hexadecimal, where what it was made from is not at hand.
+    ``co_location`` is the key of its co-location group: equal subtasks of one group share a slot.
     """
 
     id: int
@@ -38,6 +39,7 @@ class StreamNode:
     at_end: bool = False
     adaptive: bool = False
     known_id: str | None = None
+    co_location: str | None = None
     managed_weights: tuple[tuple[UseCase, int], ...] = ()
     managed_slot: frozenset[UseCase] = frozenset()
 
@@ -50,7 +52,9 @@ class StreamEdge:
     inputs of an operator with several. ``unchained`` is what a FORWARD edge of a dynamic batch graph
     becomes where it is not chained: RESCALE if nobody asked for FORWARD, HASH if it stands for a second
     shuffle by the same key; None if it stays FORWARD. ``key`` tells HASH and
-    CUSTOM edges of one producer apart: equal ones partition alike, None is alike to no other.
+    CUSTOM edges of one producer apart: equal ones partition alike, None is alike to no other. ``tag`` is
+    the id of the output tag of a side output, None for the main output. ``cached`` marks the edge by which
+    `cache()` keeps a result for later jobs.
     """
 
     source: int
@@ -60,6 +64,8 @@ class StreamEdge:
     input: int = 0
     unchained: Ship | None = None
     key: int | None = None
+    tag: str | None = None
+    cached: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,9 @@ class StreamGraph:
     """A whole job before chaining; ``edges`` are in the order in which Flink adds them.
 
     ``dynamic`` is a batch job under the adaptive batch scheduler, ``fine_grained`` one whose groups
-    have resources.
+    have resources. ``at_end_spreads`` tells whether an operator that emits only at the end makes its whole
+    chain do so; before Flink 2.0 it is only what is chained directly behind it, and what is before.
+    ``overrides`` is the parallelism by JobVertexID that a JobManager gives a job graph when it takes it.
     """
 
     nodes: tuple[StreamNode, ...]
@@ -80,6 +88,8 @@ class StreamGraph:
     approximate_local_recovery: bool = False
     fine_grained: bool = False
     dynamic: bool = False
+    at_end_spreads: bool = True
+    overrides: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def by_id(self) -> dict[int, StreamNode]:

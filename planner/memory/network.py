@@ -6,44 +6,55 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from planner.documents.option_tables import option_table
 from planner.graph.data_sets import ResultType
 from planner.graph.job_graph import JobEdge, JobGraph
 from planner.graph.partition_groups import partition_groups, subpartition_counts
 from planner.units import KIB, parse_size
 
-BUFFERS_PER_CHANNEL = 2
-FLOATING_BUFFERS_PER_GATE = 8
-
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """The options that the announced network memory depends on."""
+    """The options that the announced network memory depends on, and what Flink 2 has made constants."""
 
     segment_size: int = 32 * KIB
     sort_shuffle_min_buffers: int = 512
     required_per_gate: int | None = None
+    buffers_per_channel: int = 2
+    floating_buffers_per_gate: int = 8
+    sort_shuffle_min_parallelism: int = 1
 
     @classmethod
-    def from_configuration(cls, configuration: Mapping[str, str]) -> NetworkOptions:
-        """Read the options from Flink's configuration.
+    def from_configuration(cls, configuration: Mapping[str, str], version: str) -> NetworkOptions:
+        """Read the options that Flink of this version has from a configuration.
 
         Raises:
             ValueError: when a value cannot be parsed.
 
         """
-        segment = configuration.get("taskmanager.memory.segment-size")
-        buffers = configuration.get("taskmanager.network.sort-shuffle.min-buffers")
-        gate = configuration.get("taskmanager.network.memory.read-buffer.required-per-gate.max")
+        known = option_table(version).options
+        given = {n: configuration[key] for n, key in _KEYS.items() if key in configuration and key in known}
         return cls(
-            parse_size(segment) if segment is not None else cls.segment_size,
-            int(buffers) if buffers is not None else cls.sort_shuffle_min_buffers,
-            int(gate) if gate is not None else None,
+            **{
+                name: parse_size(value) if name == "segment_size" else int(value)
+                for name, value in given.items()
+            }
         )
+
+
+_KEYS = {
+    "segment_size": "taskmanager.memory.segment-size",
+    "sort_shuffle_min_buffers": "taskmanager.network.sort-shuffle.min-buffers",
+    "required_per_gate": "taskmanager.network.memory.read-buffer.required-per-gate.max",
+    "buffers_per_channel": "taskmanager.network.memory.buffers-per-channel",
+    "floating_buffers_per_gate": "taskmanager.network.memory.floating-buffers-per-gate",
+    "sort_shuffle_min_parallelism": "taskmanager.network.sort-shuffle.min-parallelism",
+}
 
 
 def vertex_buffers(job: JobGraph, vertex: int, options: NetworkOptions) -> int | None:
     """Return the buffers announced for one subtask of ``vertex``, None where a result has no bound."""
-    buffers = sum(_gate_buffers(job, edge) for edge in job.inputs[vertex])
+    buffers = sum(_gate_buffers(job, edge, options) for edge in job.inputs[vertex])
     seen: set[int] = set()
     for edge in job.outputs[vertex]:
         if edge.data_set in seen:
@@ -56,13 +67,13 @@ def vertex_buffers(job: JobGraph, vertex: int, options: NetworkOptions) -> int |
     return buffers
 
 
-def _gate_buffers(job: JobGraph, edge: JobEdge) -> int:
+def _gate_buffers(job: JobGraph, edge: JobEdge, options: NetworkOptions) -> int:
     producers, consumers = (
         job.vertices[edge.source].parallelism,
         job.vertices[edge.target].parallelism,
     )
     channels = -(-producers // consumers) if edge.pointwise else producers
-    return BUFFERS_PER_CHANNEL * channels + FLOATING_BUFFERS_PER_GATE
+    return options.buffers_per_channel * channels + options.floating_buffers_per_gate
 
 
 def _result_buffers(job: JobGraph, edge: JobEdge, options: NetworkOptions) -> int | None:
@@ -73,11 +84,18 @@ def _result_buffers(job: JobGraph, edge: JobEdge, options: NetworkOptions) -> in
     subpartitions = -(-consumers // producers) if edge.pointwise else consumers
     match edge.type:
         case ResultType.PIPELINED_BOUNDED | ResultType.PIPELINED_APPROXIMATE:
-            return max(subpartitions + 1, BUFFERS_PER_CHANNEL * subpartitions + FLOATING_BUFFERS_PER_GATE)
+            wanted = options.buffers_per_channel * subpartitions + options.floating_buffers_per_gate
+            return max(subpartitions + 1, wanted)
         case ResultType.BLOCKING | ResultType.BLOCKING_PERSISTENT:
-            return options.sort_shuffle_min_buffers
+            return _blocking_buffers(subpartitions, options)
         case _:
             return None
+
+
+def _blocking_buffers(subpartitions: int, options: NetworkOptions) -> int:
+    """Return the buffers that a blocking result requires: sorted, or one file for each subpartition."""
+    sort = subpartitions >= options.sort_shuffle_min_parallelism
+    return options.sort_shuffle_min_buffers if sort else subpartitions + 1
 
 
 def slot_network(job: JobGraph, options: NetworkOptions) -> dict[str, int | None]:
@@ -125,8 +143,8 @@ def runtime_minimum(
         )
         for group in partition_groups(edge.pointwise, producers, consumers):
             channels = len(group.producers)
-            required = min(limit, BUFFERS_PER_CHANNEL * channels + 1)
-            exclusive = min(BUFFERS_PER_CHANNEL, (required - 1) // channels)
+            required = min(limit, options.buffers_per_channel * channels + 1)
+            exclusive = min(options.buffers_per_channel, (required - 1) // channels)
             on = Counter(home.get((edge.source, producer)) for producer in group.producers)
             for consumer in group.consumers:
                 tm = home.get((edge.target, consumer))
@@ -151,4 +169,4 @@ def _result_minimum(job: JobGraph, vertex: int, options: NetworkOptions) -> Iter
         producers, consumers = job.vertices[edge.source].parallelism, job.vertices[edge.target].parallelism
         blocking = edge.type in (ResultType.BLOCKING, ResultType.BLOCKING_PERSISTENT)
         for subtask, subpartitions in enumerate(subpartition_counts(edge.pointwise, producers, consumers)):
-            yield subtask, options.sort_shuffle_min_buffers if blocking else subpartitions + 1
+            yield subtask, _blocking_buffers(subpartitions, options) if blocking else subpartitions + 1

@@ -52,9 +52,9 @@ def group_network(profile: ResourceProfile, job: JobGraph) -> dict[str, int | No
     The regions of a batch job's default group use a slot one after the other, so the largest counts.
     """
     network: dict[str, int | None] = {}
-    by_sharing = slot_network(
-        job, NetworkOptions.from_configuration(planner_fields(profile).flink_configuration)
-    )
+    fields = planner_fields(profile)
+    options = NetworkOptions.from_configuration(fields.flink_configuration, fields.flink_version)
+    by_sharing = slot_network(job, options)
     group_of = {vertex.sharing: vertex.group for vertex in job.vertices}
     for sharing, size in by_sharing.items():
         group = group_of[sharing]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 
 from planner.documents.finding import Severity
 from planner.documents.job import DEFAULT_GROUP
 from planner.documents.profile import ResourceProfile
 from planner.documents.vocabulary import Exchange, JobType, Ship
 from planner.graph.chaining import Obstacle
-from planner.graph.kinds import find_kind
+from planner.graph.from_profile import OVERRIDES, approximate_local_recovery, flag, parallelism_overrides
+from planner.graph.kinds import CACHE, find_kind
+from planner.graph.regions import pipelined_regions
 from planner.graph.stream_graph import StreamEdge, default_max_parallelism
 from planner.memory.slot_resources import slot_counts
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, JobRule, Match, Subject
 
+_GENERATOR = "flink-runtime/src/main/java/org/apache/flink/streaming/api/graph"
 _HYBRID = (Exchange.HYBRID_FULL, Exchange.HYBRID_SELECTIVE)
 
 
@@ -295,3 +299,178 @@ class ForwardExchanged(JobRule):
             exchanged = edge.ship in (Ship.REBALANCE, Ship.RESCALE, Ship.SHUFFLE)
             if compiled and compiled.strategy is Ship.FORWARD and exchanged and edge.source in by_key:
                 yield Match(match.path, f"{match.message} is {edge.ship}, but FORWARD in the program")
+
+
+class CoLocatedApart(JobRule):
+    code, name, severity = "GRA313", "co-located-apart", Severity.ERROR
+    summary = "Operators of one co-location group cannot share slots."
+    why = "Flink refuses a co-location group whose tasks are in different slot sharing groups (in a batch job every pipelined region of the default group is one of its own) or whose equal subtasks are in different pipelined regions."
+    hint = "put the operators into one slot sharing group and connect them by pipelined edges, or remove coLocationGroup"
+    source = "Flink's StreamingJobGraphGenerator.setCoLocation; DefaultExecutionTopology (co-located tasks must be in the same pipelined region)"
+    source_url = f"{FLINK_CODE}{_GENERATOR}/StreamingJobGraphGenerator.java"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        job = subject.job_graph
+        together: dict[str, list[int]] = defaultdict(list)
+        for index in job.order if job else ():
+            if job and (key := job.vertices[index].co_location) is not None:
+                together[key].append(index)
+        if job is None or not together:
+            return
+        regions = pipelined_regions(job)
+        for key, vertices in together.items():
+            for first, second in pairwise(vertices):
+                one, two = job.vertices[first], job.vertices[second]
+                up, down = subject.operator_of(one.head), subject.operator_of(two.head)
+                message = f"{up.id!r} and {down.id!r} of co-location group {key!r} are in different "
+                if one.sharing != two.sharing:
+                    yield Match(down.at("group"), message + "slot sharing groups")
+                elif any(
+                    regions.region(first, subtask) != regions.region(second, subtask)
+                    for subtask in range(min(one.parallelism, two.parallelism))
+                ):
+                    yield Match(down.at("group"), message + "pipelined regions")
+
+
+class CustomUnaligned(JobRule):
+    code, name, severity = "GRA314", "custom-unaligned", Severity.ERROR
+    summary = "A job with unaligned checkpoints has a CUSTOM edge."
+    why = "Flink cannot rescale the records in flight of a custom partitioner, so it refuses the job."
+    hint = "use aligned checkpoints, or set execution.checkpointing.unaligned.forced: true and never rescale from one"
+    source = "Flink's StreamingJobGraphGenerator.preValidate (UnsupportedOperationException)"
+    source_url = f"{FLINK_CODE}{_GENERATOR}/StreamingJobGraphGenerator.java"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        options = subject.configuration
+        if subject.kind != "Job" or subject.type is JobType.BATCH or _INTERVAL not in options:
+            return  # a profile's program was compiled by Flink, which tells custom partitioners from others
+        if not _unaligned(subject) or flag(options, _FORCED, default=False):
+            return
+        for edge, match in _edges(subject):
+            if edge.ship is Ship.CUSTOM:
+                yield Match(match.path, f"{match.message} is CUSTOM, and checkpoints are unaligned")
+
+
+class BlockingStreaming(JobRule):
+    code, name, severity = "GRA315", "blocking-streaming", Severity.ERROR
+    summary = "A streaming job has a BATCH exchange, and buffers are flushed after a timeout."
+    why = (
+        "A blocking result cannot be flushed early, so Flink refuses the job while there is a buffer timeout."
+    )
+    hint = "remove exchange, or set execution.buffer-timeout.enabled: false"
+    source = "Flink's StreamingJobGraphGenerator.checkBufferTimeout (UnsupportedOperationException)"
+    source_url = f"{FLINK_CODE}{_GENERATOR}/StreamingJobGraphGenerator.java"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if subject.kind != "Job" or subject.type is JobType.BATCH:
+            return
+        if flag(subject.configuration, "execution.buffer-timeout.enabled", default=True):
+            for edge, match in _edges(subject):
+                if edge.exchange is Exchange.BATCH:
+                    yield Match(match.path, f"{match.message} uses BATCH in a streaming job")
+
+
+class ApproximateUnaligned(JobRule):
+    code, name, severity = "GRA316", "approximate-unaligned", Severity.ERROR
+    summary = "A streaming job uses approximate local recovery and unaligned checkpoints."
+    why = "Flink does not support both together, and refuses the job."
+    hint = "remove one of them"
+    source = "Flink's StreamGraphGenerator.checkApproximateLocalRecoveryCompatibility (IllegalStateException)"
+    source_url = f"{FLINK_CODE}{_GENERATOR}/StreamGraphGenerator.java"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        options = subject.configuration
+        if (
+            subject.type is JobType.BATCH
+            or not approximate_local_recovery(options)
+            or not _unaligned(subject)
+        ):
+            return
+        key = next(key for key in _UNALIGNED if key in options)
+        yield Match(
+            subject.option_path(key), "checkpoints are unaligned, and local recovery is approximate", key=True
+        )
+
+
+class UnsortedBatch(JobRule):
+    code, name, severity = "GRA317", "unsorted-batch", Severity.ERROR
+    summary = "A batch job uses the batch state backend without sorted inputs."
+    why = "The batch state backend holds the state of one key at a time, so its input has to be sorted. Flink refuses the job."
+    hint = (
+        "set execution.batch-state-backend.enabled: false as well, or remove execution.sorted-inputs.enabled"
+    )
+    source = "Flink's StreamGraphGenerator.setBatchStateBackendAndTimerService (IllegalStateException)"
+    source_url = f"{FLINK_CODE}{_GENERATOR}/StreamGraphGenerator.java"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        key, options = "execution.sorted-inputs.enabled", subject.configuration
+        if subject.type is JobType.STREAMING or flag(options, key, default=True):
+            return
+        if flag(options, "execution.batch-state-backend.enabled", default=True):
+            yield Match(subject.option_path(key), "the batch state backend requires sorted inputs", key=True)
+
+
+class MissingUid(JobRule):
+    code, name, severity = "GRA318", "missing-uid", Severity.ERROR
+    summary = "An operator has no uid, and the job does not permit Flink to make one."
+    why = "With pipeline.auto-generate-uids: false, Flink refuses a job in which an operator has no uid."
+    hint = "give it a uid, or remove the option"
+    source = "Flink's StreamGraphGenerator (IllegalStateException: Auto generated UIDs have been disabled)"
+    source_url = f"{FLINK_CODE}{_GENERATOR}/StreamGraphGenerator.java"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if subject.kind != "Job" or flag(subject.configuration, "pipeline.auto-generate-uids", default=True):
+            return
+        for operator in subject.operators:
+            if operator.uid is None and operator.kind != CACHE:
+                yield Match(operator.at("id"), f"operator {operator.id!r} has no uid")
+
+
+class PipelinedGroups(JobRule):
+    code, name, severity = "GRA319", "pipelined-groups", Severity.ERROR
+    summary = "A batch job of Flink 1.x gives slot sharing groups resources, but does not make all exchanges blocking."
+    why = "Pipelined stages that wait for slots of different sizes can block one another, so Flink 1.x refuses the job. Flink 2 makes all exchanges blocking by itself."
+    hint = "make all exchanges blocking, or leave the resources of groups out"
+    source = "Flink 1.20's StreamGraphGenerator.setFineGrainedGlobalStreamExchangeMode (IllegalConfigurationException)"
+    source_url = f"{FLINK_DOCS}deployment/finegrained_resource/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        before_2 = subject.options.table.flink_version.startswith("1.")
+        if subject.kind != "Job" or subject.type is JobType.STREAMING or not before_2:
+            return
+        if not flag(subject.configuration, "fine-grained.shuffle-mode.all-blocking", default=False):
+            for group in subject.groups:
+                if group.given:
+                    message = f"group {group.name!r} of a batch job has resources"
+                    hint = "set fine-grained.shuffle-mode.all-blocking: true"
+                    yield Match(group.at("name"), message, hint)
+
+
+class WrongOverride(JobRule):
+    code, name, severity = "GRA320", "wrong-override", Severity.ERROR
+    summary = "A parallelism in pipeline.jobvertex-parallelism-overrides is no number from 1 to 32768."
+    why = "The JobManager of Flink 1.x reads it when it takes the job, and refuses the job. Flink 2 does not apply the option to what clients submit."
+    hint = "write pairs of JobVertexID:parallelism, with commas between them"
+    source = "Flink's Dispatcher.applyParallelismOverrides (NumberFormatException)"
+    source_url = f"{FLINK_DOCS}deployment/config/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if subject.options.table.flink_version.startswith("1."):
+            try:
+                parallelism_overrides(subject.configuration)
+            except ValueError as error:
+                yield Match(subject.option_path(OVERRIDES), f"{OVERRIDES}: {error}", key=True)
+
+
+_UNALIGNED = ("execution.checkpointing.unaligned.enabled", "execution.checkpointing.unaligned")
+_FORCED = "execution.checkpointing.unaligned.forced"
+_INTERVAL = "execution.checkpointing.interval"
+_MODE = "execution.checkpointing.mode"
+
+
+def _unaligned(subject: Subject) -> bool:
+    """Tell whether checkpoints are unaligned; Flink 2 takes the option only for those exactly once."""
+    options = subject.configuration
+    exactly_once = "AT_LEAST_ONCE" not in options.get(_MODE, "").upper().replace("-", "_")
+    before_2 = subject.options.table.flink_version.startswith("1.")
+    return flag(options, *_UNALIGNED, default=False) and (before_2 or (_INTERVAL in options and exactly_once))

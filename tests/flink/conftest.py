@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 from in_process import Answer, invoke
-from oracles.make_graphs import reset_ids
+from oracles.make_graphs import FUNCTIONS, reset_ids
 
 from flink.commands import CLUSTER, SHARED, SQL, Run, placed, planner
 from planner.cluster.processes import marked
 from planner.cluster.rest import ENDED, Rest, jobs
 from planner.cluster.standalone import STATE, Standalone, read
-from planner.flink.jvm import Jvm, start_jvm
+from planner.flink.jvm import Jvm, flink_jars, start_jvm
 from planner.flink.program import private_field
 
 
 @pytest.fixture(scope="session")
 def jvm() -> Iterator[Jvm]:
-    with start_jvm() as running:
+    with start_jvm([*flink_jars(), FUNCTIONS]) as running:
         yield running
 
 

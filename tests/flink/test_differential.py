@@ -13,7 +13,8 @@ import pytest
 from oracles.adapter import compiled, expected_compiled, topology_answers
 from py4j.protocol import Py4JJavaError
 
-from planner.documents.load import load
+from planner.api import validate
+from planner.documents.load import Loaded, load
 from planner.documents.profile import Program as Described
 from planner.documents.profile import ResourceProfile
 from planner.documents.write import to_data, to_json
@@ -21,8 +22,8 @@ from planner.flink.apply import apply
 from planner.flink.errors import ProgramError
 from planner.flink.jvm import Jvm
 from planner.flink.program import private_field, root_cause, script_graph
-from planner.flink.stream_graph import profile_of
-from planner.graph.from_profile import stream_graph
+from planner.flink.stream_graph import flink_version, profile_of
+from planner.graph.from_profile import planner_fields, stream_graph
 from planner.graph.job_graph import build_job_graph
 from planner.graph.stream_graph import StreamGraph
 from planner.memory.network import NetworkOptions, slot_network
@@ -142,7 +143,8 @@ def same_through_profile(jvm: Jvm, graph: Any, about: Described, edits: Random |
     """
     from oracles.make_graphs import Exporter
 
-    profile = profile_of(jvm, graph, about, "2.2")
+    version = flink_version(jvm)
+    profile = profile_of(jvm, graph, about, version)
     if graph.isDynamic():
         for node in graph.getStreamNodes().toArray():  # a profile leaves none to Flink's batch scheduler
             node.setParallelism(node.getParallelism())
@@ -150,34 +152,44 @@ def same_through_profile(jvm: Jvm, graph: Any, about: Described, edits: Random |
         profile, fresh = _edited(edits, profile), profile
         apply(jvm, graph, fresh, profile)
     exporter = Exporter(jvm, graph)
-    case = {"conf": about.configuration, **exporter.stream_part()}
+    case = {"conf": about.configuration, "version": version, **exporter.stream_part()}
+    (loaded,) = load(to_json(to_data(profile)).encode(), "profile.json")
+    assert isinstance(loaded.document, ResourceProfile)
     try:
         job_graph = graph.getJobGraph()
         case |= exporter.job_part(job_graph)
-    except Py4JJavaError:
-        return None
-    (loaded,) = load(to_json(to_data(profile)).encode(), "profile.json")
-    assert isinstance(loaded.document, ResourceProfile)
+    except Py4JJavaError as error:
+        apart = "co-locate" in root_cause(error.java_exception)
+        return None if apart == ("different slot sharing groups" in _co_location(loaded)) else False
+    assert "different slot sharing groups" not in _co_location(loaded)
     # nodes are numbered from 1 in a profile, in the order of the program
     ids = {index: node["id"] for index, node in enumerate(_sorted(case), 1)}
     got = compiled(case, _renumbered(stream_graph(loaded.document), ids))
     same: bool = got == expected_compiled(case, got)
     if edits is not None and same:  # only then every group has resources, and so network memory
-        same = _network(loaded.document) == _flink_network(jvm, job_graph, about)
+        network, refusal = _flink_network(jvm, job_graph, about)
+        apart = "different pipelined regions" in _co_location(loaded)
+        same = apart if "pipelined region" in refusal else _network(loaded.document) == network and not apart
     return same
+
+
+def _co_location(loaded: Loaded) -> str:
+    """Return what validation finds wrong with co-location groups."""
+    return " ".join(finding.message for finding in validate(loaded) if finding.code == "GRA313")
 
 
 def _network(profile: ResourceProfile) -> dict[str, int] | None:
     """Return the network bytes of a slot of each vertex's group, None where they cannot be told."""
     job = build_job_graph(stream_graph(profile))
-    options = profile.planner.flink_configuration if profile.planner else {}
-    network = slot_network(job, NetworkOptions.from_configuration(options))
+    fields = planner_fields(profile)
+    options = NetworkOptions.from_configuration(fields.flink_configuration, fields.flink_version)
+    network = slot_network(job, options)
     found = {vertex.id: size for vertex in job.vertices if (size := network[vertex.sharing]) is not None}
     return found if len(found) == len(job.vertices) else None
 
 
-def _flink_network(jvm: Jvm, job_graph: Any, about: Described) -> dict[str, int] | None:
-    """Return the same as Flink says, None where it refuses."""
+def _flink_network(jvm: Jvm, job_graph: Any, about: Described) -> tuple[dict[str, int] | None, str]:
+    """Return the same as Flink says, None where it refuses, and why."""
     from oracles.make_topologies import execution_graph
 
     job_graph.setSnapshotSettings(None)  # it would want a store for checkpoints
@@ -188,14 +200,17 @@ def _flink_network(jvm: Jvm, job_graph: Any, about: Described) -> dict[str, int]
     try:
         execution_graph(jvm, job_graph, configuration)
     except Py4JJavaError as error:
-        assert "hybrid" in str(error.java_exception).lower(), root_cause(error.java_exception)
-        return None
-    return {
+        reason = root_cause(error.java_exception)
+        expected = "hybrid" in str(error.java_exception).lower() or "co-located" in reason
+        assert expected, reason
+        return None, reason
+    found = {
         vertex.getID().toString(): int(
             vertex.getSlotSharingGroup().getResourceProfile().getNetworkMemory().getBytes()
         )
         for vertex in job_graph.getVerticesAsArray()
     }
+    return found, ""
 
 
 _EXCHANGED = ("FORWARD", "REBALANCE", "RESCALE")

@@ -115,6 +115,25 @@ def test_a_jar_runs_as_planned(folder: Path, cluster: Standalone, here: Run) -> 
         assert "quota slot-moved" in here(folder, *verb, "--profile", "job.profile.json", *at, code=1).stderr
 
 
+@pytest.mark.extended
+@pytest.mark.parametrize(
+    ("program", "moved", "mode"),
+    [
+        ("side", "again", "BATCH"),
+        ("cache", "reader", "BATCH"),
+        ("commit out", "Writer", "BATCH"),
+        ("broadcast", "ruled", "STREAMING"),
+        ("together", "Sink", "STREAMING"),
+    ],
+)
+def test_unusual_programs_run_as_planned(folder: Path, program: str, moved: str, mode: str) -> None:
+    arguments = ["--class", "UnusualJob", "--args", program.replace("out", str(folder / "out"))]
+    settings = ["-D", f"execution.runtime-mode={mode}", "-D", "parallelism.default=2"]
+    placed(folder, str(JAR), *arguments, *settings, group="moved", operators=moved, parallelism=3)
+    planner(folder, "up")
+    assert "as planned" in planner(folder, "run", str(JAR)).stderr
+
+
 def _imported(folder: Path, here: Run, at: list[str]) -> None:
     """What REST tells of the running job and its cluster is enough to place it again."""
     here(folder, "import", "job", "-o", "imported.profile.json", *at)

@@ -66,10 +66,19 @@ def program(names: list[str], parallelism: int = 2, uids: dict[str, str] | None 
     )
 
 
-def edited(profile: ResourceProfile, name: str, **settings: object) -> ResourceProfile:
+def bushy(profile: ResourceProfile, sources: list[int]) -> ResourceProfile:
+    """Return a profile whose later operators read others than the one before; ``sources`` says which."""
+    edges = [
+        edge.model_copy(update={"source": 1 + source % edge.source})
+        for edge, source in zip(profile.edges, [*sources, *[0] * len(profile.edges)], strict=False)
+    ]
+    return profile.model_copy(update={"edges": edges})
+
+
+def edited(profile: ResourceProfile, which: str | int, **settings: object) -> ResourceProfile:
     nodes = [
         node.model_copy(update={"profile": node.profile.model_copy(update=settings)})
-        if node.desc == name
+        if which in (node.desc, node.id)
         else node
         for node in profile.nodes
     ]
@@ -125,6 +134,19 @@ def test_what_is_gone_is_told() -> None:
     assert list(drift.lines()) == ["gone: Map-2, its edits with it"]
 
 
+def test_twins_are_known_by_their_order_where_there_are_as_many() -> None:
+    names = ["Source: a", "Map", "Map", "Map"]
+    star = bushy(program(names), [0, 0, 0])
+    old = edited(star, 3, parallelism=7)
+    kept, drift = keep_edits(star, old)
+    assert [node.profile.parallelism for node in kept.nodes] == [2, 2, 7, 2]
+    assert not drift
+    fewer = bushy(program(names[:-1]), [0, 0])
+    kept, drift = keep_edits(fewer, old)
+    assert [node.profile.parallelism for node in kept.nodes] == [2, 2, 2]
+    assert drift.gone == ("Map-2", "Map-3", "Map-4")
+
+
 def test_operators_of_one_name_are_not_mixed_up() -> None:
     """Two operators of the same name that read different ones are told apart, else left alone."""
     old = program(["Source: a", "Map", "Map", "Sink"])
@@ -173,18 +195,15 @@ def test_an_edit_does_not_go_to_another_insert() -> None:
 
 @given(st.lists(st.sampled_from(NAMES), min_size=2, max_size=8), st.data())
 def test_the_same_program_keeps_every_edit(names: list[str], data: st.DataObject) -> None:
-    old = program(names)
-    for node in old.nodes:
-        if names.count(node.desc) == 1 and data.draw(st.booleans()):
-            old = edited(old, node.desc, parallelism=data.draw(st.integers(1, 9)), group="g")
-    new, drift = keep_edits(program(names), old)
-    unique = [node for node in old.nodes if names.count(node.desc) == 1]
-    assert {
-        n.desc: (n.profile.parallelism, n.profile.group)
-        for n in new.nodes
-        if n.desc in {u.desc for u in unique}
-    } == {n.desc: (n.profile.parallelism, n.profile.group) for n in unique}
-    assert not drift.changed
+    """Twins included: operators of one name that read, and are read by, the same."""
+    fresh = bushy(program(names), data.draw(st.lists(st.integers(0, 7), max_size=len(names))))
+    old = fresh
+    for node in fresh.nodes:
+        if data.draw(st.booleans()):
+            old = edited(old, node.id, parallelism=data.draw(st.integers(1, 9)), group="g")
+    new, drift = keep_edits(fresh, old)
+    assert [node.profile for node in new.nodes] == [node.profile for node in old.nodes]
+    assert not drift
     assert ResourceProfile.model_validate(to_data(new)) == new
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from planner.documents.vocabulary import Chaining, Exchange, JobType, Ship, UseCase
 from planner.graph.data_sets import ResultType
+from planner.graph.from_profile import approximate_local_recovery
 from planner.graph.job_graph import JobEdge, JobGraph, JobVertex, build_job_graph
 from planner.graph.partition_groups import partition_groups, subpartition_counts
 from planner.graph.regions import pipelined_regions
@@ -40,8 +41,10 @@ def stream_graph(case: Case) -> StreamGraph:
         == "true",
         index_prefix=conf.get("pipeline.vertex-name-include-index-prefix") == "true",
         batch_shuffle_mode=conf.get("execution.batch-shuffle-mode", "ALL_EXCHANGES_BLOCKING"),
+        approximate_local_recovery=approximate_local_recovery(conf),
         fine_grained=case.get("globalExchangeMode") == "ALL_EDGES_BLOCKING",
         dynamic=case.get("dynamic", False),
+        at_end_spreads=not case.get("version", "2.2").startswith("1."),
     )
 
 
@@ -61,6 +64,7 @@ def _node(node: Case, dynamic: bool) -> StreamNode:
         legacy_source=legacy,
         yielding=node.get("yielding", node["name"].endswith("Writer")),
         at_end=node.get("outputOnlyAfterEndOfStream", False),
+        co_location=node.get("coLocation"),
         adaptive=dynamic and not node.get("parallelismConfigured", False),
         managed_weights=tuple((UseCase(k), v) for k, v in node.get("managedOperatorWeights", {}).items()),
         managed_slot=frozenset(UseCase(use) for use in node.get("managedSlotUseCases", [])),
@@ -88,6 +92,8 @@ def _edges(nodes: list[Case]) -> list[StreamEdge]:
             input=edge["typeNumber"],
             unchained=UNCHAINED.get(edge["partitionerClass"]),
             key=edge.get("equalTo"),
+            tag=edge.get("outputTag"),
+            cached=edge.get("cached", False),
         )
         for index in done
         for edge in by_id[index]["in"]
@@ -98,6 +104,7 @@ def compiled(case: Case, graph: StreamGraph | None = None) -> Case:
     """Return planner's job graph of a case, in the form of :func:`expected_compiled`."""
     job = build_job_graph(graph or stream_graph(case))
     groups: dict[str, int] = {}
+    together: dict[str | None, int] = {None: -1}
     regions = sorted(sorted(job.vertices[i].id for i in region) for region in job.logical_regions)
     return {
         "order": [vertex.name for vertex in job.vertices],
@@ -108,6 +115,7 @@ def compiled(case: Case, graph: StreamGraph | None = None) -> Case:
                 "parallelism": vertex.parallelism,
                 "max_parallelism": vertex.max_parallelism,
                 "group": groups.setdefault(vertex.sharing, len(groups)),
+                "together": together.setdefault(vertex.co_location, len(together)),
                 "nodes": sorted(vertex.nodes),
                 "inputs": [
                     (
@@ -139,9 +147,11 @@ def expected_compiled(case: Case, got: Case) -> Case:
     """
     by_id = {vertex["id"]: vertex for vertex in case["job_vertices"]}
     groups: dict[str, int] = {}
+    together: dict[str | None, int] = {None: -1}
     for name in got["vertices"]:
         if name in by_id:
             groups.setdefault(by_id[name]["ssg"], len(groups))
+            together.setdefault(by_id[name].get("coLocation"), len(together))
     found = {}
     for name, vertex in by_id.items():
         mine = got["vertices"].get(name, {})
@@ -153,6 +163,7 @@ def expected_compiled(case: Case, got: Case) -> Case:
             if vertex["maxParallelism"] > 0
             else mine.get("max_parallelism"),
             "group": groups.get(vertex["ssg"]),
+            "together": together.get(vertex.get("coLocation")),
             "nodes": sorted(vertex["nodes"]) if "nodes" in vertex else mine.get("nodes"),
             # Flink's batch SQL adds the keys: HASH[k]
             "inputs": [
@@ -173,7 +184,9 @@ def expected_compiled(case: Case, got: Case) -> Case:
 def job_graph(case: Case) -> JobGraph:
     """Return the job graph of a case of make_topologies.py."""
     vertices = tuple(
-        JobVertex(i, v["id"], f"v{i}", v["parallelism"], 128, v["ssg"], v["ssg"])
+        JobVertex(
+            i, v["id"], f"v{i}", v["parallelism"], 128, v["ssg"], v["ssg"], co_location=v.get("together")
+        )
         for i, v in enumerate(case["vertices"])
     )
     edges = tuple(
@@ -196,12 +209,12 @@ def topology_answers(case: Case) -> Case:
     job = job_graph(case)
     regions = pipelined_regions(job)
     names = [sorted(_name(*s) for s in regions.subtasks(r)) for r in range(len(regions.members))]
-    network = slot_network(job, NetworkOptions.from_configuration(case["config"]))
+    network = slot_network(job, NetworkOptions.from_configuration(case["config"], case.get("version", "2.2")))
     gone = set(case["unavailable_partitions"])
     subtasks = [_name(*s) for s in _numbered(job)]
 
     def unavailable(edge: JobEdge) -> np.ndarray | bool:
-        if not edge.type.reconsumable:
+        if not edge.type.reconsumable and edge.type is not ResultType.PIPELINED_APPROXIMATE:
             return True
         producers = range(job.vertices[edge.source].parallelism)
         return np.array([_name(edge.source, p) in gone for p in producers])
@@ -212,7 +225,7 @@ def topology_answers(case: Case) -> Case:
             job, regions, np.array(regions.region_of), subtask_mask(regions, list(numbers)), unavailable
         )
         restart[members[0]] = sorted(name for name, hit in zip(subtasks, found, strict=True) if hit)
-    return {
+    answers = {
         "topo": list(job.order),
         "consumed": _consumed(job),
         "subpartitions": {
@@ -230,6 +243,7 @@ def topology_answers(case: Case) -> Case:
         },
         "restart": restart,
     }
+    return {name: answers[name] for name in case["expected"]}
 
 
 def _numbered(job: JobGraph) -> Iterator[tuple[int, int]]:

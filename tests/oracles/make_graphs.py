@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JJavaError
 
-from planner.flink.jvm import Jvm, start_jvm
+from planner.flink.jvm import Jvm, flink_jars, start_jvm
+from planner.flink.program import has_method
+from planner.flink.stream_graph import flink_version, yielding_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +33,8 @@ SHUFFLE_MODES = (
     "ALL_EXCHANGES_HYBRID_FULL",
     "ALL_EXCHANGES_HYBRID_SELECTIVE",
 )
+FUNCTIONS = Path(__file__).parent.parent / "flink/jobs/test-job.jar"
+"""Functions for what Flink's own jars have none for; they have to be on the class path."""
 FRACTION_PREFIX = "managedMemFraction."
 
 
@@ -66,6 +70,7 @@ class Program:
         self.api = self.flink.streaming.api
         self.long = self.flink.api.common.typeinfo.Types.LONG
         self.batch = "execution.runtime-mode" in conf
+        self.conf = dict(conf)
         configuration = self.flink.configuration.Configuration.fromMap(conf)
         self.env = self.api.environment.StreamExecutionEnvironment(configuration)
         hybrid = "HYBRID" in conf.get("execution.batch-shuffle-mode", "")
@@ -73,14 +78,24 @@ class Program:
         self.open: list[Any] = []
         self.used: list[Any] = []
         self.serial = 0
+        self.tables: Any = None
 
     def build(self) -> None:
         """Add 1-12 operators and then sinks, so that most streams end in one."""
+        if self.rng.random() < 0.3:
+            self._contradict()
         for _ in range(self.rng.choice((1, 1, 1, 1, 2, 2, 3))):
             self.source()
-        steps: Sequence[Callable[[], None]] = (self.one_input, self.two_inputs, self.many_inputs)
+        steps: dict[Callable[[], None], int] = {
+            self.one_input: 28,
+            self.two_inputs: 6,
+            self.many_inputs: 4,
+            self.broadcast_state: 3,
+            self.cache: 2,
+            self.table: 2,
+        }
         for _ in range(self.rng.randint(0, 5)):
-            self.rng.choices(steps, weights=(14, 3, 2))[0]()
+            self.rng.choices(list(steps), weights=list(steps.values()))[0]()
         if not self.used or self.rng.random() < 0.1:
             self.sink(self.open[0])
         for stream in list(self.open):
@@ -88,6 +103,25 @@ class Program:
                 self.sink(stream)
         if self.rng.random() < 0.2:
             self.sink(self.rng.choice(self.open + self.used))
+
+    def _contradict(self) -> None:
+        """Let the program set options otherwise than they were given beside it."""
+        rng = self.rng
+        parallelism = rng.choice((1, 2, 3))
+        self.env.setParallelism(parallelism)
+        self.conf["parallelism.default"] = str(parallelism)
+        if rng.random() < 0.2:
+            self.env.disableOperatorChaining()
+            self.conf["pipeline.operator-chaining.enabled"] = "false"
+        own = {
+            "pipeline.operator-chaining.chain-operators-with-different-max-parallelism": ("true", "false"),
+            "pipeline.vertex-name-include-index-prefix": ("true", "false"),
+            "execution.state-recovery.approximate-local-recovery": ("true", "false"),
+            **({"execution.batch-shuffle-mode": SHUFFLE_MODES[:2]} if self.batch else {}),
+        }
+        chosen = {key: rng.choice(values) for key, values in own.items() if rng.random() < 0.3}
+        self.env.configure(self.flink.configuration.Configuration.fromMap(chosen))
+        self.conf |= chosen
 
     def source(self) -> Any:
         """Add a source: new style, legacy parallel, legacy serial or an input format."""
@@ -103,14 +137,16 @@ class Program:
         return stream
 
     def _source_function(self, kind: str) -> Any:
-        legacy = self.api.functions.source.legacy
+        before_2 = flink_version(self.jvm).startswith("1.")
+        legacy = self.api.functions.source if before_2 else self.api.functions.source.legacy
         if kind == "legacy":
             return legacy.StatefulSequenceSource(1, 9)
         serializer = self.flink.api.common.typeutils.base.LongSerializer.INSTANCE
         if kind == "serial":
             elements = self.jvm.array(self.jvm.view.java.lang.Object, [])
             return legacy.FromElementsFunction(elements)
-        inputs = self.api.legacy.io.CollectionInputFormat(self.jvm.view.java.util.ArrayList(), serializer)
+        formats = self.flink.api.java.io if before_2 else self.api.legacy.io
+        inputs = formats.CollectionInputFormat(self.jvm.view.java.util.ArrayList(), serializer)
         return legacy.InputFormatSourceFunction(inputs, self.long)
 
     def _legacy_source(self, function: Any, name: str) -> Any:
@@ -159,6 +195,53 @@ class Program:
         result = first.connect(second).transform(name, self.long, operator)
         self.open.append(self._adorn(result, [first, second]))
 
+    def broadcast_state(self) -> None:
+        """Connect a stream, keyed or not, with another one whose records all subtasks keep."""
+        first, second = self._exchange(self._take()), self._take()
+        state = self.flink.api.common.state.MapStateDescriptor("state", self.long, self.long)
+        descriptors = self.jvm.array(self.flink.api.common.state.MapStateDescriptor, [state])
+        broadcast = second.broadcast(descriptors)
+        if self.rng.random() < 0.5:
+            connected, function = self._keyed(first).connect(broadcast), "KeyedBroadcast"
+        else:
+            connected, function = first.connect(broadcast), "Broadcast"
+        result = connected.process(self._function(function), self.long).name(self._name("rules"))
+        self.open.append(self._adorn(result, [first, second]))
+
+    def cache(self) -> None:
+        """Keep a result for later jobs; what reads the stream reads the operator itself."""
+        stream = self._take()
+        if has_method(stream, "cache"):
+            self.open.append(stream.cache())
+
+    def table(self) -> None:
+        """Go through the Table API: a projection, a join, or an aggregate that ends in a sink."""
+        if self.tables is None:
+            bridge = self.flink.table.api.bridge.java.StreamTableEnvironment
+            self.tables = bridge.create(self.env)
+        kind = self.rng.choice(("project", "join", "aggregate"))
+        table = self.tables.fromDataStream(self._take())
+        if kind == "aggregate":
+            query = f"SELECT f0, COUNT(*) FROM {table} GROUP BY f0"
+            rows = self.tables.toChangelogStream(self.tables.sqlQuery(query))
+            rows.sinkTo(self.api.functions.sink.v2.DiscardingSink())
+            return
+        query = f"SELECT f0 FROM {table} WHERE f0 > 3"
+        if kind == "join":
+            other = self.tables.fromDataStream(self._take())
+            query = f"SELECT a.f0 FROM {table} a JOIN {other} b ON a.f0 = b.f0"
+        kept = self.jvm.java_class("java.lang.Long")
+        back = self.tables.toDataStream(self.tables.sqlQuery(query), kept)
+        self.open.append(self._map(back, self._name("back")))
+
+    def _function(self, name: str) -> Any:
+        """Return a function of the test programs."""
+        return (
+            self.jvm.java_class(f"Functions${name}")
+            .getDeclaredConstructors()[0]
+            .newInstance(self.jvm.array(self.jvm.view.java.lang.Object, []))
+        )
+
     def many_inputs(self) -> None:
         """Add a multiple-input operator, often one that chains fresh sources in front of it."""
         table = self.flink.table.runtime.operators.multipleinput
@@ -187,7 +270,7 @@ class Program:
 
     def sink(self, stream: Any) -> None:
         """End a stream in a sink of a random kind."""
-        kind = self.rng.choice(("discard", "discard", "print", "legacyPrint", "file"))
+        kind = self.rng.choice(("discard", "discard", "print", "legacyPrint", "file", "compact"))
         stream = self._exchange(stream, 0.25)
         if kind == "discard":
             sink = stream.sinkTo(self.api.functions.sink.v2.DiscardingSink())
@@ -196,16 +279,23 @@ class Program:
         elif kind == "legacyPrint":
             sink = stream.print()
         else:
-            sink = stream.sinkTo(self._file_sink())
+            sink = stream.sinkTo(self._file_sink(compact=kind == "compact"))
         if self.rng.random() < 0.5:
             sink = sink.name(self._name(kind))
+        if kind == "compact":  # its own operators have uids, so it needs one
+            sink = sink.uid(self._name("uid"))
         self._adorn(sink, [stream])
 
-    def _file_sink(self) -> Any:
-        """Return a sink with a committer behind its writer."""
+    def _file_sink(self, compact: bool) -> Any:
+        """Return a sink with a committer behind its writer, and operators of its own between them."""
         encoder = self.flink.api.common.serialization.SimpleStringEncoder()
         path = self.flink.core.fs.Path("out")
-        return self.flink.connector.file.sink.FileSink.forRowFormat(path, encoder).build()
+        sink = self.flink.connector.file.sink
+        builder = sink.FileSink.forRowFormat(path, encoder)
+        if compact:
+            strategy = sink.compactor.FileCompactStrategy.Builder.newBuilder().setSizeThreshold(1024)
+            builder = builder.enableCompact(strategy.build(), sink.compactor.ConcatFileCompactor())
+        return builder.build()
 
     def _map(self, stream: Any, name: str) -> Any:
         function = self.flink.runtime.operators.udf.RemoveRangeIndex()
@@ -251,7 +341,14 @@ class Program:
         return f"{kind}{self.serial}"
 
     def _take(self) -> Any:
-        """Return a stream to read: mostly one that nobody reads yet."""
+        """Return a stream to read: mostly one that nobody reads yet, sometimes a side output of it."""
+        stream = self._main_output()
+        if self.rng.random() < 0.2 and has_method(stream, "getSideOutput"):
+            tag = self.flink.util.OutputTag(self.rng.choice(("late", "odd")), self.long)
+            return stream.getSideOutput(tag)
+        return stream
+
+    def _main_output(self) -> Any:
         if self.used and (not self.open or self.rng.random() < 0.25):
             return self.rng.choice(self.used)
         if not self.open:
@@ -264,13 +361,15 @@ class Program:
         """Sometimes join the stream with another one, which may be the same."""
         if self.rng.random() > 0.12:
             return stream
-        others = self.jvm.array(self.api.datastream.DataStream, [self._take()])
-        return stream.union(others)
+        other = stream if self.rng.random() < 0.3 else self._take()
+        return stream.union(self.jvm.array(self.api.datastream.DataStream, [other]))
 
     def _exchange(self, stream: Any, chance: float = 0.3) -> Any:
         """Sometimes put an explicit partitioner behind the stream."""
         if self.rng.random() > chance:
             return stream
+        if self.rng.random() < 0.15:
+            return stream.partitionCustom(self._function("First"), self._key_selector())
         return getattr(stream, self.rng.choice(PARTITIONERS))()
 
     def _is_forward(self, stream: Any) -> bool:
@@ -306,6 +405,8 @@ class Program:
             stream.uid(self._name("uid"))
         if rng.random() < 0.2:
             stream.slotSharingGroup(rng.choice(self.groups))
+        if rng.random() < 0.08:
+            stream.getTransformation().setCoLocationGroupKey(rng.choice(("pair", "ring")))
         if rng.random() < 0.12:
             self._declare_memory(stream.getTransformation(), plain)
         return stream
@@ -359,7 +460,7 @@ class Exporter:
         self.loader = jvm.view.java.lang.Thread.currentThread().getContextClassLoader()
         package = "org.apache.flink.streaming."
         self.source_factory = jvm.java_class(package + "api.operators.SourceOperatorFactory")
-        self.yielding = jvm.java_class(package + "api.operators.legacy.YieldingOperatorFactory")
+        self.yielding = jvm.java_class(yielding_class(jvm))
         node_class = jvm.java_class("org.apache.flink.streaming.api.graph.StreamNode")
         nothing = jvm.array(jvm.view.java.lang.Class, [])
         self.configured = node_class.getDeclaredMethod("isParallelismConfigured", nothing)
@@ -393,6 +494,7 @@ class Exporter:
             "parallelism": node.getParallelism(),
             "maxParallelism": node.getMaxParallelism(),
             "slotSharingGroup": node.getSlotSharingGroup(),
+            "coLocation": node.getCoLocationGroup(),
             "chaining": factory.getChainingStrategy().name(),
             "uid": node.getTransformationUID(),
             "source": node.getId() in sources,
@@ -420,6 +522,7 @@ class Exporter:
             "typeNumber": edge.getTypeNumber(),
             "equalTo": next(equal),
             "outputTag": None if tag is None else tag.getId(),
+            "cached": edge.getIntermediateDatasetIdToProduce() is not None,
         }
 
     def job_part(self, job_graph: Any) -> dict[str, Any]:
@@ -484,6 +587,8 @@ class Exporter:
         }
 
     def _operator_id(self, pair: Any) -> str:
+        if not has_method(pair, "getUserDefinedOperatorUid"):  # before Flink 2.0
+            return str(pair.getGeneratedOperatorID().toString())
         uid = pair.getUserDefinedOperatorUid()
         name = pair.getUserDefinedOperatorName()
         return f"{pair.getGeneratedOperatorID().toString()}|{name}|{uid or 'null'}"
@@ -552,6 +657,7 @@ def compile_case(jvm: Jvm, name: str, rng: random.Random) -> dict[str, Any]:
     reset_ids(jvm)
     program = Program(jvm, rng, conf)
     program.build()
+    case |= {"conf": program.conf, "version": flink_version(jvm)}
     try:
         stream_graph = program.env.getStreamGraph()
     except Py4JJavaError as error:
@@ -587,7 +693,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("graphs.json"))
     arguments = parser.parse_args()
-    with start_jvm() as jvm:
+    with start_jvm([*flink_jars(), FUNCTIONS]) as jvm:
         write_cases(arguments.output, generate(jvm, arguments.count, arguments.seed))
 
 

@@ -186,7 +186,20 @@ def options(rng: random.Random, batch: bool) -> dict[str, str]:
     return found
 
 
+def contradictions(rng: random.Random, batch: bool) -> str:
+    """Return statements by which a script sets options, perhaps otherwise than they are given beside it."""
+    choices = {
+        "parallelism.default": ("1", "2", "5"),
+        "pipeline.operator-chaining.enabled": ("true", "false"),
+        "pipeline.vertex-name-include-index-prefix": ("true", "false"),
+        "execution.runtime-mode": ("streaming", "batch" if batch else "streaming"),
+    }
+    chosen = [(key, rng.choice(values)) for key, values in choices.items() if rng.random() < 0.4]
+    return "".join(f"SET '{key}' = '{value}';\n" for key, value in chosen)
+
+
 def script(rng: random.Random) -> tuple[str, dict[str, str]]:
     """Return a random script and options for it."""
     made = Script(rng)
-    return made.text(), options(rng, made.batch)
+    text, given = made.text(), options(rng, made.batch)
+    return (contradictions(rng, made.batch) if rng.random() < 0.4 else "") + text, given

@@ -42,9 +42,9 @@ def explained(
     }
     places = api.Cluster.model_validate({**cluster(), "spec": spec})
     with pytest.raises(api.Infeasible) as error:
-        api.place(document, places)
+        api.place(document, places, time_limit=60)
     for change in error.value.explanation.changes:
-        assert api.place(*followed(change, api.compile(document), places)).task_managers
+        assert api.place(*followed(change, api.compile(document), places), time_limit=60).task_managers
     return error.value.explanation
 
 

@@ -77,3 +77,95 @@ class TestChains:
         operators = ({**SOURCE, "group": "io"}, op("a", "map", "events", group="work"))
         options = {"pipeline.operator-chaining.enabled": False}
         assert find(job(*operators, flinkConfiguration=options), code="GRA304") == []
+
+
+class TestRefused:
+    """What Flink refuses when it builds the job graph; tests/flink/test_refused.py asks Flink itself."""
+
+    def together(self, *, type: str = "streaming", group: str = "default", ship: str = "hash") -> list[str]:  # noqa: A002
+        pair = {"coLocationGroup": "pair"}
+        operators = (
+            SOURCE,
+            op("first", "process", {"from": "events", "ship": "hash"}, **pair),
+            op("second", "process", {"from": "first", "ship": ship}, group=group, **pair),
+        )
+        return [f.message for f in find(job(*operators, type=type, parallelism=2), code="GRA313")]
+
+    def test_co_location(self) -> None:
+        assert self.together() == []
+        assert self.together(group="other") == [
+            "'first' and 'second' of co-location group 'pair' are in different slot sharing groups"
+        ]
+        assert self.together(type="batch") == self.together(group="other")
+
+    def test_co_location_in_regions_of_their_own(self) -> None:
+        pair = {"coLocationGroup": "pair"}
+        document = job(
+            SOURCE, op("other", "source", **pair), op("a", "map", "events", chaining="head", **pair)
+        )
+        (found,) = find(document, code="GRA313")
+        assert found.message.endswith("are in different pipelined regions")
+
+    @pytest.mark.parametrize(
+        ("version", "options", "found"),
+        [
+            ("2.2", {}, 1),
+            ("2.2", {"execution.checkpointing.unaligned.forced": "true"}, 0),
+            ("2.2", {"execution.checkpointing.mode": "AT_LEAST_ONCE"}, 0),
+            ("1.20", {"execution.checkpointing.mode": "AT_LEAST_ONCE"}, 1),
+        ],
+    )
+    def test_custom_partitioners(self, version: str, options: dict[str, str], found: int) -> None:
+        unaligned = {"execution.checkpointing.unaligned.enabled": "true", **options}
+        custom = op("a", "process", {"from": "events", "ship": "custom"})
+        document = job(SOURCE, custom, flinkVersion=version, flinkConfiguration=unaligned)
+        assert len(find(document, code="GRA314")) == found
+        aligned = job(SOURCE, custom, flinkVersion=version)
+        assert find(aligned, code="GRA314") == []
+
+    def test_blocking_exchanges(self) -> None:
+        blocking = op("a", "process", {"from": "events", "ship": "rebalance", "exchange": "batch"})
+        assert len(find(job(SOURCE, blocking), code="GRA315")) == 1
+        assert find(job(SOURCE, blocking, type="batch"), code="GRA315") == []
+        quiet = {"execution.buffer-timeout.enabled": "false"}
+        assert find(job(SOURCE, blocking, flinkConfiguration=quiet), code="GRA315") == []
+
+    @pytest.mark.parametrize(("version", "without_checkpoints"), [("2.2", 0), ("1.20", 1)])
+    def test_approximate_local_recovery(self, version: str, without_checkpoints: int) -> None:
+        options = {
+            "execution.state-recovery.approximate-local-recovery": "true",
+            "execution.checkpointing.unaligned.enabled": "true",
+        }
+        document = job(SOURCE, flinkVersion=version, flinkConfiguration=options)
+        assert len(find(document, code="GRA316")) == 1
+        del document["spec"]["checkpointing"]
+        assert len(find(document, code="GRA316")) == without_checkpoints
+
+    def test_batch_state_without_sorted_inputs(self) -> None:
+        options = {"execution.sorted-inputs.enabled": "false"}
+        assert len(find(job(SOURCE, type="batch", flinkConfiguration=options), code="GRA317")) == 1
+        assert find(job(SOURCE, flinkConfiguration=options), code="GRA317") == []
+        options["execution.batch-state-backend.enabled"] = "false"
+        assert find(job(SOURCE, type="batch", flinkConfiguration=options), code="GRA317") == []
+
+    def test_uids_that_flink_may_not_make(self) -> None:
+        options = {"pipeline.auto-generate-uids": "false"}
+        nameless = {**op("a", "map", "events"), "uid": None}
+        assert len(find(job(SOURCE, nameless, flinkConfiguration=options), code="GRA318")) == 1
+        assert find(job(SOURCE, flinkConfiguration=options), code="GRA318") == []
+        assert find(job(SOURCE, nameless), code="GRA318") == []
+
+    @pytest.mark.parametrize(("version", "found"), [("1.20", 1), ("2.2", 0)])
+    def test_groups_of_a_batch_job(self, version: str, found: int) -> None:
+        groups = [{"name": "default", "resources": {"cpu": 1, "heap": "1 gb"}}, {"name": "other"}]
+        document = job(SOURCE, type="batch", flinkVersion=version, slotSharingGroups=groups)
+        assert len(find(document, code="GRA319")) == found
+        document["spec"]["flinkConfiguration"] = {"fine-grained.shuffle-mode.all-blocking": "true"}
+        assert find(document, code="GRA319") == []
+
+    @pytest.mark.parametrize("value", ["a:x", "a", "a:0", "a:40000", "a:1,b:-1", "a:9999999999"])
+    def test_overrides(self, value: str) -> None:
+        options = {"pipeline.jobvertex-parallelism-overrides": value}
+        (found,) = find(job(SOURCE, flinkVersion="1.20", flinkConfiguration=options), code="GRA320")
+        assert "is not a parallelism" in found.message
+        assert find(job(SOURCE, flinkConfiguration=options), code="GRA320") == []

@@ -15,7 +15,7 @@ from planner.documents.placement import PlacedTaskManager, Placement
 from planner.documents.profile import ResourceProfile
 from planner.errors import PlannerError
 from planner.graph.from_profile import operator_id, stream_graph
-from planner.graph.job_graph import build_job_graph
+from planner.graph.job_graph import JobGraph, build_job_graph
 from planner.memory.estimates import FIGURES, estimates
 from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.taskmanager import derive_taskmanager
@@ -54,7 +54,7 @@ def _problems(
         f"slot {key} is placed {n} times" for key, n in times.items() if n != 1 or key not in slot_loads
     )
     yield from (f"slot {key} is not placed" for key in slot_loads if key not in times)
-    yield from _subtasks_once(placement, profile)
+    yield from _subtasks_once(placement, profile, job)
     if sorted(offered) != sorted(placed.id for placed in placement.task_managers):
         yield "the TaskManagers are not those of the cluster"
         return
@@ -86,8 +86,14 @@ def _planned(placement: Placement, profile: ResourceProfile) -> Iterator[str]:
                 yield f"group {group.name!r} is planned with another {figure} than the job declares"
 
 
-def _subtasks_once(placement: Placement, profile: ResourceProfile) -> Iterator[str]:
-    expected = {f"{operator_id(n)}/{i}" for n in profile.nodes for i in range(n.profile.parallelism)}
+def _subtasks_once(placement: Placement, profile: ResourceProfile, job: JobGraph) -> Iterator[str]:
+    names = {node.id: operator_id(node) for node in profile.nodes}
+    expected = {
+        f"{names[node]}/{subtask}"
+        for vertex in job.vertices
+        for node in vertex.nodes
+        for subtask in range(vertex.parallelism)
+    }
     found = Counter(
         name for placed in placement.task_managers for slot in placed.slots for name in slot.subtasks
     )
