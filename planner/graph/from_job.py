@@ -25,6 +25,7 @@ from planner.documents.profile import (
     ResourceProfile,
     SsgProfile,
 )
+from planner.documents.sensitive import masked_options
 from planner.documents.vocabulary import Exchange, JobType
 from planner.graph.kinds import KINDS, find_kind
 from planner.graph.stream_graph import default_max_parallelism, default_ship, inherited_group
@@ -178,7 +179,7 @@ def declare(job: Job) -> ResourceProfile:
         planner=PlannerFields(
             type=spec.type,
             flink_version=spec.flink_version,
-            flink_configuration=effective_configuration(spec),
+            flink_configuration=masked_options(effective_configuration(spec)),
             placement={
                 group.name: group.placement
                 for group in spec.slot_sharing_groups

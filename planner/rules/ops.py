@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from planner.documents.finding import Severity
+from planner.documents.sensitive import is_sensitive, masked
 from planner.documents.vocabulary import JobType, strategy_name
-from planner.rules.base import FLINK_DOCS, JobRule, Match, OperatorView, Subject
+from planner.rules.base import (
+    FLINK_CODE,
+    FLINK_DOCS,
+    JobRule,
+    Match,
+    OperatorView,
+    OptionRule,
+    OptionsView,
+    Subject,
+)
 
 
 def _stateful(subject: Subject) -> list[OperatorView]:
@@ -122,3 +132,25 @@ class NoMaxParallelism(JobRule):
                     f"operator {operator.id!r} keeps state, but no max parallelism is set",
                 )
                 return
+
+
+class SecretInDocument(OptionRule):
+    code, name, severity = "OPS606", "secret-in-document", Severity.WARNING
+    summary = "A document holds a password, a key or a token."
+    why = "Documents are committed and shared. Whoever reads the repository, or a copy of it, has the secret, and it stays in the history when it is removed."
+    hint = "write @FILE or @env:NAME as its value, or give it beside the document, and replace the secret itself: it is known now"
+    source = "the keys whose values Flink hides, GlobalConfiguration.isSensitive, and passwords in URLs"
+    source_url = (
+        f"{FLINK_CODE}flink-core/src/main/java/org/apache/flink/configuration/GlobalConfiguration.java"
+    )
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        for key, value in options.configuration.items():
+            if masked(key, value) == value:
+                continue
+            if is_sensitive(key):
+                yield Match(options.path(key), f"{key[:80]} holds a secret in plain text", key=True)
+            else:
+                message = f"the value of {key[:80]} has a password in it"
+                hint = "use the options of the file system or connector for it, as in s3.access-key and s3.secret-key: @env:NAME"
+                yield Match(options.path(key), message, hint, key=True)

@@ -13,6 +13,7 @@ from planner.documents.load import Loaded
 from planner.documents.option_tables import option_table
 from planner.documents.placement import Placement
 from planner.documents.profile import PlannerFields, ResourceProfile
+from planner.documents.sensitive import masked_user_info
 from planner.documents.source import Source
 from planner.memory.process import MemoryConfigurationError
 from planner.memory.taskmanager import derive_taskmanager
@@ -137,7 +138,8 @@ def _findings(rule: Rule, matches: Iterable[Match], source: Source) -> Iterator[
             return
         hint = rule.hint if match.hint is None else match.hint
         position = source.position(match.path, key=match.key)
-        yield Finding(rule.code, rule.severity, match.message, hint, source.name, position, match.path)
+        message = masked_user_info(match.message)
+        yield Finding(rule.code, rule.severity, message, hint, source.name, position, match.path)
 
 
 def _suppressions(source: Source) -> dict[int, frozenset[str]]:
