@@ -13,6 +13,7 @@ from planner.documents.base import MAX_PARALLELISM
 from planner.documents.profile import Program, ResourceProfile
 from planner.flink.errors import ProgramError
 from planner.flink.jvm import HEAP, Jvm, flink_jars, start_jvm
+from planner.flink.options import resolved
 from planner.flink.pyflink import pyflink_graph
 from planner.flink.sql import ScriptError, Statement, statements
 
@@ -75,13 +76,15 @@ def stream_graph(
     Raises:
         ProgramError: when the program cannot be read or Flink refuses it.
         TimedOut: when it makes no job within the time limit.
+        OptionRefused: when a secret that an option names cannot be had.
         FlinkMissing: when the extra ``flink`` is not installed.
         NoFlinkHome: when the distribution that is named holds no Flink.
 
     """
     if not Path(program.file).is_file():
         raise ProgramError(f"{program.file} is not there")
-    program = program.model_copy(update={"configuration": {SCHEDULER: "Default", **program.configuration}})
+    given = {SCHEDULER: "Default", **resolved(program.configuration)}
+    program = program.model_copy(update={"configuration": given})
     if program.kind == "python":
         default_parallelism(program)
         with (

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from in_process import Answer, invoke
@@ -100,7 +101,10 @@ def cluster(started: Standalone) -> Iterator[Standalone]:
     for job, state in jobs(rest).items():
         if state not in ENDED:
             rest.patch(f"/jobs/{job}")
-    while any(tm["freeSlots"] < tm["slotsNumber"] for tm in rest.get("/taskmanagers")["taskmanagers"]):
+    while any(
+        tm["freeSlots"] < tm["slotsNumber"]
+        for tm in rest.get("/taskmanagers", dict[str, Any])["taskmanagers"]
+    ):
         time.sleep(0.2)
 
 
