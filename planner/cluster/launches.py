@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from planner.cluster.processes import CHOSEN
 from planner.documents.cluster import Cluster
 from planner.documents.placement import Placement
-from planner.documents.sensitive import masked
+from planner.documents.sensitive import HIDDEN, masked
 from planner.flink.errors import OptionRefused
 from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.launch import launch_jobmanager
@@ -108,7 +108,11 @@ def _task_manager(name: str) -> str:
 
 
 def _merged(options: Mapping[str, str], own: Mapping[str, str], document: str) -> dict[str, str]:
-    """Return the options of a TaskManager: those of all processes, and what a document says of it."""
+    """Return the options of a TaskManager: those of all processes, and what a document says of it.
+
+    A secret that is hidden in the document is the user's to give.
+    """
+    own = {key: value for key, value in own.items() if value != HIDDEN or key not in options}
     for key in sorted(options.keys() & own.keys()):
         if options[key] != own[key]:
             given, theirs = masked(key, options[key]), masked(key, own[key])

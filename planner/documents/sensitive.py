@@ -25,6 +25,8 @@ SENSITIVE_KEYS = (
     "http-headers",
 )
 """Parts of the keys of secrets, in any case: those of `GlobalConfiguration` of all versions together."""
+SHORTEST = 4
+"""Characters of a secret below which it cannot be told from other words of a text."""
 REFERENCE = "@"
 """What the value of a sensitive option begins with where it names what holds the secret."""
 
@@ -81,6 +83,14 @@ def masked_arguments(words: Sequence[str]) -> list[str]:
 def masked_user_info(text: str) -> str:
     """Return a text without the user names and passwords of the URLs in it."""
     return _USER_INFO.sub(rf"\g<scheme>{HIDDEN}@", text) if "://" in text else text
+
+
+def without_secrets(text: str, options: Mapping[str, str]) -> str:
+    """Return what others say, such as Flink, without the secrets among the options that they were given."""
+    secrets = {value for key, value in options.items() if is_sensitive(key) and len(value) >= SHORTEST}
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return masked_user_info(text)
 
 
 def masked_line(line: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from planner.documents.base import MAX_PARALLELISM
 from planner.documents.profile import Program, ResourceProfile
+from planner.documents.sensitive import without_secrets
 from planner.flink.errors import ProgramError
 from planner.flink.jvm import HEAP, Jvm, flink_jars, start_jvm
 from planner.flink.options import resolved
@@ -88,15 +89,29 @@ def stream_graph(
     if program.kind == "python":
         default_parallelism(program)
         with (
+            _without_secrets(program),
             pyflink_graph(program, tools.python, tools.time_limit) as (jvm, graph),
             _told(program.file, jvm),
         ):
             yield jvm, graph
         return
-    with start_jvm(flink_jars(tools.flink_home)) as jvm, _told(program.file, jvm):
+    with (
+        _without_secrets(program),
+        start_jvm(flink_jars(tools.flink_home)) as jvm,
+        _told(program.file, jvm),
+    ):
         with jvm.process.limited(program.file, tools.time_limit):
             graph = script_graph(jvm, program, note) if program.kind == "sql" else _of_jar(jvm, program)
         yield jvm, graph
+
+
+@contextmanager
+def _without_secrets(program: Program) -> Iterator[None]:
+    """Keep the secrets of a program out of what Flink says about it."""
+    try:
+        yield
+    except ProgramError as error:
+        raise ProgramError(without_secrets(str(error), program.configuration)) from None
 
 
 @contextmanager

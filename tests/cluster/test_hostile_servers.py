@@ -318,3 +318,18 @@ def test_nothing_listens() -> None:
 
 def test_the_largest_answer_is_one_number() -> None:
     assert answers.MAX_ANSWER == transport.MAX_ANSWER
+
+
+def test_an_imported_job_has_no_secrets() -> None:
+    answers_ = cluster_answers()
+    answers_["/jobmanager/config"] += [
+        {"key": "execution.checkpointing.dir", "value": "s3://KEY:hunter2@bucket/x"},
+        {"key": "state.x.secret-key", "value": "hunter2"},
+        {"key": "pipeline.global-job-parameters", "value": "db-password:hunter2,a:b"},
+        {"key": "s3.secret-key", "value": "hunter2"},
+    ]
+    with serving(answers_) as server:
+        text = str(import_job(server.url))
+    assert "hunter2" not in text
+    assert "s3://******@bucket/x" in text
+    assert "db-password:******,a:b" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -180,6 +181,15 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.reply(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"] or 0))
+        while "chunked" in self.headers.get("Transfer-Encoding", ""):
+            size = int(self.rfile.readline(), 16)
+            self.rfile.read(size + 2)
+            if size == 0:
+                break
+        self.do_GET()
+
     def do_PATCH(self) -> None:
         self.do_GET()
 
@@ -200,24 +210,27 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, context: ssl.SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.scheme = "http" if context is None else "https"
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket, server_side=True)
         self.answers = answers
         self.asked: list[tuple[str, Any]] = []
 
     @property
     def url(self) -> str:
         """Return the address."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, *_: Any) -> None:
         """Keep quiet about clients that go away."""
 
 
 @contextmanager
-def serving(answers: Answers) -> Iterator[Server]:
-    """Run a server until the block ends."""
-    with Server(answers) as server:
+def serving(answers: Answers, context: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """Run a server until the block ends, behind TLS with a ``context``."""
+    with Server(answers, context) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:
