@@ -8,6 +8,7 @@ loopback interface only. Options are in a configuration file of each process, wh
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import random
 import signal
@@ -90,21 +91,33 @@ def free_ports() -> Ports:
 
 
 def private(path: str, flags: int) -> int:
-    """Open a file for its owner only; what `open` takes as its ``opener``."""
-    return os.open(path, flags, 0o600)
+    """Open a file for its owner only, and no link; what `open` takes as its ``opener``."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def prepare(folder: Path) -> None:
-    """Make the folders of a cluster, which only its owner may read."""
+    """Make the folders of a cluster.
+
+    Raises:
+        OSError: when one of them cannot be made, or is a link to elsewhere.
+
+    """
     for place in ("conf", "log", "tmp"):
-        (folder / place).mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / place).chmod(0o700)
+        _make_private(folder / place)
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder that only its owner may read; through a link nothing is written."""
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, f"{folder} is a link")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
 
 
 def configure(folder: Path, name: str, options: Mapping[str, str]) -> None:
     """Write the configuration of a process: command lines are for everybody to see, this is not."""
     place = folder / "conf" / name
-    place.mkdir(mode=0o700, exist_ok=True)
+    _make_private(place)
     text = yaml.safe_dump(dict(options), default_style='"', width=2**31, sort_keys=False)
     write_atomically(place / "config.yaml", text, private=True)
     write_atomically(place / "log4j.properties", _LOGGING, private=True)

@@ -92,7 +92,7 @@ def read(folder: Path) -> Standalone | None:
     """
     file = folder / STATE
     try:
-        facts = file.stat()
+        facts = file.lstat()
         if not stat.S_ISREG(facts.st_mode):
             raise _unreadable(file, "it is no regular file")
         if facts.st_uid != os.geteuid():

@@ -16,10 +16,11 @@ from pydantic.alias_generators import to_camel
 from planner.documents.errors import DocumentError
 from planner.documents.json_reader import read_json
 from planner.documents.messages import finding_of
+from planner.documents.source import MAX_BYTES
 from planner.units import LONG_MAX
 
-MAX_ANSWER = 64 * 2**20
-"""How large an answer may be in bytes: Flink's description of a job of 20,000 vertices has some 40 MiB."""
+MAX_ANSWER = MAX_BYTES
+"""How large an answer may be in bytes: as large as a document."""
 LONGEST = 300
 """Above so many characters the reason why an answer cannot be used is cut."""
 T = TypeVar("T")

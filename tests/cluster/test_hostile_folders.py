@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import uuid
@@ -89,6 +90,22 @@ def test_only_a_regular_file_is_read(tmp_path: Path) -> None:
     os.mkfifo(folder / STATE)
     with pytest.raises(ClusterFolderError, match="no regular file"):
         read(folder)
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir(mode=0o755)
+    (precious / "file").write_text("kept")
+    launches = {"jobmanager": ((), {})}
+    for name in ("lock", "cluster.json", "conf", "log", "tmp"):
+        folder = tmp_path / f"with-{name}"
+        folder.mkdir()
+        (folder / name).symlink_to(precious / "file" if "." in name or name == "lock" else precious)
+        with pytest.raises(ClusterFolderError):
+            standalone.up(folder, launches, 1.0)
+    assert (precious / "file").read_text() == "kept"
+    assert [file.name for file in precious.iterdir()] == ["file"]
+    assert stat.S_IMODE(precious.stat().st_mode) == 0o755
 
 
 def test_a_state_of_another_user_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -200,6 +200,15 @@ def writes(raw: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
     return write
 
 
+def forever(raw: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
+    def write(handler: BaseHTTPRequestHandler) -> None:
+        while True:
+            handler.wfile.write(raw)
+            time.sleep(0.005)
+
+    return write
+
+
 ATTACKS: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {
     "a byte at a time": drip,
     "a byte of a header at a time": drip_headers,
@@ -208,6 +217,13 @@ ATTACKS: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {
     "a length that is a lie": writes(b"HTTP/1.0 200 OK\r\nContent-Length: 99999999999\r\n\r\n{}"),
     "half an answer": writes(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"),
     "chunks that are none": writes(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}"),
+    "nothing but Continue": forever(b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "headers without end": forever(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 90),
+    "a header of a megabyte": writes(b"HTTP/1.1 200 OK\r\nA: " + b"b" * 2**20),
+    "many small chunks": writes(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n[\r\n" * 99999
+    ),
+    "a compressed answer": replies(b"\x1f\x8b\x08\x00", 200, **{"Content-Encoding": "gzip"}),
     "no HTTP": writes(b"\x00\xff\r\n\r\n"),
     "a redirect": replies(b"", 302, Location="http://127.0.0.1:9/elsewhere"),
     "a redirect to a file": replies(b"", 301, Location="file:///etc/passwd"),
