@@ -13,6 +13,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -81,8 +82,14 @@ def _opener(url: str, shown: Credentials) -> urllib.request.OpenerDirector:
     """Return what opens an address: never by a proxy where that is this machine."""
     local = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
     proxies = [urllib.request.ProxyHandler({})] if local else []
-    trusted = ssl.create_default_context(cafile=shown.authority) if url.startswith("https:") else None
+    trusted = _trusted(shown.authority) if url.startswith("https:") else None
     return urllib.request.build_opener(_Http(), _Https(trusted), _NoRedirect(), *proxies)
+
+
+@cache
+def _trusted(authority: str | None) -> ssl.SSLContext:
+    """Return whom to trust: who signed the certificates in a file, else the system's authorities."""
+    return ssl.create_default_context(cafile=authority)
 
 
 class _Timed(io.RawIOBase):

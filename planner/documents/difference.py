@@ -6,13 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from planner.documents.sensitive import masked, masked_arguments
+from planner.documents.sensitive import ARGUMENTS, OPTION_FIELDS, masked, masked_arguments
 
 _NAMES = ("id", "name", "operator", "uid")
 _EDGE = ("source", "target")
-_OPTIONS = frozenset({"flinkConfiguration", "configuration", "dynamicOptions"})
-"""Fields of Flink options, whose secrets are not shown."""
-_ARGUMENTS = "arguments"
 IGNORED = frozenset({"meta", "inputs"})
 """Facts about a run, and hashes that differ whenever anything does."""
 
@@ -41,7 +38,7 @@ def _without(document: dict[str, Any]) -> dict[str, Any]:
 def _between(path: str, field: str, old: Any, new: Any) -> Iterator[Difference]:
     """Yield what differs at a path; ``field`` is the last name in it, or that of the options it is one of."""
     if isinstance(old, dict) and isinstance(new, dict):
-        if field in _OPTIONS:
+        if field in OPTION_FIELDS:
             for key in (*old, *(key for key in new if key not in old)):
                 if old.get(key) != new.get(key):
                     yield Difference(
@@ -64,11 +61,11 @@ def _between(path: str, field: str, old: Any, new: Any) -> Iterator[Difference]:
 def _without_secrets(field: str, value: Any) -> Any:
     """Return plain data without the secrets in its options and in the arguments of a program."""
     if isinstance(value, dict):
-        if field in _OPTIONS:
+        if field in OPTION_FIELDS:
             return {key: _shown(key, item) for key, item in value.items()}
         return {key: _without_secrets(key, item) for key, item in value.items()}
     if isinstance(value, list):
-        if field == _ARGUMENTS:
+        if field == ARGUMENTS:
             return masked_arguments([str(item) for item in value])
         return [_without_secrets("", item) for item in value]
     return _shown("", value)

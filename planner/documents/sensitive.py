@@ -25,6 +25,10 @@ SENSITIVE_KEYS = (
     "http-headers",
 )
 """Parts of the keys of secrets, in any case: those of `GlobalConfiguration` of all versions together."""
+OPTION_FIELDS = frozenset({"flinkConfiguration", "configuration", "dynamicOptions"})
+"""Fields of documents that hold Flink options."""
+ARGUMENTS = "arguments"
+"""The field of documents that holds the arguments of a program."""
 SHORTEST = 4
 """Characters of a secret below which it cannot be told from other words of a text."""
 REFERENCE = "@"
@@ -101,6 +105,8 @@ def masked_line(line: str) -> str:
 
 def _without_values(text: str) -> str:
     """Return a text without the values of the secrets in it: ``password=x``, ``token: "x"``."""
+    if "=" not in text and ":" not in text:
+        return text
     parts, at = [], 0
     for end in _secrets(text):
         if end >= at and (value := _VALUE.match(text, end)):

@@ -20,6 +20,7 @@ from planner.memory.taskmanager import derive_taskmanager
 from planner.rules.base import (
     ClusterRule,
     ClusterSubject,
+    DataRule,
     FitRule,
     JobRule,
     Match,
@@ -65,6 +66,9 @@ def validate(documents: Sequence[Loaded], *, fit: bool = True) -> list[Finding]:
 def _check(loaded: Loaded) -> _Checked:
     findings = list(loaded.findings)
     document = loaded.document
+    for rule in RULES:
+        if document is not None and isinstance(rule, DataRule):
+            findings += _findings(rule, rule.check(loaded.source.data), loaded.source)
     if isinstance(document, Cluster):
         shown = of_cluster(document, loaded.source.data, option_table(CLUSTER_VERSION))
         for rule in RULES:
