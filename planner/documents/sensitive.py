@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 HIDDEN = "******"
 """What stands in the place of a secret (`GlobalConfiguration.HIDDEN_CONTENT`)."""
@@ -52,6 +53,7 @@ _USER_INFO = re.compile(
 """User and password in a URL; a password may hold slashes, a port may not."""
 
 
+@lru_cache(maxsize=4096)
 def is_sensitive(key: str) -> bool:
     """Tell whether the value of an option is a secret."""
     lower = key.lower()
