@@ -112,7 +112,7 @@ def _merged(options: Mapping[str, str], own: Mapping[str, str], document: str) -
 
     A secret that is hidden in the document is the user's to give.
     """
-    own = {key: value for key, value in own.items() if value != HIDDEN or key not in options}
+    own = {key: value for key, value in own.items() if HIDDEN not in value or key not in options}
     for key in sorted(options.keys() & own.keys()):
         if options[key] != own[key]:
             given, theirs = masked(key, options[key]), masked(key, own[key])

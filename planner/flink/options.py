@@ -28,8 +28,9 @@ def resolved(options: Mapping[str, str]) -> dict[str, str]:
 
 
 def _resolved(key: str, value: str) -> str:
-    if value == HIDDEN and is_sensitive(key):
-        raise OptionRefused(f"{key} is hidden in the document; give it with -D {key}=@FILE or @env:NAME")
+    if HIDDEN in value:
+        how = "@FILE or @env:NAME" if is_sensitive(key) else "VALUE"
+        raise OptionRefused(f"{key} is hidden in the document; give it with -D {key}={how}")
     if not is_reference(key, value):
         return value
     try:

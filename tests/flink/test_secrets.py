@@ -22,10 +22,11 @@ from planner.cluster.launches import launches, stock_launches
 from planner.cluster.processes import configure, prepare, start, taskmanager_command
 from planner.cluster.rest import Rest
 from planner.cluster.submit import submit
+from planner.documents.cluster import Cluster
 from planner.documents.job import Job
 from planner.documents.profile import Program
 from planner.documents.sensitive import HIDDEN
-from planner.documents.write import to_data
+from planner.documents.write import to_data, to_json
 from planner.errors import PlannerError
 from planner.flink.errors import OptionRefused
 from planner.flink.options import MAX_SECRET, resolved
@@ -108,14 +109,19 @@ def test_no_output_shows_a_secret(tmp_path: Path) -> None:
     assert found.count("OPS606") == 3
 
 
-def test_what_a_document_hides_is_the_users_to_give() -> None:
+def test_what_a_document_hides_is_the_users_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("T", "t")
     name = "click-enrichment"
-    placement = place(job_of(name), cluster_of(name))
-    for tm in placement.task_managers:
-        assert tm.memory is not None
-        tm.memory.dynamic_options[KEY] = HIDDEN
-    given = launches(placement, {KEY: "@env:X"})
-    assert {options[KEY] for _, options in given.values()} == {"@env:X"}
+    data = to_data(cluster_of(name))
+    for entry in data["spec"]["taskManagerClasses"]:
+        entry["flinkConfiguration"] = {KEY: SECRET, "my.token": "@env:T", "x.dir": f"s3://me:{SECRET}@b"}
+    placement = place(job_of(name), document(yaml.safe_dump(data), Cluster))
+    assert SECRET not in to_json(to_data(placement))
+    given = launches(placement, {KEY: "@env:X", "x.dir": "s3://b"})
+    del given["jobmanager"]
+    assert {tuple(options[key] for key in (KEY, "my.token", "x.dir")) for _, options in given.values()} == {
+        ("@env:X", "@env:T", "s3://b")
+    }
     with pytest.raises(OptionRefused, match="is hidden in the document"):
         resolved(launches(placement, {})[placement.task_managers[0].id][1])
 
