@@ -560,7 +560,8 @@ def up(
 ) -> Standalone:
     """Start a local cluster with the TaskManagers of a placement, or those of a cluster as they are.
 
-    Of a cluster that runs in ``folder`` already, only what is not running is started.
+    Of a cluster that runs in ``folder`` already, only what is not running is started. The value of a
+    sensitive option may be ``@FILE`` or ``@env:NAME``, which hold the secret.
 
     Raises:
         PlacementMismatch: when both are given and the placement was made for another cluster.

@@ -26,6 +26,8 @@ def folder_for(mark: str) -> Path | None:
     """Make the control group of a cluster and return it; None where that is not permitted."""
     for parent in _parents():
         folder = parent / _NAME.format(mark)
+        if not is_folder_for(folder, mark):
+            continue  # whoever reads the state of the cluster would not believe it
         if not os.access(parent / PROCESSES, os.W_OK):
             continue  # a process could not go from there into a group
         with suppress(OSError):

@@ -62,11 +62,15 @@ class Rest:
         try:
             parts = urlsplit(url)
             port = parts.port or (443 if parts.scheme == "https" else 80)
-            valid = parts.scheme in ("http", "https") and parts.hostname and not parts.path
+            more = parts.path or parts.query or parts.fragment
+            valid = parts.scheme in ("http", "https") and parts.hostname and not more
         except ValueError:
             valid = False
         if not valid:
-            raise NoAnswer(f"{_without_user(text)!r} is not a valid REST address; use http://host:8081")
+            encoded = "; write / in a password as %2F, # as %23, @ as %40" if "@" in text else ""
+            raise NoAnswer(
+                f"{_without_user(text)!r} is not a valid REST address; use http://host:8081{encoded}"
+            )
         host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
         return cls(f"{parts.scheme}://{host}:{port}", credentials(parts))
 

@@ -78,7 +78,7 @@ def test_credentials_that_are_none(monkeypatch: pytest.MonkeyPatch, name: str, v
     [
         "http://me:hunter2@127.0.0.1:9", "http://me:hunter2@", "http://me:hunter2@host/path", "me:hunter2@host/x",
         "ftp://me:hunter2@host", "http://me:hunter2@host:port", "http://me:hunter2@[::1", "me:hunter2@127.0.0.1:9",
-        "http://me:hunter2@host\x00",
+        "http://me:hunter2@host\x00", "http://me:1#hunter2@host", "http://me:hunter2/x@host:9",
     ],
 )  # fmt: skip
 def test_a_password_is_in_no_message(url: str, tmp_path: Path) -> None:

@@ -13,14 +13,17 @@ import yaml
 from in_process import invoke
 from rest_server import serving
 
-from flink.commands import SQL, Run
+from flink.commands import SECRET, SQL, Run
+from flink.commands import SECRET_KEY as KEY
 from planner.api import place
 from planner.cluster import standalone
+from planner.cluster.answers import Entry
 from planner.cluster.credentials import AUTHORITY
 from planner.cluster.errors import RestError
 from planner.cluster.launches import launches, stock_launches
 from planner.cluster.processes import configure, prepare, start, taskmanager_command
 from planner.cluster.rest import Rest
+from planner.cluster.standalone import Standalone
 from planner.cluster.submit import submit
 from planner.documents.cluster import Cluster
 from planner.documents.job import Job
@@ -33,8 +36,6 @@ from planner.flink.options import MAX_SECRET, resolved
 from planner.flink.program import Toolchain, stream_graph
 from planner.graph.from_job import declare
 from samples import cluster_of, document, job_of
-
-KEY, SECRET = "s3.secret-key", "hunter2/+x"
 
 
 def test_values_of_files_and_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,3 +245,16 @@ def test_flinks_client_shows_who_asks(
             submit(there, graph, rest)
         assert bool(server.asked) == trusted
         assert {headers["Authorization"] for _, headers in server.asked} <= {"Basic bWU6cHc="}
+
+
+@pytest.mark.flink
+def test_a_real_cluster_has_its_secret_and_shows_it_nowhere(cluster: Standalone) -> None:
+    options = {entry.key: entry.value for entry in Rest(cluster.url).get("/jobmanager/config", list[Entry])}
+    assert options[KEY] == HIDDEN  # Flink has it, and hides it
+    for name, pid in cluster.running().items():
+        assert SECRET not in Path(f"/proc/{pid}/cmdline").read_text()
+        assert SECRET in (cluster.folder / "conf" / name / "config.yaml").read_text()
+    for path in (cluster.folder, *cluster.folder.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+    for path in (cluster.folder / standalone.STATE, *cluster.folder.glob("log/*")):
+        assert SECRET not in path.read_text(errors="replace"), path
