@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from in_process import invoke
-from rest_server import serving
+from rest_server import CLUSTER, JOB, serving
 
 from flink.commands import SECRET, SQL, Run
 from flink.commands import SECRET_KEY as KEY
@@ -112,11 +112,10 @@ def test_no_output_shows_a_secret(tmp_path: Path) -> None:
 
 def test_what_a_document_hides_is_the_users_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("T", "t")
-    name = "click-enrichment"
-    data = to_data(cluster_of(name))
+    data = yaml.safe_load(CLUSTER)
     for entry in data["spec"]["taskManagerClasses"]:
         entry["flinkConfiguration"] = {KEY: SECRET, "my.token": "@env:T", "x.dir": f"s3://me:{SECRET}@b"}
-    placement = place(job_of(name), document(yaml.safe_dump(data), Cluster))
+    placement = place(document(JOB, Job), document(yaml.safe_dump(data), Cluster))
     assert SECRET not in to_json(to_data(placement))
     given = launches(placement, {KEY: "@env:X", "x.dir": "s3://b"})
     del given["jobmanager"]
