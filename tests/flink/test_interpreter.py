@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from planner.documents.profile import Program
+from planner.flink.confined import EXIT_SECONDS
 from planner.flink.errors import ProgramError
-from planner.flink.jvm import EXIT_SECONDS
 from planner.flink.pyflink import pyflink_graph
+
+SECONDS = 60.0
 
 
 def interpreter(folder: Path, script: str) -> str:
@@ -24,7 +26,7 @@ def interpreter(folder: Path, script: str) -> str:
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("exit 3", "it printed nothing"),
+        ("exit 3", "is no answer: it is not valid JSON"),
         ("echo why >&2; exit 3", "ended: why"),
         ("echo hello", "is no answer: it is not valid JSON"),
         ("echo '[]'", "expected a mapping"),
@@ -37,22 +39,20 @@ def interpreter(folder: Path, script: str) -> str:
         ("""echo '{"error": {"a": 1}}'""", "error: expected text"),
         ("""echo '{"missing": 7}'""", "missing: expected text"),
         ("""echo '{"missing": "numpy", "error": "cannot import numpy"}'""", "cannot import numpy"),
-        ("printf '\\377\\376\\n'", "not UTF-8"),
+        ("printf '\\377\\376\\n'", "is no answer"),
         ("head -c 100000 /dev/zero | tr '\\000' '['", "is no answer"),
         ("yes x | tr -d '\\n'", "is no answer"),
         ("head -c 3000000 /dev/zero | tr '\\000' 'e' >&2; exit 1", "ended: eee"),
         ("""echo '{"port": 9, "error": null}'""", "names port 9, where no JVM has the program"),
     ],
 )
-def test_no_answer_is_a_traceback(
-    tmp_path: Path, script: str, reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_answer_is_a_traceback(tmp_path: Path, script: str, reason: str) -> None:
     (tmp_path / "job.py").write_text("")
     program = Program(file=str(tmp_path / "job.py"), kind="python")
     begun = time.monotonic()
     with (
         pytest.raises(ProgramError) as raised,
-        pyflink_graph(program, interpreter(tmp_path, script)),
+        pyflink_graph(program, interpreter(tmp_path, script), SECONDS),
     ):
         pass
     assert reason in str(raised.value)
@@ -65,7 +65,7 @@ def test_what_cannot_be_run(tmp_path: Path) -> None:
     file.write_bytes(b"\x7fELF nothing")
     file.chmod(0o755)
     with (
-        pytest.raises(ProgramError, match="cannot be run"),
-        pyflink_graph(Program(file="job.py", kind="python"), str(file)),
+        pytest.raises(ProgramError, match="Exec format error"),
+        pyflink_graph(Program(file="job.py", kind="python"), str(file), SECONDS),
     ):
         pass
