@@ -7,7 +7,7 @@ function that needs them is called.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +19,6 @@ from planner.cluster.errors import (
     ClusterFailed,
     ClusterFolderError,
     NoAnswer,
-    OptionRefused,
     RestError,
     SlotsTaken,
 )
@@ -42,13 +41,14 @@ from planner.documents.placement import Placement
 from planner.documents.profile import Program, ResourceProfile
 from planner.documents.recovery import RecoveryInputs, RecoveryPlan, RestartStrategy
 from planner.documents.schema import json_schema
+from planner.documents.sensitive import is_sensitive, masked_arguments
 from planner.documents.source import Source
 from planner.documents.write import as_written, digest, to_data, to_json, to_yaml
 from planner.errors import PlannerError, TimedOut
 from planner.files import write_atomically
-from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError
+from planner.flink.errors import FlinkMissing, NoFlinkHome, OptionRefused, ProgramError
 from planner.flink.program import COMPILE_SECONDS, Toolchain, as_compiled, require_compilable, stream_graph
-from planner.flink.stream_graph import flink_version, profile_of
+from planner.flink.stream_graph import flink_version, profile_of, secret_options
 from planner.graph.edits import Drift, edits, keep_edits
 from planner.graph.from_job import declare
 from planner.graph.from_profile import planner_fields
@@ -331,6 +331,7 @@ def compile_program(
     Raises:
         ProgramError: when the program cannot be read or Flink refuses it.
         TimedOut: when the program makes no job in time.
+        OptionRefused: when a secret that an option names cannot be had.
         FlinkMissing: when the extra ``flink`` is not installed.
         NoFlinkHome: when ``flink_home`` does not hold a Flink distribution.
 
@@ -338,7 +339,21 @@ def compile_program(
     with stream_graph(program, Toolchain(flink_home, python, time_limit), note) as (jvm, graph):
         profile = profile_of(jvm, graph, program, flink_version(jvm))
         require_compilable(graph, program)
+    for line in _about_secrets(program):
+        note(line)
     return (profile, None) if previous is None else keep_edits(profile, previous)
+
+
+def _about_secrets(program: Program) -> Iterator[str]:
+    """Say which secrets of a program its profile does not hold, and which it does."""
+    for key in secret_options(program):
+        keep = f"; as -D {key}=@FILE or @env:NAME the profile keeps it" if is_sensitive(key) else ""
+        yield f"planner: {key} is a secret, so the profile is without it; planner run needs it again{keep}"
+    if masked_arguments(program.arguments) != program.arguments:
+        yield (
+            "planner: an argument of the program is a secret, and the profile holds it; let the program read"
+            " it from a file or the environment"
+        )
 
 
 def place(
@@ -559,11 +574,13 @@ def up(
 ) -> Standalone:
     """Start a local cluster with the TaskManagers of a placement, or those of a cluster as they are.
 
-    Of a cluster that runs in ``folder`` already, only what is not running is started.
+    Of a cluster that runs in ``folder`` already, only what is not running is started. The value of a
+    sensitive option may be ``@FILE`` or ``@env:NAME``, which hold the secret.
 
     Raises:
         PlacementMismatch: when both are given and the placement was made for another cluster.
-        OptionRefused: when one of ``options`` is set otherwise by the document or by planner.
+        OptionRefused: when one of ``options`` is set otherwise by the document or by planner, or a secret
+            that it names cannot be had.
         ClusterError: when the figures of a TaskManager are inconsistent.
         ClusterFailed: when the cluster is too large for this machine, or does not come up.
         ClusterFolderError: when the folder cannot hold a cluster, or one with these ids.
@@ -701,6 +718,7 @@ def verify(
     rest: str | None = None,
     folder: str | Path = FOLDER,
     job: str | None = None,
+    note: Note = lambda _: None,
 ) -> list[Deviation]:
     """Return what a cluster does otherwise than a placement says; cluster and profile are as for `run`.
 
@@ -714,7 +732,7 @@ def verify(
     """
     cluster = _rest(rest, folder)
     complete, graph = compile_job(profile) if profile is not None else (None, None)
-    return verify_cluster(cluster, placement, job or only_job(cluster), complete, graph)
+    return verify_cluster(cluster, placement, job or only_job(cluster), complete, graph, note)
 
 
 def import_load(
@@ -755,7 +773,11 @@ def import_job(
 
 
 def import_cluster(
-    name: str = "cluster", *, rest: str | None = None, folder: str | Path = FOLDER
+    name: str = "cluster",
+    *,
+    rest: str | None = None,
+    folder: str | Path = FOLDER,
+    note: Note = lambda _: None,
 ) -> tuple[Cluster, list[str]]:
     """Return the TaskManagers of a running cluster, and the ids of those whose cores Flink may have guessed.
 
@@ -764,7 +786,7 @@ def import_cluster(
         ClusterFolderError: when there is no cluster in ``folder``.
 
     """
-    return cluster_document(_rest(rest, folder), name)
+    return cluster_document(_rest(rest, folder), name, note)
 
 
 def _rest(rest: str | None, folder: str | Path) -> Rest:
@@ -779,6 +801,9 @@ def _rest(rest: str | None, folder: str | Path) -> Rest:
 
 
 def _home(folder: str | Path) -> Path | None:
-    """Return the Flink distribution that the local cluster runs, None for that of the extra."""
+    """Return the Flink distribution that the local cluster runs, None for that of the extra.
+
+    Only of one that runs: what a folder alone says is not a reason to run what it names.
+    """
     local = standalone.read(Path(folder).resolve())
-    return local.home if local else None
+    return local.home if local and local.running() else None

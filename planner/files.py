@@ -13,11 +13,11 @@ _WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 """A file with none of them is read-only to root as well, whom the system lets write."""
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, *, private: bool = False) -> None:
     """Write ``text`` to ``path`` so that a reader sees the old file or the new one, never half of it.
 
     A device or a pipe, which cannot be replaced, is written to. A file that its owner made read-only is
-    not replaced, though its folder would allow it.
+    not replaced, though its folder would allow it. What is ``private`` only its owner may read.
 
     Raises:
         OSError: when the folder or the file does not allow it; the old file is then untouched.
@@ -35,8 +35,9 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-        os.chmod(name, mode)
+        if not private:
+            mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+            os.chmod(name, mode)
         os.replace(name, target)
     except BaseException:
         with contextlib.suppress(OSError):

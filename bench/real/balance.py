@@ -133,7 +133,7 @@ def _fresh(rest: Rest, job: str) -> tuple[float, int]:
 
 
 def _records(rest: Rest, job: str) -> int:
-    vertices = rest.get(f"/jobs/{job}")["vertices"]
+    vertices = rest.get(f"/jobs/{job}", dict[str, Any])["vertices"]
     return sum(v["metrics"]["read-records"] for v in vertices if v["name"].startswith("store"))
 
 
@@ -141,15 +141,19 @@ def cancel(running: Standalone, job: str) -> None:
     """End a job and wait until its slots are free."""
     rest = Rest(running.url)
     rest.patch(f"/jobs/{job}")
-    while any(tm["freeSlots"] < tm["slotsNumber"] for tm in rest.get("/taskmanagers")["taskmanagers"]):
+    while any(
+        tm["freeSlots"] < tm["slotsNumber"]
+        for tm in rest.get("/taskmanagers", dict[str, Any])["taskmanagers"]
+    ):
         time.sleep(0.5)
 
 
 def where(running: Standalone, job: str) -> str:
     """Return how many subtasks of the heavy operator each TaskManager has."""
     rest = Rest(running.url)
-    heavy = next(v for v in rest.get(f"/jobs/{job}")["vertices"] if v["name"].startswith("enrich"))
-    subtasks = rest.get(f"/jobs/{job}/vertices/{heavy['id']}")["subtasks"]
+    vertices = rest.get(f"/jobs/{job}", dict[str, Any])["vertices"]
+    heavy = next(v for v in vertices if v["name"].startswith("enrich"))
+    subtasks = rest.get(f"/jobs/{job}/vertices/{heavy['id']}", dict[str, Any])["subtasks"]
     counts = Counter(subtask["taskmanager-id"] for subtask in subtasks)
     return " ".join(str(counts[name]) for name in CORES)
 

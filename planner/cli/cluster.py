@@ -37,7 +37,12 @@ def up(
         ),
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("-D", metavar="KEY=VALUE", help="A Flink option for all processes.")
+        list[str] | None,
+        typer.Option(
+            "-D",
+            metavar="KEY=VALUE",
+            help="A Flink option for all processes; secrets as KEY=@FILE or KEY=@env:NAME.",
+        ),
     ] = None,
     folder: FolderOption = None,
     seconds: Annotated[

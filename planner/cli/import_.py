@@ -82,7 +82,8 @@ def job(
     """
     from planner import api
 
-    profile = api.import_job(rest=rest, folder=folder or api.FOLDER, job=job)
+    with progress("asking the cluster"):
+        profile = api.import_job(rest=rest, folder=folder or api.FOLDER, job=job)
     emit(api.to_json(api.to_data(profile)), output)
 
 
@@ -101,7 +102,8 @@ def cluster(
     """
     from planner import api
 
-    document, guessed = api.import_cluster(name, rest=rest, folder=folder or api.FOLDER)
+    with progress("asking the cluster") as note:
+        document, guessed = api.import_cluster(name, rest=rest, folder=folder or api.FOLDER, note=note)
     if guessed:
         say(
             f"planner: {', '.join(guessed[:3])}{', …' if len(guessed) > 3 else ''}: as many cores as slots, which"

@@ -48,7 +48,12 @@ ArgumentsOption = Annotated[
     str | None, typer.Option("--args", metavar="TEXT", help="Arguments of the program, quoted as in a shell.")
 ]
 SettingOption = Annotated[
-    list[str] | None, typer.Option("-D", metavar="KEY=VALUE", help="A Flink option for the program.")
+    list[str] | None,
+    typer.Option(
+        "-D",
+        metavar="KEY=VALUE",
+        help="A Flink option for the program; secrets as KEY=@FILE or KEY=@env:NAME.",
+    ),
 ]
 HomeOption = Annotated[
     Path | None,
@@ -311,11 +316,13 @@ def program(
 
 def options(settings: list[str] | None, name: str = "-D") -> dict[str, str]:
     """Return the Flink options of ``-D key=value`` arguments."""
+    from planner.documents.sensitive import masked
+
     found = {}
     for setting in settings or []:
         key, equals, value = setting.partition("=")
         if not equals or not key.strip():
-            fail(f"{name} {setting}: write {name} key=value")
+            fail(f"{name} {masked('', setting)}: write {name} key=value")
         found[key.strip()] = value.strip()
     return found
 

@@ -11,7 +11,7 @@ import typer
 from planner.cli.cluster import FolderOption
 from planner.cli.errors import Exit
 from planner.cli.inputs import Inputs
-from planner.cli.terminal import say
+from planner.cli.terminal import progress, say
 
 if TYPE_CHECKING:
     from planner.api import JobGraph
@@ -22,7 +22,11 @@ ProfileOption = Annotated[
 ]
 RestOption = Annotated[
     str | None,
-    typer.Option("--rest", metavar="URL", help="REST address. Default: that of planner up."),
+    typer.Option(
+        "--rest",
+        metavar="URL",
+        help="REST address. Default: that of planner up. Credentials: PLANNER_REST_USER, PLANNER_REST_TOKEN.",
+    ),
 ]
 RunningJobOption = Annotated[
     str | None, typer.Option("--job", metavar="ID", help="Which job. Default: the only one that runs.")
@@ -57,12 +61,14 @@ def verify(
     if document is None:
         say("planner: no profile of this placement here; subtasks are not compared (--profile)")
 
-    def look() -> Sequence[object]:
-        return api.verify(planned, document, rest=rest, folder=folder or api.FOLDER, job=job)
+    def look(note: api.Note = lambda _: None) -> Sequence[object]:
+        return api.verify(planned, document, rest=rest, folder=folder or api.FOLDER, job=job, note=note)
 
     if watch:
         _watch(look)
-    report_deviations(look())
+    with progress("asking the cluster") as note:
+        found = look(note)
+    report_deviations(found)
     say(as_planned(api.compile_job(document)[1] if document is not None else None))
 
 

@@ -16,6 +16,7 @@ QUOTAS = ("cpu.max", "cpu.cfs_quota_us")
 LEAST = 1_000
 """Smallest quota that the kernel takes, in microseconds."""
 PROCESSES = "cgroup.procs"
+_NAME = "planner-{}"
 GONE_SECONDS = 2.0
 _ENTER = 'echo 0 > "$0" && exec "$@"'
 """A process enters its group before it becomes Java, which looks at its limits when it starts."""
@@ -24,7 +25,9 @@ _ENTER = 'echo 0 > "$0" && exec "$@"'
 def folder_for(mark: str) -> Path | None:
     """Make the control group of a cluster and return it; None where that is not permitted."""
     for parent in _parents():
-        folder = parent / f"planner-{mark}"
+        folder = parent / _NAME.format(mark)
+        if not is_folder_for(folder, mark):
+            continue  # whoever reads the state of the cluster would not believe it
         if not os.access(parent / PROCESSES, os.W_OK):
             continue  # a process could not go from there into a group
         with suppress(OSError):
@@ -34,6 +37,13 @@ def folder_for(mark: str) -> Path | None:
         with suppress(OSError):
             folder.rmdir()
     return None
+
+
+def is_folder_for(folder: Path, mark: str) -> bool:
+    """Tell whether a folder can be the control group of a cluster; no other is written to or removed."""
+    groups = [Path(place) for _, place, kind, *_ in _mounts() if kind in ("cgroup", "cgroup2")]
+    own = folder.name == _NAME.format(mark) and Path(os.path.realpath(folder)) == folder
+    return own and any(folder.is_relative_to(root) for root in groups)
 
 
 def _limits_children(folder: Path) -> bool:
@@ -50,9 +60,8 @@ def _parents() -> Iterator[Path]:
 
     With version 2 a group holds either processes or limited groups, the root excepted.
     """
-    mounts = [line.split() for line in _lines("/proc/self/mounts")]
     own = [line.split(":", 2) for line in _lines("/proc/self/cgroup")]
-    for _, place, kind, options, *_ in mounts:
+    for _, place, kind, options, *_ in _mounts():
         root = Path(place)
         if kind == "cgroup" and "cpu" in options.split(","):
             inside = next((path for _, names, path in own if "cpu" in names.split(",")), "/")
@@ -61,6 +70,10 @@ def _parents() -> Iterator[Path]:
             inside = next((path for number, names, path in own if (number, names) == ("0", "")), "/")
             here = root / inside.strip("/")
             yield from (parent for parent in (here.parent, root) if parent.is_relative_to(root))
+
+
+def _mounts() -> list[list[str]]:
+    return [line.split() for line in _lines("/proc/self/mounts")]
 
 
 def _lines(file: str) -> list[str]:

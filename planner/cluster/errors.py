@@ -17,10 +17,6 @@ class ClusterBusy(ClusterFolderError):
     """Another planner process uses the folder of a local cluster."""
 
 
-class OptionRefused(PlannerError):
-    """An option that planner or a document sets, and that was given otherwise."""
-
-
 class RestError(PlannerError):
     """A cluster refuses what it is asked, or its answer means nothing; the message names the address."""
 

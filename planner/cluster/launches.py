@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from planner.cluster.errors import OptionRefused
 from planner.cluster.processes import CHOSEN
 from planner.documents.cluster import Cluster
 from planner.documents.placement import Placement
+from planner.documents.sensitive import HIDDEN, masked
+from planner.flink.errors import OptionRefused
 from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.launch import launch_jobmanager
 from planner.memory.process import MemoryConfigurationError
@@ -107,8 +108,13 @@ def _task_manager(name: str) -> str:
 
 
 def _merged(options: Mapping[str, str], own: Mapping[str, str], document: str) -> dict[str, str]:
-    """Return the options of a TaskManager: those of all processes, and what a document says of it."""
+    """Return the options of a TaskManager: those of all processes, and what a document says of it.
+
+    A secret that is hidden in the document is the user's to give.
+    """
+    own = {key: value for key, value in own.items() if HIDDEN not in value or key not in options}
     for key in sorted(options.keys() & own.keys()):
         if options[key] != own[key]:
-            raise OptionRefused(f"-D {key}={options[key]}: the {document} sets it to {own[key]}")
+            given, theirs = masked(key, options[key]), masked(key, own[key])
+            raise OptionRefused(f"-D {key}={given}: the {document} sets it to {theirs}")
     return {**options, **own}

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from planner.cluster.answers import Average, Metric
 from planner.cluster.errors import RestError
-from planner.cluster.rest import Rest, RunningJob, RunningVertex, running_job, task_manager_path
+from planner.cluster.rest import Rest, RunningJob, RunningVertex, job_path, running_job, task_manager_path
 from planner.documents.job import Load
 from planner.documents.profile import Node, ResourceProfile
 from planner.graph.job_graph import JobGraph
@@ -28,6 +29,10 @@ BYTES = "numBytesOutPerSecond"
 SUBTASKS_ASKED = 100
 """Subtasks of one request: Flink's REST server takes 4,096 characters of address."""
 CPU_TIME = "Status.JVM.CPU.Time"
+RARE = 0.001
+"""Records a second below which their size says nothing; documents hold three decimals."""
+MOST_CORES = 10_000
+"""More than any machine has."""
 NANOS = 10**9
 COLLECTED = 25.0
 """Seconds within which Flink should have metrics of a job that just began."""
@@ -86,6 +91,8 @@ def measure(
         used, spent = after[tm].seconds - before[tm].seconds, after[tm].at - before[tm].at
         if used < 0:
             raise RestError(f"TaskManager {tm} was started again in the window; measure again")
+        if used > spent * MOST_CORES:
+            raise RestError(f"TaskManager {tm} reports {used:,.0f} s of CPU within {spent:.0f} s")
         cores[tm] = used / spent
     if running_job(rest, job.id).vertices != job.vertices:
         raise RestError(f"subtasks of job {job.id} restarted, moved or ended in the window; measure again")
@@ -135,8 +142,10 @@ def _cpu_times(rest: Rest, task_managers: Sequence[str], note: Callable[[str], N
     while missing := [tm for tm in task_managers if tm not in found]:
         note("waiting for Flink to collect metrics")
         for tm in missing:
-            told = rest.get(f"{task_manager_path(tm)}/metrics?get={CPU_TIME}")
-            for value in (float(metric["value"]) / NANOS for metric in told):
+            for metric in rest.get(f"{task_manager_path(tm)}/metrics?get={CPU_TIME}", list[Metric]):
+                if metric.value is None or not math.isfinite(metric.value):
+                    continue
+                value = metric.value / NANOS
                 if stale.setdefault(tm, value) != value:
                     found[tm] = _CpuTime(value, time.monotonic())
         if time.monotonic() > until:
@@ -146,11 +155,11 @@ def _cpu_times(rest: Rest, task_managers: Sequence[str], note: Callable[[str], N
 
 
 def _averages(rest: Rest, job: str, vertex: str) -> dict[str, float]:
-    """Return the mean of each metric over the subtasks of a vertex, without what is not a number."""
-    wanted = ",".join((BUSY, BACKPRESSURED, RECORDS, BYTES))
-    told = rest.get(f"/jobs/{job}/vertices/{vertex}/subtasks/metrics?get={wanted}&agg=avg")
-    values = {str(metric["id"]): float(metric["avg"]) for metric in told}
-    return {name: value for name, value in values.items() if math.isfinite(value)}
+    """Return the mean of each metric over the subtasks of a vertex, without what is no quantity."""
+    wanted = (BUSY, BACKPRESSURED, RECORDS, BYTES)
+    path = f"{job_path(job)}/vertices/{vertex}/subtasks/metrics?get={','.join(wanted)}&agg=avg"
+    told = rest.get(path, list[Average])
+    return {metric.id: metric.avg for metric in told if metric.id in wanted and 0 <= metric.avg < math.inf}
 
 
 def _busy(rest: Rest, job: str, vertex: RunningVertex) -> dict[int, float]:
@@ -158,11 +167,11 @@ def _busy(rest: Rest, job: str, vertex: RunningVertex) -> dict[int, float]:
     found = {}
     for first in range(0, vertex.parallelism, SUBTASKS_ASKED):
         indices = range(first, min(first + SUBTASKS_ASKED, vertex.parallelism))
-        wanted = ",".join(f"{index}.{BUSY}" for index in indices)
-        for metric in rest.get(f"/jobs/{job}/vertices/{vertex.id}/metrics?get={wanted}"):
-            value = float(metric["value"])
-            if math.isfinite(value):
-                found[int(metric["id"].partition(".")[0])] = value
+        wanted = {f"{index}.{BUSY}": index for index in indices}
+        path = f"{job_path(job)}/vertices/{vertex.id}/metrics?get={','.join(wanted)}"
+        for metric in rest.get(path, list[Metric]):
+            if metric.id in wanted and metric.value is not None and 0 <= metric.value < math.inf:
+                found[wanted[metric.id]] = metric.value
     return found
 
 
@@ -200,7 +209,7 @@ def _loads(
             backpressured=(_mean(averages, BACKPRESSURED) or 0.0) / 1000,
             cpu=round(CORE * fmean(shares)) if shares else None,
             records=records,
-            bytes_per_record=sent / records if sent is not None and records else None,
+            bytes_per_record=sent / records if sent is not None and records >= RARE else None,
         )
 
 

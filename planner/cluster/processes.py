@@ -2,12 +2,13 @@
 
 JobManager and TaskManagers are started by their entry point classes, with the JVM arguments and
 options that planner derived; no shell script of Flink stands in between. Everything listens on the
-loopback interface only.
+loopback interface only. Options are in a configuration file of each process, which only its owner reads.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import random
 import signal
@@ -19,7 +20,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import yaml
+
 from planner.cluster.errors import ClusterFailed
+from planner.files import write_atomically
 from planner.flink.errors import FlinkMissing
 from planner.flink.jvm import JAVA_17, flink_jars, java
 
@@ -43,6 +47,7 @@ CHOSEN = (
 )
 """Options that a local cluster cannot be given, since planner finds its processes by them."""
 STOP_SECONDS = 10.0
+_RESOURCE_ID = "taskmanager.resource-id"
 MARK = "PLANNER_CLUSTER"
 """Environment variable by which the processes of a cluster are found again, whatever was lost."""
 LONGEST_NAME = 248
@@ -85,33 +90,63 @@ def free_ports() -> Ports:
     raise ClusterFailed(f"no free port from {PORTS.start} to {PORTS.stop} of this machine")
 
 
+def private(path: str, flags: int) -> int:
+    """Open a file for its owner only, and no link; what `open` takes as its ``opener``."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
 def prepare(folder: Path) -> None:
-    """Make the folder of a cluster, with the configuration that its processes read."""
-    configuration = folder / "conf"
-    for place in (configuration, folder / "log", folder / "tmp"):
-        place.mkdir(parents=True, exist_ok=True)
-    (configuration / "config.yaml").write_text("", encoding="utf-8")
-    (configuration / "log4j.properties").write_text(_LOGGING, encoding="utf-8")
+    """Make the folders of a cluster.
+
+    Raises:
+        OSError: when one of them cannot be made, or is a link to elsewhere.
+
+    """
+    for place in ("conf", "log", "tmp"):
+        _make_private(folder / place)
 
 
-def jobmanager_command(
-    folder: Path, ports: Ports, arguments: Sequence[str], options: Mapping[str, str], home: Path | None = None
-) -> list[str]:
-    """Return the command line of a JobManager with these JVM arguments and Flink options."""
-    return _command(folder, JOBMANAGER, arguments, {**_shared(folder, ports), **options}, home)
+def _make_private(folder: Path) -> None:
+    """Make a folder that only its owner may read; through a link nothing is written."""
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, f"{folder} is a link")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+
+
+def configure(folder: Path, name: str, options: Mapping[str, str]) -> None:
+    """Write the configuration of a process: command lines are for everybody to see, this is not."""
+    place = folder / "conf" / name
+    _make_private(place)
+    text = yaml.safe_dump(dict(options), default_style='"', width=2**31, sort_keys=False)
+    write_atomically(place / "config.yaml", text, private=True)
+    write_atomically(place / "log4j.properties", _LOGGING, private=True)
+
+
+def jobmanager_options(folder: Path, ports: Ports) -> dict[str, str]:
+    """Return the Flink options that every JobManager here has."""
+    return _shared(folder, ports)
+
+
+def taskmanager_options(folder: Path, ports: Ports, name: str) -> dict[str, str]:
+    """Return the Flink options that every TaskManager here has, and the resource id of this one."""
+    local = {"taskmanager.host": HOST, "taskmanager.bind-host": HOST, _RESOURCE_ID: name}
+    return {**_shared(folder, ports), **local}
+
+
+def jobmanager_command(folder: Path, arguments: Sequence[str], home: Path | None = None) -> list[str]:
+    """Return the command line of a JobManager with these JVM arguments."""
+    return _command(folder, "jobmanager", JOBMANAGER, arguments, home)
 
 
 def taskmanager_command(
-    folder: Path,
-    ports: Ports,
-    name: str,
-    arguments: Sequence[str],
-    options: Mapping[str, str],
-    home: Path | None = None,
+    folder: Path, name: str, arguments: Sequence[str], home: Path | None = None
 ) -> list[str]:
-    """Return the command line of the TaskManager with a resource id, JVM arguments and Flink options."""
-    local = {"taskmanager.host": HOST, "taskmanager.bind-host": HOST, "taskmanager.resource-id": name}
-    return _command(folder, TASKMANAGER, arguments, {**_shared(folder, ports), **local, **options}, home)
+    """Return the command line of the TaskManager with a resource id and JVM arguments.
+
+    The id stands in it, so that the process is found by it.
+    """
+    return [*_command(folder, name, TASKMANAGER, arguments, home), "-D", f"{_RESOURCE_ID}={name}"]
 
 
 def _shared(folder: Path, ports: Ports) -> dict[str, str]:
@@ -129,14 +164,11 @@ def _shared(folder: Path, ports: Ports) -> dict[str, str]:
     }
 
 
-def _command(
-    folder: Path, entry: str, arguments: Sequence[str], options: Mapping[str, str], home: Path | None
-) -> list[str]:
+def _command(folder: Path, name: str, entry: str, arguments: Sequence[str], home: Path | None) -> list[str]:
     classpath = os.pathsep.join(str(jar) for jar in flink_jars(home))
-    logging = f"-Dlog4j.configurationFile=file:{folder / 'conf/log4j.properties'}"
-    dynamic = [part for key, value in options.items() for part in ("-D", f"{key}={value}")]
-    command = [java(), *arguments, *JAVA_17, logging, "-cp", classpath, entry]
-    return [*command, "--configDir", str(folder / "conf"), *dynamic]
+    place = folder / "conf" / name
+    logging = f"-Dlog4j.configurationFile=file:{place / 'log4j.properties'}"
+    return [java(), *arguments, *JAVA_17, logging, "-cp", classpath, entry, "--configDir", str(place)]
 
 
 def names_files(name: str) -> bool:
@@ -160,7 +192,7 @@ def start(folder: Path, name: str, command: Sequence[str], mark: str = "") -> su
     path = log_file(folder, name)
     if path.exists():
         path.replace(path.with_suffix(".log.1"))  # why the one before ended
-    with open(path, "wb") as log:
+    with open(path, "wb", opener=private) as log:
         return subprocess.Popen(
             command,
             stdout=log,
@@ -169,17 +201,28 @@ def start(folder: Path, name: str, command: Sequence[str], mark: str = "") -> su
             env=environment,
             start_new_session=bool(mark),
             cwd=folder,
+            umask=0o077,
         )
 
 
-def marked(mark: str) -> list[int]:
-    """Return the ids of the running processes that were started with a mark.
+def marked(mark: str, folder: Path | None = None) -> list[int]:
+    """Return the ids of the running processes with a mark, and in ``folder`` if that is given.
+
+    Copies of a folder have its mark, but no process works in them.
 
     Raises:
         FlinkMissing: when the extra ``flink`` is not installed.
 
     """
-    return [process.pid for process in _psutil().process_iter() if _environment(process).get(MARK) == mark]
+    found = (process for process in _psutil().process_iter() if _environment(process).get(MARK) == mark)
+    return [process.pid for process in found if folder is None or _works_in(process, folder)]
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return os.path.realpath(process.cwd()) == os.path.realpath(folder)
+    except (_psutil().Error, OSError):
+        return False
 
 
 def _psutil() -> ModuleType:
@@ -206,7 +249,7 @@ def resource_id(pid: int) -> str | None:
         return None
     if JOBMANAGER in words:
         return "jobmanager"
-    prefix = "taskmanager.resource-id="
+    prefix = f"{_RESOURCE_ID}="
     return next((word.removeprefix(prefix) for word in words if word.startswith(prefix)), None)
 
 

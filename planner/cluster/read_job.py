@@ -7,10 +7,25 @@ id of its vertex. What REST does not report keeps planner's defaults: names of g
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from graphlib import CycleError, TopologicalSorter
 
+from pydantic import ValidationError
+
+from planner.cluster.answers import (
+    CheckpointConfig,
+    CheckpointDetails,
+    Checkpoints,
+    Entry,
+    MemoryConfiguration,
+    PlanInput,
+    PlannedJob,
+    TaskManagerDetails,
+    TaskManagers,
+    Vertex,
+)
 from planner.cluster.errors import NotThere, RestError
-from planner.cluster.rest import Rest, registered, task_manager_path
+from planner.cluster.rest import Note, Rest, job_path, registered, task_manager_details
+from planner.documents.answers import reason
 from planner.documents.base import API_VERSION, Metadata
 from planner.documents.cluster import Cluster, ClusterSpec, TaskManager, TaskManagerClass, TaskManagerShape
 from planner.documents.job import State
@@ -27,6 +42,7 @@ from planner.documents.profile import (
     SsgProfile,
     Trait,
 )
+from planner.documents.sensitive import masked_options
 from planner.documents.vocabulary import Backend, Chaining, Exchange, JobType, Ship, UseCase
 from planner.documents.write import as_written
 from planner.flink.stream_graph import OPTIONS, slug, unique
@@ -34,13 +50,8 @@ from planner.memory.process import MemoryConfigurationError
 from planner.memory.taskmanager import TaskManagerMemory, derive_taskmanager
 from planner.place.model.quotas import QUOTA
 
-_OUTSIDE = {
-    "framework_heap": "frameworkHeap",
-    "framework_off_heap": "frameworkOffHeap",
-    "jvm_metaspace": "jvmMetaspace",
-    "jvm_overhead": "jvmOverhead",
-}
-"""The parts of a TaskManager's memory outside of slots, by their names in REST and in documents."""
+_OUTSIDE = ("framework_heap", "framework_off_heap", "jvm_metaspace", "jvm_overhead")
+"""The parts of a TaskManager's memory outside of slots, named alike in answers and in documents."""
 NEVER = 2**62
 """Flink's interval of a job without checkpoints is the largest long."""
 _INTERVAL = "execution.checkpointing.interval"
@@ -53,23 +64,31 @@ def job_profile(rest: Rest, job: str) -> ResourceProfile:
         RestError: when the cluster does not know it, or does not answer as Flink does.
 
     """
-    told = rest.get(f"/jobs/{job}")
+    told = rest.get(job_path(job), PlannedJob)
     try:
         return _profile(rest, job, told)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RestError(
-            f"{rest.url} describes job {job} in a way that planner does not support: {error!r}"
-        ) from None
+    except ValidationError as error:
+        raise _unsupported(rest, f"job {job}", reason(error)) from None
 
 
-def _profile(rest: Rest, job: str, told: Mapping[str, Any]) -> ResourceProfile:
-    vertices = {str(vertex["id"]): vertex for vertex in told["vertices"]}
-    inputs = {str(node["id"]): node.get("inputs", []) for node in told["plan"]["nodes"]}
-    order = _sources_first({name: [str(edge["id"]) for edge in inputs[name]] for name in vertices})
+def _unsupported(rest: Rest, what: str, why: str) -> RestError:
+    return RestError(f"{rest.url} describes {what} in a way that planner does not support: {why}")
+
+
+def _profile(rest: Rest, job: str, told: PlannedJob) -> ResourceProfile:
+    vertices = {vertex.id: vertex for vertex in told.vertices}
+    inputs = {node.id: node.inputs for node in told.plan.nodes if node.id in vertices}
+    if inputs.keys() != vertices.keys() or any(e.id not in vertices for es in inputs.values() for e in es):
+        raise _unsupported(rest, f"job {job}", "its plan has other vertices than the job")
+    try:
+        order = _sources_first({name: [edge.id for edge in inputs[name]] for name in vertices})
+    except CycleError:
+        raise _unsupported(rest, f"job {job}", "its vertices form a cycle") from None
+    if waiting := [vertex.name for vertex in told.vertices if vertex.parallelism < 1]:
+        raise RestError(f"Flink has not decided yet how many subtasks {waiting[0]!r} has; import it later")
     number = {name: index for index, name in enumerate(order, 1)}
-    batch = str(told.get("job-type", "")).upper() == "BATCH"
-    groups = _groups([vertices[name] for name in order], batch)
-    operators = unique([_operator(str(vertices[name]["name"])) for name in order])
+    groups = _groups([vertices[name] for name in order], told.batch)
+    operators = unique([_operator(vertices[name].name) for name in order])
     options, states = _options(rest, job), _states(rest, job)
     nodes = [
         _node(vertices[name], number[name], operator, groups, inputs[name], states.get(name))
@@ -79,12 +98,12 @@ def _profile(rest: Rest, job: str, told: Mapping[str, Any]) -> ResourceProfile:
     return ResourceProfile(
         api_version=API_VERSION,
         kind="ResourceProfile",
-        metadata=Metadata(name=slug(str(told["name"])) or "job"),
+        metadata=Metadata(name=slug(told.name) or "job"),
         ssg_profiles=[SsgProfile(name=name) for name in dict.fromkeys(groups.values())],
         nodes=nodes,
         edges=edges,
         planner=PlannerFields(
-            type=JobType.BATCH if batch else JobType.STREAMING,
+            type=JobType.BATCH if told.batch else JobType.STREAMING,
             flink_version=rest.flink_version(),
             flink_configuration=options,
         ),
@@ -92,31 +111,34 @@ def _profile(rest: Rest, job: str, told: Mapping[str, Any]) -> ResourceProfile:
 
 
 def _sources_first(producers: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return vertices in REST's order, each after those that it reads."""
-    found: dict[str, None] = {}
-    while len(found) < len(producers):
-        ready = [name for name, read in producers.items() if name not in found and found.keys() >= set(read)]
-        if not ready:
-            raise ValueError("its vertices form a cycle")
-        found |= dict.fromkeys(ready)
-    return list(found)
+    """Return vertices in REST's order, each after those that it reads.
+
+    Raises:
+        CycleError: when they form a cycle.
+
+    """
+    place = {name: number for number, name in enumerate(producers)}
+    sorter = TopologicalSorter(producers)
+    sorter.prepare()
+    found: list[str] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=place.__getitem__)
+        found += ready
+        sorter.done(*ready)
+    return found
 
 
-def _groups(vertices: Sequence[Mapping[str, Any]], batch: bool) -> dict[str, str]:
+def _groups(vertices: Sequence[Vertex], batch: bool) -> dict[str | None, str]:
     """Return the name of every slot sharing group by its id: by number where REST does not tell names.
 
     In a batch job every pipelined region of a group has an id of its own.
     """
-    names: dict[str, str | None] = {_group_id(v): v.get("slotSharingGroupName") for v in vertices}
+    names = {vertex.slot_sharing_group_id: vertex.slot_sharing_group_name for vertex in vertices}
     alone = batch or len(names) == 1
     return {
         group: name or ("default" if alone else f"group-{number}")
         for number, (group, name) in enumerate(names.items(), 1)
     }
-
-
-def _group_id(vertex: Mapping[str, Any]) -> str:
-    return str(vertex.get("slotSharingGroupId"))
 
 
 def _operator(name: str) -> str:
@@ -125,88 +147,91 @@ def _operator(name: str) -> str:
 
 
 def _node(
-    vertex: Mapping[str, Any],
+    vertex: Vertex,
     number: int,
     operator: str,
-    groups: Mapping[str, str],
-    inputs: Sequence[Mapping[str, Any]],
+    groups: Mapping[str | None, str],
+    inputs: Sequence[PlanInput],
     state: State | None,
 ) -> Node:
-    group = groups[_group_id(vertex)]
-    parallelism, most = int(vertex["parallelism"]), int(vertex.get("maxParallelism", -1))
-    if parallelism < 1:
-        raise RestError(
-            f"Flink has not decided yet how many subtasks {vertex['name']!r} has; import it later"
-        )
-    max_parallelism = most if most > 0 else None
-    keyed = any(edge["ship_strategy"] == "HASH" for edge in inputs)
+    group = groups[vertex.slot_sharing_group_id]
+    max_parallelism = vertex.max_parallelism if vertex.max_parallelism > 0 else None
+    keyed = any(edge.ship_strategy == "HASH" for edge in inputs)
     traits: list[Trait] = [] if inputs else ["source", "sourceFactory"]
     return Node(
         id=number,
         type="JobVertex",
-        desc=str(vertex["name"]),
+        desc=vertex.name,
         profile=NodeProfile(
-            group=group, parallelism=parallelism, max_parallelism=max_parallelism, chaining=Chaining.NEVER
+            group=group,
+            parallelism=vertex.parallelism,
+            max_parallelism=max_parallelism,
+            chaining=Chaining.NEVER,
         ),
         planner=NodeFields(
             operator=operator,
             kind="source" if not inputs else "keyed-process" if keyed else "operator",
             state=state,
             compiled=CompiledNode(
-                parallelism=parallelism,
+                parallelism=vertex.parallelism,
                 max_parallelism=max_parallelism,
                 group=group,
                 chaining=Chaining.NEVER,
                 traits=traits,
-                id=str(vertex["id"]),
+                id=vertex.id,
                 managed_slot=[UseCase.STATE_BACKEND] if keyed else [],
             ),
         ),
     )
 
 
-def _edge(edge: Mapping[str, Any], number: Mapping[str, int], target: int) -> Edge:
-    ship = Ship.named(str(edge["ship_strategy"]))
-    exchange = str(edge["exchange"]).upper()
+def _edge(edge: PlanInput, number: Mapping[str, int], target: int) -> Edge:
+    ship = Ship.named(edge.ship_strategy)
+    exchange = edge.exchange.upper()
     if exchange not in Exchange.__members__:
         exchange = "PIPELINED" if exchange.startswith("PIPELINED") else "BATCH"
     return Edge(
-        source=number[str(edge["id"])],
+        source=number[edge.id],
         target=target,
         mode=Exchange(exchange),
         strategy=ship,
-        planner=EdgeFields(input=int(edge.get("num", 0)), compiled=CompiledEdge(strategy=ship)),
+        planner=EdgeFields(input=edge.num, compiled=CompiledEdge(strategy=ship)),
     )
 
 
 def _options(rest: Rest, job: str) -> dict[str, str]:
-    """Return the options that the job runs with, as far as REST reports them."""
-    cluster = {str(entry["key"]): str(entry["value"]) for entry in rest.get("/jobmanager/config")}
+    """Return the options that the job runs with, as far as REST reports them, without secrets."""
+    cluster = {entry.key: entry.value for entry in rest.get("/jobmanager/config", list[Entry])}
     found = {key: value for key, value in cluster.items() if key.startswith(OPTIONS) and key != _INTERVAL}
     try:
-        checkpoints = rest.get(f"/jobs/{job}/checkpoints/config")
+        checkpoints = rest.get(f"{job_path(job)}/checkpoints/config", CheckpointConfig)
     except NotThere:
-        return found  # a job without checkpoints
-    interval = int(checkpoints.get("interval", 0))
-    if 0 < interval < NEVER:
-        found[_INTERVAL] = f"{interval} ms"
-    backend = str(checkpoints.get("state_backend", "")).lower()
+        return masked_options(found)  # a job without checkpoints
+    if 0 < checkpoints.interval < NEVER:
+        found[_INTERVAL] = f"{checkpoints.interval} ms"
+    backend = (checkpoints.state_backend or "").lower()
     known = next((name for name in Backend if name in backend), None)
-    return {**found, **({"state.backend.type": str(known)} if known else {})}
+    return masked_options({**found, **({"state.backend.type": str(known)} if known else {})})
 
 
 def _states(rest: Rest, job: str) -> dict[str, State]:
     """Return the state of every vertex that has some in the last checkpoint."""
+    path = f"{job_path(job)}/checkpoints"
     try:
-        last = (rest.get(f"/jobs/{job}/checkpoints").get("latest") or {}).get("completed")
-        tasks = rest.get(f"/jobs/{job}/checkpoints/details/{last['id']}")["tasks"] if last else {}
+        latest = rest.get(path, Checkpoints).latest
+        if latest is None or latest.completed is None:
+            return {}
+        tasks = rest.get(f"{path}/details/{latest.completed.id}", CheckpointDetails).tasks
     except NotThere:
         return {}  # a job without checkpoints
-    sizes = {str(name): int(task.get("state_size", 0)) for name, task in tasks.items()}
-    return {name: State.model_validate({"size": size}) for name, size in sizes.items() if size}
+    return {
+        name: State.model_validate({"size": task.state_size})
+        for name, task in tasks.items()
+        if task.state_size > 0
+    }
 
 
-def cluster_document(rest: Rest, name: str) -> tuple[Cluster, list[str]]:
+def cluster_document(rest: Rest, name: str, note: Note = lambda _: None) -> tuple[Cluster, list[str]]:
     """Return the TaskManagers of a running cluster: a class for each kind, and each one by its id.
 
     With it come the TaskManagers whose cores may be a guess of Flink's: one a slot, where nobody set them.
@@ -215,60 +240,55 @@ def cluster_document(rest: Rest, name: str) -> tuple[Cluster, list[str]]:
         RestError: when the cluster does not answer as Flink does, or has none.
 
     """
-    try:
-        known = sorted(registered(rest.get("/taskmanagers")["taskmanagers"]))
-        told = {one: rest.get(task_manager_path(one)) for one in known}
-        shapes = {one: _shape(entry) for one, entry in told.items()}
-        guessed = [one for one, entry in told.items() if _one_core_a_slot(entry)]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RestError(
-            f"{rest.url} describes its TaskManagers in a way that planner does not support: {error!r}"
-        ) from None
-    if not shapes:
+    known = sorted(registered(rest.get("/taskmanagers", TaskManagers).task_managers))
+    if not known:
         raise RestError(f"no TaskManager is registered at {rest.url}")
-    kinds: list[TaskManagerShape] = []
-    for shape in shapes.values():
-        kinds += [shape] if shape not in kinds else []
-    classes = [
-        TaskManagerClass.model_validate({"name": f"class-{number}", **as_written(kind)})
-        for number, kind in enumerate(kinds, 1)
-    ]
+    told = task_manager_details(rest, known, note)
+    shapes: dict[str, TaskManagerShape] = {}
+    for one, entry in told.items():
+        try:
+            shapes[one] = _shape(entry)
+        except ValidationError as error:
+            raise _unsupported(rest, f"TaskManager {one}", reason(error)) from None
+    classes: dict[str, TaskManagerClass] = {}
+    class_of = {}
+    for one, shape in shapes.items():
+        written = as_written(shape)
+        found = classes.setdefault(
+            repr(written),
+            TaskManagerClass.model_validate({"name": f"class-{len(classes) + 1}", **written}),
+        )
+        class_of[one] = found.name
     cluster = Cluster(
         api_version=API_VERSION,
         kind="Cluster",
         metadata=Metadata(name=name),
         spec=ClusterSpec(
-            task_manager_classes=classes,
+            task_manager_classes=list(classes.values()),
             task_managers=[
-                TaskManager.model_validate({"id": one, "class": classes[kinds.index(shape)].name})
-                for one, shape in shapes.items()
+                TaskManager.model_validate({"id": one, "class": kind}) for one, kind in class_of.items()
             ],
         ),
     )
-    return cluster, guessed
+    return cluster, [one for one, entry in told.items() if _one_core_a_slot(entry)]
 
 
-def _shape(entry: Mapping[str, Any]) -> TaskManagerShape:
+def _shape(entry: TaskManagerDetails) -> TaskManagerShape:
     """Return what a TaskManager offers, its memory as a process and what is not Flink's default of it."""
-    memory, whole = entry["memoryConfiguration"], entry["totalResource"]
-    process = int(memory["totalProcessMemory"])
-    usual = _usual(process)
+    memory, whole = entry.memory_configuration or MemoryConfiguration(), entry.total_resource
+    usual = _usual(memory.total_process_memory or 0)
     unusual = {
-        told: int(memory[told])
-        for name, told in _OUTSIDE.items()
-        if usual is None or getattr(usual, name) != memory[told]
+        name: size
+        for name in _OUTSIDE
+        if (size := getattr(memory, name)) is not None and (usual is None or getattr(usual, name) != size)
     }
-    announced = whole.get("extendedResources", {})
+    announced = whole.extended_resources or {}
     external = {key: value for key, value in announced.items() if not key.startswith(QUOTA)}
     shape = {
-        "cpu": whole["cpuCores"],
-        "memory": {"process": process, **unusual},
+        "cpu": whole.cpu_cores,
+        "memory": {"process": memory.total_process_memory or 0, **unusual},
         # under a placement the number of slots is that of the placement, not a limit
-        **(
-            {"slots": entry["slotsNumber"]}
-            if entry["slotsNumber"] and len(external) == len(announced)
-            else {}
-        ),
+        **({"slots": entry.slots_number} if entry.slots_number and len(external) == len(announced) else {}),
         **({"external": external} if external else {}),
     }
     return TaskManagerShape.model_validate(shape)
@@ -282,6 +302,6 @@ def _usual(process: int) -> TaskManagerMemory | None:
         return None
 
 
-def _one_core_a_slot(entry: Mapping[str, Any]) -> bool:
-    cores = entry["totalResource"]["cpuCores"]
-    return bool(cores == entry["slotsNumber"] != entry["hardware"]["cpuCores"])
+def _one_core_a_slot(entry: TaskManagerDetails) -> bool:
+    machine = entry.hardware.cpu_cores if entry.hardware else None
+    return entry.total_resource.cpu_cores == entry.slots_number != machine

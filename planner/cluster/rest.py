@@ -1,62 +1,97 @@
-"""Flink's REST interface: a job's state, its subtasks, the TaskManagers."""
+"""Flink's REST interface: a job's state, its subtasks, the TaskManagers.
+
+What a server answers is data of a stranger: `planner.cluster.transport` limits it, and
+`planner.cluster.answers` has its form. Nothing here works on anything else.
+"""
 
 from __future__ import annotations
 
-import json
 import re
-import urllib.error
-import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
-from typing import Any
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
+from planner.cluster.answers import (
+    Entry,
+    Errors,
+    Exceptions,
+    FlinkConfig,
+    JobDetails,
+    Jobs,
+    ListedTaskManager,
+    Resource,
+    Subtask,
+    TaskManagerDetails,
+    TaskManagers,
+    VertexDetails,
+)
+from planner.cluster.credentials import NOBODY, TOKEN, USER, Credentials, credentials
 from planner.cluster.errors import NoAnswer, NotThere, RestError
+from planner.cluster.transport import Refused, Unanswered, request
+from planner.documents.answers import AnswerError, read_answer
+from planner.documents.sensitive import HIDDEN, masked_user_info
 
-SECONDS = 15.0
 ENDED = ("FINISHED", "CANCELED", "FAILED")
 """States of a job that is over."""
+LONGEST = 300
+"""Characters of what a server says that a message repeats."""
+HOW_TO_SHOW = f"set {USER}=USER:PASSWORD or {TOKEN}, or each to @FILE"
+MANY = 100
+"""Above so many questions of one kind it is told how far they are."""
+T = TypeVar("T")
+Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """A cluster's REST address, as ``http://host:port``."""
+    """A cluster's REST address, as ``http://host:port``, and what is shown to it."""
 
     url: str
+    shown: Credentials = NOBODY
 
     @classmethod
     def at(cls, text: str) -> Rest:
-        """Return the cluster that a user names, with or without a scheme.
+        """Return the cluster that a user names, with or without a scheme, and with the user's credentials.
 
         Raises:
-            NoAnswer: when that is not an address.
+            NoAnswer: when that is not an address, or the credentials cannot be read.
 
         """
         url = (text if "://" in text else f"http://{text}").rstrip("/")
         try:
             parts = urlsplit(url)
             port = parts.port or (443 if parts.scheme == "https" else 80)
-            valid = parts.scheme in ("http", "https") and parts.hostname and not parts.path
+            more = parts.path or parts.query or parts.fragment
+            valid = parts.scheme in ("http", "https") and parts.hostname and not more
         except ValueError:
-            valid, port = False, 0
+            valid = False
         if not valid:
-            raise NoAnswer(f"{text!r} is not a valid REST address; use http://host:8081")
+            encoded = "; write / in a password as %2F, # as %23, @ as %40" if "@" in text else ""
+            raise NoAnswer(
+                f"{_without_user(text)!r} is not a valid REST address; use http://host:8081{encoded}"
+            )
         host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
-        return cls(f"{parts.scheme}://{host}:{port}")
+        return cls(f"{parts.scheme}://{host}:{port}", credentials(parts))
 
-    def get(self, path: str) -> Any:
-        """Return the JSON answer of a path.
+    def get(self, path: str, kind: type[T]) -> T:
+        """Return the answer of a path, read as ``kind``.
 
         Raises:
-            RestError: when there is none.
+            NotThere: when the cluster does not have what the path names.
+            NoAnswer: when there is no answer, or not one that Flink gives.
+            RestError: when the cluster refuses.
 
         """
-        return self._ask(urllib.request.Request(self.url + path))
+        raw = self._ask(path)
+        try:
+            return read_answer(raw, kind)
+        except AnswerError as error:
+            raise NoAnswer(f"{self.url} does not answer {_brief(path)} as Flink does: {error}") from None
 
-    def patch(self, path: str) -> Any:
-        """Send a PATCH, with which Flink cancels jobs."""
-        return self._ask(urllib.request.Request(self.url + path, method="PATCH"))
+    def patch(self, path: str) -> None:
+        """Send a PATCH, with which Flink cancels jobs; exceptions are those of `get`."""
+        self._ask(path, "PATCH")
 
     def scheduler(self) -> str:
         """Return the scheduler that the cluster names for its jobs, in lower case, or ``reactive``.
@@ -65,7 +100,7 @@ class Rest:
             RestError: when the cluster does not tell its options.
 
         """
-        options = {str(entry["key"]): str(entry["value"]).lower() for entry in self.get("/jobmanager/config")}
+        options = {entry.key: entry.value.lower() for entry in self.get("/jobmanager/config", list[Entry])}
         if options.get("scheduler-mode") == "reactive":
             return "reactive"
         return options.get("jobmanager.scheduler", "default")
@@ -77,37 +112,46 @@ class Rest:
             RestError: when it does not answer, or is no Flink.
 
         """
-        told = self.get("/config")
-        if not isinstance(told, dict) or "flink-version" not in told:
-            raise NoAnswer(f"the server at {self.url} is not a Flink REST API")
-        return ".".join(str(told["flink-version"]).split("-")[0].split(".")[:2])
+        told = self.get("/config", FlinkConfig).flink_version
+        return ".".join(told.split("-")[0].split(".")[:2])
 
-    def _ask(self, request: urllib.request.Request) -> Any:
+    def _ask(self, path: str, method: str = "GET") -> bytes:
         try:
-            with _opener(self.url).open(request, timeout=SECONDS) as answer:
-                return json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            kind = NotThere if error.code == 404 else RestError
-            raise kind(f"{self.url} answers {error.code} to {request.selector}: {_reason(error)}") from None
-        except (OSError, ValueError, HTTPException) as error:
-            reason = getattr(error, "reason", error)
-            raise NoAnswer(f"no Flink REST API at {self.url}: {reason}") from None
+            return request(self.url + path, method, self.shown)
+        except Refused as error:
+            if error.location is not None and 300 <= error.status < 400:
+                raise RestError(
+                    f"{self.url} sends {_brief(path)} on to {masked_user_info(error.location)[:LONGEST]};"
+                    " name the address that answers"
+                ) from None
+            kind = NotThere if error.status == 404 else RestError
+            help_ = f"; {HOW_TO_SHOW}" if error.status == 401 and self.shown.authorization is None else ""
+            raise kind(
+                f"{self.url} answers {error.status} to {_brief(path)}: {_reason(error)}{help_}"
+            ) from None
+        except Unanswered as error:
+            raise NoAnswer(f"no Flink REST API at {self.url}: {str(error)[:LONGEST]}") from None
 
 
-def _opener(url: str) -> urllib.request.OpenerDirector:
-    """Return what opens an address: never by a proxy where that is this machine."""
-    if urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1"):
-        return urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    return urllib.request.build_opener()
+def _brief(path: str) -> str:
+    """Return a path as messages name it: without what it asks for, and not endless."""
+    return path.partition("?")[0][:LONGEST]
 
 
-def _reason(error: urllib.error.HTTPError) -> str:
+def _without_user(text: str) -> str:
+    """Return what a user typed for an address without user and password, however wrong it is."""
+    head, at, host = text.rpartition("@")
+    return f"{head.partition('://')[0]}://{HIDDEN}@{host}" if at and "://" in head else host
+
+
+def _reason(error: Refused) -> str:
+    """Return the first line that a server gives as its reason, without the class of an exception."""
     try:
-        found = json.loads(error.read()).get("errors", [])
-    except (OSError, ValueError, AttributeError):
-        return str(error.reason)
-    lines = [line for text in found for line in str(text).splitlines() if line.strip()]
-    return re.sub(r"^[\w.$]+: ", "", lines[0])[:300] if lines else str(error.reason)
+        found = read_answer(error.body, Errors).errors
+    except AnswerError:
+        found = []
+    lines = [line for text in found for line in text.splitlines() if line.strip()]
+    return (re.sub(r"^[\w.$]+: ", "", lines[0]) if lines else error.reason)[:LONGEST]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,33 +216,46 @@ class RunningTaskManager:
     cpu: float | None = None
 
 
-def _task_manager_of(subtask: Mapping[str, Any]) -> str:
-    """Return the TaskManager of a subtask, empty while it has none."""
-    tm = str(subtask.get("taskmanager-id", ""))
-    return "" if tm == "(unassigned)" else tm
+def running_job(rest: Rest, job: str, note: Note = lambda _: None) -> RunningJob:
+    """Return a job with where its subtasks are.
 
+    Raises:
+        RestError: when the cluster does not know it, or does not answer as Flink does.
 
-def running_job(rest: Rest, job: str) -> RunningJob:
-    """Return a job with where its subtasks are."""
-    told = rest.get(f"/jobs/{job}")
+    """
+    told = rest.get(job_path(job), JobDetails)
     vertices = []
-    for vertex in told["vertices"]:
-        details = rest.get(f"/jobs/{job}/vertices/{vertex['id']}")
-        subtasks = tuple(
-            RunningSubtask(int(s["subtask"]), str(s["status"]), _task_manager_of(s), int(s.get("attempt", 0)))
-            for s in details["subtasks"]
-        )
-        vertices.append(RunningVertex(vertex["id"], vertex["name"], int(vertex["parallelism"]), subtasks))
-    batch = str(told.get("job-type", "")).upper() == "BATCH"
-    return RunningJob(job, str(told["name"]), str(told["state"]), tuple(vertices), batch)
+    for number, vertex in enumerate(told.vertices):
+        _told_of_many(note, "vertex", number, len(told.vertices))
+        details = rest.get(f"{job_path(job)}/vertices/{vertex.id}", VertexDetails)
+        subtasks = tuple(map(_subtask, details.subtasks))
+        vertices.append(RunningVertex(vertex.id, vertex.name, vertex.parallelism, subtasks))
+    return RunningJob(job, told.name, told.state, tuple(vertices), told.batch)
+
+
+def _subtask(told: Subtask) -> RunningSubtask:
+    task_manager = "" if told.task_manager == "(unassigned)" else told.task_manager
+    return RunningSubtask(told.subtask, told.status, task_manager, told.attempt)
+
+
+def _told_of_many(note: Note, what: str, number: int, count: int) -> None:
+    if number % MANY == 0 and count > MANY:
+        note(f"asking the cluster for each {what}, {number:,} of {count:,}")
+
+
+def job_path(job: str) -> str:
+    """Return the path of a job, whose id may be anything that a user typed."""
+    return f"/jobs/{quote(job, safe='')}"
 
 
 def jobs(rest: Rest) -> dict[str, str]:
-    """Return the state of every job of a cluster by its id."""
-    told = rest.get("/jobs")
-    if not isinstance(told, dict) or "jobs" not in told:
-        raise NoAnswer(f"the server at {rest.url} is not a Flink REST API")
-    return {job["id"]: job["status"] for job in told["jobs"]}
+    """Return the state of every job of a cluster by its id.
+
+    Raises:
+        RestError: when the cluster does not answer as Flink does.
+
+    """
+    return {job.id: job.status for job in rest.get("/jobs", Jobs).jobs}
 
 
 def only_job(rest: Rest) -> str:
@@ -215,27 +272,39 @@ def only_job(rest: Rest) -> str:
     return running[0]
 
 
-def task_managers(rest: Rest) -> dict[str, RunningTaskManager]:
-    """Return the TaskManagers of a cluster by their id."""
+def task_managers(rest: Rest, note: Note = lambda _: None) -> dict[str, RunningTaskManager]:
+    """Return the TaskManagers of a cluster by their id.
+
+    Raises:
+        RestError: when the cluster does not answer as Flink does.
+
+    """
+    names = [entry.id for entry in rest.get("/taskmanagers", TaskManagers).task_managers]
     found = {}
-    told_all = rest.get("/taskmanagers")
-    if not isinstance(told_all, dict) or "taskmanagers" not in told_all:
-        raise NoAnswer(f"the server at {rest.url} is not a Flink REST API")
-    for entry in told_all["taskmanagers"]:
-        name = str(entry["id"])
-        told = rest.get(task_manager_path(name))
+    for name, told in task_manager_details(rest, names, note).items():
         slots: dict[str, tuple[RunningSlot, ...]] = {}
-        for slot in told.get("allocatedSlots", []):
-            job = str(slot["jobId"])
-            slots[job] = (*slots.get(job, ()), _slot(slot["resource"]))
-        whole = told["totalResource"]
+        for slot in told.allocated_slots:
+            slots[slot.job_id] = (*slots.get(slot.job_id, ()), _slot(slot.resource))
+        whole = told.total_resource
         found[name] = RunningTaskManager(
-            id=name,
-            memory={key: int(value) for key, value in (told.get("memoryConfiguration") or {}).items()},
-            external=_external(whole),
-            slots=slots,
-            cpu=float(whole["cpuCores"]) if "cpuCores" in whole else None,
+            name, told.memory, whole.extended_resources or {}, slots, whole.cpu_cores
         )
+    return found
+
+
+def task_manager_details(
+    rest: Rest, names: Sequence[str], note: Note = lambda _: None
+) -> dict[str, TaskManagerDetails]:
+    """Return what a cluster tells of each of its TaskManagers, by their id.
+
+    Raises:
+        RestError: when the cluster does not answer as Flink does, or has lost one of them meanwhile.
+
+    """
+    found = {}
+    for number, name in enumerate(names):
+        _told_of_many(note, "TaskManager", number, len(names))
+        found[name] = rest.get(task_manager_path(name), TaskManagerDetails)
     return found
 
 
@@ -244,25 +313,23 @@ def task_manager_path(name: str) -> str:
     return f"/taskmanagers/{quote(name, safe='')}"
 
 
-def _slot(told: Mapping[str, Any]) -> RunningSlot:
-    memory = {key: int(value) for key, value in told.items() if key.endswith("Memory")}
-    return RunningSlot(float(told["cpuCores"]) if "cpuCores" in told else None, memory, _external(told))
+def _slot(told: Resource) -> RunningSlot:
+    return RunningSlot(told.cpu_cores, told.memory, told.extended_resources or {})
 
 
-def _external(told: Mapping[str, Any]) -> dict[str, float]:
-    return {key: float(value) for key, value in (told.get("extendedResources") or {}).items()}
-
-
-def registered(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def registered(entries: Iterable[ListedTaskManager]) -> dict[str, str]:
     """Return the addresses of TaskManagers (of REST's list) that have told the JobManager what they offer."""
-    return {str(e["id"]): str(e["path"]) for e in entries if e["totalResource"]["cpuCores"] > 0}
+    return {entry.id: entry.path for entry in entries if (entry.total_resource.cpu_cores or 0) > 0}
 
 
 def failure(rest: Rest, job: str) -> str:
-    """Return why a job failed, in a line."""
-    entries = rest.get(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"]
-    if not entries:
-        return "no reason is known"
-    causes = [line for line in entries[0]["stacktrace"].splitlines() if line.startswith("Caused by:")]
-    text = causes[-1].removeprefix("Caused by: ") if causes else entries[0]["stacktrace"].splitlines()[0]
-    return str(text)[:500]
+    """Return why a job failed, in a line.
+
+    Raises:
+        RestError: when the cluster does not answer as Flink does.
+
+    """
+    failures = rest.get(f"{job_path(job)}/exceptions", Exceptions).exception_history.entries
+    lines = failures[0].stacktrace.splitlines() if failures else []
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by:")]
+    return [*(lines[:1] or ["no reason is known"]), *causes][-1][:500]

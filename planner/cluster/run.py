@@ -75,9 +75,9 @@ def run_program(
         RestError: when the cluster does not take the job, or the job fails.
 
     """
-    if found := verify(rest, placement, None):
+    if found := verify(rest, placement, None, note=note):
         raise NotAsPlanned(f"the cluster at {rest.url} is not the one that was planned", found)
-    if other := _job_in_slots(rest):
+    if other := _job_in_slots(rest, note):
         raise SlotsTaken(
             f"job {other} holds slots of this placement at {rest.url};"
             f" cancel it first: curl -X PATCH {rest.url}/jobs/{other}"
@@ -89,11 +89,11 @@ def run_program(
     except TimedOut as error:
         so_far = Run(job, rest.url, plan, False, verify(rest, placement, None))
         raise TimedOut(str(error), so_far) from None
-    found = verify(rest, placement, job, plan.profile, plan.graph)
+    found = verify(rest, placement, job, plan.profile, plan.graph, note)
     return Run(job, rest.url, plan, done.state == "FINISHED", found)
 
 
-def _job_in_slots(rest: Rest) -> str | None:
+def _job_in_slots(rest: Rest, note: Callable[[str], None]) -> str | None:
     """Return a job that runs in slots with a quota, None where all are free.
 
     Slots of a job that has ended, or that the JobManager does not know because it was lost with the one
@@ -103,7 +103,7 @@ def _job_in_slots(rest: Rest) -> str | None:
     while True:
         held = {
             job
-            for tm in task_managers(rest).values()
+            for tm in task_managers(rest, note).values()
             for job, slots in tm.slots.items()
             if any(name.startswith(QUOTA) for slot in slots for name in slot.external)
         }
@@ -169,7 +169,7 @@ def execute(
         if rest is None:
             return plan, None
         note("submitting the job")
-        return plan, submit(jvm, graph, rest.url)
+        return plan, submit(jvm, graph, rest)
 
 
 def wait_until_running(
@@ -187,7 +187,7 @@ def wait_until_running(
     until = time.monotonic() + seconds
     ran = False
     while True:
-        found = running_job(rest, job)
+        found = running_job(rest, job, note)
         if (found.running and ran) or found.state == "FINISHED":
             return found
         ran = found.running
@@ -209,14 +209,15 @@ def verify(
     job: str | None,
     profile: ResourceProfile | None = None,
     graph: JobGraph | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> list[Deviation]:
     """Return what a cluster does otherwise than planned, once REST had time to show the present state."""
     until = time.monotonic() + SETTLING_SECONDS
     planned = as_planned(profile, placement.planned_groups) if profile is not None else None
     resources = slot_resources(planned) if planned is not None else None
     while True:
-        running = running_job(rest, job) if job else None
-        found = deviations(placement, task_managers(rest), running, graph, resources)
+        running = running_job(rest, job, note) if job else None
+        found = deviations(placement, task_managers(rest, note), running, graph, resources)
         if not found or time.monotonic() > until:
             return found
         time.sleep(POLL_SECONDS)

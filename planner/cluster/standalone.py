@@ -7,7 +7,9 @@ the mark in their environment: so nothing is lost when planner is killed at any 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import stat
 import subprocess
 import time
 import uuid
@@ -15,30 +17,40 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from planner.cluster import cgroups
+from planner.cluster.answers import TaskManagers
 from planner.cluster.errors import ClusterBusy, ClusterFailed, ClusterFolderError, RestError
 from planner.cluster.launches import Launch
 from planner.cluster.processes import (
     LONGEST_NAME,
     Ports,
     cause,
+    configure,
     end,
     free_ports,
     jobmanager_command,
+    jobmanager_options,
     log_file,
     marked,
     names_files,
     prepare,
+    private,
     resource_id,
     start,
     taskmanager_command,
+    taskmanager_options,
 )
 from planner.cluster.rest import Rest
 from planner.cluster.rest import registered as ready
+from planner.documents.answers import MAX_ANSWER, Answer, AnswerError, Port, read_answer
 from planner.errors import TimedOut
 from planner.files import write_atomically
 from planner.flink.jvm import flink_jars, java
+from planner.flink.options import resolved
 
 STATE = "cluster.json"
 SHOWN_NAME = 60
@@ -66,7 +78,8 @@ class Standalone:
 
     def running(self) -> dict[str, int]:
         """Return the ids of the running processes by name."""
-        found = {name: pid for pid in marked(self.mark) if (name := resource_id(pid)) is not None}
+        own = marked(self.mark, self.folder)
+        found = {name: pid for pid in own if (name := resource_id(pid)) is not None}
         return dict(sorted(found.items(), key=lambda entry: (entry[0] != "jobmanager", entry[0])))
 
 
@@ -74,22 +87,80 @@ def read(folder: Path) -> Standalone | None:
     """Return the cluster of a folder, None where there is none.
 
     Raises:
-        ClusterFolderError: when its state cannot be read.
+        ClusterFolderError: when its state cannot be read, is not planner's, or belongs to another user.
 
     """
     file = folder / STATE
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        launches = {name: (list(one[0]), dict(one[1])) for name, one in data["launches"].items()}
-        ports = Ports(data["restPort"], data["rpcPort"])
-        group, home = (Path(data[key]) if data.get(key) else None for key in ("controlGroup", "flinkHome"))
-        return Standalone(folder, str(data["mark"]), ports, launches, group, home)
+        facts = file.lstat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise _unreadable(file, "it is no regular file")
+        if facts.st_uid != os.geteuid():
+            raise ClusterFolderError(f"{file} belongs to another user; name a folder of your own with --dir")
+        with open(file, "rb") as stream:
+            state = read_answer(stream.read(MAX_ANSWER + 1), _State)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise ClusterFolderError(
-            f"{file} cannot be read ({error}): the file was modified or is corrupt"
-        ) from None
+    except OSError as error:
+        raise _unreadable(file, error.strerror or str(error)) from None
+    except AnswerError as error:
+        raise _unreadable(file, str(error)) from None
+    group, home = (Path(told) if told else None for told in (state.control_group, state.flink_home))
+    if group is not None and not cgroups.is_folder_for(group, state.mark):
+        raise _unreadable(file, f"{group} is not the control group of a cluster")
+    return Standalone(folder, state.mark, Ports(state.rest_port, state.rpc_port), state.launches, group, home)
+
+
+def _unreadable(file: Path, reason: str) -> ClusterFolderError:
+    return ClusterFolderError(
+        f"{file} cannot be read ({reason}): it was modified, or is not planner's; remove it"
+    )
+
+
+def _usable(name: str) -> str:
+    """Return the name of a process, which names its files as well.
+
+    Raises:
+        ValueError: when no file can have that name.
+
+    """
+    if not names_files(name):
+        shown = name if len(name) <= SHOWN_NAME else name[:SHOWN_NAME] + "..."
+        raise ValueError(
+            f"{shown!r} cannot be the id of a TaskManager here: its log is a file of that name, which"
+            f" may have {LONGEST_NAME} bytes, no slash and no control character"
+        )
+    return name
+
+
+class _State(Answer):
+    """What the folder of a cluster holds; anybody may have written it."""
+
+    mark: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+    rest_port: Port
+    rpc_port: Port
+    control_group: str | None = None
+    flink_home: str | None = None
+    launches: Annotated[
+        dict[Annotated[str, AfterValidator(_usable)], tuple[list[str], dict[str, str]]],
+        AfterValidator(lambda found: _with_jobmanager(found)),
+    ]
+
+
+def _with_jobmanager(found: dict[str, Launch]) -> dict[str, Launch]:
+    if "jobmanager" not in found:
+        raise ValueError("it has no jobmanager")
+    return found
+
+
+@contextmanager
+def _written_to(folder: Path) -> Iterator[None]:
+    """Say of what cannot be written that the folder cannot hold a cluster."""
+    try:
+        yield
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        raise ClusterFolderError(f"{folder} cannot hold a cluster: {what}{error.strerror or error}") from None
 
 
 @contextmanager
@@ -100,11 +171,9 @@ def _locked(folder: Path) -> Iterator[None]:
     except ImportError:
         raise ClusterFolderError("a local cluster needs Linux or macOS") from None
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / "lock", "w", encoding="utf-8")  # noqa: SIM115 (closed below)
-    except OSError as error:
-        raise ClusterFolderError(f"{folder} cannot hold a cluster: {error.strerror or error}") from None
+    with _written_to(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = open(folder / "lock", "w", encoding="utf-8", opener=private)  # noqa: SIM115 (closed below)
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -134,6 +203,7 @@ def up(
         ClusterFailed: when the folder's cluster runs with different settings, or does not come up.
         ClusterFolderError: when the folder cannot hold a cluster, or one with these ids.
         ClusterBusy: when another planner process uses the folder.
+        OptionRefused: when a secret that an option names cannot be had.
         TimedOut: when not every TaskManager is registered within ``seconds``.
         FlinkMissing: when the extra ``flink`` is not installed.
         NoFlinkHome: when ``home`` holds no Flink.
@@ -141,57 +211,93 @@ def up(
     """
     folder, home = folder.resolve(), home and home.resolve()
     for name in launches:
-        if not names_files(name):
-            shown = name if len(name) <= SHOWN_NAME else name[:SHOWN_NAME] + "..."
-            raise ClusterFolderError(
-                f"{shown!r} cannot be the id of a TaskManager here: its log is a file of that name, which"
-                f" may have {LONGEST_NAME} bytes, no slash and no control character"
-            )
+        try:
+            _usable(name)
+        except ValueError as error:
+            raise ClusterFolderError(str(error)) from None
     with _locked(folder):
-        cluster = read(folder)
         wanted = {name: (list(arguments), dict(options)) for name, (arguments, options) in launches.items()}
-        if cluster is not None and (cluster.launches != wanted or home not in (None, cluster.home)):
-            if cluster.running():
-                raise ClusterFailed(
-                    f"the cluster that runs in {folder} was started with different settings (placement,"
-                    " cluster, -D or --flink-home): use the same again, or end it first: planner down"
-                )
-            _forget(cluster)
-            cluster = None
-        if cluster is None:
-            mark = uuid.uuid4().hex
-            cluster = Standalone(folder, mark, free_ports(), wanted, home=home)
-        running = cluster.running()
+        cluster, running = _there_or_new(folder, wanted, home)
         flink_jars(cluster.home)  # raises before anything is written that a later planner would go on with
         java()
-        if not running:  # nothing of it was started, or the machine was since
-            _forget(cluster)
-            cluster = replace(cluster, ports=free_ports(), control_group=cgroups.folder_for(cluster.mark))
-            _write(cluster)
-        prepare(folder)
+        for _, options in cluster.launches.values():
+            resolved(options)
         before = registered(cluster) if "jobmanager" in running else {}
         started = {}
-        for name in cluster.launches:
-            if name not in running:
-                note(f"starting {name}")
-                started[name] = start(folder, name, _command(cluster, name), cluster.mark)
-            else:
-                before.pop(name, None)  # it has not changed, so its registration is good
+        with _written_to(folder):
+            if not running:
+                cluster = replace(cluster, control_group=cgroups.folder_for(cluster.mark))
+                _write(cluster)
+            prepare(folder)
+            for name in cluster.launches:
+                if name not in running:
+                    note(f"starting {name}")
+                    started[name] = start(folder, name, _command(cluster, name), cluster.mark)
+                else:
+                    before.pop(name, None)  # it has not changed, so its registration is good
         _wait(cluster, started, before, seconds, note)
         return cluster
 
 
+def _there_or_new(
+    folder: Path, wanted: Mapping[str, Launch], home: Path | None
+) -> tuple[Standalone, Mapping[str, int]]:
+    """Return the cluster that runs in a folder with its processes, else a new one.
+
+    Of one that does not run nothing is taken over: a file alone is no reason to run what it names.
+
+    Raises:
+        ClusterFailed: when the folder's cluster has other settings than those that are wanted.
+
+    """
+    cluster = read(folder)
+    running = cluster.running() if cluster is not None else {}
+    if cluster is not None and running:
+        if cluster.launches != wanted or home not in (None, cluster.home):
+            raise ClusterFailed(
+                f"the cluster that runs in {folder} was started with different settings (placement,"
+                " cluster, -D or --flink-home): use the same again, or end it first: planner down"
+            )
+        return cluster, running
+    if cluster is not None:
+        if home is None and cluster.home is not None:
+            raise ClusterFailed(
+                f"the cluster in {folder} does not run any more; its Flink was {cluster.home}: name that"
+                " again with --flink-home, or forget the cluster: planner down"
+            )
+        _forget(cluster)
+    return Standalone(folder, uuid.uuid4().hex, free_ports(), wanted, home=home), {}
+
+
 def _forget(cluster: Standalone) -> None:
-    """Remove what the kernel keeps of a cluster none of whose processes runs."""
-    if cluster.control_group is not None:
+    """End what is left of a cluster, and remove what the kernel keeps of it.
+
+    In a copy of the folder of a cluster nothing is left: the processes and limits are the original's.
+    """
+    end(marked(cluster.mark, cluster.folder))
+    if cluster.control_group is not None and not marked(cluster.mark):
         cgroups.remove(cluster.control_group)
 
 
 def _command(cluster: Standalone, name: str) -> list[str]:
-    arguments, options = cluster.launches[name]
-    if name == "jobmanager":
-        return jobmanager_command(cluster.folder, cluster.ports, arguments, options, cluster.home)
-    command = taskmanager_command(cluster.folder, cluster.ports, name, arguments, options, cluster.home)
+    """Return the command line of a process, whose options are written to its configuration.
+
+    Raises:
+        OptionRefused: when a secret that an option names cannot be had.
+        OSError: when the configuration cannot be written.
+
+    """
+    folder, (arguments, options) = cluster.folder, cluster.launches[name]
+    jobmanager = name == "jobmanager"
+    own = (
+        jobmanager_options(folder, cluster.ports)
+        if jobmanager
+        else taskmanager_options(folder, cluster.ports, name)
+    )
+    configure(folder, name, {**own, **resolved(options)})
+    if jobmanager:
+        return jobmanager_command(folder, arguments, cluster.home)
+    command = taskmanager_command(folder, name, arguments, cluster.home)
     cores = options.get("taskmanager.cpu.cores")
     if cluster.control_group is None or cores is None:
         return command
@@ -210,13 +316,13 @@ def _write(cluster: Standalone) -> None:
         "flinkHome": str(cluster.home) if cluster.home else None,
         "launches": cluster.launches,
     }
-    write_atomically(cluster.folder / STATE, json.dumps(data, indent=2) + "\n")
+    write_atomically(cluster.folder / STATE, json.dumps(data, indent=2) + "\n", private=True)
 
 
 def registered(cluster: Standalone) -> dict[str, str]:
     """Return the addresses of the TaskManagers that the JobManager knows; none where it does not answer."""
     try:
-        return ready(Rest(cluster.url).get("/taskmanagers")["taskmanagers"])
+        return ready(Rest(cluster.url).get("/taskmanagers", TaskManagers).task_managers)
     except RestError:
         return {}
 
@@ -264,7 +370,6 @@ def down(folder: Path) -> list[str] | None:
         if cluster is None:
             return None
         names = list(cluster.running())
-        end(marked(cluster.mark))
         _forget(cluster)
         (folder / STATE).unlink(missing_ok=True)
         for place in ("conf", "tmp"):

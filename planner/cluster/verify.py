@@ -182,7 +182,8 @@ def _told(wanted: SlotResources) -> dict[str, str]:
 
 
 def _cores(cores: float) -> str:
-    return f"{cores:.8f}".rstrip("0").rstrip(".")
+    """Spell cores; Flink says the largest double where none are set."""
+    return f"{cores:.8f}".rstrip("0").rstrip(".") if cores < 1e9 else f"{cores:g}"
 
 
 def _figures(slot: RunningSlot) -> dict[str, str]:

@@ -19,5 +19,9 @@ class NoFlinkHome(PlannerError):
     """The folder that was named does not hold a Flink distribution."""
 
 
+class OptionRefused(PlannerError):
+    """An option that planner or a document sets otherwise, or whose value cannot be had."""
+
+
 class ProgramError(PlannerError):
     """A program that Flink cannot turn into a stream graph; the message is for its author."""

@@ -11,9 +11,11 @@ from typing import Any
 
 from planner.documents.base import MAX_PARALLELISM
 from planner.documents.profile import Program, ResourceProfile
+from planner.documents.sensitive import without_secrets
 from planner.flink.datastream_v2 import record_v2
 from planner.flink.errors import ProgramError
 from planner.flink.jvm import HEAP, Jvm, flink_jars, start_jvm
+from planner.flink.options import resolved
 from planner.flink.pyflink import pyflink_graph
 from planner.flink.sql import ScriptError, Statement, statements
 
@@ -76,22 +78,30 @@ def stream_graph(
     Raises:
         ProgramError: when the program cannot be read or Flink refuses it.
         TimedOut: when it makes no job within the time limit.
+        OptionRefused: when a secret that an option names cannot be had.
         FlinkMissing: when the extra ``flink`` is not installed.
         NoFlinkHome: when the distribution that is named holds no Flink.
 
     """
     if not Path(program.file).is_file():
         raise ProgramError(f"{program.file} is not there")
-    program = program.model_copy(update={"configuration": {SCHEDULER: "Default", **program.configuration}})
+    given = {SCHEDULER: "Default", **resolved(program.configuration)}
+    program = program.model_copy(update={"configuration": given})
     if program.kind == "python":
         default_parallelism(program)
         with (
+            _without_secrets(program),
             pyflink_graph(program, tools.python, tools.time_limit) as (jvm, graph),
             _told(program.file, jvm),
         ):
             yield jvm, _without_iterations(graph, program)
         return
-    with start_jvm(flink_jars(tools.flink_home)) as jvm, _told(program.file, jvm), _own_classes(jvm):
+    with (
+        _without_secrets(program),
+        start_jvm(flink_jars(tools.flink_home)) as jvm,
+        _told(program.file, jvm),
+        _own_classes(jvm),
+    ):
         with jvm.process.limited(program.file, tools.time_limit):
             graph = script_graph(jvm, program, note) if program.kind == "sql" else _of_jar(jvm, program)
         yield jvm, _without_iterations(graph, program)
@@ -120,6 +130,15 @@ def require_compilable(graph: Any, program: Program) -> None:
     except Py4JJavaError as error:
         reason = root_cause(error.java_exception)
         raise ProgramError(f"{program.file}: Flink refuses to compile this job: {reason}") from None
+
+
+@contextmanager
+def _without_secrets(program: Program) -> Iterator[None]:
+    """Keep the secrets of a program out of what Flink says about it."""
+    try:
+        yield
+    except ProgramError as error:
+        raise ProgramError(without_secrets(str(error), program.configuration)) from None
 
 
 @contextmanager

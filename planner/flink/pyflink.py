@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from planner.documents.answers import LONGEST, Answer, AnswerError, Port, read_answer
 from planner.documents.profile import Program
+from planner.files import write_atomically
 from planner.flink.confined import Confined, confined
 from planner.flink.errors import FlinkMissing, ProgramError
 from planner.flink.jvm import HEAP, Jvm, disconnect, java
@@ -36,6 +38,7 @@ def pyflink_graph(program: Program, interpreter: str, seconds: float) -> Iterato
     """
     try:
         from py4j.java_gateway import GatewayParameters, JavaGateway
+        from py4j.protocol import Py4JError
     except ImportError:
         raise FlinkMissing from None
     found = shutil.which(interpreter)
@@ -47,20 +50,30 @@ def pyflink_graph(program: Program, interpreter: str, seconds: float) -> Iterato
         "python.client.executable": found,
         **program.configuration,
     }
-    command = [found, str(RUNNER), program.file, json.dumps(options), *program.arguments]
     home = str(Path(java()).parent.parent)
+
+    def command(folder: str) -> list[str]:
+        given = Path(folder, "given.json")
+        told = json.dumps({"options": options, "arguments": program.arguments})
+        write_atomically(given, told, private=True)
+        return [found, str(RUNNER), program.file, str(given)]
 
     def environment(folder: str) -> dict[str, str]:
         java_options = f'-Xmx{HEAP} "-Djava.io.tmpdir={folder}" {os.environ.get("JDK_JAVA_OPTIONS", "")}'
         return {"JAVA_HOME": os.environ.get("JAVA_HOME", home), "JDK_JAVA_OPTIONS": java_options}
 
-    with confined(lambda _: command, environment) as process:
+    with confined(command, environment) as process:
         with process.limited(program.file, seconds):
-            answer = _answer(process, program, found)
-        gateway = JavaGateway(gateway_parameters=GatewayParameters(port=answer["port"], auto_convert=True))
+            port = _answer(process, program, found)
+        gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=True))
         try:
             jvm = Jvm(gateway, process)
-            graph = jvm.view.java.lang.System.getProperties().get(KEY).getPipeline()
+            try:
+                graph = jvm.view.java.lang.System.getProperties().get(KEY).getPipeline()
+            except (Py4JError, OSError, AttributeError, TypeError, ValueError) as error:
+                raise ProgramError(
+                    f"{program.file}: {found} names port {port}, where no JVM has the program: {error}"
+                ) from None
             if graph is None:
                 raise ProgramError(f"{program.file}: executes no job, so there is none to compile")
             yield jvm, graph
@@ -68,19 +81,32 @@ def pyflink_graph(program: Program, interpreter: str, seconds: float) -> Iterato
             disconnect(gateway)
 
 
-def _answer(process: Confined, program: Program, interpreter: str) -> dict[str, Any]:
+class _Ready(Answer):
+    """What the runner prints once it has run a program: the port of its JVM, or what went wrong."""
+
+    port: Port | None = None
+    error: str | None = None
+    missing: str | None = None
+
+
+def _answer(process: Confined, program: Program, interpreter: str) -> int:
+    """Return the port of the JVM in which the program ran.
+
+    Raises:
+        ProgramError: when the interpreter does not answer as the runner does, or the program failed.
+
+    """
     try:
-        answer = json.loads(process.line())
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict) or not {"missing", "port"} & answer.keys():
+        answer = read_answer(process.line().encode(), _Ready)
+    except AnswerError as error:
         lines = [line for line in process.last_words().splitlines() if not line.startswith(JAVA_NOTE)]
-        reason = lines[-1] if lines else "silently"
-        raise ProgramError(f"{program.file}: {interpreter} ended: {reason}")
-    if "missing" in answer:
-        what = "has no PyFlink" if str(answer["missing"]).startswith(("pyflink", "py4j")) else answer["error"]
+        reason = lines[-1][:LONGEST] if lines else f"what it printed is no answer: {error}"
+        raise ProgramError(f"{program.file}: {interpreter} ended: {reason}") from None
+    if answer.missing is not None:
+        known = answer.missing.startswith(("pyflink", "py4j"))
+        what = "has no PyFlink" if known else answer.error or "lacks a module"
         raise ProgramError(f"{interpreter} {what}; name the interpreter that has it with --python")
-    if answer["error"]:
-        text = str(answer["error"])
+    if answer.error or answer.port is None:
+        text = answer.error or "the interpreter names no JVM"
         raise ProgramError(text if text.startswith(program.file) else f"{program.file}: {text}")
-    return answer
+    return answer.port

@@ -1,10 +1,11 @@
 """Runs in the user's interpreter, not in planner's: a PyFlink program up to where it would submit its job.
 
-    python pyflink_runner.py PROGRAM OPTIONS [ARGUMENT]...
+    python pyflink_runner.py PROGRAM GIVEN
 
 PyFlink starts its own JVM; in it, execution environments only record what they are asked to execute. Then
 one line of JSON goes to the original stdout, with the port of that JVM, and planner reads the recorded
-graph there until it ends this process. It imports nothing of planner.
+graph there until it ends this process. It imports nothing of planner. GIVEN is a file with the program's
+options and arguments, {"options": {...}, "arguments": [...]}: command lines are for everybody to see.
 """
 
 import json
@@ -24,9 +25,12 @@ def main() -> None:
     sys.path.pop(0)  # planner's own folder
     told, sys.stdout = os.fdopen(os.dup(1), "w"), sys.stderr  # programs print
     os.dup2(2, 1)
+    with open(sys.argv[2], encoding="utf-8") as file:
+        given = json.load(file)
+    os.unlink(sys.argv[2])
     answer: dict[str, object]
     try:
-        answer = run(sys.argv[1], json.loads(sys.argv[2]), sys.argv[3:])
+        answer = run(sys.argv[1], given["options"], given["arguments"])
     except ImportError as error:
         answer = {"error": f"cannot import {error.name}", "missing": error.name or ""}
     told.write(json.dumps(answer) + "\n")

@@ -25,6 +25,7 @@ from planner.documents.profile import (
     SsgProfile,
     Trait,
 )
+from planner.documents.sensitive import masked, masked_options
 from planner.documents.vocabulary import Chaining, Exchange, JobType, Ship, UseCase
 from planner.flink.jvm import Jvm
 from planner.flink.program import SCHEDULER, private_field
@@ -142,7 +143,7 @@ def profile_of(jvm: Jvm, graph: Any, program: Program, version: str) -> Resource
             type=JobType.BATCH if batch else JobType.STREAMING,
             flink_version=version,
             flink_configuration=_options(graph, program),
-            program=program.model_copy(update={"file": Path(program.file).name}),
+            program=_to_commit(program),
             compiled_groups=[group for group in groups if group.cpu is not None] or None,
         ),
     )
@@ -155,7 +156,23 @@ def _options(graph: Any, program: Program) -> dict[str, str]:
     kept = {key: str(found.get(key, program.configuration.get(key))) for key in shown}
     batch = graph.getJobType().name() == "BATCH"
     scheduler = {SCHEDULER: "Default"} if batch and not graph.isDynamic() else {}
-    return dict(sorted({**kept, **scheduler}.items()))
+    return masked_options(dict(sorted({**kept, **scheduler}.items())))
+
+
+def _to_commit(program: Program) -> Program:
+    """Return a program as a profile names it: profiles are committed, so without secrets."""
+    options, left_out = program.configuration, secret_options(program)
+    return program.model_copy(
+        update={
+            "file": Path(program.file).name,
+            "configuration": {key: value for key, value in options.items() if key not in left_out},
+        }
+    )
+
+
+def secret_options(program: Program) -> list[str]:
+    """Return the options of a program whose values hold secrets, not only the name of what holds one."""
+    return [key for key, value in program.configuration.items() if masked(key, value) != value]
 
 
 def slug(text: str) -> str:

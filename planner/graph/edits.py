@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from planner.documents.profile import Edge, Node, ResourceProfile, SsgProfile
+from planner.documents.sensitive import masked_options
 from planner.documents.vocabulary import Exchange, JobType, Ship
 from planner.graph.from_profile import operator_id, planner_fields
 from planner.graph.stream_graph import default_max_parallelism, default_ship
@@ -326,7 +327,7 @@ def _changed_edges(new: ResourceProfile, pairs: Sequence[tuple[Edge, Edge | None
 
 def _changed_options(new: ResourceProfile, old: ResourceProfile) -> Iterator[str]:
     """Say which options are otherwise than in the older profile; they are the program's and -D's."""
-    before, now = planner_fields(old).flink_configuration, planner_fields(new).flink_configuration
+    before, now = (masked_options(planner_fields(one).flink_configuration) for one in (old, new))
     for key in sorted(before.keys() | now.keys()):
         if before.get(key) != now.get(key):
             yield f"option {key} was {before.get(key, 'unset')} and is {now.get(key, 'unset')}"

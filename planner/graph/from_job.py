@@ -26,6 +26,7 @@ from planner.documents.profile import (
     ResourceProfile,
     SsgProfile,
 )
+from planner.documents.sensitive import masked_options
 from planner.documents.vocabulary import Exchange, JobType
 from planner.graph.from_profile import approximate_local_recovery
 from planner.graph.kinds import CACHE, KINDS, find_kind
@@ -187,7 +188,7 @@ def declare(job: Job) -> ResourceProfile:
         planner=PlannerFields(
             type=spec.type,
             flink_version=spec.flink_version,
-            flink_configuration=effective_configuration(spec),
+            flink_configuration=masked_options(effective_configuration(spec)),
             placement={
                 group.name: group.placement
                 for group in spec.slot_sharing_groups

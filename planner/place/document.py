@@ -25,6 +25,7 @@ from planner.documents.placement import (
     StockStrategy,
 )
 from planner.documents.profile import ResourceProfile
+from planner.documents.sensitive import masked
 from planner.graph.job_graph import JobGraph
 from planner.memory.jvm_arguments import jvm_arguments
 from planner.place.model.objective import CPU_LEVEL
@@ -155,7 +156,8 @@ def _task_manager(
                 **quota_options(quotas, capacity.external),
             },
         ),
-        flink_configuration=dict(tm.options) or None,
+        # a placement is committed: names of secrets stay in it, secrets do not
+        flink_configuration={key: masked(key, value) for key, value in tm.options} or None,
     )
 
 

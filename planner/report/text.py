@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from planner.documents.finding import Finding
+from planner.documents.sensitive import masked_line
 from planner.report.finding import Texts, headline, place
 from planner.report.printable import plain
 
 WIDTH = 76
+LOOKED_BACK = 500
+"""Characters of a line before those that are shown."""
 
 
 def concise(findings: Sequence[Finding], texts: Texts) -> str:
@@ -43,6 +46,7 @@ def _excerpt(finding: Finding, lines: list[str]) -> list[str]:
     margin = f"{position.line:>5} | "
     room = WIDTH - len(margin)
     offset = max(0, min(start - room // 3, len(line) - room)) if len(line) > room else 0
-    shown = plain(line[offset : offset + room])
+    before = line[max(0, offset - LOOKED_BACK) : offset]  # where the key of a secret may be
+    shown = plain(masked_line(before + line[offset : offset + room])[len(before) :])
     width = max(1, min(end, offset + room) - start)
     return [margin + shown, f"{'':>5} | {' ' * (start - offset)}{'^' * width}"]

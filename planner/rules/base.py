@@ -192,6 +192,14 @@ class OptionRule(Rule):
         raise NotImplementedError
 
 
+class DataRule(Rule):
+    """A rule over any document as it is written, whatever its kind."""
+
+    def check(self, data: object) -> Iterable[Match]:
+        """Return what the rule finds."""
+        raise NotImplementedError
+
+
 class ClusterRule(Rule):
     """A rule over one Cluster."""
 

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from planner.documents.finding import Severity
+from planner.documents.base import scalar_text
+from planner.documents.finding import Path, Severity
+from planner.documents.sensitive import (
+    ARGUMENTS,
+    OPTION_FIELDS,
+    is_sensitive,
+    masked,
+    masked_arguments,
+    masked_user_info,
+)
 from planner.documents.vocabulary import JobType, strategy_name
-from planner.rules.base import FLINK_DOCS, JobRule, Match, OperatorView, Subject
+from planner.rules.base import (
+    FLINK_CODE,
+    FLINK_DOCS,
+    DataRule,
+    JobRule,
+    Match,
+    OperatorView,
+    Subject,
+)
 
 
 def _stateful(subject: Subject) -> list[OperatorView]:
@@ -124,3 +141,56 @@ class NoMaxParallelism(JobRule):
                     f"operator {operator.id!r} keeps state, but no max parallelism is set",
                 )
                 return
+
+
+class SecretInDocument(DataRule):
+    code, name, severity = "OPS606", "secret-in-document", Severity.WARNING
+    summary = "A document holds a password, a key or a token."
+    why = "Documents are committed and shared. Whoever reads the repository, or a copy of it, has the secret, and it stays in the history when it is removed."
+    hint = "write @FILE or @env:NAME as its value, or give it beside the document, and replace the secret itself: it is known now"
+    source = "the keys whose values Flink hides, GlobalConfiguration.isSensitive, and passwords in URLs"
+    source_url = (
+        f"{FLINK_CODE}flink-core/src/main/java/org/apache/flink/configuration/GlobalConfiguration.java"
+    )
+
+    def check(self, data: object) -> Iterator[Match]:
+        for key, text, path in _texts(data):
+            if path[-2:-1] == (ARGUMENTS,):
+                hint = "let the program read it from a file or the environment"
+                yield Match(path, "an argument of the program is a secret in plain text", hint)
+            elif key is not None and is_sensitive(key):
+                if masked(key, text) != text:
+                    yield Match(path, f"{key[:80]} holds a secret in plain text", key=True)
+            elif text != (masked_user_info(text) if key is None else masked(key, text)):
+                hint = "give user and password by options of their own, as in s3.access-key and s3.secret-key"
+                yield Match(path, "has a password in plain text", hint, key=True)
+
+
+def _texts(
+    data: object, path: Path = (), option: str | None = None
+) -> Iterator[tuple[str | None, str, Path]]:
+    """Yield what can be a secret in a document, with the option that it is the value of, and its path.
+
+    Of the arguments of a program only secrets are yielded, and of other texts only addresses. ``option`` is
+    the key so far within Flink options, flat or nested.
+    """
+    if isinstance(data, dict):
+        for name, item in data.items():
+            inside = f"{option}.{name}" if option else str(name)
+            deeper = inside if option is not None else "" if name in OPTION_FIELDS else None
+            if _can_be_secret(item, deeper):
+                yield from _texts(item, (*path, name), deeper)
+    elif isinstance(data, list) and path[-1:] == (ARGUMENTS,):
+        words = [str(item) for item in data]
+        shown = masked_arguments(words)
+        yield from ((None, word, (*path, n)) for n, word in enumerate(words) if shown[n] != word)
+    elif isinstance(data, list):
+        for number, item in enumerate(data):
+            if _can_be_secret(item, option):
+                yield from _texts(item, (*path, number), option)
+    else:
+        yield option, scalar_text(data), path
+
+
+def _can_be_secret(item: object, option: str | None) -> bool:
+    return option is not None or isinstance(item, (dict, list)) or (isinstance(item, str) and "://" in item)

@@ -13,12 +13,14 @@ from planner.documents.load import Loaded
 from planner.documents.option_tables import OptionTable, option_table
 from planner.documents.placement import Placement
 from planner.documents.profile import PlannerFields, ResourceProfile
+from planner.documents.sensitive import masked_user_info
 from planner.documents.source import Source
 from planner.memory.process import MemoryConfigurationError
 from planner.memory.taskmanager import derive_taskmanager
 from planner.rules.base import (
     ClusterRule,
     ClusterSubject,
+    DataRule,
     FitRule,
     JobRule,
     Match,
@@ -77,6 +79,9 @@ def _check(loaded: Loaded, cluster_version: str) -> _Checked:
     document = loaded.document
     version = _version(document) or cluster_version
     table = option_table(version)
+    for rule in RULES:
+        if document is not None and isinstance(rule, DataRule):
+            findings += _findings(rule, rule.check(loaded.source.data), loaded.source, table)
     if isinstance(document, Cluster):
         shown = of_cluster(document, loaded.source.data, table)
         for rule in RULES:
@@ -151,7 +156,8 @@ def _findings(rule: Rule, matches: Iterable[Match], source: Source, table: Optio
         hint = table.respell(rule.hint if match.hint is None else match.hint)
         position = source.position(match.path, key=match.key)
         severity = match.severity or rule.severity
-        yield Finding(rule.code, severity, match.message, hint, source.name, position, match.path)
+        message = masked_user_info(match.message)
+        yield Finding(rule.code, severity, message, hint, source.name, position, match.path)
 
 
 def _suppressions(source: Source) -> dict[int, frozenset[str]]:

@@ -15,6 +15,8 @@ Run = Callable[..., Any]
 """Runs planner in a folder: ``run(folder, *arguments, code=0)``, with stdout and stderr in its answer."""
 ROOT = Path(__file__).parent.parent.parent
 JAR = Path(__file__).parent / "jobs/test-job.jar"
+SECRET_KEY, SECRET = "s3.secret-key", "hunter2/+x"
+"""An option of the cluster of all tests, which no command line and no log may show."""
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 SQL = f"""SET 'pipeline.name' = 'three'; ADD JAR '{JAR}';
 SET 'execution.checkpointing.interval' = '5 s';

@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from in_process import Answer, invoke
 from oracles.make_graphs import FUNCTIONS, reset_ids
 
-from flink.commands import CLUSTER, SHARED, SQL, Run, placed, planner
+from flink.commands import CLUSTER, SECRET, SECRET_KEY, SHARED, SQL, Run, placed, planner
 from planner.cluster.processes import marked
 from planner.cluster.rest import ENDED, Rest, jobs
 from planner.cluster.standalone import STATE, Standalone, read
@@ -83,7 +84,8 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
     placed(
         folder, "job.sql", "-D", "parallelism.default=2", group="moved", operators="Aggregate", parallelism=3
     )
-    planner(folder, "up")
+    (folder / "secret").write_text(f"{SECRET}\n")
+    planner(folder, "up", "-D", f"{SECRET_KEY}=@secret")
     found = read(folder / ".planner")
     assert found is not None
     yield found
@@ -100,7 +102,10 @@ def cluster(started: Standalone) -> Iterator[Standalone]:
     for job, state in jobs(rest).items():
         if state not in ENDED:
             rest.patch(f"/jobs/{job}")
-    while any(tm["freeSlots"] < tm["slotsNumber"] for tm in rest.get("/taskmanagers")["taskmanagers"]):
+    while any(
+        tm["freeSlots"] < tm["slotsNumber"]
+        for tm in rest.get("/taskmanagers", dict[str, Any])["taskmanagers"]
+    ):
         time.sleep(0.2)
 
 

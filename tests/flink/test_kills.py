@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ def test_kills_in_the_middle_of_run(folder: Path, cluster: Standalone) -> None:
     run.kill()
     run.communicate(timeout=SECONDS)
     (job,) = jobs(rest)
-    until(lambda: rest.get(f"/jobs/{job}")["state"] == "RUNNING")
+    until(lambda: rest.get(f"/jobs/{job}", dict[str, Any])["state"] == "RUNNING")
     again = planner(folder, "run", "job.sql", code=1)
     assert f"curl -X PATCH {cluster.url}/jobs/{job}" in again.stderr
 
@@ -111,7 +112,7 @@ def test_processes_of_the_cluster_killed_in_the_middle_of_run(folder: Path, clus
     assert "small-0: the TaskManager: missing" in said
     planner(folder, "up", *HEARTBEATS)  # and the job begins
     (job,) = jobs(rest)
-    until(lambda: rest.get(f"/jobs/{job}")["state"] == "RUNNING")
+    until(lambda: rest.get(f"/jobs/{job}", dict[str, Any])["state"] == "RUNNING")
     rest.patch(f"/jobs/{job}")
     until(lambda: jobs(rest)[job] == "CANCELED")
 

@@ -31,7 +31,7 @@ def test_a_script_runs_as_planned(cluster: Standalone, here: Run) -> None:
     assert "as planned" in planner(folder, "run", "job.sql").stderr
     rest = Rest(cluster.url)
     (job,) = (name for name, state in jobs(rest).items() if state == "RUNNING")
-    told = rest.get(f"/jobs/{job}")["vertices"]
+    told = rest.get(f"/jobs/{job}", dict[str, Any])["vertices"]
     assert {v["parallelism"] for v in told if "Aggregate" in v["name"]} == {3}
     assert {v["parallelism"] for v in told if "Aggregate" not in v["name"]} == {2}
     assert "as planned" in planner(folder, "verify").stderr

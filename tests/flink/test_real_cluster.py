@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,7 @@ def submitted(cluster: Standalone, arguments: list[str]) -> str:
     """Submit TestJob as it is and return the job's id."""
     program = Program(file=str(JAR), kind="jar", arguments=arguments)
     with stream_graph(program, Toolchain()) as (jvm, graph):
-        return submit(jvm, graph, cluster.url)
+        return submit(jvm, graph, Rest(cluster.url))
 
 
 def run(
@@ -96,9 +97,9 @@ def outcome(cluster: Rest, job: str, seconds: float = 60) -> tuple[str, str]:
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        state = cluster.get(f"/jobs/{job}")
+        state = cluster.get(f"/jobs/{job}", dict[str, Any])
         if state["state"] in ("FAILED", "FINISHED"):
-            history = cluster.get(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"]
+            history = cluster.get(f"/jobs/{job}/exceptions", dict[str, Any])["exceptionHistory"]["entries"]
             return state["state"], history[0]["stacktrace"] if history else ""
         readers = [node["id"] for node in state["plan"]["nodes"] if node.get("inputs")]
         # for a moment there is a job without vertices
@@ -108,7 +109,7 @@ def outcome(cluster: Rest, job: str, seconds: float = 60) -> tuple[str, str]:
             and all(
                 subtask["metrics"]["read-records"] > 0
                 for vertex in readers
-                for subtask in cluster.get(f"/jobs/{job}/vertices/{vertex}")["subtasks"]
+                for subtask in cluster.get(f"/jobs/{job}/vertices/{vertex}", dict[str, Any])["subtasks"]
             )
         ):
             return "RUNNING", ""
@@ -157,7 +158,7 @@ def check_processes(cluster: Standalone, placement: Placement) -> None:
     for tm in placement.task_managers:
         assert tm.memory is not None
         memory = derive_taskmanager(tm.memory.dynamic_options)
-        told = Rest(cluster.url).get(f"/taskmanagers/{tm.id}")
+        told = Rest(cluster.url).get(f"/taskmanagers/{tm.id}", dict[str, Any])
         assert told["memoryConfiguration"] == {k: getattr(memory, v) for k, v in NAMES.items()}
         assert told["totalResource"]["cpuCores"] == float(tm.memory.dynamic_options["taskmanager.cpu.cores"])
         assert told["slotsNumber"] == len(tm.slots)
@@ -191,7 +192,7 @@ def test_processes_run_with_what_planner_derived(tmp_path: Path) -> None:
     del options["external-resources"]  # what Flink's script quotes for the shell
     started = (manager.jvm_arguments, options)
     with local_cluster(tmp_path, {"tm": started}, (master.jvm_arguments, master.dynamic_options)) as cluster:
-        told = Rest(cluster.url).get("/taskmanagers/tm")
+        told = Rest(cluster.url).get("/taskmanagers/tm", dict[str, Any])
         assert told["memoryConfiguration"] == {k: getattr(manager.memory, v) for k, v in NAMES.items()}
         assert told["totalResource"]["cpuCores"] == 1.5
         assert told["metrics"]["heapMax"] <= int(manager.jvm_arguments[0].removeprefix("-Xmx"))

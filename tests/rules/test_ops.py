@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from planner.documents.finding import json_pointer
+from planner.rules.ops import SecretInDocument
 from rules.documents import COUNT, SOURCE, find, job, op
 
 BATCH = {"type": "batch", "flinkConfiguration": {"jobmanager.scheduler": "Default"}}
@@ -70,3 +72,50 @@ def test_max_parallelism() -> None:
     assert found.message == "operator 'count' keeps state, but no max parallelism is set"
     assert find(job(SOURCE, {**COUNT, "maxParallelism": 720}, maxParallelism=None), code="OPS605") == []
     assert find(job(SOURCE, op("a", "map", "events"), maxParallelism=None), code="OPS605") == []
+
+
+class TestSecrets:
+    def found(self, data: object) -> list[tuple[str, str]]:
+        return [(json_pointer(match.path), match.message) for match in SecretInDocument().check(data)]
+
+    def test_options_wherever_they_stand(self) -> None:
+        flat, nested = {"s3.secret-key": "x"}, {"s3": {"secret-key": 12345}, "a": ["b"]}
+        data = {
+            "spec": {"flinkConfiguration": nested, "taskManagerClasses": [{"flinkConfiguration": flat}]},
+            "planner": {"program": {"configuration": flat}},
+            "taskManagers": [{"memory": {"dynamicOptions": flat}}],
+        }
+        assert self.found(data) == [
+            (f"{place}", "s3.secret-key holds a secret in plain text")
+            for place in (
+                "/spec/flinkConfiguration/s3/secret-key",
+                "/spec/taskManagerClasses/0/flinkConfiguration/s3.secret-key",
+                "/planner/program/configuration/s3.secret-key",
+                "/taskManagers/0/memory/dynamicOptions/s3.secret-key",
+            )
+        ]
+
+    def test_addresses_and_arguments(self) -> None:
+        data = {
+            "spec": {"checkpointing": {"dir": "s3://KEY:SECRET@b"}},
+            "planner": {"program": {"arguments": ["--rate", "1", "--password", "x", "y.token=z"]}},
+        }
+        assert self.found(data) == [
+            ("/spec/checkpointing/dir", "has a password in plain text"),
+            ("/planner/program/arguments/3", "an argument of the program is a secret in plain text"),
+            ("/planner/program/arguments/4", "an argument of the program is a secret in plain text"),
+        ]
+
+    def test_what_is_no_secret(self) -> None:
+        options = {"s3.secret-key": "@env:X", "x.password": "******", "x.token": "", "a": "abfss://c@acc/x"}
+        data = {
+            "flinkConfiguration": {**options, "security.delegation.tokens.enabled": True},
+            "id": "tokenize",
+            "desc": "Filter(password = 'x')",
+            "arguments": ["--rate", "100"],
+        }
+        assert self.found(data) == []
+
+    def test_a_finding_shows_no_secret(self) -> None:
+        (found,) = find(job(SOURCE, flinkConfiguration={"s3.secret-key": "hunter2"}), code="OPS606")
+        assert "hunter2" not in found.message + found.hint
