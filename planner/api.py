@@ -34,9 +34,15 @@ from planner.documents.cluster import Cluster
 from planner.documents.difference import Difference, differences
 from planner.documents.errors import DocumentError, PlacementMismatch
 from planner.documents.finding import Finding, Severity
+from planner.documents.foreign.base import ForeignDocument
+from planner.documents.foreign.configuration import FlinkConfiguration
+from planner.documents.foreign.deployment import FlinkDeployment
+from planner.documents.foreign.program import program_of as program_of_deployment
+from planner.documents.foreign.session_job import FlinkSessionJob
+from planner.documents.foreign.task_managers import DeploymentError, ManifestCluster, cluster_of
 from planner.documents.job import Job
 from planner.documents.load import KINDS, Document, Loaded, load
-from planner.documents.option_tables import option_table, without_table
+from planner.documents.option_tables import of_operator, option_table, without_table
 from planner.documents.placement import Placement
 from planner.documents.profile import Program, ResourceProfile
 from planner.documents.recovery import RecoveryInputs, RecoveryPlan, RestartStrategy
@@ -72,9 +78,12 @@ from planner.place.stock.prediction import NoRoom
 from planner.recover.restart_strategy import restart_strategy
 from planner.rules import validate as rules
 from planner.rules.registry import BY_CODE
+from planner.rules.subject import of_manifest
 from planner.targets.expert_mode import expert_mode
 from planner.units import parse_size_lenient as parse_size
 
+CLUSTER_VERSION = rules.CLUSTER_VERSION
+"""The Flink version that is meant where none is said."""
 DEFAULT_SLACK = 0.02
 FOLDER = Path(".planner")
 """Where a local cluster keeps its state and logs."""
@@ -96,6 +105,7 @@ __all__ = [
     "ClusterFailed",
     "ClusterFolderError",
     "ClusterStatus",
+    "DeploymentError",
     "Deviation",
     "Difference",
     "Document",
@@ -103,11 +113,15 @@ __all__ = [
     "Drift",
     "Explanation",
     "Finding",
+    "FlinkConfiguration",
+    "FlinkDeployment",
     "FlinkMissing",
+    "ForeignDocument",
     "Infeasible",
     "Job",
     "JobGraph",
     "Loaded",
+    "ManifestCluster",
     "Measured",
     "MemoryConfigurationError",
     "Mode",
@@ -141,9 +155,11 @@ __all__ = [
     "as_catalogue",
     "as_planned",
     "as_written",
+    "cluster_of_deployment",
     "compile",
     "compile_job",
     "compile_program",
+    "configuration_of",
     "diff",
     "down",
     "edits",
@@ -166,6 +182,7 @@ __all__ = [
     "placement_warnings",
     "plan_run",
     "process_memory",
+    "program_of_deployment",
     "recover",
     "restart_outline",
     "run",
@@ -201,8 +218,17 @@ def load_profile(path: str | Path) -> ResourceProfile:
 
 
 def load_cluster(path: str | Path) -> Cluster:
-    """Return the Cluster in a file; see `load_job`."""
-    return _load(path, (Cluster,))
+    """Return the Cluster in a file, or the TaskManagers that the FlinkDeployment in it gets; see `load_job`.
+
+    Raises:
+        DocumentError: when the file cannot be read, or holds neither.
+        DeploymentError: when a FlinkDeployment does not say what TaskManagers it gets.
+
+    """
+    loaded = _read(path)
+    holds_cluster = any(isinstance(entry.document, Cluster) for entry in loaded)
+    found = None if holds_cluster else cluster_of_deployment(*loaded)
+    return _only(loaded, path, (Cluster,)) if found is None else found.cluster
 
 
 def load_placement(path: str | Path) -> Placement:
@@ -216,12 +242,19 @@ def load_recovery_plan(path: str | Path) -> RecoveryPlan:
 
 
 def _load(path: str | Path, kinds: tuple[type[D], ...]) -> D:
+    return _only(_read(path), path, kinds)
+
+
+def _read(path: str | Path) -> list[Loaded]:
     try:
         raw = Path(path).read_bytes()
     except OSError as error:
         reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
         raise DocumentError([_error("DOC000", reason, "check the path and its permissions", path)]) from None
-    loaded = load(raw, str(path))
+    return load(raw, str(path))
+
+
+def _only(loaded: Sequence[Loaded], path: str | Path, kinds: tuple[type[D], ...]) -> D:
     documents: list[D] = [entry.document for entry in loaded if isinstance(entry.document, kinds)]
     if len(documents) == 1:
         return documents[0]
@@ -552,7 +585,7 @@ def unknown_options(configuration: Mapping[str, str], version: str = rules.CLUST
     messages = [missing] if missing else []
     for key in configuration:
         removed = table.find_removed(key)
-        if table.takes(key):
+        if table.takes(key) or of_operator(key):
             continue
         if removed is None:
             messages.append(table.unknown(key))
@@ -560,6 +593,37 @@ def unknown_options(configuration: Mapping[str, str], version: str = rules.CLUST
             instead = f"; use {removed.replacement}" if removed.replacement else ""
             messages.append(f"{key!r} was removed in Flink {removed.since} and is ignored{instead}")
     return messages
+
+
+def configuration_of(loaded: Loaded) -> tuple[dict[str, str], Mapping[str, tuple[str | int, ...]]] | None:
+    """Return the Flink options of a configuration or a manifest as processes see them, and where they are.
+
+    That is None for a document of another kind. A mapping that says no kind counts as a configuration.
+    """
+    document, data = loaded.document, loaded.source.data
+    if document is None and isinstance(data, dict) and "kind" not in data:
+        document = FlinkConfiguration(written=data)
+    if not isinstance(document, (FlinkConfiguration, FlinkDeployment)):
+        return None
+    effective = of_manifest(document, data, option_table(rules.version_of(document))).effective
+    return dict(effective.configuration), effective.paths
+
+
+def cluster_of_deployment(*documents: Loaded) -> ManifestCluster | None:
+    """Return the TaskManagers that the FlinkDeployment among ``documents`` gets, None without one.
+
+    The number of those of a session cluster is of its FlinkSessionJobs among them.
+
+    Raises:
+        DeploymentError: when there are several, or it does not say what TaskManagers it gets.
+
+    """
+    found = [entry.document for entry in documents if isinstance(entry.document, FlinkDeployment)]
+    jobs = [entry.document for entry in documents if isinstance(entry.document, FlinkSessionJob)]
+    if len(found) > 1:
+        names = ", ".join(deployment.name for deployment in found)
+        raise DeploymentError(f"there are several FlinkDeployments: {names}; give one of them")
+    return cluster_of(found[0], jobs) if found else None
 
 
 def up(

@@ -181,6 +181,32 @@ def parse_size_lenient(text: str) -> int:
     return parse_size(text)
 
 
+def parse_manifest_size(text: str) -> int:
+    """Read a size as the Flink Kubernetes Operator does (`ResourceConfigUtils.parseResourceMemoryString`).
+
+    Flink's spelling comes first, so ``2048m`` is 2 GiB; what Flink does not read is a Kubernetes quantity,
+    in any case and with a final ``b`` (``2Gi``, ``1.5g``).
+
+    Raises:
+        ValueError: when neither grammar reads ``text``, or the size is no whole number of bytes.
+
+    """
+    try:
+        return parse_size(text)
+    except ValueError:
+        quantity = re.sub(r"\s", "", text).upper().removesuffix("B")
+        quantity = quantity[:-1] + "i" if quantity.endswith("I") else quantity
+        try:
+            size = parse_quantity(quantity)
+        except ValueError:
+            raise ValueError(
+                f"{_shown(text)} is neither a size of Flink (2048m, 2g) nor one of Kubernetes (2Gi)"
+            ) from None
+    if size < 0 or size != size.to_integral_value() or size > LONG_MAX:
+        raise ValueError(f"{_shown(text)} is not a whole number of bytes below 2^63")
+    return int(size)
+
+
 def parse_duration(text: str) -> int:
     """Return the nanoseconds that Flink's ``TimeUtils.parseDuration`` reads from ``text``.
 

@@ -28,9 +28,9 @@ def _command() -> Any:
     return get_command(app)
 
 
-def invoke(arguments: Sequence[str]) -> Answer:
+def invoke(arguments: Sequence[str], stdin: str | None = None) -> Answer:
     """Run planner; what it raises, other than its end, is raised here."""
-    with CliRunner().isolation() as (stdout, stderr, _):
+    with CliRunner().isolation(stdin) as (stdout, stderr, _):
         code = 0
         try:
             _command().main(args=list(arguments), prog_name="planner")

@@ -104,3 +104,29 @@ def test_quantities(text: str, value: Decimal) -> None:
 def test_cpu_is_cut_after_eight_decimals_as_flink_does() -> None:
     assert units.parse_cpu("0.123456789") == 12345678
     assert units.parse_cpu("500m") == units.CORE // 2
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("2048m", 2**31),
+        ("2g", 2**31),
+        ("2G", 2**31),
+        ("2Gi", 2**31),
+        ("2gi", 2**31),
+        ("2 GiB", 2**31),
+        ("1.5Gi", 3 * 2**29),
+        ("0.5G", 500_000_000),
+        ("2147483648", 2**31),
+        ("2e3", 2000),
+    ],
+)
+def test_a_size_in_a_manifest(text: str, size: int) -> None:
+    """Flink's spelling first, then that of Kubernetes, as the operator's ResourceConfigUtils reads it."""
+    assert units.parse_manifest_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1Gi", "1.0000001Gi", "9999999999Ti", "2Gi2"])
+def test_what_is_no_size_in_a_manifest(text: str) -> None:
+    with pytest.raises(ValueError):
+        units.parse_manifest_size(text)

@@ -156,8 +156,8 @@ NOTES: dict[str, tuple[str | None, str]] = {
     ),
     "execution.checkpointing.force": (None, "It concerned iterations, which are removed too."),
     "fine-grained.shuffle-mode.all-blocking": (
-        "execution.batch-shuffle-mode: ALL_EXCHANGES_BLOCKING",
-        "",
+        None,
+        "Flink 2 makes all exchanges of a batch job with resources of groups blocking by itself.",
     ),
     "fs.hdfs.hadoopconf": _HADOOP,
     "fs.hdfs.hdfsdefault": _HADOOP,
@@ -582,7 +582,7 @@ def main() -> None:
             f"{path}: {len(table['options'])} options, {path.stat().st_size / 1024:.0f} KiB, "
             f"download {fetched - start:.1f} s, read {time.monotonic() - fetched:.1f} s"
         )
-    paths = [p for p in arguments.output.glob("*.json") if p.stem != "removed"]
+    paths = [p for p in arguments.output.glob("*.json") if re.fullmatch(r"\d+\.\d+", p.stem)]
     tables = [json.loads(path.read_text()) for path in paths]
     removed = removed_options(sorted(tables, key=lambda table: order(table["flinkVersion"])))
     path = arguments.output / "removed.json"

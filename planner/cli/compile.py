@@ -13,7 +13,9 @@ from planner.cli.inputs import (
     ClassOption,
     HomeOption,
     Inputs,
-    JobArgument,
+    JarOption,
+    JobIndexOption,
+    KindOption,
     PythonOption,
     SettingOption,
     compile_with_flink,
@@ -35,7 +37,14 @@ class Format(StrEnum):
 
 
 def compile_(
-    job: JobArgument = None,
+    jobs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="JOB",
+            help="Job, ResourceProfile or program; several SQL scripts run in order; - reads stdin."
+            " Default: *.profile.json or job.yaml here.",
+        ),
+    ] = None,
     output: OutputOption = None,
     output_format: Annotated[
         Format, typer.Option("--format", help="json, or tables for people.")
@@ -54,6 +63,9 @@ def compile_(
     entry_class: ClassOption = None,
     arguments: ArgumentsOption = None,
     settings: SettingOption = None,
+    kind: KindOption = None,
+    jars: JarOption = None,
+    job_index: JobIndexOption = None,
     previous: Annotated[
         str | None,
         typer.Option(
@@ -83,6 +95,7 @@ def compile_(
       planner compile job.yaml --format text --explain
       planner compile edited.profile.json -o edited.profile.json
       planner compile job.jar --class com.example.Main --args "--rate 100"
+      planner compile init.sql query.sql --jar flink-sql-connector-kafka.jar
       planner compile job.sql --from job.profile.json -o job.profile.json
       planner compile job.py --python venv/bin/python -D parallelism.default=4
     """
@@ -90,19 +103,36 @@ def compile_(
 
     inputs = Inputs()
     document: Job | ResourceProfile
-    if job is not None and is_program(job):
+    names = jobs or []
+    if kind is not None or any(map(is_program, names)):
+        if not names:
+            fail("--kind is of a program; name one, or - for stdin")
         before = None if previous is None else inputs.profile(previous, "--from")
-        inputs.names = [job]  # the older profile may be replaced, the program not
+        inputs.names = list(names)  # the older profile may be replaced, the program not
         inputs.spare(output)
-        wanted = program(job, entry_class, arguments, settings)
+        wanted = program(names, entry_class, arguments, settings, kind=kind, jars=jars, job_index=job_index)
         document = compile_with_flink(wanted, before, flink_home, python, seconds)
     else:
-        if entry_class or arguments or settings or previous or flink_home or python or seconds:
+        if len(names) > 1:
+            fail("name one job; several files are for SQL scripts that run in order")
+        of_program = (
+            entry_class,
+            arguments,
+            settings,
+            jars,
+            job_index,
+            previous,
+            flink_home,
+            python,
+            seconds,
+        )
+        if any(of_program):
             fail(
-                "--class, --args, -D, --from, --flink-home, --python and --time-limit are for a program:"
+                "--class, --args, -D, --jar, --job-index, --from, --flink-home, --python and --time-limit are for a"
+                " program:"
                 " a .jar, .sql or .py file"
             )
-        document = inputs.job(job)
+        document = inputs.job(names[0] if names else None)
     inputs.require_valid()
     entries = None if catalogue is None else _catalogue(inputs, catalogue)
     if isinstance(document, api.Job) or output_format is Format.TEXT:  # an edited profile may be replaced

@@ -1,24 +1,26 @@
-"""``planner import``: what a running cluster reports, into planner's documents."""
+"""``planner import``: a running cluster, or a manifest, into planner's documents."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from planner.cli.cluster import FolderOption
 from planner.cli.errors import fail
-from planner.cli.inputs import Inputs
+from planner.cli.inputs import HomeOption, Inputs, PythonOption, compile_with_flink, program_kind
 from planner.cli.output import OutputOption, emit, emit_tables
 from planner.cli.terminal import progress, say
 from planner.cli.verify import RestOption, RunningJobOption
 
 if TYPE_CHECKING:
-    from planner.api import Measured
+    from planner.api import Cluster, Loaded, Measured
 
 HELD_BACK = 0.1
 """Share of the time from which on back pressure is reported."""
-app = typer.Typer(no_args_is_help=True, help="Read a running cluster into planner's documents.")
+app = typer.Typer(no_args_is_help=True, help="Read a running cluster or a manifest into planner's documents.")
 
 
 @app.command("load")
@@ -109,10 +111,76 @@ def cluster(
             f"planner: {', '.join(guessed[:3])}{', …' if len(guessed) > 3 else ''}: as many cores as slots, which"
             " is what Flink announces where taskmanager.cpu.cores is not set; check cpu"
         )
+    emit(_cluster_yaml(document), output)
+
+
+def _cluster_yaml(document: Cluster) -> str:
+    """Return a cluster as YAML, the name of each class first."""
+    from planner import api
+
     data = api.as_written(document)
     classes = data["spec"]["taskManagerClasses"]
     data["spec"]["taskManagerClasses"] = [{"name": entry["name"], **entry} for entry in classes]
-    emit(api.to_yaml(data), output)
+    return api.to_yaml(data)
+
+
+@app.command("deployment")
+def deployment(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE", help="A FlinkDeployment; a session's FlinkSessionJobs with it."),
+    ],
+    output: OutputOption = None,
+    program: Annotated[
+        str | None,
+        typer.Option("--program", metavar="FILE", help="The job's program where it is built, for --job-out."),
+    ] = None,
+    job_output: Annotated[
+        Path | None,
+        typer.Option("--job-out", metavar="FILE", help="Write the job's profile too; needs --program."),
+    ] = None,
+    flink_home: HomeOption = None,
+    python: PythonOption = None,
+) -> None:
+    """Write the TaskManagers that a FlinkDeployment gets as a Cluster.
+
+    Their number is taskManager.replicas, or what the job's parallelism needs; their memory is what
+    the operator sets from the manifest. With the program at hand, the job is compiled with the
+    parallelism, arguments and options of the manifest.
+
+    \b
+    Examples:
+      planner import deployment deployment.yaml -o cluster.yaml
+      planner import deployment session.yaml jobs.yaml -o cluster.yaml
+      planner import deployment deployment.yaml -o cluster.yaml --program job.jar --job-out job.profile.json
+    """
+    if (program is None) != (job_output is None):
+        fail("--program and --job-out go together")
+    inputs = Inputs()
+    loaded = [entry for name in files for entry in inputs.read(name)]
+    inputs.stop_on([*inputs.findings, *(finding for entry in loaded for finding in entry.findings)])
+    document = inputs.deployment(loaded)
+    if document is None:
+        fail(f"{', '.join(files)}: there is no FlinkDeployment in it")
+    if program is not None:
+        inputs.names.append(program)
+    for target in (output, job_output):
+        inputs.spare(target)
+    if program is not None:
+        _write_job(loaded, program, job_output, flink_home, python)
+    emit(_cluster_yaml(document), output)
+
+
+def _write_job(
+    loaded: Sequence[Loaded], name: str, output: Path | None, home: Path | None, python: str | None
+) -> None:
+    """Compile the program of a deployment with what its manifest says, and write the profile."""
+    from planner import api
+
+    found = next(entry.document for entry in loaded if isinstance(entry.document, api.FlinkDeployment))
+    wanted = api.program_of_deployment(found, name, program_kind(name))
+    profile, _ = api.compile_job(compile_with_flink(wanted, None, home, python))
+    emit(api.to_json(api.to_data(profile)), output)
 
 
 def _print(measured: Measured) -> None:

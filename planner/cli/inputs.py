@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 
@@ -58,6 +59,32 @@ SettingOption = Annotated[
 HomeOption = Annotated[
     Path | None,
     typer.Option("--flink-home", metavar="DIR", help="A Flink distribution to use instead of the extra."),
+]
+
+
+class Kind(StrEnum):
+    """What a program is, where its name does not say so."""
+
+    JAR = "jar"
+    SQL = "sql"
+    PYTHON = "python"
+
+
+KindOption = Annotated[
+    Kind | None, typer.Option("--kind", help="What the program is, where its name does not say; - is SQL.")
+]
+JarOption = Annotated[
+    list[Path] | None,
+    typer.Option("--jar", metavar="FILE", help="A jar that a SQL script or JAR needs; repeatable."),
+]
+JobIndexOption = Annotated[
+    int | None,
+    typer.Option(
+        "--job-index",
+        min=1,
+        metavar="N",
+        help="Which job of a SQL script that makes several. Default: all as one.",
+    ),
 ]
 PythonOption = Annotated[
     str | None,
@@ -113,7 +140,7 @@ class Inputs:
         return loaded
 
     def read_source(self, name: str) -> Source:
-        """Read a file that is none of planner's documents: a catalogue, or Flink's own configuration."""
+        """Read a file that is not a document: a catalogue."""
         from planner.documents.errors import DocumentError
         from planner.documents.source import read_sources
 
@@ -156,7 +183,7 @@ class Inputs:
         name = _default_job() if name is None else name
         if is_program(name):
             self.names.append(name)
-            return compile_with_flink(program(name))
+            return compile_with_flink(program([name]))
         kinds: tuple[type[Job | ResourceProfile], ...] = (Job, ResourceProfile)
         return self._only(name, kinds, "Job or ResourceProfile")
 
@@ -171,10 +198,27 @@ class Inputs:
         return document
 
     def cluster(self, name: str | None) -> Cluster:
-        """Return the cluster in a file; end with findings if there is none."""
+        """Return the cluster in a file, that of a FlinkDeployment too; end with findings if there is none."""
         from planner.documents.cluster import Cluster
 
-        return self._only(_default_cluster() if name is None else name, (Cluster,), "Cluster")
+        name = _default_cluster() if name is None else name
+        loaded = self.read(name)
+        documents = [entry.document for entry in loaded if isinstance(entry.document, Cluster)]
+        if not documents and (found := self.deployment(loaded)) is not None:
+            return found
+        return self._one(documents, loaded, name, "Cluster")
+
+    def deployment(self, loaded: Sequence[Loaded]) -> Cluster | None:
+        """Return the TaskManagers of the FlinkDeployment among ``loaded``; say what had to be assumed."""
+        from planner import api
+
+        found = api.cluster_of_deployment(*loaded)
+        if found is None:
+            return None
+        self.require_valid(fit=False)
+        for assumption in found.assumed:
+            say(f"planner: {assumption}")
+        return found.cluster
 
     def placement(self, name: str | None) -> Placement:
         """Return the placement in a file; end with findings if there is none."""
@@ -212,22 +256,50 @@ class Inputs:
 
     def only_document(self, name: str) -> Document:
         """Return the only document in a file, of any kind; end with findings if it is not valid."""
+        from planner.documents.foreign.base import ForeignDocument
+
         documents = [entry.document for entry in self.read(name)]
         self.stop_on(self.findings)
-        if len(documents) != 1 or documents[0] is None:
-            fail(f"{name} holds {'more than one document' if len(documents) > 1 else 'no valid document'}")
-        return documents[0]
+        own = [document for document in documents if document is not None]
+        if len(own) != 1 or isinstance(own[0], ForeignDocument):
+            count = "more than one document" if len(own) > 1 else "no document of planner"
+            fail(f"{name} holds {count}")
+        return own[0]
 
     def _only(self, name: str, kinds: tuple[type[D], ...], wanted: str) -> D:
         loaded = self.read(name)
         documents = [entry.document for entry in loaded if isinstance(entry.document, kinds)]
+        return self._one(documents, loaded, name, wanted)
+
+    def _one(self, documents: Sequence[D], loaded: Sequence[Loaded], name: str, wanted: str) -> D:
         if len(documents) == 1:
             return documents[0]
-        return self._no_document(loaded, name, wanted, len(documents))
+        return self._no_document(bool(documents), loaded, name, wanted)
 
-    def _no_document(self, loaded: Iterable[Loaded], name: str, wanted: str, count: int) -> NoReturn:
+    def _no_document(self, several: bool, loaded: Sequence[Loaded], name: str, wanted: str) -> NoReturn:
         self.stop_on([*self.findings, *(finding for entry in loaded for finding in entry.findings)])
-        fail(f"{name} holds {'more than one' if count else 'no'} {wanted}")
+        fail(
+            f"{name} holds more than one {wanted}"
+            if several
+            else f"{name} holds no {wanted}{_instead(loaded)}"
+        )
+
+
+def _instead(loaded: Iterable[Loaded]) -> str:
+    """Return what is in files of others instead of a document of planner, and what to do with it."""
+    from planner.documents.foreign.base import ForeignDocument
+    from planner.documents.foreign.deployment import FlinkDeployment
+
+    others = [entry.document for entry in loaded if isinstance(entry.document, ForeignDocument)]
+    deployment = next((other for other in others if isinstance(other, FlinkDeployment)), None)
+    if deployment is not None:
+        job = deployment.spec.job
+        program = (job.jar_uri if job else None) or "the program"
+        return (
+            f" but FlinkDeployment {deployment.name!r}; compile its program ({program}) from where it is built, and"
+            " use the FlinkDeployment as the cluster (planner place -c)"
+        )
+    return f" but {others[0]!r}" if others else ""
 
 
 def read_bytes(name: str) -> bytes:
@@ -289,29 +361,59 @@ def is_program(name: str | None) -> bool:
 
 
 def program(
-    name: str, entry_class: str | None = None, arguments: str | None = None, settings: list[str] | None = None
+    names: Sequence[str],
+    entry_class: str | None = None,
+    arguments: str | None = None,
+    settings: list[str] | None = None,
+    *,
+    kind: Kind | None = None,
+    jars: Sequence[Path] | None = None,
+    job_index: int | None = None,
 ) -> Program:
-    """Return the program that a command line names."""
+    """Return the program that a command line names: one file, or the SQL scripts of one session in order."""
     from planner.documents.profile import Program
 
-    if not is_program(name):
-        fail(f"{name} is not a program; name a .jar, .sql or .py file")
-    kind = KINDS[Path(name).suffix.lower()]
-    if kind == "sql" and (entry_class or arguments):
+    kinds = {program_kind(name, kind) for name in names}
+    if len(names) > 1 and kinds != {"sql"}:
+        fail(f"{', '.join(names)}: several files make one program only where all are SQL scripts")
+    (found,) = kinds
+    if found == "sql" and (entry_class or arguments):
         fail("a SQL script has no entry class and takes no arguments")
-    if kind == "python" and entry_class:
+    if found == "python" and entry_class:
         fail("a PyFlink program has no entry class")
+    if found == "python" and jars:
+        fail(
+            "--jar is for SQL scripts and JARs; a PyFlink program names its jars with -D pipeline.jars=URL;URL"
+        )
+    if found != "sql" and job_index is not None:
+        fail(
+            "--job-index is for SQL scripts; of any other program Flink compiles the first job that it executes"
+        )
+    if found != "sql" and STDIN in names:
+        fail("only a SQL script can come from stdin")
     try:
         words = shlex.split(arguments or "")
     except ValueError as error:
         fail(f"--args: {error}")
     return Program(
-        file=name,
-        kind=kind,
+        file=names[0],
+        kind=found,
         entry_class=entry_class or None,
         arguments=words,
         configuration=options(settings),
+        scripts=list(names[1:]) or None,
+        jars=[str(jar) for jar in jars or ()] or None,
+        job_index=job_index,
     )
+
+
+def program_kind(name: str, kind: Kind | None = None) -> Literal["jar", "sql", "python"]:
+    """Return what a program is by its name, or as ``kind`` says; end where neither tells."""
+    if kind is not None:
+        return KINDS[f".{'py' if kind is Kind.PYTHON else kind}"]
+    if not is_program(name):
+        fail(f"{name} is not a program; name a .jar, .sql or .py file, or say what it is with --kind")
+    return KINDS[Path(name).suffix.lower()]
 
 
 def options(settings: list[str] | None, name: str = "-D") -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from planner.cli.terminal import say
 
 if TYPE_CHECKING:
     from planner.api import MemoryConfigurationError
+    from planner.documents.finding import Path
     from planner.documents.source import Source
 
 COMMAND_LINE = "<command line>"
@@ -33,7 +35,10 @@ def memory(
         Process, typer.Option("--process", help="Which process to compute.")
     ] = Process.TASKMANAGER,
     config: Annotated[
-        str | None, typer.Option("--config", metavar="FILE", help="Flink's config.yaml; - reads stdin.")
+        str | None,
+        typer.Option(
+            "--config", metavar="FILE", help="Flink's configuration, or a FlinkDeployment; - reads stdin."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -48,8 +53,12 @@ def memory(
         ),
     ] = None,
     flink_version: Annotated[
-        str, typer.Option(metavar="VERSION", help="The version whose options are meant.")
-    ] = "2.2",
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            help="The version whose options are meant. Default: what a manifest says, else 2.2.",
+        ),
+    ] = None,
     output_format: FormatOption = Format.AUTO,
     output: OutputOption = None,
 ) -> None:
@@ -59,6 +68,7 @@ def memory(
     Examples:
       planner memory --set taskmanager.memory.process.size=4g
       planner memory --process jobmanager --config config.yaml --format json
+      planner memory --config deployment.yaml
       planner memory --need taskHeap=2gb --need managed=4gb --need network=256mb
     """
     from planner import api
@@ -67,12 +77,13 @@ def memory(
     if needs and process is Process.JOBMANAGER:
         fail("--need is for the TaskManager")
     inputs = Inputs()
-    source, configured = (None, {}) if config is None else _read(inputs, config)
-    configuration = {**configured, **options(settings, "--set")}
+    given = options(settings, "--set")
     try:
-        doubts = api.unknown_options(configuration, flink_version)
+        doubts = api.unknown_options(given, flink_version or api.CLUSTER_VERSION)
     except ValueError as error:
         fail(f"--flink-version: {error}")
+    read = None if config is None else _read(inputs, config, flink_version)
+    configuration = {**(read.configuration if read else {}), **given}
     for message in doubts:
         say(f"planner: {message}")
     try:
@@ -80,7 +91,7 @@ def memory(
             configuration = api.memory_for(_sizes(needs), configuration)
         computed = api.process_memory(api.Process(process.value), configuration)
     except api.MemoryConfigurationError as error:
-        _refuse(error, source, configuration, inputs)
+        _refuse(error, read, given, inputs)
         raise typer.Exit(Exit.FINDINGS) from None
     inputs.spare(output)
     if is_json(output_format):
@@ -89,17 +100,34 @@ def memory(
         emit_tables(*memory_tree(process.value, computed.parts, computed.jvm_arguments), output=output)
 
 
-def _read(inputs: Inputs, name: str) -> tuple[Source, dict[str, str]]:
-    from planner.documents.finding import Finding, Severity
-    from planner.documents.job import flatten_configuration
+@dataclass(frozen=True)
+class _Read:
+    """The options of a file, and where they are in it."""
 
-    source = inputs.read_source(name)
-    if not isinstance(source.data, dict):
-        message = "the file is not a mapping of Flink options"
-        hint = "write key: value lines"
-        inputs.stop_on([Finding("DOC008", Severity.ERROR, message, hint, source.name)])
-    configuration: dict[str, str] = flatten_configuration(source.data)
-    return source, configuration
+    source: Source
+    configuration: Mapping[str, str]
+    paths: Mapping[str, Path]
+
+
+def _read(inputs: Inputs, name: str, version: str | None) -> _Read:
+    """Read the options of a file; say what is wrong with them but does not keep memory from adding up."""
+    from planner import api
+    from planner.report.text import concise
+
+    loaded = inputs.read(name)
+    inputs.stop_on(inputs.findings)
+    found = [(entry, options) for entry in loaded if (options := api.configuration_of(entry)) is not None]
+    if len(found) != 1:
+        inputs.stop_on([finding for entry in loaded for finding in entry.findings])
+        fail(f"{name} holds {'several configurations' if found else 'no configuration'} of Flink; give one")
+    entry, (configuration, paths) = found[0]
+    if isinstance(entry.document, api.FlinkConfiguration) and version is not None:
+        entry = replace(entry, document=entry.document.model_copy(update={"version": version}))
+    if entry.document is not None:
+        wrong = [finding for finding in api.validate(entry) if not finding.code.startswith("MEM4")]
+        if wrong:
+            say(concise(wrong, inputs.texts))
+    return _Read(entry.source, configuration, paths)
 
 
 def _sizes(needs: list[str]) -> dict[str, int]:
@@ -120,7 +148,7 @@ def _sizes(needs: list[str]) -> dict[str, int]:
 
 
 def _refuse(
-    error: MemoryConfigurationError, source: Source | None, configuration: Mapping[str, str], inputs: Inputs
+    error: MemoryConfigurationError, read: _Read | None, given: Mapping[str, str], inputs: Inputs
 ) -> None:
     """Report a configuration that Flink refuses, at the option in the file that has to do with it."""
     from planner.documents.finding import Finding, Severity
@@ -128,21 +156,9 @@ def _refuse(
 
     hint = "planner explain " + error.code
     finding = Finding(error.code, Severity.ERROR, str(error), hint, COMMAND_LINE)
-    if source is not None:
-        paths = (_path(source.data, key) for key in error.keys if key in configuration)
-        path = next(filter(None, paths), ())
-        at = source.position(path)
-        finding = Finding(error.code, Severity.ERROR, str(error), hint, source.name, at, path)
+    if read is not None:
+        keys = [key for key in error.keys if key in read.paths and key not in given]
+        path = read.paths[keys[0]] if keys else ()
+        at = read.source.position(path)
+        finding = replace(finding, file=read.source.name, position=at, path=read.source.absolute(path))
     say(text([finding], inputs.texts))
-
-
-def _path(data: object, key: str) -> tuple[str, ...]:
-    """Return the way to a flat key in a file that may nest it."""
-    if not isinstance(data, dict):
-        return ()
-    if key in data:
-        return (key,)
-    for name, child in data.items():
-        if key.startswith(f"{name}.") and (rest := _path(child, key[len(name) + 1 :])):
-            return (name, *rest)
-    return ()

@@ -12,6 +12,9 @@ from planner.cli.inputs import (
     ClassOption,
     HomeOption,
     Inputs,
+    JarOption,
+    JobIndexOption,
+    KindOption,
     PythonOption,
     SettingOption,
     quiet_bridge,
@@ -30,13 +33,22 @@ PlacementOption = Annotated[
 
 
 def run(
-    program: Annotated[str, typer.Argument(metavar="PROGRAM", help="A .jar, .sql or .py file.")],
+    programs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PROGRAM",
+            help="A .jar, .sql or .py file; several SQL scripts run in order; - reads stdin.",
+        ),
+    ],
     placement: PlacementOption = None,
     profile: ProfileOption = None,
     rest: RestOption = None,
     entry_class: ClassOption = None,
     arguments: ArgumentsOption = None,
     settings: SettingOption = None,
+    kind: KindOption = None,
+    jars: JarOption = None,
+    job_index: JobIndexOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show changes without submitting.")] = False,
     seconds: Annotated[
         float,
@@ -64,7 +76,7 @@ def run(
     """
     from planner import api
 
-    wanted = program_of(program, entry_class, arguments, settings)
+    wanted = program_of(programs, entry_class, arguments, settings, kind=kind, jars=jars, job_index=job_index)
     inputs = Inputs()
     planned = inputs.binding_placement(placement)
     document = inputs.profile_of(planned, profile)
@@ -74,7 +86,7 @@ def run(
         _show_changes(wanted, planned, document, flink_home, interpreter, seconds)
         return
     try:
-        with progress(f"running {program}") as note:
+        with progress(f"running {wanted.file}") as note:
             done = api.run(
                 wanted,
                 planned,

@@ -61,13 +61,16 @@ def validate(
 ) -> None:
     """Check documents: their form, and what Flink would do with them.
 
-    A job is also checked against the cluster when exactly one is among the files.
+    Besides planner's documents these are Flink's own configurations, ConfigMaps with them, and
+    FlinkDeployments, FlinkSessionJobs and FlinkStateSnapshots of its Kubernetes operator.
+    Jobs are also checked against the cluster, each and together, when exactly one is among the files.
     A comment `# planner: ignore[CODE]` suppresses findings of its line.
 
     \b
     Examples:
       planner validate job.yaml cluster.yaml
       planner validate 'jobs/**/*.yaml' --format sarif -o planner.sarif
+      planner validate deployment.yaml conf/config.yaml
       cat job.yaml | planner validate - --stdin-filename job.yaml
       planner validate job.yaml --fail-on warning --ignore OPS
     """
@@ -77,6 +80,7 @@ def validate(
         inputs.read(name, stdin_filename if name == STDIN else None)
     from planner import api
     from planner.documents.finding import Severity, at_least, sort_findings
+    from planner.documents.foreign.base import OtherObject
     from planner.report.formats import FORMATS, summary
 
     inputs.spare(output)
@@ -88,6 +92,9 @@ def validate(
     report = FORMATS[output_format](found, inputs.texts)
     write = emit_text if output_format in READ else emit
     write(report, output)
+    others = {entry.document.kind for entry in inputs.loaded if isinstance(entry.document, OtherObject)}
+    if others:
+        say(f"planner: not checked, since others read them: {', '.join(sorted(others))}")
     say(summary(found, len(names)))
     if inputs.unreadable:
         raise typer.Exit(Exit.USAGE)

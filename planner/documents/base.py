@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
@@ -67,6 +68,25 @@ class Foreign(Model):
     """A part of a document whose format others own: fields that planner does not know are kept."""
 
     model_config = ConfigDict(extra="allow")
+
+
+UnknownField = tuple[tuple[str | int, ...], list[str]]
+"""The path of a field that planner does not know, and the names that it knows there."""
+
+
+def unknown_fields(model: Foreign, path: tuple[str | int, ...] = ()) -> Iterator[UnknownField]:
+    """Return the fields of a foreign document, or of a part of one, that planner does not know."""
+    known = [field.alias or name for name, field in type(model).model_fields.items()]
+    for name in model.model_extra or {}:
+        yield (*path, name), known
+    for name, field in type(model).model_fields.items():
+        value, here = getattr(model, name), (*path, field.alias or name)
+        if isinstance(value, Foreign):
+            yield from unknown_fields(value, here)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, Foreign):
+                    yield from unknown_fields(item, (*here, index))
 
 
 def _size(value: Any) -> int:

@@ -1,22 +1,30 @@
-"""Text to documents: every problem becomes a finding with its place."""
+"""Text to documents, planner's own and those of others: every problem becomes a finding with its place."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
-from planner.documents.base import API_VERSION
+from planner.documents.base import API_VERSION, Foreign, unknown_fields
 from planner.documents.cluster import Cluster
+from planner.documents.errors import DocumentError
 from planner.documents.finding import Finding, Path, Severity
+from planner.documents.foreign.base import OPERATOR_API, ForeignDocument, KubernetesObject, OtherObject
+from planner.documents.foreign.blue_green import parts_of
+from planner.documents.foreign.config_map import embedded_configurations
+from planner.documents.foreign.configuration import FlinkConfiguration, configuration_of, read_lines
+from planner.documents.foreign.deployment import FlinkDeployment
+from planner.documents.foreign.session_job import FlinkSessionJob
+from planner.documents.foreign.state_snapshot import FlinkStateSnapshot
 from planner.documents.job import Job
 from planner.documents.messages import finding_of, unknown_field
 from planner.documents.placement import Placement
-from planner.documents.profile import ResourceProfile, unknown_fields
+from planner.documents.profile import ResourceProfile
 from planner.documents.recovery import RecoveryPlan
-from planner.documents.source import Source, read_sources
+from planner.documents.source import Source, decode, read_sources
 from planner.documents.suggestions import did_you_mean
 
 Document = Job | ResourceProfile | Cluster | Placement | RecoveryPlan
@@ -27,6 +35,13 @@ KINDS: Mapping[str, type[Document]] = {
     "Placement": Placement,
     "RecoveryPlan": RecoveryPlan,
 }
+MANIFESTS: Mapping[str, type[KubernetesObject]] = {
+    "FlinkDeployment": FlinkDeployment,
+    "FlinkSessionJob": FlinkSessionJob,
+    "FlinkStateSnapshot": FlinkStateSnapshot,
+}
+"""What the Flink Kubernetes Operator reads; a FlinkBlueGreenDeployment has a FlinkDeployment in it."""
+BLUE_GREEN = "FlinkBlueGreenDeployment"
 MAX_FINDINGS = 200
 
 
@@ -35,7 +50,7 @@ class Loaded:
     """A document, if it could be read, with its text and what is wrong with it."""
 
     source: Source
-    document: Document | None
+    document: Document | ForeignDocument | None
     findings: tuple[Finding, ...] = ()
 
 
@@ -43,34 +58,109 @@ def load(text: bytes | str, name: str = "<text>") -> list[Loaded]:
     """Return the documents in ``text``; ``name`` is what findings call it, the file's name.
 
     Raises:
-        DocumentError: when ``text`` is neither JSON nor YAML.
+        DocumentError: when ``text`` is neither JSON nor YAML, and no configuration of Flink 1.x.
 
     """
     raw = text.encode() if isinstance(text, str) else text
-    return [_validate(source) for source in read_sources(raw, name)]
+    try:
+        sources = read_sources(raw, name)
+    except DocumentError as error:
+        if error.findings[0].code == "DOC004" and (lines := _of_lines(raw, name)):
+            return [lines]
+        raise
+    return [loaded for source in sources for loaded in _documents(source)]
 
 
-def _validate(source: Source) -> Loaded:
+def _of_lines(raw: bytes, name: str) -> Loaded | None:
+    """Return a configuration of Flink 1.x that is no YAML, None where the text is not one."""
+    text = decode(raw, name)
+    lines = read_lines(text, name)
+    if lines is None:
+        return None
+    options, index, skipped = lines
+    document = FlinkConfiguration(written=options, line_by_line=True)
+    return Loaded(Source(name, text, options, index), document, tuple(skipped))
+
+
+def _documents(source: Source) -> Iterator[Loaded]:
+    """Yield the documents in one that was read: itself, or the parts of one that holds others."""
     data = source.data
     if not isinstance(data, dict):
         found = "a list" if isinstance(data, list) else "a single value"
-        return _refused(
+        yield _refused(
             source,
             "DOC008",
             f"the document is {found}, not a mapping",
             "start with apiVersion: planner/v1 and kind: Job",
         )
-    model = _model(data)
+    elif _is_kubernetes(data):
+        yield from _kubernetes(source)
+    elif configuration := configuration_of(data):
+        yield Loaded(source, configuration)
+    else:
+        yield _validate(source)
+
+
+def _is_kubernetes(data: dict[str, Any]) -> bool:
+    """Tell whether a document is an object of Kubernetes, and not one of planner with a wrong version."""
+    version, kind = data.get("apiVersion"), data.get("kind")
+    if not isinstance(version, str) or not isinstance(kind, str):
+        return False
+    group, slash, _ = version.partition("/")
+    return bool(slash or kind not in KINDS) and not did_you_mean(group, ["planner"])
+
+
+def _kubernetes(source: Source) -> Iterator[Loaded]:
+    data = source.data
+    kind: str = data["kind"]
+    if kind == "List" and isinstance(data.get("items"), list):  # what kubectl get writes
+        for number, item in enumerate(data["items"]):
+            yield from _documents(source.part(("items", number), item))
+        return
+    if data["apiVersion"].startswith(OPERATOR_API.partition("/")[0]):
+        if data["apiVersion"] != OPERATOR_API:
+            message = f"unknown apiVersion {data['apiVersion'][:40]!r}"
+            yield _refused(source, "DOC010", message, f"write apiVersion: {OPERATOR_API}", ("apiVersion",))
+        elif kind == BLUE_GREEN:
+            for path, part in parts_of(data):
+                yield from _documents(source.part(path, part))
+        elif kind in MANIFESTS:
+            yield _manifest(source, MANIFESTS[kind])
+        else:
+            yield _refused(source, *_unknown_kind(kind, [*MANIFESTS, BLUE_GREEN]), ("kind",))
+        return
+    embedded = embedded_configurations(source) if kind == "ConfigMap" else []
+    for place, document, findings in embedded:
+        yield Loaded(place, document, findings)
+    if not embedded:
+        yield Loaded(source, OtherObject(api_version=data["apiVersion"], kind=kind))
+
+
+def _manifest(source: Source, model: type[KubernetesObject]) -> Loaded:
+    """Return a manifest; fields that its kind does not have are findings, and do not hide the others."""
+    loaded = _with_model(source, model)
+    if isinstance(loaded.document, Foreign):
+        unknown = [unknown_field(path, known) for path, known in unknown_fields(loaded.document)]
+        return replace(loaded, findings=tuple(_placed(finding, source, key=True) for finding in unknown))
+    return loaded
+
+
+def _validate(source: Source) -> Loaded:
+    model = _model(source.data)
     if isinstance(model, Finding):
         return Loaded(source, None, (_placed(model, source),))
-    try:
-        document = model.model_validate(data)
-        unknown: list[Finding] = []
-        if isinstance(document, ResourceProfile) and document.api_version is not None:
-            unknown = [unknown_field(path, known) for path, known in unknown_fields(document)]
+    loaded = _with_model(source, model)
+    document = loaded.document
+    if isinstance(document, ResourceProfile) and document.api_version is not None:
+        unknown = [unknown_field(path, known) for path, known in unknown_fields(document)]
         if unknown:
             return Loaded(source, None, tuple(_placed(finding, source, key=True) for finding in unknown))
-        return Loaded(source, document)
+    return loaded
+
+
+def _with_model(source: Source, model: type[Document | KubernetesObject]) -> Loaded:
+    try:
+        return Loaded(source, model.model_validate(source.data))
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True, include_input=True)[:MAX_FINDINGS]
         problems = [(finding_of(model, detail), detail["type"] == "extra_forbidden") for detail in details]
@@ -98,16 +188,14 @@ def _model(data: dict[str, Any]) -> type[Document] | Finding:
             "DOC009",
             Severity.ERROR,
             "the document does not say what kind it is",
-            f"add kind: one of {', '.join(KINDS)}",
+            f"add kind: one of {', '.join(KINDS)}; Flink's own configuration is known by its options",
         )
+    if kind in (*MANIFESTS, BLUE_GREEN):
+        hint = f"write apiVersion: {OPERATOR_API}"
+        return Finding("DOC010", Severity.ERROR, "apiVersion is missing", hint, path=("kind",))
     if not isinstance(kind, str) or kind not in KINDS:
-        return Finding(
-            "DOC009",
-            Severity.ERROR,
-            f"unknown kind {str(kind)[:40]!r}{did_you_mean(str(kind), KINDS)}",
-            f"planner reads {', '.join(KINDS)}",
-            path=("kind",),
-        )
+        code, message, hint = _unknown_kind(str(kind), [*KINDS, *MANIFESTS])
+        return Finding(code, Severity.ERROR, message, hint, path=("kind",))
     version = data.get("apiVersion")
     if version != API_VERSION:
         return Finding(
@@ -120,6 +208,11 @@ def _model(data: dict[str, Any]) -> type[Document] | Finding:
     return KINDS[kind]
 
 
+def _unknown_kind(kind: str, known: list[str]) -> tuple[str, str, str]:
+    message = f"unknown kind {kind[:40]!r}{did_you_mean(kind, known)}"
+    return "DOC009", message, f"planner reads {', '.join(known)}"
+
+
 def _placed(finding: Finding, source: Source, *, key: bool = False) -> Finding:
     return Finding(
         finding.code,
@@ -128,5 +221,5 @@ def _placed(finding: Finding, source: Source, *, key: bool = False) -> Finding:
         finding.hint,
         source.name,
         source.position(finding.path, key=key),
-        finding.path,
+        source.absolute(finding.path),
     )

@@ -1,8 +1,9 @@
-"""Configuration options of the supported Flink versions.
+"""Configuration options of the supported Flink versions, and of the Flink Kubernetes Operator.
 
 The tables in ``planner/documents/options`` are read from Flink's own classes, one for each
-minor version (``tools/dump_options.py`` makes them). This module only loads them; it
-needs neither Flink nor Java.
+minor version (``tools/dump_options.py`` makes them); ``operator.json`` is from the operator's
+documentation (``tools/dump_operator_options.py``) and goes with every version. This module only
+loads them; it needs neither Flink nor Java.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _PLACEHOLDER = re.compile(r"<[^<>]+>|#")
 _KEY = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+")
 """What may be the key of an option in a text."""
+_OF_OPERATOR = ("kubernetes.operator.", "job.autoscaler.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class OptionTable:
     """Prefixes under which any key is legal, because Flink passes it on."""
     removed: Mapping[str, RemovedOption]
     """Keys that this version does not read any more."""
+    outdated: Mapping[str, RemovedOption]
+    """Deprecated keys that a later version does not read any more, and whose replacement is there already."""
     _patterns: tuple[tuple[re.Pattern[str], str], ...] = field(repr=False, compare=False)
     _map_keys: tuple[str, ...] = field(repr=False, compare=False)
 
@@ -141,6 +145,24 @@ class OptionTable:
         return self.fallbacks.get(close[0], close[0]) if close else None
 
 
+def of_operator(key: str) -> bool:
+    """Tell whether a key is one that the Flink Kubernetes Operator or its autoscaler reads, not Flink."""
+    return key.startswith(_OF_OPERATOR)
+
+
+def likely_version(keys: Iterable[str], newest: str) -> str:
+    """Return the version, up to ``newest``, that takes the most of ``keys``; of several, the newest one.
+
+    That is the version that a configuration which does not name any is most likely for.
+    """
+    wanted, own = list(keys), option_table(newest)
+    if all(map(own.takes, wanted)):
+        return newest
+    tables = [table for table in _tables() if table.version <= own.version]
+    best = max(tables, key=lambda table: (sum(map(table.takes, wanted)), table.version))
+    return _minor(best.version)
+
+
 def supported_versions() -> tuple[str, ...]:
     """Return the minor versions that have a table, oldest first."""
     return tuple(_minor(version) for version in _versions())
@@ -186,20 +208,31 @@ def _versions() -> tuple[tuple[int, int], ...]:
 
 @cache
 def _load(version: tuple[int, int]) -> OptionTable:
-    table = _read(f"{_minor(version)}.json")
-    options = {key: _option(key, entry) for key, entry in table["options"].items()}
+    table, operator = _read(f"{_minor(version)}.json"), _read("operator.json")
+    entries = {**table["options"], **operator["options"]}
+    options = {key: _option(key, entry) for key, entry in entries.items()}
     removed = {
         key: RemovedOption(key, entry["since"], entry["replacement"], entry.get("note"))
         for key, entry in _read("removed.json").items()
-        if tuple(map(int, entry["since"].split("."))) <= version
     }
+    gone = {key for key, each in removed.items() if _parsed(each.since) <= version}
     named = [key for key in options if _PLACEHOLDER.search(key)]
     return OptionTable(
         flink_version=table["flinkVersion"],
         options=MappingProxyType(options),
         fallbacks=MappingProxyType(_fallbacks(options)),
-        prefixes=tuple(table["prefixes"]),
-        removed=MappingProxyType(removed),
+        prefixes=(*table["prefixes"], *operator["prefixes"]),
+        removed=MappingProxyType({key: removed[key] for key in removed if key in gone}),
+        outdated=MappingProxyType(
+            {
+                key: each
+                for key, each in removed.items()
+                if key not in gone
+                and key in options
+                and options[key].deprecated
+                and (each.replacement or "").partition(":")[0] in options
+            }
+        ),
         _patterns=tuple((_pattern(key), key) for key in _longest_first(named)),
         _map_keys=_longest_first(
             key for key, each in options.items() if each.type == "Map" and not each.is_list

@@ -7,7 +7,6 @@ stand under ``planner``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -34,24 +33,6 @@ from planner.documents.vocabulary import (
     ShipField,
     UseCaseField,
 )
-
-UnknownField = tuple[tuple[str | int, ...], list[str]]
-"""The path of a field that planner does not know, and the names that it knows there."""
-
-
-def unknown_fields(model: Foreign, path: tuple[str | int, ...] = ()) -> Iterator[UnknownField]:
-    """Return the fields of a profile that planner does not know."""
-    known = [field.alias or name for name, field in type(model).model_fields.items()]
-    for name in model.model_extra or {}:
-        yield (*path, name), known
-    for name, field in type(model).model_fields.items():
-        value, here = getattr(model, name), (*path, field.alias or name)
-        if isinstance(value, Foreign):
-            yield from unknown_fields(value, here)
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
-                if isinstance(item, Foreign):
-                    yield from unknown_fields(item, (*here, index))
 
 
 class SsgProfile(Foreign):
@@ -201,13 +182,20 @@ class SlotFields(Model):
 
 
 class Program(Model):
-    """The program that a profile was compiled from; ``configuration`` are options given beside it."""
+    """The program that a profile was compiled from; ``configuration`` are options given beside it.
+
+    ``scripts`` are SQL scripts that follow ``file`` in the same session, ``jars`` those that it needs
+    besides its own. Of a script that makes several jobs, ``job_index`` (from 1) names the one that is meant.
+    """
 
     file: Text
     kind: Literal["jar", "sql", "python"]
     entry_class: Name | None = None
     arguments: list[Text] = []
     configuration: Configuration = {}
+    scripts: list[Text] | None = None
+    jars: list[Text] | None = None
+    job_index: Annotated[int, Field(ge=1)] | None = None
 
 
 class PlannerFields(Model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,30 +16,46 @@ from planner.documents.yaml_reader import read_yaml
 MAX_BYTES = 32 * 2**20
 MAX_YAML_VALUES = 250_000
 """YAML is read a hundred times slower than JSON."""
+Index = dict[Path, tuple[Position, Position]]
+"""Where the key and the value at every path of a text stand."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One document of a file as plain data, able to tell where each part of it stands."""
+    """One document of a file as plain data, able to tell where each part of it stands.
+
+    It may be a part of what the file holds, at ``root``; paths within it then begin there.
+    """
 
     name: str
     text: str
     data: Any
-    index: dict[Path, tuple[Position, Position]] | None = field(default=None, repr=False)
+    index: Index | None = field(default=None, repr=False)
+    root: Path = ()
 
     @cached_property
-    def _positions(self) -> dict[Path, tuple[Position, Position]]:
+    def _positions(self) -> Index:
         if self.index is not None:
             return self.index
         return json_index(self.text)[0] if len(self.text) <= MAX_INDEXED else {}
 
     def position(self, path: Path, *, key: bool = False) -> Position:
         """Return where the value at ``path`` stands (its key with ``key``), or its nearest parent."""
+        path = self.absolute(path)
         while path and path not in self._positions:
             path = path[:-1]
             key = False
         spans = self._positions.get(path)
         return spans[0 if key else 1] if spans else Position()
+
+    def absolute(self, path: Path) -> Path:
+        """Return the path in the file of what is at ``path`` in this document."""
+        return (*self.root, *path)
+
+    def part(self, path: Path, data: Any, index: Index | None = None) -> Source:
+        """Return the document ``data`` that is at ``path`` in this one; ``index`` has more places of it."""
+        merged = self.index if index is None else {**self._positions, **index}
+        return replace(self, data=data, index=merged, root=self.absolute(path))
 
 
 def read_sources(raw: bytes, name: str) -> list[Source]:
@@ -49,7 +65,7 @@ def read_sources(raw: bytes, name: str) -> list[Source]:
         DocumentError: when ``raw`` is not text, or neither JSON nor YAML.
 
     """
-    text = _decode(raw, name)
+    text = decode(raw, name)
     json_error: DocumentError | None = None
     if text.lstrip()[:1] in ("{", "["):
         try:
@@ -68,7 +84,13 @@ def read_sources(raw: bytes, name: str) -> list[Source]:
     return [Source(name, text, data, index) for data, index in read_yaml(name, text)]
 
 
-def _decode(raw: bytes, name: str) -> str:
+def decode(raw: bytes, name: str) -> str:
+    """Return the text of a file.
+
+    Raises:
+        DocumentError: when it is too large, not UTF-8 text, or empty.
+
+    """
     if len(raw) > MAX_BYTES:
         raise document_error(
             name,

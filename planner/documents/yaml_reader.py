@@ -67,12 +67,12 @@ def read_yaml(name: str, text: str) -> Iterator[tuple[Any, dict[Path, tuple[Posi
     except yaml.MarkedYAMLError as error:
         at = _mark_position(error.problem_mark or error.context_mark, text)
         problem = error.problem or error.context or "cannot be read"
-        tab = "\t" in text.splitlines()[at.line - 1]
-        hint = (
-            "indent YAML with blanks, not tabs"
-            if tab
-            else "check the indentation, colons and quotes at and before this place"
-        )
+        line = text.splitlines()[at.line - 1]
+        hint = "check the indentation, colons and quotes at and before this place"
+        if "\t" in line:
+            hint = "indent YAML with blanks, not tabs"
+        elif "{{" in line:
+            hint = "a template with {{ }} has to be rendered first, for example by helm template"
         raise document_error(name, "DOC004", f"is not valid YAML: {problem}", hint, at) from None
     except yaml.YAMLError as error:
         problem = str(error).splitlines()[0]
@@ -150,7 +150,7 @@ class _YamlReader:
                     self._name,
                     "DOC004",
                     "has a key that is not plain text",
-                    "write keys as names",
+                    "write keys as names; a template with {{ }} has to be rendered first",
                     at,
                 )
             name = event.value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,9 +28,13 @@ _LOOKING = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN", "HELP", "CLEAR")
 _LEAVING = ("QUIT", "EXIT")
 """Statements after which the SQL client reads no further."""
 _STARTING = ("UPDATE", "DELETE", "TRUNCATE", "CALL", "EXECUTE", "STOP", "COMPILE", "ANALYZE")
-_STARTING_OPERATIONS = ("CreateTableASOperation", "ReplaceTableAsOperation")
 _MATERIALIZED = "MaterializedTable"
-"""Statements that would start something by themselves, by first word, class of operation, or part of it."""
+"""Statements that would start something by themselves, by first word, or part of the class of operation."""
+_AS_QUERY = "CreateTableASOperation"
+_REPLACING = "ReplaceTableAsOperation"
+_NO_FACTORY = re.compile(r"Could not find any factory for identifier '([^']*)' that implements '([\w.]*)'")
+STDIN = "-"
+"""The name of a script that is read from stdin."""
 
 
 COMPILE_SECONDS = 120.0
@@ -56,11 +61,15 @@ def as_compiled(program: Program, profile: ResourceProfile | None) -> Program:
     given = profile.planner.program if profile is not None and profile.planner else None
     if given is None:
         return program
+    same = program.file == given.file
     return program.model_copy(
         update={
             "entry_class": program.entry_class or given.entry_class,
             "arguments": program.arguments or given.arguments,
             "configuration": {**given.configuration, **program.configuration},
+            "scripts": program.scripts or (given.scripts if same else None),
+            "jars": program.jars or given.jars,
+            "job_index": program.job_index or given.job_index,
         }
     )
 
@@ -83,8 +92,9 @@ def stream_graph(
         NoFlinkHome: when the distribution that is named holds no Flink.
 
     """
-    if not Path(program.file).is_file():
-        raise ProgramError(f"{program.file} is not there")
+    for name in (program.file, *(program.scripts or ()), *(program.jars or ())):
+        if name != STDIN and not Path(name).is_file():
+            raise ProgramError(f"{name} is not there")
     given = {SCHEDULER: "Default", **resolved(program.configuration)}
     program = program.model_copy(update={"configuration": given})
     if program.kind == "python":
@@ -169,8 +179,10 @@ def messages(exception: Any) -> Iterator[str]:
 
 
 def root_cause(exception: Any) -> str:
-    """Return the message of the innermost cause of a Java exception."""
-    return list(messages(exception))[-1]
+    """Return the message of the innermost cause of a Java exception; for a missing jar, how to add it."""
+    text = list(messages(exception))[-1]
+    found = _NO_FACTORY.search(text)
+    return _missing(found) if found else text
 
 
 def _configuration(jvm: Jvm, options: Mapping[str, str]) -> Any:
@@ -205,6 +217,8 @@ def _of_jar(jvm: Jvm, program: Program) -> Any:
     builder = builder.setArguments(jvm.array(jvm.view.java.lang.String, program.arguments))
     if program.entry_class:
         builder = builder.setEntryPointClassName(program.entry_class)
+    extra = [Path(name).resolve().as_uri() for name in program.jars or ()]
+    builder = builder.setUserClassPaths([jvm.view.java.net.URI.create(url).toURL() for url in extra])
     packaged = builder.build()
     parallelism = default_parallelism(program)
     loader = packaged.getUserCodeClassLoader()
@@ -220,7 +234,7 @@ def _of_jar(jvm: Jvm, program: Program) -> Any:
     if "StreamGraph" not in graph.getClass().getSimpleName():
         raise ProgramError(f"{program.file}: is not a DataStream or Table program")
     _load_from(jvm, loader)
-    attach_jars(jvm, graph, [url.toString() for url in packaged.getJobJarAndDependencies()])
+    attach_jars(jvm, graph, [*(url.toString() for url in packaged.getJobJarAndDependencies()), *extra])
     return graph
 
 
@@ -273,6 +287,7 @@ class _Script:
         flink = jvm.view.org.apache.flink
         self.jvm = jvm
         self.name = program.file
+        self.index = program.job_index
         self.inserts = 0
         self.jobs = 0
         self.open_set = False
@@ -288,6 +303,8 @@ class _Script:
         bridge = flink.table.api.bridge.java.StreamTableEnvironment
         self.tables = bridge.create(self.env, settings.build())
         self.together = self.tables.createStatementSet()
+        for jar in program.jars or ():
+            self.tables.executeSql(f"ADD JAR '{str(Path(jar).resolve()).replace(chr(39), chr(39) * 2)}'")
 
     def run(self, statement: Statement) -> None:
         """Run a statement, or keep it where it is an INSERT."""
@@ -313,7 +330,7 @@ class _Script:
         return self._error(statement.line, None, message)
 
     def _error(self, line: int, column: int | None, message: str) -> ProgramError:
-        place = f"{self.name}:{line}" + (f":{column}" if column else "")
+        place = f"{'<stdin>' if self.name == STDIN else self.name}:{line}" + (f":{column}" if column else "")
         text = re.sub(
             r"\. ?Was expecting .*", ". Flink's parser expects something else here", " ".join(message.split())
         )
@@ -327,13 +344,12 @@ class _Script:
             for inner in statement.inner:
                 self._insert(inner)
             return
-        starting = "only INSERT statements make a job that is compiled"
         if statement.head in _STARTING:
-            raise self.refused(statement, starting)
+            raise self._no_job(statement, statement.head)
         (operation,) = list(self.tables.getParser().parse(statement.text))
         kind = operation.getClass().getSimpleName()
-        if kind in _STARTING_OPERATIONS or _MATERIALIZED in kind:
-            raise self.refused(statement, starting)
+        if _MATERIALIZED in kind or kind == _REPLACING:
+            raise self._no_job(statement, "REPLACE TABLE AS" if kind == _REPLACING else "MATERIALIZED TABLE")
         if kind == "SetOperation":
             if operation.getKey().isPresent():
                 self.tables.getConfig().set(operation.getKey().get(), operation.getValue().get())
@@ -346,6 +362,9 @@ class _Script:
         elif statement.head == "INSERT":
             self.jobs += not self.open_set
             self._insert(statement)
+        elif kind == _AS_QUERY:
+            self.jobs += not self.open_set
+            self._create_as(operation)
         elif kind.endswith("QueryOperation"):
             raise self.refused(statement, "a query that prints its rows is not a job; write INSERT INTO")
         else:
@@ -357,11 +376,46 @@ class _Script:
 
         if statement.head != "INSERT":
             raise self.refused(statement, "a statement set holds INSERT statements only")
+        if not self._is_meant():
+            return
         try:
             self.together.addInsertSql(statement.text)
         except Py4JJavaError as error:
             raise self.thrown(statement, error.java_exception) from None
         self.inserts += 1
+
+    def _create_as(self, operation: Any) -> None:
+        """Create the table of a CREATE TABLE AS, and add what it inserts to the job without running it."""
+        create = operation.getCreateTableOperation()
+        self.tables.executeInternal(create)
+        if self._is_meant():
+            query = private_field(operation, "sinkModifyQuery")
+            view = self._table_of(query)
+            self.together.addInsert(create.getTableIdentifier().asSerializableString(), view)
+            self.inserts += 1
+
+    def _table_of(self, query: Any) -> Any:
+        """Return the Table of a query operation; the method for that is not public."""
+        kind = self.tables.getClass()
+        while kind is not None:
+            for method in kind.getDeclaredMethods():
+                parameters = [parameter.getSimpleName() for parameter in method.getParameterTypes()]
+                if method.getName() == "createTable" and parameters == ["QueryOperation"]:
+                    method.setAccessible(True)
+                    arguments = self.jvm.array(self.jvm.view.java.lang.Object, [query])
+                    return method.invoke(self.tables, arguments)
+            kind = kind.getSuperclass()
+        raise ProgramError(f"{self.name}: this Flink does not compile CREATE TABLE AS")
+
+    def _is_meant(self) -> bool:
+        return self.index is None or self.index == self.jobs
+
+    def _no_job(self, statement: Statement, what: str) -> ProgramError:
+        return self.refused(
+            statement,
+            f"{what} starts something when it is run, so it is not compiled: a job is made of INSERT, of"
+            " statement sets, and of CREATE TABLE AS",
+        )
 
     def graph(self) -> Any:
         """Return the stream graph of all INSERTs together."""
@@ -374,7 +428,7 @@ class _Script:
         self.env.configure(options, self.jvm.view.java.lang.Thread.currentThread().getContextClassLoader())
         graph = self.env.getStreamGraph()
         name = options.toMap().get("pipeline.name")
-        graph.setJobName(name or Path(self.name).stem)
+        graph.setJobName(name or ("stdin" if self.name == STDIN else Path(self.name).stem))
         pipeline = self.jvm.view.org.apache.flink.configuration.PipelineOptions
         attach_jars(self.jvm, graph, [str(jar) for jar in options.get(pipeline.JARS) or ()])
         return graph
@@ -396,26 +450,55 @@ def script_graph(jvm: Jvm, program: Program, note: Callable[[str], None]) -> Any
         ProgramError: when it cannot be read, or Flink refuses one of its statements.
 
     """
-    try:
-        parts = statements(Path(program.file).read_text(encoding="utf-8"))
-    except UnicodeDecodeError:
-        raise ProgramError(f"{program.file}: is not UTF-8 text") from None
-    except OSError as error:
-        raise ProgramError(f"{program.file}: {error.strerror or error}") from None
-    except ScriptError as error:
-        raise ProgramError(f"{program.file}: {error}") from None
-    script = _Script(jvm, program, parts)
-    for statement in parts:
+    names = [program.file, *(program.scripts or ())]
+    parts = [(name, statement) for name in names for statement in _statements_of(name)]
+    script = _Script(jvm, program, [statement for _, statement in parts])
+    left = ""
+    for name, statement in parts:
         if statement.head in _LEAVING:
-            break
-        script.run(statement)
+            left = name  # the SQL client goes on with the next file
+        elif name != left:
+            script.name = name
+            script.run(statement)
+    script.name = names[-1]
     if script.open_set:
-        raise ProgramError(f"{program.file}: BEGIN STATEMENT SET has no END")
-    if script.inserts == 0:
-        raise ProgramError(f"{program.file}: holds no INSERT, so there is no job to compile")
-    if script.jobs > 1:
+        raise ProgramError(f"{script.name}: BEGIN STATEMENT SET has no END")
+    if script.jobs == 0:
+        raise ProgramError(f"{script.name}: holds no INSERT, so there is no job to compile")
+    if program.job_index is not None and program.job_index > script.jobs:
+        count = "one job" if script.jobs == 1 else f"{script.jobs} jobs"
+        raise ProgramError(f"{script.name}: makes {count}; there is no job {program.job_index}")
+    if script.jobs > 1 and program.job_index is None:
         note(
-            f"planner: {program.file}: its {script.inserts} INSERTs are compiled as one job;"
-            f" the SQL client would start {script.jobs}"
+            f"planner: {script.name}: its {script.inserts} INSERTs are compiled as one job; the SQL client"
+            f" would start {script.jobs}, and --job-index N compiles one of them"
         )
+    elif script.jobs > 1:
+        note(f"planner: {script.name}: makes {script.jobs} jobs; number {program.job_index} is compiled")
     return script.graph()
+
+
+def _statements_of(name: str) -> list[Statement]:
+    try:
+        return statements(_stdin() if name == STDIN else Path(name).read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise ProgramError(f"{name}: is not UTF-8 text") from None
+    except OSError as error:
+        raise ProgramError(f"{name}: {error.strerror or error}") from None
+    except ScriptError as error:
+        raise ProgramError(f"{name}: {error}") from None
+
+
+def _stdin() -> str:
+    if sys.stdin is None:
+        raise OSError("stdin is closed")
+    return sys.stdin.buffer.read().decode("utf-8")
+
+
+def _missing(found: re.Match[str]) -> str:
+    """Say which jar is not there, and how to add it, instead of which factories are."""
+    what = "format" if "Format" in found[2] else "catalog" if "Catalog" in found[2] else "connector"
+    return (
+        f"there is no jar with the {what} '{found[1]}': write ADD JAR 'FILE', or add --jar FILE, or name"
+        " the Flink distribution that has it in lib/ with --flink-home DIR"
+    )

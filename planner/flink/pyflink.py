@@ -96,11 +96,13 @@ def _answer(process: Confined, program: Program, interpreter: str) -> int:
         ProgramError: when the interpreter does not answer as the runner does, or the program failed.
 
     """
+    printed = process.line()
     try:
-        answer = read_answer(process.line().encode(), _Ready)
+        answer = read_answer(printed.encode(), _Ready)
     except AnswerError as error:
         lines = [line for line in process.last_words().splitlines() if not line.startswith(JAVA_NOTE)]
-        reason = lines[-1][:LONGEST] if lines else f"what it printed is no answer: {error}"
+        nothing = f"what it printed is no answer: {error}" if printed.strip() else "it printed nothing"
+        reason = lines[-1][:LONGEST] if lines else nothing
         raise ProgramError(f"{program.file}: {interpreter} ended: {reason}") from None
     if answer.missing is not None:
         known = answer.missing.startswith(("pyflink", "py4j"))

@@ -61,11 +61,8 @@ def derive_jobmanager(configuration: Mapping[str, str]) -> JobManagerMemory:
         flink, overhead = options.flink_from_process(options.sized("process.size", 0))
         heap, off_heap = _split(options, flink)
     else:
-        raise MemoryConfigurationError(
-            "MEM401",
-            "no memory is configured: set jobmanager.memory.process.size, jobmanager.memory.flink.size"
-            " or jobmanager.memory.heap.size",
-            options.key("process.size"),
+        raise options.none_given(
+            "set jobmanager.memory.process.size, jobmanager.memory.flink.size or jobmanager.memory.heap.size"
         )
     metaspace = options.metaspace()
     if overhead is None:

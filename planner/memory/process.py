@@ -161,6 +161,15 @@ class Options:
             )
         return Range(label, low, high, fraction)
 
+    def none_given(self, advice: str) -> MemoryConfigurationError:
+        """Return the error of a configuration without any total; it names old keys of one that are set."""
+        message = f"no memory is configured: {advice}"
+        process = self.prefix.removesuffix("memory.")
+        old = [key for key in (f"{process}heap.size", f"{process}heap.mb") if key in self.configuration]
+        if old:
+            message += f"; {old[0]} is an old key, which Flink 2 does not read"
+        return MemoryConfigurationError("MEM401", message, *old, self.key("process.size"))
+
     def metaspace(self) -> int:
         """Return the JVM metaspace in bytes."""
         return self.sized("jvm-metaspace.size", 256 * MIB)

@@ -95,11 +95,9 @@ def derive_taskmanager(configuration: Mapping[str, str]) -> TaskManagerMemory:
         flink, overhead = options.flink_from_process(options.sized("process.size", 0))
         fixed, (heap, network, managed) = _split(options, flink)
     else:
-        raise MemoryConfigurationError(
-            "MEM401",
-            "no memory is configured: set taskmanager.memory.process.size, taskmanager.memory.flink.size,"
-            " or both taskmanager.memory.task.heap.size and taskmanager.memory.managed.size",
-            options.key("process.size"),
+        raise options.none_given(
+            "set taskmanager.memory.process.size, taskmanager.memory.flink.size,"
+            " or both taskmanager.memory.task.heap.size and taskmanager.memory.managed.size"
         )
     if overhead is None:
         total = (

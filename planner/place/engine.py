@@ -153,6 +153,8 @@ def _solved(
         if bent is not None:
             instance, planned = instance_of(bent.profile, instance.job, cluster), bent.groups
             result = choose_and_solve(instance.problem, clock, progress, objective)
+        elif possible(_firm(instance, cluster).problem, clock) is not False:
+            result = replace(result, status=Status.UNKNOWN)  # there was no time to find out
     _require_solution(instance, cluster, result, clock)
     return instance, result, planned
 
@@ -233,7 +235,7 @@ def _require_solution(instance: Instance, cluster: Cluster, result: Result, cloc
         prices = {
             entry.name: entry.price for entry in cluster.spec.task_manager_classes if entry.price is not None
         }
-        firm = instance_of(without_estimates(instance.profile), instance.job, cluster)
+        firm = _firm(instance, cluster)
         explanation = explain(firm.problem, clock, prices)
         changes = tuple(one for one in explanation.changes if _helps(one, firm, cluster, clock))
         raise Infeasible(replace(explanation, changes=changes))
@@ -244,6 +246,11 @@ def _require_solution(instance: Instance, cluster: Cluster, result: Result, cloc
             else "was found by all that the search tries; a time limit longer than {:g} s does not help"
         )
         raise TimedOut(f"no placement, and no proof that there is none, {how.format(clock.stop.seconds)}")
+
+
+def _firm(instance: Instance, cluster: Cluster) -> Instance:
+    """Return the instance with what binds a placement, without estimates."""
+    return instance_of(without_estimates(instance.profile), instance.job, cluster)
 
 
 def _helps(change: Change, instance: Instance, cluster: Cluster, clock: Clock) -> bool:

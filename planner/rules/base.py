@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from planner.documents.cluster import Cluster
 from planner.documents.finding import Path, Severity
+from planner.documents.foreign.base import ForeignDocument, Setting
 from planner.documents.job import GroupPlacement
 from planner.documents.option_tables import OptionTable
 from planner.documents.vocabulary import Exchange, JobType, Ship
@@ -117,6 +118,12 @@ class Subject:
         return next(op for op in self.operators if self.node_of[op.id] == node)
 
     @property
+    def name(self) -> str | None:
+        """The job's name, None for a profile that has none."""
+        metadata = getattr(self.document, "metadata", None)
+        return metadata.name if metadata else None
+
+    @property
     def configuration(self) -> Mapping[str, str]:
         """The job's Flink options."""
         return self.options.configuration
@@ -134,6 +141,20 @@ class ClusterSubject:
     task_managers: Sequence[TaskManager]
     errors: Sequence[tuple[Path, str]] = ()
     options: Sequence[OptionsView] = ()
+
+
+@dataclass(frozen=True)
+class ManifestSubject:
+    """A document of others under validation: Flink's configuration, or a manifest of its operator.
+
+    ``options`` are those that are written; ``effective`` are what Flink's processes get to see, with what
+    other fields of the manifest set.
+    """
+
+    document: ForeignDocument
+    options: OptionsView
+    effective: OptionsView
+    settings: Mapping[str, Setting]
 
 
 @dataclass(frozen=True)
@@ -185,7 +206,7 @@ class JobRule(Rule):
 
 
 class OptionRule(Rule):
-    """A rule over Flink options, of a job or of the TaskManagers of a cluster."""
+    """A rule over Flink options: of a job, of the TaskManagers of a cluster, or of a document of others."""
 
     def check(self, options: OptionsView) -> Iterable[Match]:
         """Return what the rule finds."""
@@ -196,6 +217,14 @@ class DataRule(Rule):
     """A rule over any document as it is written, whatever its kind."""
 
     def check(self, data: object) -> Iterable[Match]:
+        """Return what the rule finds."""
+        raise NotImplementedError
+
+
+class ManifestRule(Rule):
+    """A rule over one document of others."""
+
+    def check(self, subject: ManifestSubject) -> Iterable[Match]:
         """Return what the rule finds."""
         raise NotImplementedError
 
@@ -213,6 +242,14 @@ class FitRule(Rule):
 
     def check(self, subject: Subject, cluster: ClusterSubject) -> Iterable[Match]:
         """Return what the rule finds."""
+        raise NotImplementedError
+
+
+class TogetherRule(Rule):
+    """A rule over all jobs that are meant for one cluster; its matches are in the cluster."""
+
+    def check(self, subjects: Sequence[Subject], cluster: ClusterSubject) -> Iterable[Match]:
+        """Return what the rule finds; there are at least two jobs."""
         raise NotImplementedError
 
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from planner.documents.finding import Severity
 from planner.documents.job import Job
-from planner.documents.option_tables import Option, supported_versions, without_table
+from planner.documents.option_tables import Option, of_operator, supported_versions, without_table
 from planner.documents.vocabulary import Backend, JobType, strategy_name
 from planner.graph.from_job import checkpointing_options, restart_options, unused_restart_fields
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, JobRule, Match, OptionRule, OptionsView, Subject
@@ -26,7 +26,7 @@ class UnknownOption(OptionRule):
     def check(self, options: OptionsView) -> Iterator[Match]:
         table = options.table
         for key in options.configuration:
-            if not (table.takes(key) or table.find_removed(key)):
+            if not (table.takes(key) or table.find_removed(key) or of_operator(key)):
                 yield Match(options.path(key), table.unknown(key), key=True)
 
 
@@ -41,9 +41,19 @@ class RenamedOption(OptionRule):
     def check(self, options: OptionsView) -> Iterator[Match]:
         for key in options.configuration:
             current = options.table.fallbacks.get(key)
+            outdated = options.table.outdated.get(key)
             if current:
                 yield Match(
                     options.path(key), f"{key!r} is now called {current!r}", f"write {current}", key=True
+                )
+            elif outdated:
+                message = f"{key!r} is deprecated, and Flink {outdated.since} does not read it"
+                hint = f"write {outdated.replacement}"
+                yield Match(
+                    options.path(key),
+                    message,
+                    f"{hint}. {outdated.note}" if outdated.note else hint,
+                    key=True,
                 )
 
 
@@ -295,7 +305,7 @@ class UnusedRestartField(JobRule):
                 yield Match(("spec", "restart", aliases[field]), message, key=True)
 
 
-class UnknownRestartStrategy(JobRule):
+class UnknownRestartStrategy(OptionRule):
     code, name, severity = "CFG409", "unknown-restart-strategy", Severity.ERROR
     summary = "The restart strategy is not one of Flink's."
     why = "Flink refuses the job."
@@ -305,14 +315,14 @@ class UnknownRestartStrategy(JobRule):
         f"{FLINK_CODE}flink-core/src/main/java/org/apache/flink/configuration/RestartStrategyOptions.java"
     )
 
-    def check(self, subject: Subject) -> Iterator[Match]:
+    def check(self, options: OptionsView) -> Iterator[Match]:
         for key in ("restart-strategy.type", "restart-strategy"):
-            value = subject.configuration.get(key)
+            value = options.configuration.get(key)
             if value is not None and strategy_name(value) is None:
-                yield Match(subject.option_path(key), f"{value!r} is not a restart strategy of Flink")
+                yield Match(options.path(key), f"{value!r} is not a restart strategy of Flink")
 
 
-class UnknownBackend(JobRule):
+class UnknownBackend(OptionRule):
     code, name, severity = "CFG410", "unknown-backend", Severity.ERROR
     summary = "The state backend is not one of Flink's."
     why = "Flink takes the value for the class name of a factory, and does not find that class."
@@ -322,14 +332,14 @@ class UnknownBackend(JobRule):
         f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/state/StateBackendLoader.java"
     )
 
-    def check(self, subject: Subject) -> Iterator[Match]:
+    def check(self, options: OptionsView) -> Iterator[Match]:
         known = [*Backend, "filesystem", "jobmanager"]
         for key in ("state.backend.type", "state.backend"):
-            value = subject.configuration.get(key)
+            value = options.configuration.get(key)
             if value is not None and value.strip().lower() not in known and "." not in value:
                 close = get_close_matches(value.lower()[:40], known, 1)
                 also = f", did you mean {close[0]!r}?" if close else ""
-                yield Match(subject.option_path(key), f"{value[:40]!r} is not a state backend of Flink{also}")
+                yield Match(options.path(key), f"{value[:40]!r} is not a state backend of Flink{also}")
 
 
 class AdaptiveBatchScheduler(JobRule):

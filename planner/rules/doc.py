@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from planner.documents.finding import Severity
-from planner.rules.base import Rule
+from planner.rules.base import FLINK_CODE, Rule
 
 
 class UnreadableFile(Rule):
@@ -103,6 +103,15 @@ class ApiVersion(Rule):
     hint = "write apiVersion: planner/v1"
     source = "planner's document format, which has the form of Kubernetes objects"
     source_url = "https://kubernetes.io/docs/concepts/overview/working-with-objects/"
+
+
+class SkippedLine(Rule):
+    code, name, severity = "DOC011", "skipped-line", Severity.WARNING
+    summary = "A line of a Flink configuration is not of the form key: value."
+    why = "Flink 1.x skips the line, so what is in it has no effect. The file is no YAML, and Flink 2 does not read it at all."
+    hint = "write a blank after the colon, and a value"
+    source = "GlobalConfiguration of Flink 1.x, which Flink 2 has for migration only"
+    source_url = f"{FLINK_CODE}flink-core/src/main/java/org/apache/flink/configuration/ConfigurationFileMigrationUtils.java"
 
 
 class UnknownField(Rule):

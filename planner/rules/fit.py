@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from planner.documents.finding import Path, Severity
 from planner.memory.slot_resources import slot_counts
@@ -10,7 +10,15 @@ from planner.place.model.constraints import ZONE
 from planner.place.model.problem import TOGETHER
 from planner.place.model.slots import SlotResources
 from planner.place.model.task_managers import PARTS, TaskManager
-from planner.rules.base import FLINK_CODE, FLINK_DOCS, ClusterSubject, FitRule, Match, Subject
+from planner.rules.base import (
+    FLINK_CODE,
+    FLINK_DOCS,
+    ClusterSubject,
+    FitRule,
+    Match,
+    Subject,
+    TogetherRule,
+)
 from planner.units import format_cpu, rounded_size
 
 
@@ -173,3 +181,34 @@ class UnknownPlace(FitRule):
                     (*path, "minZones"),
                     f"group {group!r} needs {wanted.min_zones} zones, the cluster has {len(zones)}",
                 )
+
+
+class TogetherTooBig(TogetherRule):
+    code, name, severity = "FIT805", "together-too-big", Severity.ERROR
+    summary = "Several jobs together need more than the whole cluster has."
+    why = "They cannot all run at the same time: the last of them waits for slots, and fails."
+    hint = "add TaskManagers, or lower parallelism or resources; check jobs that do not run together apart"
+    source = "the sums over slots and TaskManagers; Flink's fine-grained resource management"
+    source_url = f"{FLINK_DOCS}deployment/finegrained_resource/"
+
+    def check(self, subjects: Sequence[Subject], cluster: ClusterSubject) -> Iterator[Match]:
+        capacities = [tm.capacity for tm in cluster.task_managers]
+        slots = [sum(_slots(subject).values()) for subject in subjects]
+        cores = [sum(s.firm[name].cpu * n for name, n in _slots(s).items()) for s in subjects]
+        sizes = [sum(s.firm[name].memory * n for name, n in _slots(s).items()) for s in subjects]
+        sums: list[tuple[str, list[int], list[int | None], Callable[[int], str]]] = [
+            ("slots", slots, [one.slots for one in capacities], str),
+            ("cores", cores, [one.cpu for one in capacities], format_cpu),
+            ("of memory", sizes, [one.memory for one in capacities], rounded_size),
+        ]
+        for what, needs, offers, spell in sums:
+            limit = _offered(offers, cluster)
+            if limit is not None and sum(needs) > limit >= max(needs):
+                jobs = zip(subjects, needs, strict=True)
+                each = ", ".join(f"{subject.name!r} ({spell(need)})" for subject, need in jobs)
+                message = f"{each} need {spell(sum(needs))} {what} together, the cluster has {spell(limit)}"
+                yield Match(("spec",), message, key=True)
+
+
+def _slots(subject: Subject) -> Mapping[str, int]:
+    return {} if subject.job_graph is None else slot_counts(subject.job_graph)

@@ -9,7 +9,18 @@ from planner.documents.vocabulary import JobType, UseCase
 from planner.graph.kinds import find_kind
 from planner.memory.managed import fixed_rocksdb_memory
 from planner.memory.off_heap import UNKNOWN_CLIENT, off_heap_use
-from planner.rules.base import FLINK_CODE, FLINK_DOCS, GroupView, JobRule, Match, OperatorView, Rule, Subject
+from planner.rules.base import (
+    FLINK_CODE,
+    FLINK_DOCS,
+    GroupView,
+    JobRule,
+    Match,
+    OperatorView,
+    OptionRule,
+    OptionsView,
+    Rule,
+    Subject,
+)
 from planner.units import format_size
 
 
@@ -195,7 +206,7 @@ class NoOffHeap(JobRule):
                 )
 
 
-class UnmanagedRocksDb(JobRule):
+class UnmanagedRocksDb(OptionRule):
     code, name, severity = "MEM504", "unmanaged-rocksdb", Severity.WARNING
     summary = "RocksDB or ForSt is configured not to use managed memory."
     why = (
@@ -207,18 +218,16 @@ class UnmanagedRocksDb(JobRule):
 
     _NAMES = {"rocksdb": "RocksDB", "forst": "ForSt"}
 
-    def check(self, subject: Subject) -> Iterator[Match]:
+    def check(self, options: OptionsView) -> Iterator[Match]:
         for backend, shown in self._NAMES.items():
             prefix = f"state.backend.{backend}.memory."
-            if subject.configuration.get(f"{prefix}managed", "true").strip().lower() != "false":
+            if options.configuration.get(f"{prefix}managed", "true").strip().lower() != "false":
                 continue
             if not any(
-                f"{prefix}{fixed}" in subject.configuration for fixed in ("fixed-per-slot", "fixed-per-tm")
+                f"{prefix}{fixed}" in options.configuration for fixed in ("fixed-per-slot", "fixed-per-tm")
             ):
                 hint = f"remove the option, or limit the memory with {prefix}fixed-per-slot"
-                yield Match(
-                    subject.option_path(f"{prefix}managed"), f"{shown} does not use managed memory", hint
-                )
+                yield Match(options.path(f"{prefix}managed"), f"{shown} does not use managed memory", hint)
 
 
 class UnknownClient(JobRule):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from planner.documents.base import unknown_fields
 from planner.documents.finding import Severity
-from planner.documents.profile import ResourceProfile, unknown_fields
+from planner.documents.profile import ResourceProfile
 from planner.rules.base import FLINK_CODE, JobRule, Match, Subject, similar
 
 

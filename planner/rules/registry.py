@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from planner.rules import cfg, clu, doc, fit, gra, job, mem, ops, prf
+from planner.rules import cfg, clu, doc, fit, gra, job, kub, mem, ops, prf
 from planner.rules.base import Rule
 
-MODULES = (doc, job, gra, cfg, mem, ops, clu, fit, prf)
+MODULES = (doc, job, gra, cfg, mem, ops, clu, fit, prf, kub)
 RULES: tuple[Rule, ...] = tuple(
     rule()
     for module in MODULES

@@ -9,6 +9,7 @@ from typing import Any
 
 from planner.documents.cluster import Cluster
 from planner.documents.finding import Path
+from planner.documents.foreign.base import ForeignDocument
 from planner.documents.job import Checkpointing, Job, Operator, Resources, Restart
 from planner.documents.option_tables import OptionTable
 from planner.documents.profile import Node, ResourceProfile, SsgProfile
@@ -32,6 +33,7 @@ from planner.rules.base import (
     ClusterSubject,
     GroupView,
     InputView,
+    ManifestSubject,
     OperatorView,
     OptionsView,
     Subject,
@@ -251,3 +253,17 @@ def of_cluster(cluster: Cluster, data: object, table: OptionTable) -> ClusterSub
         views.append(OptionsView(entry.flink_configuration, paths, table))
     errors = [(error.path, str(error)) for error in cluster_errors(cluster)]
     return ClusterSubject(cluster, () if errors else task_managers_of(cluster), errors, views)
+
+
+def of_manifest(document: ForeignDocument, data: object, table: OptionTable) -> ManifestSubject:
+    """Return a document of others, whose raw ``data`` is given too, as rules read it."""
+    written = option_paths(data, document.options_path)
+    settings = document.settings()
+    set_there = {key: setting.value for key, setting in settings.items()}
+    paths = {key: setting.path for key, setting in settings.items()}
+    return ManifestSubject(
+        document,
+        OptionsView(document.options, written, table),
+        OptionsView({**document.options, **set_there}, written | paths, table),
+        settings,
+    )

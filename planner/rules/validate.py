@@ -8,13 +8,22 @@ from dataclasses import dataclass
 
 from planner.documents.cluster import Cluster
 from planner.documents.finding import Finding, Path, Severity, sort_findings
+from planner.documents.foreign.base import ForeignDocument, KubernetesObject
+from planner.documents.foreign.configuration import LINE_BY_LINE_VERSION, FlinkConfiguration
+from planner.documents.foreign.deployment import FlinkDeployment
 from planner.documents.job import Job
 from planner.documents.load import Loaded
-from planner.documents.option_tables import OptionTable, option_table
+from planner.documents.option_tables import (
+    OptionTable,
+    likely_version,
+    option_table,
+    without_table,
+)
 from planner.documents.placement import Placement
 from planner.documents.profile import PlannerFields, ResourceProfile
 from planner.documents.sensitive import masked_user_info
 from planner.documents.source import Source
+from planner.memory.breakdown import Process, process_memory
 from planner.memory.process import MemoryConfigurationError
 from planner.memory.taskmanager import derive_taskmanager
 from planner.rules.base import (
@@ -23,18 +32,23 @@ from planner.rules.base import (
     DataRule,
     FitRule,
     JobRule,
+    ManifestRule,
+    ManifestSubject,
     Match,
     OptionRule,
     Rule,
     Subject,
+    TogetherRule,
 )
-from planner.rules.registry import RULES
-from planner.rules.subject import of_cluster, of_job, of_profile, with_graph
+from planner.rules.registry import BY_CODE, RULES
+from planner.rules.subject import of_cluster, of_job, of_manifest, of_profile, with_graph
 
 MAX_FINDINGS = 100
 """How many findings of one rule are shown for one document."""
 CLUSTER_VERSION = "2.2"
-"""The Flink version whose options a cluster is checked against where no job, or no single one, says it."""
+"""The Flink version for a cluster where no job, or no single one, says it, and for documents of others."""
+_FIELDS = {Process.TASKMANAGER: "taskManager", Process.JOBMANAGER: "jobManager"}
+"""The fields of a deployment with the memory of its processes."""
 _IGNORE = re.compile(r"#\s*planner:\s*ignore\[([A-Za-z0-9, ]*)\]")
 
 
@@ -48,8 +62,8 @@ class _Checked:
 def validate(documents: Sequence[Loaded], *, fit: bool = True) -> list[Finding]:
     """Return what is wrong with ``documents``, in stable order and without suppressed findings.
 
-    A job is checked against a cluster where there is exactly one of them among the documents, unless
-    ``fit`` is false.
+    Jobs are checked against a cluster, each and together, where there is exactly one of them among the
+    documents, unless ``fit`` is false.
     """
     versions = {version for loaded in documents if (version := _version(loaded.document))}
     cluster_version = versions.pop() if len(versions) == 1 else CLUSTER_VERSION
@@ -57,9 +71,13 @@ def validate(documents: Sequence[Loaded], *, fit: bool = True) -> list[Finding]:
     clusters = [c.subject for c in checked if isinstance(c.subject, ClusterSubject)]
     findings = [finding for c in checked for finding in c.findings]
     if fit and len(clusters) == 1 and clusters[0].task_managers:
-        for c in checked:
-            if isinstance(c.subject, Subject) and c.subject.resources:
-                findings += _run_fit(c.subject, clusters[0], c.loaded.source)
+        jobs = [(c.subject, c.loaded.source) for c in checked if isinstance(c.subject, Subject)]
+        jobs = [(subject, source) for subject, source in jobs if subject.resources]
+        for subject, source in jobs:
+            findings += _run_fit(subject, clusters[0], source)
+        (place,) = (c.loaded.source for c in checked if c.subject is clusters[0])
+        table = option_table(cluster_version)
+        findings += _run_together([subject for subject, _ in jobs], clusters[0], place, table)
     ignored = {id(c.loaded.source): _suppressions(c.loaded.source) for c in checked if findings}
     by_name = {c.loaded.source.name: ignored.get(id(c.loaded.source), {}) for c in checked}
     return sort_findings([f for f in findings if not _is_ignored(f, by_name.get(f.file, {}))])
@@ -91,6 +109,8 @@ def _check(loaded: Loaded, cluster_version: str) -> _Checked:
                 found = (match for view in shown.options for match in rule.check(view))
                 findings += _findings(rule, found, loaded.source, table)
         return _Checked(loaded, shown, findings)
+    if isinstance(document, ForeignDocument):
+        return _Checked(loaded, None, [*findings, *_manifest(document, loaded.source)])
     if isinstance(document, Placement):
         return _Checked(loaded, None, [*findings, *_inconsistent_memory(document, loaded.source)])
     if not isinstance(document, (Job, ResourceProfile)):
@@ -118,6 +138,49 @@ def _check(loaded: Loaded, cluster_version: str) -> _Checked:
     return _Checked(loaded, subject, findings)
 
 
+def _manifest(document: ForeignDocument, source: Source) -> Iterator[Finding]:
+    """Yield what is wrong with a document of others: its options, and the memory that they come to."""
+    table = option_table(version_of(document))
+    subject = of_manifest(document, source.data, table)
+    if document.flink_version and (missing := without_table(document.flink_version)):
+        match = Match(("spec", "flinkVersion"), missing)
+        yield from _findings(BY_CODE["CFG412"], [match], source, table)
+    for rule in RULES:
+        if isinstance(rule, OptionRule):
+            yield from _findings(rule, rule.check(subject.options), source, table)
+        elif isinstance(rule, ManifestRule):
+            yield from _findings(rule, rule.check(subject), source, table)
+    yield from _wrong_memory(subject, source)
+
+
+def version_of(document: ForeignDocument) -> str:
+    """Return the Flink version that a document of others names, else the one it is most likely for."""
+    by_line = isinstance(document, FlinkConfiguration) and document.line_by_line
+    newest = LINE_BY_LINE_VERSION if by_line else CLUSTER_VERSION
+    return document.flink_version or likely_version(document.options, newest)
+
+
+def _wrong_memory(subject: ManifestSubject, source: Source) -> Iterator[Finding]:
+    """Yield why Flink's processes would not start. Only a deployment has to say how much memory they have."""
+    whole = isinstance(subject.document, FlinkDeployment)
+    if isinstance(subject.document, KubernetesObject) and not whole:
+        return
+    for process, field in _FIELDS.items():
+        try:
+            process_memory(process, subject.effective.configuration)
+        except MemoryConfigurationError as error:
+            if error.code == "MEM401":
+                if whole:
+                    hint = f"set spec.{field}.resource.memory"
+                    yield _memory_finding(error, str(error), hint, source, ("spec", field))
+                continue
+            key = next((key for key in error.keys if key in subject.effective.configuration), "")
+            if error.code == "MEM407" and key not in subject.settings:
+                continue  # an option that cannot be parsed, which CFG404 reports
+            path = subject.effective.path(key)
+            yield _memory_finding(error, f"{process}: {error}", BY_CODE[error.code].hint, source, path)
+
+
 def _inconsistent_memory(placement: Placement, source: Source) -> Iterator[Finding]:
     """Yield what keeps a TaskManager from starting with the options that a placement has for it."""
     for index, tm in enumerate(placement.task_managers):
@@ -133,7 +196,8 @@ def _inconsistent_memory(placement: Placement, source: Source) -> Iterator[Findi
 def _memory_finding(
     error: MemoryConfigurationError, message: str, hint: str, source: Source, path: Path
 ) -> Finding:
-    return Finding(error.code, Severity.ERROR, message, hint, source.name, source.position(path), path)
+    position = source.position(path)
+    return Finding(error.code, Severity.ERROR, message, hint, source.name, position, source.absolute(path))
 
 
 def _run_fit(subject: Subject, cluster_subject: ClusterSubject, source: Source) -> list[Finding]:
@@ -143,6 +207,17 @@ def _run_fit(subject: Subject, cluster_subject: ClusterSubject, source: Source) 
         if isinstance(rule, FitRule)
         for finding in _findings(rule, rule.check(subject, cluster_subject), source, subject.options.table)
     ]
+
+
+def _run_together(
+    jobs: Sequence[Subject], cluster: ClusterSubject, source: Source, table: OptionTable
+) -> Iterator[Finding]:
+    """Yield what jobs need together; a job and its profile, which have one name, count once."""
+    by_name = {subject.name or str(number): subject for number, subject in enumerate(jobs)}
+    if len(by_name) > 1:
+        for rule in RULES:
+            if isinstance(rule, TogetherRule):
+                yield from _findings(rule, rule.check(list(by_name.values()), cluster), source, table)
 
 
 def _findings(rule: Rule, matches: Iterable[Match], source: Source, table: OptionTable) -> Iterator[Finding]:
@@ -157,7 +232,8 @@ def _findings(rule: Rule, matches: Iterable[Match], source: Source, table: Optio
         position = source.position(match.path, key=match.key)
         severity = match.severity or rule.severity
         message = masked_user_info(match.message)
-        yield Finding(rule.code, severity, message, hint, source.name, position, match.path)
+        path = source.absolute(match.path)
+        yield Finding(rule.code, severity, message, hint, source.name, position, path)
 
 
 def _suppressions(source: Source) -> dict[int, frozenset[str]]:

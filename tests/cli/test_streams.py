@@ -52,6 +52,18 @@ metadata: {name: small}
 spec: {taskManagerClasses: [{name: tm, count: 2, cpu: 4, memory: {process: 4 gb}}]}
 """
 
+DEPLOYMENT = """apiVersion: flink.apache.org/v1beta1
+kind: FlinkDeployment
+metadata: {name: basic}
+spec:
+  image: flink:2.2
+  flinkVersion: v2_2
+  flinkConfiguration: {taskmanager.numberOfTaskSlots: "2"}
+  serviceAccount: flink
+  jobManager: {resource: {memory: 2048m, cpu: 1}}
+  taskManager: {resource: {memory: 2048m, cpu: 1}}
+  job: {jarURI: "local:///opt/job.jar", parallelism: 2, upgradeMode: stateless}
+"""
 VERBS: dict[str, str] = {
     "--version": "--version",
     "--help": "--help",
@@ -74,6 +86,7 @@ VERBS: dict[str, str] = {
     "verify": "verify plan.json",
     "diff": "diff job.yaml other.yaml",
     "import load": "import load job.profile.json",
+    "import deployment": "import deployment deployment.yaml",
     "import job": "import job",
     "import cluster": "import cluster",
     "show": "show job.yaml",
@@ -99,6 +112,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "small.yaml").write_text(CLUSTER.replace("cpu: 4", "cpu: 0.1"))
     (folder / "broken.yaml").write_bytes((FOLDER / "broken/GRA301.yaml").read_bytes())
     (folder / "job.sql").write_text("")
+    (folder / "deployment.yaml").write_text(DEPLOYMENT)
     profile = api.compile(api.load_job(folder / "job.yaml"))
     api.save(profile, folder / "job.profile.json")
     api.save(api.place(profile, api.load_cluster(folder / "cluster.yaml")), folder / "plan.json")

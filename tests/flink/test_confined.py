@@ -134,10 +134,10 @@ def test_a_limit_that_is_kept_changes_nothing() -> None:
     ("script", "said"),
     [
         ("echo '[]'; echo why >&2", "ended: why"),
-        ("echo '{}'", "ended: silently"),
-        ("head -c 100000 /dev/zero | tr '\\0' '['", "ended: silently"),
-        ("yes | head -c 50000000", "ended: silently"),
-        ("exit 1", "ended: silently"),
+        ("echo '{}'", "names no JVM"),
+        ("head -c 100000 /dev/zero | tr '\\0' '['", "is no answer"),
+        ("yes | head -c 50000000", "is no answer"),
+        ("exit 1", "ended: it printed nothing"),
     ],
 )
 def test_an_interpreter_that_answers_nonsense(

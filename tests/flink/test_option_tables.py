@@ -1,10 +1,18 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
-from planner.documents.option_tables import Option, option_table, supported_versions, without_table
+from planner.documents.option_tables import (
+    Option,
+    likely_version,
+    of_operator,
+    option_table,
+    supported_versions,
+    without_table,
+)
 
 VERSIONS = ("1.18", "1.19", "1.20", "2.0", "2.1", "2.2", "2.3")
 
@@ -186,3 +194,81 @@ def test_tables_cannot_be_changed() -> None:
         table.flink_version = "9"  # type: ignore[misc]
     with pytest.raises(TypeError):
         table.options["a"] = Option("a", "String")  # type: ignore[index]
+
+
+OPERATOR_TABLE = """<table><thead><tr><th>Key</th></tr></thead><tbody>
+<tr><td><h5>job.autoscaler.utilization.target</h5></td><td>0.7</td><td>Double</td><td>Target.</td></tr>
+<tr><td><h5>job.autoscaler.excluded.periods</h5></td><td></td><td>List&lt;String&gt;</td><td>Periods.</td></tr>
+<tr><td><h5>kubernetes.operator.plugins.listeners.&lt;listener-name&gt;.class</h5></td><td>(none)</td><td>String</td><td>A class.</td></tr>
+<tr><td><h5>kubernetes.operator.user.artifacts.base.dir</h5></td><td>"/opt"</td><td>String</td><td>A folder.</td></tr>
+<tr><td><h5>kubernetes.operator.savepoint.format.type</h5></td><td>CANONICAL</td><td><p>Enum</p></td>
+<td>The "type".<br />Possible values:<ul><li>"CANONICAL": One.</li><li>"NATIVE"</li></ul></td></tr>
+</tbody></table>"""
+
+
+def test_the_tables_of_the_operators_documentation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "tools"))
+    from dump_operator_options import read_table
+
+    assert read_table(OPERATOR_TABLE) == {
+        "job.autoscaler.utilization.target": {
+            "type": "Double",
+            "default": "0.7",
+            "fallback": [
+                "job.autoscaler.target.utilization",
+                "kubernetes.operator.job.autoscaler.utilization.target",
+                "kubernetes.operator.job.autoscaler.target.utilization",
+            ],
+        },
+        "job.autoscaler.excluded.periods": {
+            "type": "String",
+            "list": True,
+            "fallback": ["kubernetes.operator.job.autoscaler.excluded.periods"],
+        },
+        "kubernetes.operator.plugins.listeners.<listener-name>.class": {"type": "String"},
+        "kubernetes.operator.user.artifacts.base.dir": {"type": "String", "default": "/opt"},
+        "kubernetes.operator.savepoint.format.type": {
+            "type": "Enum",
+            "default": "CANONICAL",
+            "enum": ["CANONICAL", "NATIVE"],
+        },
+    }
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_operators_options_go_with_every_version(version: str) -> None:
+    table = option_table(version)
+    autoscaler = table.find("job.autoscaler.enabled")
+    assert autoscaler is not None
+    assert autoscaler.type == "Boolean"
+    assert table.fallbacks["kubernetes.operator.job.autoscaler.enabled"] == "job.autoscaler.enabled"
+    assert table.takes("kubernetes.operator.default-configuration.namespace.ns1.taskmanager.host")
+    assert not table.takes("kubernetes.operator.no.such")
+    assert table.suggest("job.autoscaler.enable") == "job.autoscaler.enabled"
+    assert of_operator("kubernetes.operator.no.such")
+    assert not of_operator("kubernetes.cluster-id")
+
+
+def test_outdated_options_have_a_successor_that_is_there() -> None:
+    table = option_table("1.20")
+    assert table.outdated["jobmanager.heap.size"].replacement == "jobmanager.memory.process.size"
+    assert not option_table("2.2").outdated.keys() & table.outdated.keys()
+    for key, each in table.outdated.items():
+        assert key in table.options
+        assert (each.replacement or "").partition(":")[0] in table.options
+
+
+@pytest.mark.parametrize(
+    ("keys", "newest", "version"),
+    [
+        ([], "2.2", "2.2"),
+        (["taskmanager.numberOfTaskSlots", "no.such"], "2.2", "2.2"),
+        (["jobmanager.heap.size"], "2.2", "1.20"),
+        (["jobmanager.heap.size"], "1.20", "1.20"),
+        (["cluster.evenly-spread-out-slots"], "2.3", "1.20"),
+        (["cluster.fine-grained-resource-management.enabled", "execution.checkpointing.dir"], "2.2", "2.2"),
+        (["jobmanager.heap.size", "taskmanager.load-balance.mode", "table.exec.state.ttl"], "2.2", "1.20"),
+    ],
+)
+def test_the_version_that_a_configuration_is_for(keys: list[str], newest: str, version: str) -> None:
+    assert likely_version(keys, newest) == version

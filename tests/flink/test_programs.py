@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from in_process import invoke
 
 from flink.commands import ENVIRONMENT, JAR, SHARED, SQL, Run, edited, placed, planner
 from planner.cluster.processes import marked
@@ -182,7 +183,9 @@ def test_edits_outlive_a_new_compilation(folder: Path, here: Run) -> None:
         ("-- c\nCREATE TABLE k (a INT) WITH ('connector'='blackhole');\nINSERT INTO k\n SELECT x;", "job.sql:4:9: "),
         ("CREATE TABLE k (a INT) WITH ('connector'='blackhole');\nEXECUTE STATEMENT SET BEGIN\n  INSERT INTO k SELECT x;\nEND;", "job.sql:3:24: "),
         ("CREATE TABLE k (a INT) WITH ('connector'='blackhole')", "holds no INSERT"),
-        ("CREATE TABLE k WITH ('connector'='blackhole') AS (SELECT 1);", "job.sql:1: only INSERT statements make"),
+        ("DELETE FROM k WHERE a = 1;", "job.sql:1: DELETE starts something when it is run"),
+        ("REPLACE TABLE k WITH ('connector'='blackhole') AS SELECT 1;", "job.sql:1: REPLACE TABLE AS starts something"),
+        ("CREATE TABLE k (a INT) WITH ('connector'='kafka');\nINSERT INTO k SELECT 1;", "job.sql: there is no jar with the connector 'kafka': write ADD JAR"),
         ("BEGIN STATEMENT SET;", "has no END"),
         ("INSERT INTO nowhere SELECT 1;", "job.sql:1: Cannot find table"),
         ("\udcff", "not UTF-8"),
@@ -193,6 +196,114 @@ def test_broken_scripts(folder: Path, here: Run, text: str, message: str) -> Non
     (folder / "job.sql").write_bytes(text.encode(errors="surrogateescape"))
     found = here(folder, "compile", "job.sql", code=2).stderr
     assert message in found
+
+
+TABLES = """CREATE TABLE s (a INT, b STRING) WITH ('connector' = 'datagen');
+CREATE TABLE k (b STRING) WITH ('connector' = 'blackhole');
+"""
+FIRST, SECOND = "INSERT INTO k SELECT b FROM s WHERE a > 1;\n", "INSERT INTO k SELECT UPPER(b) FROM s;\n"
+
+
+def nodes_of(text: str) -> list[dict[str, Any]]:
+    return [{**node, "planner": None} for node in json.loads(text)["nodes"]]
+
+
+def test_scripts_of_one_session(folder: Path, here: Run, shared_jvm: None) -> None:
+    """Several files in order are what one file with all of it is; so is the same from stdin."""
+    (folder / "init.sql").write_text(TABLES + "QUIT;\nnothing is read here")
+    (folder / "query.sql").write_text(FIRST)
+    (folder / "job.sql").write_text(TABLES + FIRST)
+    whole = here(folder, "compile", "job.sql").stdout
+    split = here(folder, "compile", "init.sql", "query.sql").stdout
+    assert nodes_of(split) == nodes_of(whole)
+    assert json.loads(split)["metadata"]["name"] == "query"
+    program = json.loads(split)["planner"]["program"]
+    assert (program["file"], program["scripts"]) == ("init.sql", ["query.sql"])
+    piped = invoke(("compile", "-", "--kind", "sql"), TABLES + FIRST)
+    assert nodes_of(piped.stdout) == nodes_of(whole)
+    (folder / "query.sql").write_text("INSERT INTO nowhere SELECT 1;")
+    assert "query.sql:1: Cannot find table" in here(folder, "compile", "init.sql", "query.sql", code=2).stderr
+    wrong = invoke(("compile", "-", "--kind", "sql"), "SELECT 1;")
+    assert "<stdin>:1: a query that prints its rows is not a job" in wrong.stderr
+
+
+def test_create_table_as_is_compiled_as_its_insert(folder: Path, here: Run) -> None:
+    (folder / "job.sql").write_text(
+        TABLES + "CREATE TABLE t (b STRING) WITH ('connector' = 'blackhole');\nINSERT INTO t SELECT b FROM s;"
+    )
+    apart = here(folder, "compile", "job.sql").stdout
+    (folder / "job.sql").write_text(
+        TABLES + "CREATE TABLE t WITH ('connector' = 'blackhole') AS SELECT b FROM s;"
+    )
+    assert nodes_of(here(folder, "compile", "job.sql").stdout) == nodes_of(apart)
+
+
+def test_one_of_several_jobs(folder: Path, here: Run) -> None:
+    (folder / "job.sql").write_text(TABLES + FIRST + SECOND)
+    together = here(folder, "compile", "job.sql")
+    assert "its 2 INSERTs are compiled as one job; the SQL client would start 2" in together.stderr
+    second = here(folder, "compile", "job.sql", "--job-index", "2")
+    assert second.stderr == "planner: job.sql: makes 2 jobs; number 2 is compiled\n"
+    assert "there is no job 3" in here(folder, "compile", "job.sql", "--job-index", "3", code=2).stderr
+    (folder / "job.sql").write_text(TABLES + SECOND)
+    assert nodes_of(here(folder, "compile", "job.sql").stdout) == nodes_of(second.stdout)
+
+
+def test_a_jar_beside_the_script(folder: Path, here: Run) -> None:
+    (folder / "job.sql").write_text(TABLES + FIRST)
+    profile = json.loads(here(folder, "compile", "job.sql", "--jar", str(JAR)).stdout)
+    assert profile["planner"]["program"]["jars"] == [str(JAR)]
+    assert "none.jar is not there" in here(folder, "compile", "job.sql", "--jar", "none.jar", code=2).stderr
+
+
+DEPLOYMENT = """\
+apiVersion: flink.apache.org/v1beta1
+kind: FlinkDeployment
+metadata: {name: three}
+spec:
+  flinkVersion: v2_2
+  flinkConfiguration:
+    taskmanager.numberOfTaskSlots: "2"
+    pipeline.max-parallelism: "24"
+    pipeline.jars: local:///a.jar
+    s3.secret-key: hidden
+  jobManager: {resource: {memory: 2g, cpu: 1}}
+  taskManager: {resource: {memory: 4g, cpu: 4}}
+  job: {jarURI: "local:///opt/flink/usrlib/sql-runner.jar", parallelism: 3, args: [job.sql]}
+"""
+
+
+def test_a_deployment_and_its_program(folder: Path, here: Run) -> None:
+    """Cluster and job of a manifest can be placed at once; secrets of the manifest stay there."""
+    (folder / "deploy.yaml").write_text(DEPLOYMENT)
+    (folder / "job.sql").write_text(TABLES + FIRST)
+    arguments = ["--program", "job.sql", "--job-out", "job.profile.json", "-o", "cluster.yaml"]
+    here(folder, "import", "deployment", "deploy.yaml", *arguments)
+    profile = json.loads((folder / "job.profile.json").read_text())
+    assert {node["profile"]["parallelism"] for node in profile["nodes"]} == {3}
+    assert profile["planner"]["program"]["configuration"] == {
+        "parallelism.default": "3",
+        "pipeline.max-parallelism": "24",
+    }
+    placed = here(folder, "place", "job.profile.json", "-c", "cluster.yaml", "--format", "json")
+    assert len(json.loads(placed.stdout)["taskManagers"]) == 2
+    alone = here(folder, "import", "deployment", "deploy.yaml", "--program", "job.sql", code=2)
+    assert "--program and --job-out go together" in alone.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("a.sql", "b.jar"), "several files make one program only where all are SQL scripts"),
+        (("-", "--kind", "jar"), "only a SQL script can come from stdin"),
+        (("a.jar", "--job-index", "1"), "--job-index is for SQL scripts"),
+        (("a.py", "--jar", "b.jar"), "pipeline.jars"),
+        (("a.yaml", "b.yaml"), "name one job"),
+        (("--kind", "sql"), "name one, or - for stdin"),
+    ],
+)
+def test_what_makes_no_program(here: Run, tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    assert words in here(tmp_path, "compile", *arguments, code=2).stderr
 
 
 def test_broken_jars(folder: Path, here: Run) -> None:

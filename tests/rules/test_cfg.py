@@ -14,7 +14,8 @@ from rules.documents import SOURCE, find, job, op, with_options
 class TestKeys:
     def test_a_removed_option(self) -> None:
         key = "cluster.evenly-spread-out-slots"
-        assert with_options("1.20")(key, True) == []
+        (early,) = with_options("1.20")(key, True)
+        assert (early.code, early.hint) == ("CFG402", "write taskmanager.load-balance.mode: SLOTS")
         for version in ("2.0", "2.2", "2.2.1", "2.3"):
             (found,) = with_options(version)(key, True)
             assert found.code == "CFG403"

@@ -9,12 +9,21 @@ import pytest
 
 import planner
 from planner.documents.finding import Severity
-from planner.rules.base import ClusterRule, DataRule, FitRule, JobRule, OptionRule, Rule
+from planner.rules.base import (
+    ClusterRule,
+    DataRule,
+    FitRule,
+    JobRule,
+    ManifestRule,
+    OptionRule,
+    Rule,
+    TogetherRule,
+)
 from planner.rules.registry import BY_CODE, MODULES, RULES
 
 FOLDER = Path(planner.__file__).parent
 READERS = [
-    *(FOLDER / "documents").glob("*.py"),
+    *(FOLDER / "documents").rglob("*.py"),
     *(FOLDER / "memory").glob("*.py"),
     *(FOLDER / "cli").glob("*.py"),
 ]
@@ -44,9 +53,8 @@ def test_a_rule_is_in_the_module_of_its_prefix_and_says_everything(rule: Rule) -
 
 def test_what_has_no_check_is_raised_by_a_reader() -> None:
     """The codes in the sources of what reads documents and configurations are those without a check."""
-    unchecked = {
-        r.code for r in RULES if not isinstance(r, (JobRule, OptionRule, DataRule, ClusterRule, FitRule))
-    }
+    checks = (JobRule, OptionRule, DataRule, ManifestRule, ClusterRule, FitRule, TogetherRule)
+    unchecked = {rule.code for rule in RULES if not isinstance(rule, checks)}
     raised = {code for path in READERS for code in RAISED.findall(path.read_text(encoding="utf-8"))}
     assert unchecked == raised
 
@@ -60,6 +68,7 @@ def test_sources_are_of_one_version_of_flink() -> None:
         assert re.match(
             r"https://(nightlies\.apache\.org/flink/flink-docs-release-2\.2/docs/\S+/"
             r"|github\.com/apache/flink/blob/release-2\.2\.1/\S+\.java"
+            r"|github\.com/apache/flink-kubernetes-operator/blob/release-1\.15\.0/\S+\.java"
             r"|github\.com/apache/flink/pull/\d+)$",
             url,
         )

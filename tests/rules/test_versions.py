@@ -132,5 +132,5 @@ def test_options_of_a_cluster_are_those_of_the_job_beside_it() -> None:
     gone = {**STANDARD, "flinkConfiguration": {"cluster.evenly-spread-out-slots": True}}
     plain = op("a", "source")
     assert codes(find(cluster(gone), code="CFG")) == ["CFG403"]
-    assert codes(find(cluster(gone), job(plain, flinkVersion="1.20"), code="CFG")) == []
+    assert codes(find(cluster(gone), job(plain, flinkVersion="1.20"), code="CFG")) == ["CFG402"]
     assert codes(find(cluster(gone), job(plain, flinkVersion="2.3"), code="CFG")) == ["CFG403"]

@@ -1,0 +1,77 @@
+"""What documents of others have in common: they hold Flink options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from planner.documents.base import Foreign, scalar_text
+from planner.documents.finding import Path
+
+OPERATOR_API = "flink.apache.org/v1beta1"
+
+
+class Setting(NamedTuple):
+    """The value of a Flink option that another field of the document sets, and where that field is."""
+
+    value: str
+    path: Path
+
+
+class ForeignDocument(Foreign):
+    """A document whose format others own, with the Flink options that are written in it."""
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """The Flink options that are written, by key."""
+        return {}
+
+    @property
+    def options_path(self) -> Path:
+        """Where the options are."""
+        return ()
+
+    @property
+    def flink_version(self) -> str | None:
+        """The Flink version that the document names, such as ``2.2``."""
+        return None
+
+    def settings(self) -> Mapping[str, Setting]:
+        """Return the options that other fields set; the operator gives them precedence."""
+        return {}
+
+    def outline(self) -> str:
+        """Return in a few words what the document holds."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.outline()}>"
+
+    __str__ = __repr__
+
+
+class KubernetesObject(ForeignDocument):
+    """An object of Kubernetes, with the fields that every one has."""
+
+    api_version: str
+    kind: str
+    metadata: dict[str, Any] = {}
+    status: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the object, empty where it has none."""
+        return scalar_text(self.metadata.get("name"))
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name!r}: {self.outline()}>"
+
+    __str__ = __repr__
+
+
+class OtherObject(KubernetesObject):
+    """An object that Kubernetes or another operator reads, and planner does not."""
+
+    def outline(self) -> str:
+        """Return what planner knows of it."""
+        return "not planner's to check"

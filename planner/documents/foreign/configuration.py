@@ -1,0 +1,107 @@
+"""Flink's own configuration: ``config.yaml``, flat or nested, and ``flink-conf.yaml`` of Flink 1.x."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from planner.documents.base import Model
+from planner.documents.finding import Finding, Position, Severity
+from planner.documents.foreign.base import ForeignDocument
+from planner.documents.job import Configuration, flatten_configuration
+from planner.documents.option_tables import option_table, supported_versions
+from planner.documents.source import Index
+
+MAX_OPTIONS = 10_000
+"""How many keys a configuration may have; Flink itself has about 1,000 options."""
+LINE_BY_LINE_VERSION = "1.20"
+"""The last Flink that reads its configuration line by line, where it is not YAML."""
+_OF_PROCESSES = ("taskmanager.", "jobmanager.")
+_OF_OTHERS = {"apiVersion", "kind", "metadata", "nodes", "spec"}
+"""Fields of Kubernetes objects, of planner's documents and of expert-mode plans."""
+
+
+class FlinkConfiguration(ForeignDocument):
+    """Options that Flink's processes read when they start.
+
+    ``line_by_line`` are those of a file that is no YAML, which only Flink 1.x reads. The file itself does not
+    say of which ``version`` they are; its user may.
+    """
+
+    model_config = Model.model_config
+
+    written: Configuration
+    line_by_line: bool = False
+    version: str | None = None
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """The options by key, flat."""
+        return self.written
+
+    @property
+    def flink_version(self) -> str | None:
+        """The version that the user says."""
+        return self.version
+
+    def outline(self) -> str:
+        """Return how many options there are."""
+        return f"{len(self.written)} options"
+
+
+def configuration_of(data: Any) -> FlinkConfiguration | None:
+    """Return the configuration that plain ``data`` is by its content, None where it is something else.
+
+    At least half of its keys have to be options of a version of Flink or of the operator, or begin as those
+    of its processes do.
+    """
+    if not isinstance(data, dict) or _OF_OTHERS & data.keys():
+        return None
+    options = flatten_configuration(data)
+    return FlinkConfiguration(written=options) if _mostly_options(options) else None
+
+
+def _mostly_options(keys: Iterable[str]) -> bool:
+    given = list(keys)
+    return 0 < len(given) <= MAX_OPTIONS and 2 * sum(map(_is_option, given)) >= len(given)
+
+
+def _is_option(key: str) -> bool:
+    if key.startswith(_OF_PROCESSES):
+        return True
+    tables = map(option_table, (supported_versions()[-1], supported_versions()[0]))
+    return "." in key and any(table.find(key) or table.find_removed(key) for table in tables)
+
+
+def read_lines(text: str, name: str) -> tuple[dict[str, str], Index, list[Finding]] | None:
+    """Read a text as Flink 1.x does (`GlobalConfiguration.loadYAMLResource`), None if it is something else.
+
+    Every line is ``key: value``, from ``#`` on a comment; the last of equal keys counts. Returned are the
+    options, where they are, and a finding for each line that Flink skips.
+    """
+    options: dict[str, str] = {}
+    index: Index = {(): (Position(), Position())}
+    skipped: list[Finding] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        content = line.partition("#")[0]
+        if not content.strip():
+            continue
+        key, colon, value = content.partition(": ")
+        if not (colon and key.strip() and value.strip()):
+            skipped.append(_skipped(content, name, number))
+            continue
+        options[key.strip()] = value.strip()
+        index[(key.strip(),)] = (_span(number, content, key.strip()), _span(number, content, value.strip()))
+    is_object = {"kind", "apiVersion"} & options.keys()
+    return (options, index, skipped) if _mostly_options(options) and not is_object else None
+
+
+def _span(number: int, line: str, part: str) -> Position:
+    start = line.rindex(part) if line.rstrip().endswith(part) else line.index(part)
+    return Position(number, start + 1, number, start + 1 + len(part))
+
+
+def _skipped(line: str, name: str, number: int) -> Finding:
+    message = f"{line.strip()[:60]!r} is not of the form key: value, so Flink 1.x skips the line"
+    hint = "write a blank after the colon, and a value"
+    return Finding("DOC011", Severity.WARNING, message, hint, name, _span(number, line, line.strip()))

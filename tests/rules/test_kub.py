@@ -1,0 +1,290 @@
+"""KUB and the rules over options, in manifests of the operator and in Flink's own configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from planner.api import validate
+from planner.documents.finding import Finding
+from planner.documents.load import load
+
+
+def deployment(options: Any = None, **spec: Any) -> dict[str, Any]:
+    process = {"resource": {"memory": "2048m", "cpu": 1}}
+    return {
+        "apiVersion": "flink.apache.org/v1beta1",
+        "kind": "FlinkDeployment",
+        "metadata": {"name": "orders"},
+        "spec": {
+            "image": "flink:2.2",
+            "flinkVersion": "v2_2",
+            "serviceAccount": "flink",
+            "flinkConfiguration": options or {},
+            "jobManager": process,
+            "taskManager": process,
+            "job": {"jarURI": "local:///a.jar", "parallelism": 2},
+            **spec,
+        },
+    }
+
+
+def find(document: dict[str, Any], code: str = "") -> list[Finding]:
+    loaded = load(yaml.safe_dump(document, sort_keys=False), "deployment.yaml")
+    return [finding for finding in validate(*loaded) if finding.code.startswith(code)]
+
+
+def of_options(text: str) -> list[Finding]:
+    return validate(*load(text, "config.yaml"))
+
+
+TYPICAL = [
+    deployment({"taskmanager.numberOfTaskSlots": "2"}),
+    deployment(
+        {
+            "taskmanager.numberOfTaskSlots": "2",
+            "state.savepoints.dir": "file:///flink-data/savepoints",
+            "state.checkpoints.dir": "file:///flink-data/checkpoints",
+            "high-availability": "kubernetes",
+            "high-availability.storageDir": "file:///flink-data/ha",
+        },
+        flinkVersion="v1_20",
+        job={"jarURI": "local:///a.jar", "parallelism": 2, "upgradeMode": "savepoint", "state": "running"},
+        podTemplate={"spec": {"containers": [{"name": "flink-main-container"}]}},
+    ),
+    deployment(
+        {
+            "job.autoscaler.enabled": "true",
+            "job.autoscaler.stabilization.interval": "1m",
+            "job.autoscaler.utilization.target": "0.6",
+            "job.autoscaler.vertex.exclude.ids": "a;b",
+            "kubernetes.operator.savepoint.history.max.age": "24 h",
+            "kubernetes.operator.periodic.savepoint.interval": "0 0 * * * ?",
+            "kubernetes.operator.plugins.listeners.mine.class": "com.example.Listener",
+            "kubernetes.operator.default-configuration.flink-version.v1_19+.env.java.opts.all": "-Dx=y",
+            "jobmanager.scheduler": "adaptive",
+            "pipeline.max-parallelism": "24",
+            "metrics.reporter.prom.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
+            "metrics.reporter.prom.port": "9249",
+        }
+    ),
+    deployment(
+        {"taskmanager": {"numberOfTaskSlots": 2}, "rest": {"profiling": {"enabled": True}}},
+        job=None,
+        ingress={"template": "{{name}}.flink.k8s.io"},
+        logConfiguration={"log4j-console.properties": "rootLogger.level = DEBUG\n"},
+    ),
+    deployment(
+        {"scheduler-mode": "REACTIVE"},
+        mode="standalone",
+        taskManager={"resource": {"memory": "2Gi", "cpu": 1}, "replicas": 2},
+        job={"jarURI": "local:///a.jar"},
+    ),
+]
+
+
+@pytest.mark.parametrize("number", range(len(TYPICAL)))
+def test_nothing_is_wrong_with_what_is_typical(number: int) -> None:
+    """Manifests of the forms that the operator's examples have."""
+    found = [
+        f for f in find(TYPICAL[number]) if f.code != "CFG402"
+    ]  # state.savepoints.dir is an old key in 1.20
+    assert found == []
+
+
+class TestOptions:
+    def test_the_keys_of_flink(self) -> None:
+        (found,) = find(deployment({"taskmanager": {"memory": {"netwrok": {"fraction": 0.1}}}}))
+        assert (found.code, found.position.line) == ("CFG401", 13)
+        assert "did you mean 'taskmanager.memory.network.fraction'" in found.message
+        assert found.pointer == "/spec/flinkConfiguration/taskmanager/memory/netwrok/fraction"
+
+    def test_their_values(self) -> None:
+        (found,) = find(deployment({"taskmanager.numberOfTaskSlots": "two"}), "CFG")
+        assert (found.code, found.position.line) == ("CFG404", 10)
+
+    def test_the_version_is_that_of_the_deployment(self) -> None:
+        options = {"cluster.evenly-spread-out-slots": "true"}
+        assert [f.code for f in find(deployment(options))] == ["CFG403"]
+        (older,) = find(deployment(options, flinkVersion="v1_20"))
+        assert older.code == "CFG402"
+
+    @pytest.mark.parametrize(
+        ("key", "value", "code"),
+        [
+            ("job.autoscaler.enabled", "yes", "CFG404"),
+            ("job.autoscaler.quota.memory", "ten", "CFG404"),
+            ("kubernetes.operator.savepoint.format.type", "NATIVE", ""),
+            ("kubernetes.operator.savepoint.format.type", "native", ""),
+            ("kubernetes.operator.savepoint.format.type", "BINARY", "CFG404"),
+            ("kubernetes.operator.job.autoscaler.enabled", "true", "CFG402"),
+            ("job.autoscaler.target.utilization", "0.5", "CFG402"),
+            ("kubernetes.operator.savepoint.history.max.cuont", "3", "KUB953"),
+            ("job.autoscaler.something.new", "3", "KUB953"),
+            ("kubernetes.operator.metrics.reporter.slf4j.interval", "5 MINUTE", ""),
+            ("state.backend.type", "rockdb", "CFG410"),
+            ("restart-strategy.type", "sometimes", "CFG409"),
+            ("state.backend.rocksdb.memory.managed", "false", "MEM504"),
+        ],
+    )
+    def test_keys_of_operator_and_autoscaler(self, key: str, value: str, code: str) -> None:
+        found = find(deployment({key: value}))
+        assert [finding.code for finding in found] == ([code] if code else [])
+        assert all(finding.position.line == 10 for finding in found)
+
+    def test_a_job_may_have_them_too(self) -> None:
+        text = """\
+apiVersion: planner/v1
+kind: Job
+metadata: {name: j}
+spec:
+  flinkConfiguration: {job.autoscaler.enabled: true, kubernetes.operator.job.restart.failed: true}
+  operators: [{id: a, kind: kafka-source, uid: a}]
+"""
+        assert [
+            f for f in validate(*load(text, "job.yaml")) if f.code.startswith(("CFG401", "CFG404", "KUB"))
+        ] == []
+
+
+class TestMemory:
+    def test_the_field_goes_before_the_option(self) -> None:
+        (found,) = find(deployment({"taskmanager.memory.process.size": "1g"}))
+        assert (found.code, found.position.line) == ("KUB951", 10)
+        assert found.message == (
+            "taskmanager.memory.process.size is '1g' here, and the Kubernetes operator takes spec.taskManager.resource.memory"
+        )
+        assert find(deployment({"taskmanager.memory.process.size": "2g"})) == []
+
+    def test_what_does_not_add_up_is_at_the_field(self) -> None:
+        document = deployment(taskManager={"resource": {"memory": "400m"}})
+        (found,) = find(document)
+        assert found.code == "MEM405"
+        assert found.pointer == "/spec/taskManager/resource/memory"
+        assert found.message.startswith("taskmanager: JVM metaspace 256.000mb")
+
+    def test_parts_and_process(self) -> None:
+        options = {"taskmanager.memory.flink.size": "1900m"}
+        (found,) = find(deployment(options))
+        assert found.code == "MEM405"
+        assert "taskmanager: total process memory 2.000gb" in found.message
+
+    def test_the_jobmanager_too(self) -> None:
+        (found,) = find(deployment({"jobmanager.memory.off-heap.size": "3g"}))
+        assert (found.code, found.pointer) == (
+            "MEM402",
+            "/spec/flinkConfiguration/jobmanager.memory.off-heap.size",
+        )
+
+    @pytest.mark.parametrize("memory", ["2 gigabytes", "-1Gi", "1.0000001Gi"])
+    def test_a_memory_that_the_operator_cannot_read(self, memory: str) -> None:
+        (found,) = find(deployment(taskManager={"resource": {"memory": memory}}))
+        assert (found.code, found.pointer) == ("MEM407", "/spec/taskManager/resource/memory")
+
+    def test_without_memory_the_operator_refuses(self) -> None:
+        (found,) = find(deployment(taskManager={"replicas": 1}, job=None))
+        assert (found.code, found.hint) == ("MEM401", "set spec.taskManager.resource.memory")
+        assert find(deployment({"taskmanager.memory.process.size": "1g"}, taskManager=None)) == []
+
+    def test_a_wrong_size_is_found_once(self) -> None:
+        (found,) = find(deployment({"taskmanager.memory.managed.size": "much"}))
+        assert found.code == "CFG404"
+
+
+class TestManifests:
+    @pytest.mark.parametrize(
+        "key", ["kubernetes.namespace", "kubernetes.cluster-id", "high-availability.cluster-id"]
+    )
+    def test_options_that_the_operator_sets(self, key: str) -> None:
+        assert [f.code for f in find(deployment({key: "a"}))] == ["KUB952"]
+
+    @pytest.mark.parametrize(
+        ("job", "options", "needed"),
+        [
+            ({"upgradeMode": "stateless"}, {}, []),
+            ({"upgradeMode": "last-state"}, {}, ["execution.checkpointing.dir"]),
+            ({"upgradeMode": "last-state"}, {"execution.checkpointing.dir": "s3://a"}, []),
+            (
+                {"upgradeMode": "savepoint", "savepointTriggerNonce": 1},
+                {},
+                ["execution.checkpointing.dir", "execution.checkpointing.savepoint-dir"],
+            ),
+            ({"savepointTriggerNonce": 1}, {}, ["execution.checkpointing.savepoint-dir"]),
+            ({"savepointTriggerNonce": 1}, {"execution.checkpointing.savepoint-dir": "s3://a"}, []),
+        ],
+    )
+    def test_directories(self, job: dict[str, Any], options: dict[str, str], needed: list[str]) -> None:
+        found = find(deployment(options, job={"jarURI": "local:///a.jar", "parallelism": 1, **job}), "KUB954")
+        assert [finding.message.rpartition(" ")[2] for finding in found] == needed
+
+    @pytest.mark.parametrize(
+        ("replicas", "options", "count"),
+        [
+            (1, {}, 0),
+            (2, {}, 1),
+            (2, {"high-availability.type": "kubernetes"}, 0),
+            (2, {"high-availability": "kubernetes"}, 0),
+            (2, {"high-availability.type": "NONE"}, 1),
+        ],
+    )
+    def test_standby_jobmanagers(self, replicas: int, options: dict[str, str], count: int) -> None:
+        process = {"replicas": replicas, "resource": {"memory": "2048m"}}
+        assert len(find(deployment(options, jobManager=process), "KUB955")) == count
+
+    @pytest.mark.parametrize(("parallelism", "count"), [(6, 0), (4, 1), (0, 0)])
+    def test_a_parallelism_beside_replicas(self, parallelism: int, count: int) -> None:
+        document = deployment(
+            {"taskmanager.numberOfTaskSlots": "2"},
+            taskManager={"replicas": 3, "resource": {"memory": "2048m"}},
+            job={"jarURI": "local:///a.jar", "parallelism": parallelism},
+        )
+        assert len(find(document, "KUB956")) == count
+
+    @pytest.mark.parametrize(
+        ("fields", "count"),
+        [(["savepoint"], 0), (["checkpoint"], 0), ([], 1), (["savepoint", "checkpoint"], 1)],
+    )
+    def test_a_snapshot_is_of_one_kind(self, fields: list[str], count: int) -> None:
+        spec = {"jobReference": {"kind": "FlinkDeployment", "name": "a"}, **{field: {} for field in fields}}
+        document = {**deployment(), "kind": "FlinkStateSnapshot", "spec": spec}
+        assert len(find(document, "KUB957")) == count
+
+
+class TestConfigurations:
+    def test_a_misspelled_key(self) -> None:
+        (found,) = of_options(
+            "taskmanager:\n  numberOfTaskSlots: 4\n  memory:\n    process:\n      size: 1728m\n    netwrok:\n      fraction: 0.3\n"
+        )
+        assert (found.code, found.position.line, found.position.column) == ("CFG401", 7, 7)
+        assert "did you mean 'taskmanager.memory.network.fraction'" in found.message
+
+    def test_an_old_key_is_named_with_its_successor(self) -> None:
+        (found,) = of_options("jobmanager.heap.size: 2000m\ntaskmanager.memory.process.size: 2200m\n")
+        assert (found.code, found.position.line) == ("CFG402", 1)
+        assert found.message == "'jobmanager.heap.size' is deprecated, and Flink 2.0 does not read it"
+        assert found.hint.startswith("write jobmanager.memory.process.size. In containers")
+
+    def test_memory_that_does_not_add_up(self) -> None:
+        (found,) = of_options("taskmanager.memory.process.size: 1g\ntaskmanager.memory.managed.size: 1g\n")
+        assert (found.code, found.position.line) == ("MEM402", 1)
+
+    def test_memory_may_be_elsewhere(self) -> None:
+        assert of_options("taskmanager.memory.managed.fraction: 0.1\njobmanager.rpc.port: 6123\n") == []
+
+    def test_in_a_config_map(self) -> None:
+        (found,) = of_options(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  config.yaml: |\n"
+            "    taskmanager.numberOfTaskSlot: 4\n"
+        )
+        assert (found.code, found.position.line, found.position.column) == ("CFG401", 6, 5)
+        assert found.pointer == "/data/config.yaml/taskmanager.numberOfTaskSlot"
+
+    def test_a_comment_suppresses_within_a_config_map(self) -> None:
+        assert (
+            of_options(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  config.yaml: |\n"
+                "    taskmanager.numberOfTaskSlot: 4  # planner: ignore[CFG401]\n"
+            )
+            == []
+        )
