@@ -156,7 +156,6 @@ FOR_PEOPLE = (
     "validate {bad} {job} {cluster}",
     "validate {bad} --format concise",
     "validate {bad} --format github",
-    "up {cluster} --dir {name}",
     "status --dir {name}",
     "show {name}",
     "explain {name}",
