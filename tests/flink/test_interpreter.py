@@ -26,7 +26,7 @@ def interpreter(folder: Path, script: str) -> str:
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("exit 3", "is no answer: it is not valid JSON"),
+        ("exit 3", "ended: it printed nothing"),
         ("echo why >&2; exit 3", "ended: why"),
         ("echo hello", "is no answer: it is not valid JSON"),
         ("echo '[]'", "expected a mapping"),
