@@ -48,7 +48,8 @@ def choose_and_solve(
     if not problem.open:
         return solve(problem, clock, progress, objective)
     chosen_ways, complete = choices(problem)
-    settled = [settle(problem, choice) for choice in chosen_ways]
+    every = [settle(problem, choice) for choice in chosen_ways]
+    settled = [one for one in every if counting_conflict(one) is None]
     if complete and len(settled) == 1:
         return solve(settled[0], clock, progress, objective)
     ways = sorted((_Way(one, _quick_bound(one)) for one in settled), key=lambda one: one.bound.value)
@@ -106,9 +107,6 @@ class _Search:
 
     def _solve(self, way: _Way, parts: int) -> None:
         """Solve what a choice leaves, in one of so many parts of the time."""
-        if counting_conflict(way.problem) is not None:
-            way.refuted = True
-            return
         share = self._clock if parts == 1 else self._clock.part(self._clock.left() / parts)
         result = solve(way.problem, share, self._progress, self._objective, way.start)
         way.refuted = result.status is Status.INFEASIBLE

@@ -41,6 +41,8 @@ MEMORY_OPTIONS = (
 """The options of a TaskManager's memory model, after their prefix."""
 CPU = "taskmanager.cpu.cores"
 SLOTS = "taskmanager.numberOfTaskSlots"
+MAX_DIGITS = 10
+"""Of a number that Flink reads as an int."""
 PARTS = ("heap", "offHeap", "managed", "network")
 """The parts of memory that slots take, as documents name them for a slot."""
 SLOT_PARTS = ("task_heap", "task_off_heap", "managed", "network")
@@ -310,9 +312,10 @@ def _number_of_slots(configuration: Mapping[str, str]) -> int | None:
     text = configuration.get(SLOTS)
     if text is None:
         return None
-    if not (text.strip().isascii() and text.strip().isdigit() and int(text) > 0):
-        raise MemoryConfigurationError("MEM407", f"{SLOTS}: {text!r} is not a number of slots", SLOTS)
-    return int(text)
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) < MAX_DIGITS and int(digits)):
+        raise MemoryConfigurationError("MEM407", f"{SLOTS}: {text[:40]!r} is not a number of slots", SLOTS)
+    return int(digits)
 
 
 Parts = tuple[int | None, int | None, int | None, int | None]

@@ -10,6 +10,7 @@ from rules.documents import cluster, find, job, op
 from place.test_bend import documents
 from planner import api
 from planner.memory.taskmanager import derive_taskmanager
+from planner.place.model.task_managers import SLOTS
 from planner.units import GIB, MIB
 
 MEMORY = "taskmanager.memory."
@@ -91,8 +92,9 @@ def test_parts_that_do_not_fit_are_found_where_they_stand() -> None:
     shape = {"name": "tm", "count": 1, "cpu": 1, "memory": {"process": "4g"}}
     (finding,) = find(cluster({**shape, "flinkConfiguration": {MEMORY + "task.heap.size": "8g"}}), code="CLU")
     assert finding.pointer == "/spec/taskManagerClasses/0/flinkConfiguration"
-    (finding,) = find(cluster({**shape, "flinkConfiguration": {MEMORY + "managed.size": "x"}}), code="CLU")
-    assert finding.pointer == "/spec/taskManagerClasses/0/flinkConfiguration"
+    for key, value in ((MEMORY + "managed.size", "x"), (SLOTS, "0"), (SLOTS, "9" * 5000)):
+        (finding,) = find(cluster({**shape, "flinkConfiguration": {key: value}}), code="CLU")
+        assert finding.pointer == "/spec/taskManagerClasses/0/flinkConfiguration"
 
 
 def test_external_resources_are_declared_under_external() -> None:
