@@ -39,8 +39,17 @@ DEFAULT_GROUP = "default"
 """The slot sharing group of everything that names none (`StreamGraphGenerator`)."""
 
 
+LONGEST_LIST = 1_000_000
+"""How many characters the parts of an option's list may have together."""
+
+
 def flatten_configuration(value: Any) -> Any:
-    """Turn Flink's nested ``config.yaml`` style into flat keys with the text of their values."""
+    """Turn Flink's nested ``config.yaml`` style into flat keys with the text of their values.
+
+    Raises:
+        ValueError: when a list is too long.
+
+    """
     if not isinstance(value, dict):
         return value
     flat: dict[str, str] = {}
@@ -50,7 +59,10 @@ def flatten_configuration(value: Any) -> Any:
             for key, child in item.items():
                 visit(f"{prefix}.{key}" if prefix else str(key), child)
         elif isinstance(item, list):
-            flat[prefix] = ";".join(scalar_text(part) for part in item)
+            parts = [scalar_text(part) for part in item]
+            if sum(map(len, parts)) > LONGEST_LIST:  # aliases make a list longer than its document
+                raise ValueError(f"the list {prefix[:40]!r} is longer than {LONGEST_LIST:,} characters")
+            flat[prefix] = ";".join(parts)
         else:
             flat[prefix] = scalar_text(item)
 

@@ -57,7 +57,10 @@ def configuration_of(data: Any) -> FlinkConfiguration | None:
     """
     if not isinstance(data, dict) or _OF_OTHERS & data.keys():
         return None
-    options = flatten_configuration(data)
+    try:
+        options = flatten_configuration(data)
+    except ValueError:
+        return None
     return FlinkConfiguration(written=options) if _mostly_options(options) else None
 
 
