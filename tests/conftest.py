@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write golden files again")
     parser.addoption("--oracles", help="folder with more answers of real Flink to test against")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share one Flink and its JVM in one of the workers of ``make test``."""
+    for item in items:
+        if item.path.is_relative_to(item.config.rootpath / "tests" / "flink"):
+            item.add_marker(pytest.mark.xdist_group("flink"))
