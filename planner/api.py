@@ -25,7 +25,7 @@ from planner.cluster.errors import (
 from planner.cluster.launches import Launch, launches, stock_launches, too_large
 from planner.cluster.measure import Measured, measured_profile
 from planner.cluster.read_job import cluster_document, job_profile
-from planner.cluster.rest import Rest, only_job
+from planner.cluster.rest import ENDED, Rest, jobs, only_job
 from planner.cluster.run import Plan, Run, execute, run_program
 from planner.cluster.run import verify as verify_cluster
 from planner.cluster.standalone import Standalone
@@ -638,7 +638,8 @@ def up(
 ) -> Standalone:
     """Start a local cluster with the TaskManagers of a placement, or those of a cluster as they are.
 
-    Of a cluster that runs in ``folder`` already, only what is not running is started. The value of a
+    Of a cluster that runs in ``folder`` already, only what is not running is started. TaskManagers in reserve
+    start when a job runs: with `run`, or when this is called again. The value of a
     sensitive option may be ``@FILE`` or ``@env:NAME``, which hold the secret.
 
     Raises:
@@ -659,7 +660,8 @@ def up(
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if reason := too_large(wanted, machine):
         raise ClusterFailed(f"not a cluster for this machine: {reason}")
-    return standalone.up(Path(folder), wanted, time_limit, flink_home, note)
+    spares = [tm.id for tm in placement.task_managers if tm.reserve] if placement is not None else []
+    return standalone.up(Path(folder), wanted, time_limit, flink_home, note, spares)
 
 
 def _launches(
@@ -680,18 +682,19 @@ def _launches(
 class ClusterStatus:
     """A local cluster: its REST address, and of every process its id, None where it does not run.
 
-    ``registered`` are the TaskManagers that the JobManager has registered.
+    ``registered`` are the TaskManagers that the JobManager has registered; ``spares`` start when a job runs.
     """
 
     url: str
     processes: Mapping[str, int | None]
     registered: frozenset[str]
+    spares: frozenset[str] = frozenset()
 
     @property
     def complete(self) -> bool:
-        """Whether every process runs and every TaskManager is registered."""
-        task_managers = self.processes.keys() - {"jobmanager"}
-        return None not in self.processes.values() and task_managers <= self.registered
+        """Whether every process runs and every TaskManager is registered; spares may be waiting for a job."""
+        needed = {name: pid for name, pid in self.processes.items() if name not in self.spares}
+        return None not in needed.values() and needed.keys() - {"jobmanager"} <= self.registered
 
 
 def status(folder: str | Path = FOLDER) -> ClusterStatus | None:
@@ -706,7 +709,8 @@ def status(folder: str | Path = FOLDER) -> ClusterStatus | None:
         return None
     running = cluster.running()
     processes = {name: running.get(name) for name in cluster.launches}
-    return ClusterStatus(cluster.url, processes, frozenset(standalone.registered(cluster)))
+    registered = frozenset(standalone.registered(cluster))
+    return ClusterStatus(cluster.url, processes, registered, cluster.spares)
 
 
 def down(folder: str | Path = FOLDER) -> list[str] | None:
@@ -772,7 +776,17 @@ def run(
     home = flink_home if flink_home or rest else _home(folder)
     program = as_compiled(program, profile)
     tools = Toolchain(home, python, time_limit)
-    return run_program(program, profile, placement, cluster, tools, time_limit, note)
+
+    if rest is not None:
+        return run_program(program, profile, placement, cluster, tools, time_limit, note)
+    local = Path(folder)
+    if not any(state not in ENDED for state in jobs(cluster).values()):
+        standalone.stop_spares(local)
+
+    def start_spares() -> None:
+        standalone.start_spares(local, time_limit, note)
+
+    return run_program(program, profile, placement, cluster, tools, time_limit, note, start_spares)
 
 
 def verify(

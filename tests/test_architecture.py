@@ -34,6 +34,8 @@ STOREYS = [
     ["levels", "moves", "stock"],
     ["solve", "infeasible"],
     ["choose"],
+    ["spares"],
+    ["reserve"],
     ["document"],
     ["check"],
     ["engine"],

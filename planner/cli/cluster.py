@@ -54,7 +54,8 @@ def up(
 
     JobManager and TaskManagers are real processes with the memory and quotas of the placement, and
     with no more CPU than that where control groups can be made. They stay up until planner down.
-    Called again, it starts any processes that are not running.
+    Called again, it starts any processes that are not running. Those in reserve start with planner run,
+    or when called again while the job runs: before, Flink would put slots there.
 
     \b
     Examples:
@@ -84,8 +85,11 @@ def up(
     except KeyboardInterrupt:
         say("planner: interrupted; planner up goes on from here, planner down ends what was started")
         raise
-    count = len(started.launches) - 1
-    say(f"planner: {count} TaskManager{'s' if count != 1 else ''} at {started.url}, logs in {folder / 'log'}")
+    running = started.running().keys() - {"jobmanager"}
+    waiting = len(started.spares - running)
+    count = f"{len(running)} TaskManager{'s' if len(running) != 1 else ''}"
+    more = f", {waiting} in reserve when the job runs" if waiting else ""
+    say(f"planner: {count} at {started.url}{more}, logs in {folder / 'log'}")
     if started.control_group is None:
         say("planner: their CPU is not limited, since control groups cannot be made here")
 
@@ -109,13 +113,19 @@ def status(folder: FolderOption = None) -> None:
         (
             name,
             "" if pid is None else str(pid),
-            "not running" if pid is None else "registered" if name in cluster.registered else "up",
+            _state(pid is not None, name in cluster.registered, name in cluster.spares),
         )
         for name, pid in cluster.processes.items()
     ]
     emit_tables(cluster_table(cluster.url, rows))
     if not cluster.complete:
         raise typer.Exit(Exit.FINDINGS)
+
+
+def _state(runs: bool, registered: bool, spare: bool) -> str:
+    if not runs:
+        return "in reserve, starts when a job runs" if spare else "not running"
+    return ("registered" if registered else "up") + (", in reserve" if spare else "")
 
 
 def down(folder: FolderOption = None) -> None:

@@ -106,6 +106,8 @@ def run(
         raise
     say(f"planner: job {done.job} {'has finished' if done.finished else 'runs'} at {done.url}")
     emit_text(f"{done.job}\n")
+    if rest is not None and any(tm.reserve for tm in planned.task_managers) and not done.finished:
+        say("planner: the job runs; now start the TaskManagers that the placement keeps in reserve")
     report_deviations(done.deviations)
     say(as_planned(done.plan.graph))
 

@@ -14,7 +14,7 @@ from planner.cli.inputs import Inputs
 from planner.cli.terminal import progress, say
 
 if TYPE_CHECKING:
-    from planner.api import JobGraph
+    from planner.api import Deviation, JobGraph
 
 ProfileOption = Annotated[
     str | None,
@@ -61,7 +61,7 @@ def verify(
     if document is None:
         say("planner: no profile of this placement here; subtasks are not compared (--profile)")
 
-    def look(note: api.Note = lambda _: None) -> Sequence[object]:
+    def look(note: api.Note = lambda _: None) -> Sequence[Deviation]:
         return api.verify(planned, document, rest=rest, folder=folder or api.FOLDER, job=job, note=note)
 
     if watch:
@@ -81,16 +81,20 @@ def as_planned(graph: JobGraph | None) -> str:
     return "planner: every slot, subtask and TaskManager is as planned"
 
 
-def report_deviations(deviations: Sequence[object]) -> None:
+def report_deviations(deviations: Sequence[Deviation]) -> None:
     """Say what is otherwise than planned, and end, if anything is."""
-    if deviations:
+    if not deviations:
+        return
+    if all(deviation.covered for deviation in deviations):
+        say("planner: the job runs on TaskManagers in reserve, as the placement provides for a loss")
+    else:
         say("planner: the cluster does not do what was planned")
-        for deviation in deviations:
-            say(f"  {deviation}")
-        raise typer.Exit(Exit.FINDINGS)
+    for deviation in deviations:
+        say(f"  {deviation}")
+    raise typer.Exit(Exit.FINDINGS)
 
 
-def _watch(look: Callable[[], Sequence[object]]) -> None:
+def _watch(look: Callable[[], Sequence[Deviation]]) -> None:
     from planner import api
 
     before: list[str] | None = None

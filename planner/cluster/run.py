@@ -64,8 +64,11 @@ def run_program(
     tools: Toolchain,
     seconds: float,
     note: Callable[[str], None] = lambda _: None,
+    start_spares: Callable[[], None] = lambda: None,
 ) -> Run:
     """Submit a program as ``placement`` plans it, wait until every subtask runs, and verify it.
+
+    ``start_spares`` is called when it runs: TaskManagers in reserve are not to be there before.
 
     Raises:
         NotAsPlanned: when the TaskManagers are not those of the placement; nothing is submitted then.
@@ -89,6 +92,8 @@ def run_program(
     except TimedOut as error:
         so_far = Run(job, rest.url, plan, False, verify(rest, placement, None))
         raise TimedOut(str(error), so_far) from None
+    if done.state != "FINISHED" and not done.batch:  # later stages of a batch job would take their slots
+        start_spares()
     found = verify(rest, placement, job, plan.profile, plan.graph, note)
     return Run(job, rest.url, plan, done.state == "FINISHED", found)
 

@@ -13,7 +13,7 @@ import stat
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,7 +44,7 @@ from planner.cluster.processes import (
     taskmanager_command,
     taskmanager_options,
 )
-from planner.cluster.rest import Rest
+from planner.cluster.rest import Rest, jobs, running_job
 from planner.cluster.rest import registered as ready
 from planner.documents.answers import MAX_ANSWER, Answer, AnswerError, Port, read_answer
 from planner.errors import TimedOut
@@ -60,6 +60,7 @@ SHOWN_NAME = 60
 class Standalone:
     """A cluster in a folder; ``launches`` are its processes as they were last asked for.
 
+    ``spares`` are those of them that start when a job runs: before, Flink would put slots of it there.
     ``control_group`` holds the CPU limits of its TaskManagers, None where none can be set; ``home`` is the
     Flink distribution that it runs, None for that of the extra.
     """
@@ -70,6 +71,7 @@ class Standalone:
     launches: Mapping[str, Launch]
     control_group: Path | None = None
     home: Path | None = None
+    spares: frozenset[str] = frozenset()
 
     @property
     def url(self) -> str:
@@ -108,7 +110,8 @@ def read(folder: Path) -> Standalone | None:
     group, home = (Path(told) if told else None for told in (state.control_group, state.flink_home))
     if group is not None and not cgroups.is_folder_for(group, state.mark):
         raise _unreadable(file, f"{group} is not the control group of a cluster")
-    return Standalone(folder, state.mark, Ports(state.rest_port, state.rpc_port), state.launches, group, home)
+    ports = Ports(state.rest_port, state.rpc_port)
+    return Standalone(folder, state.mark, ports, state.launches, group, home, frozenset(state.spares))
 
 
 def _unreadable(file: Path, reason: str) -> ClusterFolderError:
@@ -141,6 +144,7 @@ class _State(Answer):
     rpc_port: Port
     control_group: str | None = None
     flink_home: str | None = None
+    spares: list[str] = []
     launches: Annotated[
         dict[Annotated[str, AfterValidator(_usable)], tuple[list[str], dict[str, str]]],
         AfterValidator(lambda found: _with_jobmanager(found)),
@@ -193,11 +197,13 @@ def up(
     seconds: float,
     home: Path | None = None,
     note: Callable[[str], None] = lambda _: None,
+    spares: Collection[str] = (),
 ) -> Standalone:
     """Start what is not running of a cluster, wait until every TaskManager is registered, and return it.
 
-    ``launches`` has the JobManager under ``jobmanager`` and TaskManagers under their ids. ``home`` is a
-    Flink distribution; a cluster that is there already goes on with its own.
+    ``launches`` has the JobManager under ``jobmanager`` and TaskManagers under their ids; ``spares`` of these
+    start only when a job runs. ``home`` is a Flink distribution; a cluster that is there already goes on with
+    its own.
 
     Raises:
         ClusterFailed: when the folder's cluster runs with different settings, or does not come up.
@@ -217,30 +223,77 @@ def up(
             raise ClusterFolderError(str(error)) from None
     with _locked(folder):
         wanted = {name: (list(arguments), dict(options)) for name, (arguments, options) in launches.items()}
-        cluster, running = _there_or_new(folder, wanted, home)
+        cluster, running = _there_or_new(folder, wanted, home, frozenset(spares))
         flink_jars(cluster.home)  # raises before anything is written that a later planner would go on with
         java()
         for _, options in cluster.launches.values():
             resolved(options)
-        before = registered(cluster) if "jobmanager" in running else {}
-        started = {}
         with _written_to(folder):
             if not running:
                 cluster = replace(cluster, control_group=cgroups.folder_for(cluster.mark))
                 _write(cluster)
             prepare(folder)
-            for name in cluster.launches:
-                if name not in running:
-                    note(f"starting {name}")
-                    started[name] = start(folder, name, _command(cluster, name), cluster.mark)
-                else:
-                    before.pop(name, None)  # it has not changed, so its registration is good
-        _wait(cluster, started, before, seconds, note)
+        until = time.monotonic() + seconds
+        _start(cluster, [name for name in cluster.launches if name not in cluster.spares], until, note)
+        if cluster.spares and _job_runs(cluster):
+            _start(cluster, sorted(cluster.spares), until, note)
         return cluster
 
 
+def start_spares(folder: Path, seconds: float, note: Callable[[str], None] = lambda _: None) -> None:
+    """Start those spares of a folder's cluster that do not run, and wait until they are registered.
+
+    Exceptions are those of `up`.
+    """
+    folder = folder.resolve()
+    with _locked(folder):
+        cluster = read(folder)
+        if cluster is not None and cluster.spares:
+            _start(cluster, sorted(cluster.spares), time.monotonic() + seconds, note)
+
+
+def stop_spares(folder: Path) -> None:
+    """End the spares of a folder's cluster, so that a job that is submitted now gets no slots there.
+
+    Raises:
+        ClusterFolderError: when its state cannot be read.
+        ClusterBusy: when another planner process uses the folder.
+
+    """
+    folder = folder.resolve()
+    with _locked(folder):
+        cluster = read(folder)
+        if cluster is not None:
+            end(pid for name, pid in cluster.running().items() if name in cluster.spares)
+
+
+def _start(cluster: Standalone, names: Sequence[str], until: float, note: Callable[[str], None]) -> None:
+    """Start those of some processes that do not run, and wait until all of them are registered."""
+    running = cluster.running()
+    before = registered(cluster) if "jobmanager" in running else {}
+    started = {}
+    with _written_to(cluster.folder):
+        for name in names:
+            if name not in running:
+                note(f"starting {name}")
+                started[name] = start(cluster.folder, name, _command(cluster, name), cluster.mark)
+            else:
+                before.pop(name, None)  # it has not changed, so its registration is good
+    _wait(cluster, names, started, before, until, note)
+
+
+def _job_runs(cluster: Standalone) -> bool:
+    """Tell whether a job has all of its slots: only then do new TaskManagers get none of them."""
+    rest = Rest(cluster.url)
+    try:
+        running = [job for job, state in jobs(rest).items() if state == "RUNNING"]
+        return bool(running) and all(running_job(rest, job).running for job in running)
+    except RestError:
+        return False
+
+
 def _there_or_new(
-    folder: Path, wanted: Mapping[str, Launch], home: Path | None
+    folder: Path, wanted: Mapping[str, Launch], home: Path | None, spares: frozenset[str]
 ) -> tuple[Standalone, Mapping[str, int]]:
     """Return the cluster that runs in a folder with its processes, else a new one.
 
@@ -266,7 +319,7 @@ def _there_or_new(
                 " again with --flink-home, or forget the cluster: planner down"
             )
         _forget(cluster)
-    return Standalone(folder, uuid.uuid4().hex, free_ports(), wanted, home=home), {}
+    return Standalone(folder, uuid.uuid4().hex, free_ports(), wanted, home=home, spares=spares), {}
 
 
 def _forget(cluster: Standalone) -> None:
@@ -314,6 +367,7 @@ def _write(cluster: Standalone) -> None:
         "rpcPort": cluster.ports.rpc,
         "controlGroup": str(cluster.control_group) if cluster.control_group else None,
         "flinkHome": str(cluster.home) if cluster.home else None,
+        "spares": sorted(cluster.spares),
         "launches": cluster.launches,
     }
     write_atomically(cluster.folder / STATE, json.dumps(data, indent=2) + "\n", private=True)
@@ -329,19 +383,20 @@ def registered(cluster: Standalone) -> dict[str, str]:
 
 def _wait(
     cluster: Standalone,
+    names: Sequence[str],
     started: Mapping[str, subprocess.Popen[bytes]],
     before: Mapping[str, str],
-    seconds: float,
+    until: float,
     note: Callable[[str], None],
 ) -> None:
     """Wait until every TaskManager is registered, those in ``before`` at another address than that."""
-    until = time.monotonic() + seconds
-    task_managers = set(cluster.launches) - {"jobmanager"}
+    began = time.monotonic()
+    task_managers = set(names) - {"jobmanager"}
     while True:
         known = {name for name, place in registered(cluster).items() if before.get(name) != place}
         note(f"{len(known & task_managers)} of {len(task_managers)} TaskManagers registered")
         running = cluster.running()
-        for name in cluster.launches:
+        for name in names:
             # one that was just started is not seen while it becomes Java
             if name not in running and (name not in started or started[name].poll() is not None):
                 text = log_file(cluster.folder, name).read_text(encoding="utf-8", errors="replace")
@@ -350,7 +405,8 @@ def _wait(
             return
         if time.monotonic() > until:
             missing = ", ".join(sorted(task_managers - known)[:5])
-            raise TimedOut(f"not registered within {seconds:g} s: {missing}; see {cluster.folder}/log")
+            waited = f"{time.monotonic() - began:.0f} s"
+            raise TimedOut(f"not registered within {waited}: {missing}; see {cluster.folder}/log")
         time.sleep(0.3)
 
 

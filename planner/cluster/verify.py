@@ -38,12 +38,16 @@ _CORES = "taskmanager.cpu.cores"
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """Something that is otherwise than planned; ``where`` is a TaskManager or a vertex."""
+    """Something that is otherwise than planned; ``where`` is a TaskManager or a vertex.
+
+    What is ``covered`` is as the placement provides for a loss: slots stand on spares.
+    """
 
     where: str
     what: str
     planned: str
     actual: str
+    covered: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}: {self.actual}, planned: {self.planned}"
@@ -72,15 +76,20 @@ def deviations(
     """
     found: list[Deviation] = []
     real = match(placement, task_managers)
+    stand_in = job is not None and not job.batch and _spares_stand_in(placement, real, job)
     for planned in placement.task_managers:
         tm = real.get(planned.id)
         if tm is None:
-            if planned.slots or not planned.reserve:
-                found.append(Deviation(planned.id, "the TaskManager", "registered", "missing"))
+            if not planned.reserve:
+                covered = stand_in and bool(planned.slots)
+                found.append(Deviation(planned.id, "the TaskManager", "registered", "missing", covered))
             continue
+        if planned.reserve and job is None:
+            there = "not there before the job runs, it is in reserve"
+            found.append(Deviation(planned.id, "the TaskManager", there, "registered"))
         found += _task_manager(planned, tm)
         if job is not None:
-            found += _slots(planned, tm, job, resources or {})
+            found += _slots(planned, tm, job, resources or {}, stand_in)
     known = {tm.id for tm in real.values()}
     quotas = {quota_name(group) for planned in placement.task_managers for group in planned.quotas}
     for name, tm in task_managers.items():
@@ -92,10 +101,26 @@ def deviations(
             what = "a TaskManager with quotas of the placement"
             found.append(Deviation(name, what, "none, it is not in the placement", ", ".join(offered)))
     if job is not None and graph is not None:
-        found += _subtasks(placement, real, job, graph)
+        found += _subtasks(placement, real, job, graph, stand_in)
     elif job is not None:
         found += [difference for vertex in job.vertices for difference in _states(vertex, job.batch)]
     return found
+
+
+def _spares_stand_in(placement: Placement, real: Mapping[str, RunningTaskManager], job: RunningJob) -> bool:
+    """Tell whether the slots that TaskManagers hold less than planned stand on those in reserve instead."""
+    missing: Counter[str] = Counter()
+    there: Counter[str] = Counter()
+    for planned in placement.task_managers:
+        tm = real.get(planned.id)
+        held = tm.slots.get(job.id, ()) if tm is not None else ()
+        for group, count in planned.quotas.items():
+            mine = sum(1 for slot in held if quota_name(group) in slot.external)
+            if planned.reserve:
+                there[group] += mine
+            else:
+                missing[group] += count - mine
+    return there.total() > 0 and +there == +missing
 
 
 def _states(vertex: RunningVertex, batch: bool) -> Iterator[Deviation]:
@@ -159,14 +184,18 @@ def _slots(
     tm: RunningTaskManager,
     job: RunningJob,
     resources: Mapping[str, SlotResources],
+    stand_in: bool,
 ) -> Iterator[Deviation]:
     held = tm.slots.get(job.id, ())
     ended = any(s.state == "FINISHED" for vertex in job.vertices for s in vertex.subtasks)
     for group, count in sorted(planned.quotas.items()):
         mine = [slot for slot in held if quota_name(group) in slot.external]
+        wanted_here = 0 if planned.reserve else count
         # a subtask that has finished gives its slot back
-        if len(mine) > count or (len(mine) < count and not ended and not job.batch):
-            yield Deviation(planned.id, f"slots of group {group}", str(count), str(len(mine)))
+        if len(mine) > wanted_here or (len(mine) < wanted_here and not ended and not job.batch):
+            told = "none, it is in reserve" if planned.reserve else str(count)
+            covered = stand_in and len(mine) <= count
+            yield Deviation(planned.id, f"slots of group {group}", told, str(len(mine)), covered)
         if group in resources:
             wanted = _told(resources[group])
             for figures in {tuple(_figures(slot).items()): None for slot in mine}:
@@ -198,15 +227,24 @@ def _figures(slot: RunningSlot) -> dict[str, str]:
 
 
 def _subtasks(
-    placement: Placement, real: Mapping[str, RunningTaskManager], job: RunningJob, graph: JobGraph
+    placement: Placement,
+    real: Mapping[str, RunningTaskManager],
+    job: RunningJob,
+    graph: JobGraph,
+    stand_in: bool,
 ) -> Iterator[Deviation]:
     """Compare subtasks with quotas: a vertex has at most one subtask in each slot of its group."""
     running = {vertex.id: vertex for vertex in job.vertices}
-    quotas = {real[tm.id].id: tm.quotas for tm in placement.task_managers if tm.id in real}
+    quotas = {
+        real[tm.id].id: tm.quotas
+        for tm in placement.task_managers
+        if tm.id in real and (stand_in or not tm.reserve)
+    }
     names = {tm.id: planned for planned, tm in real.items()}
     slots: Counter[str] = Counter()
     for tm in placement.task_managers:
-        slots.update(tm.quotas)
+        if not tm.reserve:
+            slots.update(tm.quotas)
     for vertex in graph.vertices:
         there = running.get(vertex.id)
         if there is None:
@@ -217,7 +255,7 @@ def _subtasks(
             yield Deviation(vertex.name, "parallelism", str(vertex.parallelism), str(there.parallelism))
         yield from _states(there, job.batch)
         placed = Counter(s.task_manager for s in there.subtasks if s.state == "RUNNING")
-        full = placed.total() == vertex.parallelism == slots[vertex.group]
+        full = placed.total() == vertex.parallelism == slots[vertex.group] and not stand_in
         for name in sorted(placed.keys() | quotas.keys()):
             quota = quotas.get(name, {}).get(vertex.group, 0)
             if placed[name] > quota or (full and placed[name] != quota):

@@ -19,6 +19,7 @@ from planner.documents.base import (
     WholeAmount,
 )
 from planner.documents.job import Configuration
+from planner.documents.vocabulary import CoverField
 
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Slots = Annotated[int, Field(ge=1, le=100_000)]
@@ -81,9 +82,14 @@ class TaskManager(Model):
 
 
 class Reserve(Model):
-    """What a placement keeps free: TaskManagers that may fail while everything still fits."""
+    """What a placement keeps free so that others may fail.
+
+    That is so many ``taskManagers``, on each of which fits what any other one holds, or as few as ``cover``
+    takes. A zone is what TaskManagers have as their label ``zone``.
+    """
 
     task_managers: Annotated[int, Field(ge=0, le=100_000)] = 0
+    cover: CoverField | None = None
 
 
 class ClusterSpec(Model):

@@ -75,7 +75,10 @@ class PlacedMemory(Model):
 
 
 class PlacedTaskManager(Model):
-    """What is placed on one TaskManager; ``flinkConfiguration`` are options beside those of ``memory``."""
+    """What is placed on one TaskManager; ``flinkConfiguration`` are options beside those of ``memory``.
+
+    One in ``reserve`` holds no slots. It starts when the job runs; its quotas are what it can take over.
+    """
 
     id: Name
     class_: Name | None = Field(default=None, alias="class")
@@ -158,7 +161,10 @@ class Meta(Model):
 
 
 class Placement(Envelope):
-    """Every slot of the job on a TaskManager; with a ``strategy`` it simulates Flink's own scheduler."""
+    """Every slot of the job on a TaskManager; with a ``strategy`` it simulates Flink's own scheduler.
+
+    ``uncovered`` are TaskManagers whose loss those in reserve do not make up for.
+    """
 
     kind: Literal["Placement"]
     metadata: Metadata
@@ -168,6 +174,7 @@ class Placement(Envelope):
     imbalance: Imbalance
     slot_load: SlotLoad | None = None
     moves: Moves | None = None
+    uncovered: list[Name] | None = None
     planned_groups: dict[Name, PlannedGroup] | None = None
     task_managers: list[PlacedTaskManager]
     stock_flink: dict[Literal["none", "slots", "tasks", "minResources"], StockStrategy]

@@ -76,6 +76,14 @@ class Backend(StrEnum):
     FORST = "forst"
 
 
+class Cover(StrEnum):
+    """What may be lost while everything still fits: any one TaskManager, any two, or all of any zone."""
+
+    ANY_ONE = "any-one"
+    ANY_TWO = "any-two"
+    ANY_ZONE = "any-zone"
+
+
 def _choice(enum: type[E]) -> Any:
     names = {member.lower().replace("-", "_"): member for member in enum}
 
@@ -98,6 +106,7 @@ ExchangeField = Annotated[Exchange, *_choice(Exchange)]
 ChainingField = Annotated[Chaining, *_choice(Chaining)]
 UseCaseField = Annotated[UseCase, *_choice(UseCase)]
 JobTypeField = Annotated[JobType, *_choice(JobType)]
+CoverField = Annotated[Cover, *_choice(Cover)]
 BackendField = Annotated[Backend, *_choice(Backend)]
 
 

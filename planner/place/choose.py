@@ -84,7 +84,8 @@ class _Search:
         waiting = list(self.ways)
         if waiting:
             self._solve(waiting.pop(0), len(self.ways))
-        if is_small(self.problem) and not self.packing and not self._closed():
+        by_number = self.problem.cover is None  # what a cover asks for is no constraint of that model
+        if by_number and is_small(self.problem) and not self.packing and not self._closed():
             self._decide_on_all()
         while waiting and not self.impossible:
             before = self._clock.left()

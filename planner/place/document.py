@@ -28,13 +28,15 @@ from planner.documents.profile import ResourceProfile
 from planner.documents.sensitive import masked
 from planner.graph.job_graph import JobGraph
 from planner.memory.jvm_arguments import jvm_arguments
+from planner.memory.taskmanager import TaskManagerMemory
 from planner.place.model.objective import CPU_LEVEL
 from planner.place.model.problem import Problem
 from planner.place.model.quotas import quota_options
 from planner.place.model.slots import JobSlot, SlotResources, slot_resources, subtask_names
-from planner.place.model.task_managers import TaskManager, configured_memory
+from planner.place.model.task_managers import Capacity, TaskManager, configured_memory
 from planner.place.moves.move_list import MoveList
 from planner.place.result import Result, rounded
+from planner.place.spares import Spare, Spares
 from planner.place.stock.prediction import Prediction
 from planner.units import CORE, cpu_number
 
@@ -47,6 +49,7 @@ def placement_document(
     stock: Mapping[str, Prediction],
     inputs: Inputs,
     moves: MoveList | None = None,
+    spares: Spares | None = None,
 ) -> Placement:
     """Return the placement that a solved ``result`` stands for.
 
@@ -58,10 +61,15 @@ def placement_document(
         raise ValueError("there is no solution to write down")
     problem, resources = result.problem, slot_resources(profile)
     assigned = _assign(problem, slots, result.solution.counts)
+    spares = spares or Spares({})
     task_managers = [
-        _task_manager(profile, job, tm, assigned.get(index, []), resources, index in problem.spare)
+        _task_manager(profile, job, tm, assigned.get(index, []), resources)
         for index, tm in enumerate(problem.task_managers)
     ]
+    tasks = max((sum(len(slot.subtasks) for slot in tm.slots) for tm in task_managers), default=0)
+    for index in problem.spare:
+        offer = spares.offers.get(index, Spare({}, (0, 0, 0, 0)))
+        task_managers[index] = _spare(task_managers[index], problem.task_managers[index], offer, tasks)
     utilisations = [
         Fraction(_load(assigned.get(i, [])), problem.task_managers[i].capacity.cpu) for i in problem.usable
     ]
@@ -74,6 +82,7 @@ def placement_document(
         imbalance=imbalance(utilisations),
         slot_load=_slot_load(problem, slots, assigned),
         moves=_moves(moves) if moves else None,
+        uncovered=list(spares.uncovered) or None,
         task_managers=task_managers,
         stock_flink={name: _stock(prediction) for name, prediction in stock.items()},  # type: ignore[misc]
     )
@@ -103,12 +112,14 @@ def _task_manager(
     tm: TaskManager,
     slots: list[JobSlot],
     resources: Mapping[str, SlotResources],
-    spare: bool,
 ) -> PlacedTaskManager:
     capacity = tm.capacity
     taken = [resources[slot.group] for slot in slots]
     names = [subtask_names(profile, job, slot) for slot in slots]
-    memory = configured_memory(capacity, taken, sum(map(len, names)))
+    sizes = [
+        sum(getattr(slot, part) for slot in taken) for part in ("heap", "off_heap", "managed", "network")
+    ]
+    memory = configured_memory(capacity, sizes, sum(map(len, names)))
     external: dict[str, Decimal] = {}
     for slot in taken:
         for name, amount in slot.external:
@@ -116,10 +127,10 @@ def _task_manager(
     load = PlacedLoad.model_construct(
         cpu=_load(slots),
         cpu_reserved=sum(slot.cpu for slot in taken),
-        heap=sum(slot.heap for slot in taken),
-        off_heap=sum(slot.off_heap for slot in taken),
-        managed=sum(slot.managed for slot in taken),
-        network=sum(slot.network for slot in taken),
+        heap=sizes[0],
+        off_heap=sizes[1],
+        managed=sizes[2],
+        network=sizes[3],
         external=dict(sorted(external.items())),
     )
     shares = {
@@ -140,7 +151,6 @@ def _task_manager(
     return PlacedTaskManager.model_construct(
         id=tm.id,
         class_=tm.class_name,
-        reserve=spare or None,
         quotas=dict(sorted(quotas.items())),
         slots=[
             Slot.model_construct(group=slot.group, subtasks=subtasks)
@@ -148,16 +158,29 @@ def _task_manager(
         ],
         load=load,
         utilisation={name: rounded(Fraction(used, whole)) for name, (used, whole) in shares.items() if whole},
-        memory=PlacedMemory(
-            jvm_arguments=jvm_arguments(memory),
-            dynamic_options={
-                "taskmanager.cpu.cores": str(float(cpu_number(capacity.cpu))),
-                **memory.dynamic_options(),
-                **quota_options(quotas, capacity.external),
-            },
-        ),
+        memory=_memory(capacity, memory, quotas),
         # a placement is committed: names of secrets stay in it, secrets do not
         flink_configuration={key: masked(key, value) for key, value in tm.options} or None,
+    )
+
+
+def _memory(capacity: Capacity, memory: TaskManagerMemory, quotas: Mapping[str, int]) -> PlacedMemory:
+    return PlacedMemory(
+        jvm_arguments=jvm_arguments(memory),
+        dynamic_options={
+            "taskmanager.cpu.cores": str(float(cpu_number(capacity.cpu))),
+            **memory.dynamic_options(),
+            **quota_options(quotas, capacity.external),
+        },
+    )
+
+
+def _spare(empty: PlacedTaskManager, tm: TaskManager, offer: Spare, tasks: int) -> PlacedTaskManager:
+    """Return an empty TaskManager as one in reserve, ready for what it stands for and for so many tasks."""
+    memory = configured_memory(tm.capacity, offer.parts, tasks)
+    quotas = dict(sorted(offer.quotas.items()))
+    return empty.model_copy(
+        update={"reserve": True, "quotas": quotas, "memory": _memory(tm.capacity, memory, quotas)}
     )
 
 

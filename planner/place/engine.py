@@ -17,20 +17,22 @@ from planner.graph.job_graph import JobGraph
 from planner.place.bend import bend, without_estimates
 from planner.place.bounds.area import lower_bound
 from planner.place.check.judge import RefusedError, check
-from planner.place.choose import choose_and_solve
 from planner.place.clock import Clock
 from planner.place.document import placement_document
 from planner.place.infeasible import Change, Infeasible, explain, followed, possible
+from planner.place.infeasible.counting import LOST
 from planner.place.model.flows import group_flows
 from planner.place.model.objective import CPU_LEVEL, Objective
 from planner.place.model.problem import Problem, build_problem
 from planner.place.model.slots import JobSlot, job_slots, move_weights, slot_resources
 from planner.place.model.task_managers import task_managers_of, templates_of
 from planner.place.moves.least_moves import least_moves
-from planner.place.moves.move_list import Point, Previous
+from planner.place.moves.move_list import MoveList, Point, Previous
 from planner.place.moves.pareto import curve
 from planner.place.parameters import PARAMETERS
+from planner.place.reserve import place_with_reserve
 from planner.place.result import Level, Progress, Result, Status
+from planner.place.spares import Spares, spares_of
 from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import (
     NoRoom,
@@ -75,7 +77,7 @@ def instance_of(profile: ResourceProfile, job: JobGraph, cluster: Cluster) -> In
         slots,
         resources,
         task_managers,
-        cluster.spec.reserve.task_managers,
+        cluster.spec.reserve,
         constraints,
         flows,
         templates_of(cluster),
@@ -109,22 +111,37 @@ def place(
     clock.reserve(PARAMETERS.seconds_after + PARAMETERS.seconds_after_per_slot * len(instance.slots))
     levels = objective if previous is None else (Objective.CPU,)
     limit = clock if previous is None else clock.part(clock.left() / 2)
-    instance, result, planned = _solved(instance, cluster, limit, progress, levels)
+    instance, result, planned, spares = _solved(instance, cluster, limit, progress, levels)
     moves = None
     if previous is not None:
         progress("fewer moves", result.levels[0].value, result.bound.value)
-        result, moves = least_moves(result, _previous(instance, previous), slack, clock)
+        result, moves, spares = _with_least_moves(instance, result, previous, slack, clock)
     inputs = Inputs(
         profile=digest(profile),
         cluster=digest(cluster),
         previous=digest(previous.model_copy(update={"meta": None})) if previous else None,
     )
     stock = predictions(instance, clock.stop.seed)
-    placement = placement_document(instance.profile, job, instance.slots, result, stock, inputs, moves)
+    placement = placement_document(
+        instance.profile, job, instance.slots, result, stock, inputs, moves, spares
+    )
     placement = placement.model_copy(update={"planned_groups": planned or None})
     if refused := check(placement, profile, cluster, previous):
         raise RefusedError("; ".join(refused[:3]))
     return _with_meta(placement, clock.spent(), clock.stop.seed, clock.stop.workers)
+
+
+def _with_least_moves(
+    instance: Instance, result: Result, previous: Placement, slack: float, clock: Clock
+) -> tuple[Result, MoveList, Spares]:
+    """Return a result with the least moves whose losses are covered as its cluster asks for."""
+    before = _previous(instance, previous)
+    found, moves = least_moves(result, before, slack, clock)
+    spares = spares_of(instance.problem, found, clock)
+    if spares.uncovered and instance.problem.cover is not None:
+        found, moves = least_moves(result, before, slack, clock.part(0))
+        spares = spares_of(instance.problem, found, clock)
+    return found, moves, spares
 
 
 def _solved(
@@ -133,7 +150,7 @@ def _solved(
     clock: Clock,
     progress: Progress,
     objective: Sequence[Objective],
-) -> tuple[Instance, Result, Mapping[str, PlannedGroup]]:
+) -> tuple[Instance, Result, Mapping[str, PlannedGroup], Spares]:
     """Return the solution of an instance, or of one whose estimates are lowered so that it has one.
 
     Raises:
@@ -141,7 +158,7 @@ def _solved(
         TimedOut: when none was found.
 
     """
-    result = choose_and_solve(instance.problem, clock, progress, objective)
+    result, spares = place_with_reserve(instance.problem, clock, progress, objective)
     planned: Mapping[str, PlannedGroup] = {}
     if result.status is Status.INFEASIBLE:
         progress("lowering estimates", None, result.bound.value)
@@ -152,11 +169,11 @@ def _solved(
         )
         if bent is not None:
             instance, planned = instance_of(bent.profile, instance.job, cluster), bent.groups
-            result = choose_and_solve(instance.problem, clock, progress, objective)
+            result, spares = place_with_reserve(instance.problem, clock, progress, objective)
         elif possible(_firm(instance, cluster).problem, clock) is not False:
             result = replace(result, status=Status.UNKNOWN)  # there was no time to find out
     _require_solution(instance, cluster, result, clock)
-    return instance, result, planned
+    return instance, result, planned, spares
 
 
 def pareto(
@@ -177,7 +194,7 @@ def pareto(
     """
     instance = instance_of(profile, job, cluster)
     share = clock.part(clock.left() / 3)
-    instance, result, _ = _solved(instance, cluster, share, progress, (Objective.CPU,))
+    instance, result, _, _ = _solved(instance, cluster, share, progress, (Objective.CPU,))
     return curve(result, _previous(instance, previous), clock, progress)
 
 
@@ -240,12 +257,17 @@ def _require_solution(instance: Instance, cluster: Cluster, result: Result, cloc
         changes = tuple(one for one in explanation.changes if _helps(one, firm, cluster, clock))
         raise Infeasible(replace(explanation, changes=changes))
     if result.solution is None:
+        covering = (
+            f" in which the loss of {LOST[cover]} is covered" if (cover := instance.problem.cover) else ""
+        )
         how = (
             "was found in {:g} s; try a longer time limit"
             if clock.expired()
             else "was found by all that the search tries; a time limit longer than {:g} s does not help"
         )
-        raise TimedOut(f"no placement, and no proof that there is none, {how.format(clock.stop.seconds)}")
+        raise TimedOut(
+            f"no placement{covering}, and no proof that there is none, {how.format(clock.stop.seconds)}"
+        )
 
 
 def _firm(instance: Instance, cluster: Cluster) -> Instance:
@@ -257,16 +279,16 @@ def _helps(change: Change, instance: Instance, cluster: Cluster, clock: Clock) -
     """Follow a proposal, and tell whether the checker finds the placement good that there is then."""
     profile, larger = followed(change, instance.profile, cluster)
     again = instance_of(profile, instance.job, larger)
-    result = choose_and_solve(again.problem, clock.part(PARAMETERS.trial_work), objective=())
+    result, spares = place_with_reserve(again.problem, clock.part(PARAMETERS.trial_work), objective=())
     if result.solution is None:
         return False
     inputs = Inputs(profile=digest(profile), cluster=digest(larger))
-    placement = placement_document(profile, instance.job, again.slots, result, {}, inputs)
+    placement = placement_document(profile, instance.job, again.slots, result, {}, inputs, spares=spares)
     return not check(placement, profile, larger)
 
 
 def _previous(instance: Instance, placement: Placement) -> Previous:
-    quotas = {tm.id: tm.quotas for tm in placement.task_managers}
+    quotas = {tm.id: {} if tm.reserve else tm.quotas for tm in placement.task_managers}
     groups = {group for held in quotas.values() for group in held}
     if placement.strategy is not None:
         raise PlacementMismatch(f"the previous placement is a simulation ({placement.strategy})")

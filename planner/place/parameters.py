@@ -306,6 +306,15 @@ class Parameters:
     Chosen: with the usual limit as much remains for the placement that its choice leads to.
     """
 
+    first_losses: int = 40
+    """How many losses CP-SAT looks at first when it decides on the quotas of spares, and then adds each time.
+
+    Chosen: a loss is a few constraints for each spare, and those that take most slots imply most others.
+    """
+
+    spares_work: float = 2.0
+    """Seconds of work for CP-SAT on the quotas of spares. Chosen: as ``choice_work``, of a smaller model."""
+
     most_added: int = 4096
     """How many TaskManagers an explanation proposes to add at most. Chosen: a power of two, it is doubled."""
 

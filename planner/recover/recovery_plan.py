@@ -156,7 +156,8 @@ def _failures(
     for tm in task_managers:
         numbers = [regions.offsets[vertex] + subtask for vertex, subtask in placed[tm.id]]
         count = restarted(subtask_mask(regions, numbers))
-        worst = max(count, worst_of(tuple(sorted(tm.quotas.items()))))
+        held = {} if tm.reserve else tm.quotas
+        worst = max(count, worst_of(tuple(sorted(held.items()))))
         found.append(
             Failure(
                 task_manager=tm.id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.table import Table
@@ -124,9 +124,10 @@ def planned_lines(placement: Placement) -> list[str]:
 
 
 def _quotas(tm: PlacedTaskManager) -> str:
+    quotas = ", ".join(f"{group} x{count}" for group, count in tm.quotas.items())
     if tm.reserve:
-        return "kept in reserve"
-    return ", ".join(f"{group} x{count}" for group, count in tm.quotas.items()) or "-"
+        return f"in reserve: {quotas}" if quotas else "in reserve"
+    return quotas or "-"
 
 
 def placement_table(placement: Placement) -> Table:
@@ -211,6 +212,7 @@ def balance_lines(placement: Placement) -> str:
     if placement.slot_load:
         worst = placement.slot_load.worst
         lines.append(f"Unequal slots    up to {worst:.2%} if Flink pairs them badly (planner explain GRA309)")
+    lines += _reserve_lines(placement)
     stock = [
         f"{STOCK_NAMES[name]} {f'{strategy.max:.1%}' if strategy.max is not None else 'does not fit'}"
         for name, strategy in placement.stock_flink.items()
@@ -218,6 +220,18 @@ def balance_lines(placement: Placement) -> str:
     lines.append(f"Flink scheduler  highest {', '.join(stock[:2])},")
     lines.append(f"                 {', '.join(stock[2:])} (simulated)")
     return "\n".join(lines) + "\n"
+
+
+def _reserve_lines(placement: Placement) -> Iterator[str]:
+    """Say what those in reserve make up for."""
+    spares = [tm.id for tm in placement.task_managers if tm.reserve and tm.quotas]
+    uncovered = placement.uncovered or []
+    if uncovered:
+        names = ", ".join(uncovered[:3]) + (f" and {len(uncovered) - 3} more" if len(uncovered) > 3 else "")
+        yield f"Reserve          the loss of {names} is not covered"
+    elif spares:
+        count = f"{len(spares)} TaskManager{'s' if len(spares) > 1 else ''}"
+        yield f"Reserve          {count}, to start when the job runs"
 
 
 LEVEL_NAMES = {

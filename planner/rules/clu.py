@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from planner.documents.finding import Severity
+from planner.documents.vocabulary import Cover
 from planner.memory.taskmanager import FALLBACKS, PREFIX
+from planner.place.model.constraints import zone_of
 from planner.place.model.task_managers import field_options
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, ClusterRule, ClusterSubject, Match
 from planner.units import parse_size
@@ -125,6 +127,35 @@ class ContradictingOptions(ClusterRule):
                 if key.startswith("external-resource") and key not in field_options(entry):
                     message = f"class {entry.name!r}: planner sets {key} from external and from the quotas"
                     yield Match(options.path(key), message, "declare the resource under external")
+
+
+class ContradictingReserve(ClusterRule):
+    code, name, severity = "CLU707", "contradicting-reserve", Severity.ERROR
+    summary = "The reserve asks for something that the cluster cannot mean."
+    why = "A cover says what may be lost, and planner finds out how many TaskManagers in reserve that takes, so a number beside it contradicts it. Zones are what TaskManagers have as their label zone: of a single zone nothing is left when it is lost."
+    hint = "give taskManagers or cover; for any-zone, label TaskManagers of two zones or more"
+    source = "planner's document format; in Kubernetes, topology.kubernetes.io/zone"
+    source_url = "https://kubernetes.io/docs/reference/labels-annotations-taints/"
+
+    def check(self, subject: ClusterSubject) -> Iterator[Match]:
+        reserve = subject.cluster.spec.reserve
+        if reserve.cover is None:
+            return
+        if reserve.task_managers:
+            yield Match(
+                ("spec", "reserve", "taskManagers"),
+                f"the reserve has a number, {reserve.task_managers}, and a cover, {reserve.cover}",
+            )
+        zones = {zone_of(tm) for tm in subject.task_managers}
+        if reserve.cover is Cover.ANY_ZONE and subject.task_managers and (len(zones) < 2 or None in zones):
+            told = (
+                "some TaskManagers have no label zone"
+                if None in zones
+                else "all TaskManagers are in one zone"
+            )
+            yield Match(
+                ("spec", "reserve", "cover"), f"the reserve has to cover the loss of any zone, and {told}"
+            )
 
 
 def _same(key: str, first: str, second: str) -> bool:

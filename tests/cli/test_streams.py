@@ -29,6 +29,9 @@ from planner import api
 from planner.cli.app import app
 from planner.cli.errors import data_lost
 from planner.cli.streams import Stream
+from planner.cluster.processes import Ports
+from planner.cluster.standalone import Standalone
+from planner.cluster.verify import Deviation
 from planner.report.printable import printable_lines
 from samples import FOLDER
 
@@ -124,7 +127,7 @@ def fakes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Answer for clusters and programs, which these tests are not about; return what was asked for."""
     monkeypatch.chdir(folder)
     profile, graph = api.compile_job(api.load_job(folder / "job.yaml"))
-    cluster = SimpleNamespace(launches={"jobmanager": (), "a": ()}, url="http://h", control_group=None)
+    cluster = Standalone(folder, "0" * 32, Ports(1, 2), {"jobmanager": ((), {}), "a": ((), {})})
     status = api.ClusterStatus("http://h", {"jobmanager": 1, "a": None}, frozenset())
     plan = SimpleNamespace(profile=profile, graph=graph, edits=[])
     answers = {
@@ -133,7 +136,7 @@ def fakes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         "status": status,
         "run": SimpleNamespace(job="0" * 32, url="http://h", plan=plan, finished=False, deviations=[]),
         "plan_run": plan,
-        "verify": ["a: slots: 1, planned: 2"],
+        "verify": [Deviation("a", "slots", "2", "1")],
         "import_load": (profile, SimpleNamespace(vertices=())),
         "import_job": profile,
         "import_cluster": (api.load_cluster(folder / "cluster.yaml"), ["a"]),

@@ -17,7 +17,9 @@ from planner.cluster.rest import (
     task_manager_path,
 )
 from planner.cluster.verify import deviations
+from planner.documents.cluster import Cluster, Reserve
 from planner.documents.placement import Placement
+from planner.documents.vocabulary import Cover
 from planner.graph.job_graph import JobGraph
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.model.quotas import quota_name
@@ -36,9 +38,20 @@ Observed = tuple[Placement, dict[str, RunningTaskManager], RunningJob, JobGraph,
 
 @pytest.fixture(scope="module")
 def obeyed() -> Observed:
+    return observed(cluster_of("skewed-join"))
+
+
+@pytest.fixture(scope="module")
+def spared() -> Observed:
+    cluster = cluster_of("skewed-join")
+    spec = cluster.spec.model_copy(update={"reserve": Reserve(cover=Cover.ANY_ONE)})
+    return observed(cluster.model_copy(update={"spec": spec}))
+
+
+def observed(cluster: Cluster) -> Observed:
     """Return a plan, and what REST would say of a cluster that keeps to it."""
-    job, cluster = job_of("skewed-join"), cluster_of("skewed-join")
-    placement = place(job, cluster)
+    job = job_of("skewed-join")
+    placement = place(job, cluster, time_limit=60)
     profile, graph = compile_job(job)
     resources = slot_resources(profile)
     managers, places = {}, {}
@@ -51,13 +64,7 @@ def obeyed() -> Observed:
             id=tm.id,
             memory={rest: getattr(memory, name) for rest, name in NAMES.items()},
             external={name: float(options[f"external-resource.{name}.amount"]) for name in names},
-            slots={
-                "j": tuple(
-                    told(resources[group], quota_name(group))
-                    for group, count in tm.quotas.items()
-                    for _ in range(count)
-                )
-            },
+            slots={"j": tuple(told(resources[slot.group], quota_name(slot.group)) for slot in tm.slots)},
             cpu=float(options["taskmanager.cpu.cores"]),
         )
         for slot in tm.slots:
@@ -191,3 +198,48 @@ def test_a_batch_job_may_have_less_than_all_of_it(obeyed: Observed) -> None:
 )
 def test_addresses(text: str, url: str) -> None:
     assert Rest.at(text).url == url
+
+
+def moved_to_spare(spared: Observed) -> tuple[str, str, dict[str, RunningTaskManager], RunningJob]:
+    """Return what REST would say when a spare stands in for a TaskManager that is lost, and both."""
+    placement, managers, job, _, _ = spared
+    spare = next(tm.id for tm in placement.task_managers if tm.reserve)
+    lost = next(tm.id for tm in placement.task_managers if tm.slots)
+    seen = {name: tm for name, tm in managers.items() if name != lost}
+    seen[spare] = replace(seen[spare], slots=managers[lost].slots)
+
+    def at(subtask: RunningSubtask) -> RunningSubtask:
+        return replace(subtask, task_manager=spare) if subtask.task_manager == lost else subtask
+
+    vertices = tuple(replace(v, subtasks=tuple(map(at, v.subtasks))) for v in job.vertices)
+    return lost, spare, seen, replace(job, vertices=vertices)
+
+
+def test_spares_may_be_there_when_the_job_runs(spared: Observed) -> None:
+    placement, managers, job, graph, resources = spared
+    assert deviations(*spared) == []
+    spare = next(tm.id for tm in placement.task_managers if tm.reserve)
+    assert (
+        deviations(placement, {n: m for n, m in managers.items() if n != spare}, job, graph, resources) == []
+    )
+    (found,) = deviations(placement, {n: replace(m, slots={}) for n, m in managers.items()}, None)
+    assert (found.where, found.covered) == (spare, False)
+
+
+def test_a_spare_that_stands_in_is_as_the_placement_provides(spared: Observed) -> None:
+    placement, _, _, graph, resources = spared
+    lost, spare, seen, job = moved_to_spare(spared)
+    found = deviations(placement, seen, job, graph, resources)
+    assert {deviation.where for deviation in found} == {lost, spare}
+    assert all(deviation.covered for deviation in found)
+    returned = {**seen, lost: replace(spared[1][lost], slots={})}
+    found = deviations(placement, returned, job, graph, resources)
+    assert found
+    assert all(deviation.covered for deviation in found)
+
+
+def test_slots_that_are_nowhere_are_not_covered(spared: Observed) -> None:
+    placement, _, _, graph, resources = spared
+    _, spare, seen, job = moved_to_spare(spared)
+    seen[spare] = replace(seen[spare], slots={"j": seen[spare].slots["j"][1:]})
+    assert not all(deviation.covered for deviation in deviations(placement, seen, job, graph, resources))

@@ -31,7 +31,7 @@ spec: {{taskManagerClasses: [{{name: large, count: 1, cpu: 4, memory: {memory}, 
 def configured(memory: str, options: str = "{}", tasks: int = 10) -> tuple[int, int, int]:
     """Return what Flink makes of an empty TaskManager's options: process, overhead, heap, in bytes."""
     (tm,) = task_managers_of(document(CLUSTER.format(memory=memory, options=options), Cluster))
-    given = configured_memory(tm.capacity, [], tasks)
+    given = configured_memory(tm.capacity, (0, 0, 0, 0), tasks)
     flink = derive_taskmanager(given.dynamic_options())
     assert flink == given
     return flink.process, flink.jvm_overhead, flink.framework_heap + flink.task_heap

@@ -80,7 +80,7 @@ def _memory(
 
 def _traffic(placement: Placement, flows: Mapping[tuple[str, str], int]) -> float:
     """Return the bytes a second expected to leave TaskManagers, slots of a group being alike."""
-    held = [placed.quotas for placed in placement.task_managers]
+    held = [placed.quotas for placed in placement.task_managers if not placed.reserve]
     total: Counter[str] = Counter()
     for quotas in held:
         total.update(quotas)
@@ -112,7 +112,10 @@ def moves(placement: Placement, previous: Placement, weights: Mapping[str, Fract
         yield "there are no moves, and there is a placement before"
         return
     now = {placed.id: Counter(placed.quotas) for placed in placement.task_managers if not placed.reserve}
-    before = {placed.id: Counter(placed.quotas) for placed in previous.task_managers}
+    before = {
+        placed.id: Counter() if placed.reserve else Counter(placed.quotas)
+        for placed in previous.task_managers
+    }
     moved, lost, weight = 0, 0, Fraction(0)
     for group in {group for quotas in [*now.values(), *before.values()] for group in quotas}:
         change = {name: now[name][group] - before.get(name, Counter())[group] for name in now}

@@ -20,6 +20,7 @@ from planner.memory.estimates import FIGURES, estimates
 from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.bend import as_planned
+from planner.place.check.cover import covered
 from planner.place.check.figures import TOLERANCE, figures, moves
 from planner.place.model.flows import group_flows
 from planner.place.model.slots import SlotResources, job_slots, move_weights, slot_resources, subtask_names
@@ -65,6 +66,7 @@ def _problems(
         utilisations[placed.id] = Fraction(load, tm.capacity.cpu)
         yield from (f"{placed.id}: {text}" for text in _task_manager(placed, tm, load, resources))
     yield from _reserve(placement, cluster, offered, resources)
+    yield from covered(placement, cluster, offered, resources)
     for group, wanted in ((profile.planner.placement if profile.planner else None) or {}).items():
         yield from (f"group {group!r} {text}" for text in _constraint(placement, offered, group, wanted))
     yield from figures(placement, offered, utilisations, resources, group_flows(profile, job))
@@ -110,7 +112,8 @@ def _task_manager(
     parts = [
         sum(getattr(slot, part) for slot in taken) for part in ("heap", "off_heap", "managed", "network")
     ]
-    if dict(Counter(slot.group for slot in placed.slots)) != {g: n for g, n in placed.quotas.items() if n}:
+    counted = dict(Counter(slot.group for slot in placed.slots))
+    if not placed.reserve and counted != {g: n for g, n in placed.quotas.items() if n}:
         yield "quotas differ from the slots"
     yield from _too_much(placed, tm, resources)
     stated = (
@@ -183,6 +186,8 @@ def _reserve(
 ) -> Iterator[str]:
     """Look for TaskManagers in reserve that can take over what any other holds; only packing has more."""
     reserve = min(cluster.spec.reserve.task_managers, len(offered))
+    if cluster.spec.reserve.cover is not None:
+        return
     spare = [placed for placed in placement.task_managers if placed.reserve]
     yield from (f"{placed.id}: is in reserve and holds slots" for placed in spare if placed.slots)
     packed = any(level.name == "taskManagers" for level in placement.objective)

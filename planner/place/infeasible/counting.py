@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from planner.documents.vocabulary import Cover
 from planner.place.model.choices import choices, settle
 from planner.place.model.constraints import zone_of
 from planner.place.model.problem import TOGETHER, Problem, SlotType, TaskManagerClass
@@ -29,6 +30,14 @@ class Conflict:
             "taskManagers": list(self.task_managers),
             "message": self.message,
         }
+
+
+LOST = {
+    Cover.ANY_ONE: "any one TaskManager",
+    Cover.ANY_TWO: "any two TaskManagers",
+    Cover.ANY_ZONE: "any zone",
+}
+"""What each cover is for, in words."""
 
 
 def counting_conflict(problem: Problem) -> Conflict | None:
@@ -57,8 +66,11 @@ def _in_every_choice(problem: Problem) -> Conflict | None:
     if not problem.reserve or len(conflicts) == 1:
         return first
     what = f"{'group' if len(first.groups) == 1 else 'groups'} {', '.join(map(repr, first.groups))}"
+    ready = "on which fits what any other TaskManager holds"
+    if problem.cover is not None:
+        ready = f"which have to cover the loss of {LOST[problem.cover]}"
     message = (
-        f"with {problem.reserve} in reserve, on which fits what any other TaskManager holds, there is not"
+        f"with {problem.reserve} in reserve, {ready}, there is not"
         f" enough {first.resource} for {what}{reasons(problem, *first.groups)}"
     )
     return Conflict(first.resource, first.groups, class_names(problem), message)

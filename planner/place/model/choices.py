@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from planner.documents.vocabulary import Cover
 from planner.place.model.constraints import Presence, zone_of
 from planner.place.model.problem import Problem, SlotType, Solution, TaskManagerClass
 from planner.place.parameters import PARAMETERS
@@ -64,7 +65,7 @@ def _joined(parts: Iterator[Choice]) -> Choice:
 
 def _spare_ways(problem: Problem) -> Iterator[tuple[int, ...]]:
     """Yield the TaskManagers to keep in reserve: of those that differ in nothing the last."""
-    by_zone = any(one.zones for one in problem.presences)
+    by_zone = _by_zone(problem)
     alike: defaultdict[tuple[int, str | None], list[int]] = defaultdict(list)
     for tm in problem.usable:
         zone = zone_of(problem.task_managers[tm]) if by_zone else None
@@ -74,7 +75,8 @@ def _spare_ways(problem: Problem) -> Iterator[tuple[int, ...]]:
         capacity = problem.task_managers[members[-1]].capacity
         return -capacity.cpu, -capacity.memory, -members[-1]
 
-    kinds = sorted(alike.values(), key=size)
+    # a cover asks for the smallest that suffice; of a number of them each has to hold what any other one does
+    kinds = sorted(alike.values(), key=size, reverse=problem.cover is not None)
     room = [sum(map(len, kinds[number:])) for number in range(len(kinds) + 1)]
 
     def deeper(number: int, left: int) -> Iterator[tuple[int, ...]]:
@@ -89,6 +91,11 @@ def _spare_ways(problem: Problem) -> Iterator[tuple[int, ...]]:
                 yield (*members[len(members) - count :], *rest)
 
     return deeper(0, min(problem.reserve, len(problem.usable)))
+
+
+def _by_zone(problem: Problem) -> bool:
+    """Tell whether TaskManagers that are equal otherwise differ by the zone in which they are."""
+    return problem.cover is Cover.ANY_ZONE or any(one.zones for one in problem.presences)
 
 
 def _group_ways(problem: Problem, group: str) -> Iterator[tuple[SetAside, ...]]:
@@ -122,7 +129,9 @@ def _zones(problem: Problem, presence: Presence) -> list[str]:
 def settle(problem: Problem, choice: Choice) -> Problem:
     """Return what remains of ``problem`` when ``choice`` is made: a problem of slots and limits alone.
 
-    What stands on any TaskManager has to fit on each of those in reserve, which are to take it over.
+    What stands on any TaskManager has to fit on each of those in reserve, which are to take it over; with a
+    ``cover`` its share of what may be lost has to fit on all of them. That is necessary; whether it
+    suffices is for `planner.place.spares` to tell.
     """
     if not problem.open:
         return problem
@@ -141,6 +150,7 @@ def settle(problem: Problem, choice: Choice) -> Problem:
         reasons={**problem.reasons, **{name: needs[name].reason for name in names}},
         presences=(),
         reserve=0,
+        cover=None,
     )
 
 
@@ -238,21 +248,46 @@ def _part(problem: Problem, t: int, names: Sequence[str], own: frozenset[str], c
 
 def _remaining(problem: Problem, spare: Sequence[int], needs: Sequence[_Need]) -> Iterator[TaskManagerClass]:
     """Yield the classes without those in reserve, with what `SetAside` slots need as more limits."""
-    held = [problem.classes[problem.class_of[tm]].limits for tm in spare]
-    real = [name not in problem.reasons for name in problem.resources]
-    most = [
-        min((limit for row in held if (limit := row[r]) is not None), default=None) if real[r] else None
-        for r in range(len(problem.resources))
-    ]
+    used = Counter(zone_of(problem.task_managers[tm]) for tm in problem.usable if tm not in spare)
+    caps = {zone: _caps(problem, spare, zone, count) for zone, count in used.items()}
+    by_zone = problem.cover is Cover.ANY_ZONE
     for entry in problem.classes:
-        limits = tuple(
-            limit if cap is None else cap if limit is None else min(limit, cap)
-            for limit, cap in zip(entry.limits, most, strict=True)
-        )
-        members: dict[tuple[int | None, ...], list[int]] = {}
+        members: dict[tuple[str | None, tuple[int | None, ...]], list[int]] = {}
         for tm in entry.members:
             if tm not in spare:
                 zone = zone_of(problem.task_managers[tm])
-                members.setdefault(tuple(need.limit(zone) for need in needs), []).append(tm)
-        for own, equal in members.items():
+                key = zone if by_zone else None, tuple(need.limit(zone) for need in needs)
+                members.setdefault(key, []).append(tm)
+        for (_, own), equal in members.items():
+            limits = tuple(
+                limit if cap is None else cap if limit is None else min(limit, cap)
+                for limit, cap in zip(
+                    entry.limits, caps[zone_of(problem.task_managers[equal[0]])], strict=True
+                )
+            )
             yield replace(entry, limits=(*limits, *own), members=tuple(equal))
+
+
+def _caps(problem: Problem, spare: Sequence[int], zone: str | None, count: int) -> list[int | None]:
+    """Return what a TaskManager, one of ``count`` used in ``zone``, may hold so that it can be taken over."""
+    caps: list[int | None] = []
+    for r, name in enumerate(problem.resources):
+        held = [
+            (limit, zone_of(problem.task_managers[tm]))
+            for tm in spare
+            if (limit := problem.classes[problem.class_of[tm]].limits[r]) is not None
+        ]
+        sizes = [limit for limit, _ in held]
+        if name in problem.reasons or not held:
+            caps.append(None)
+        elif problem.cover is None:
+            caps.append(min(sizes))
+        elif len(held) < len(spare):
+            caps.append(None)
+        elif problem.cover is Cover.ANY_ONE:
+            caps.append(sum(sizes))
+        elif problem.cover is Cover.ANY_TWO:
+            caps.append(min(sum(sizes) - max(sizes), sum(sizes) // 2))
+        else:
+            caps.append(sum(limit for limit, where in held if where != zone) // count)
+    return caps

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property, reduce
 
+from planner.documents.cluster import Reserve
 from planner.documents.job import GroupPlacement
+from planner.documents.vocabulary import Cover
 from planner.place.model.constraints import Constraint, Presence, apart, constraints_of, presences_of
 from planner.place.model.slots import JobSlot, SlotResources
 from planner.place.model.task_managers import PARTS, TaskManager
@@ -20,6 +22,8 @@ NO_LIMIT = 2.0**60
 """What a resource without a limit counts as: more than any amount, and a whole number in a float."""
 TOGETHER = " + "
 """Joins the names of parts of memory that share a limit, where a TaskManager fixes the others."""
+LEAST = {Cover.ANY_ONE: 1, Cover.ANY_TWO: 2, Cover.ANY_ZONE: 1}
+"""How many TaskManagers a cover takes at least. Of any two that are lost, one may be in reserve itself."""
 LimitsOf = Callable[[TaskManager], tuple[int | None, ...]]
 
 
@@ -66,8 +70,9 @@ class Problem:
     groups by their place in :attr:`groups`.
 
     ``presences`` and ``reserve`` leave something `open`: in which places slots of a group stand, and which
-    TaskManagers stay empty so that each of them can take over what any other one holds. ``templates`` are
-    what one more TaskManager like those of a class, or like a named one, is.
+    TaskManagers stay empty so that each of them can take over what any other one holds, or, with ``cover``,
+    so that all of them together can take over what that loses. ``templates`` are what one more TaskManager
+    like those of a class, or like a named one, is.
     """
 
     types: tuple[SlotType, ...]
@@ -79,6 +84,7 @@ class Problem:
     rivals: tuple[tuple[int, int], ...] = ()
     presences: tuple[Presence, ...] = ()
     reserve: int = 0
+    cover: Cover | None = None
     flows: tuple[tuple[int, int, int], ...] = ()
     limits_of: LimitsOf = field(default=_no_limits, compare=False, repr=False)
     """The limits that any TaskManager has in this problem, also one that it does not have."""
@@ -158,16 +164,17 @@ def build_problem(
     slots: Sequence[JobSlot],
     resources: Mapping[str, SlotResources],
     task_managers: Sequence[TaskManager],
-    reserve: int = 0,
+    reserve: Reserve | None = None,
     constraints: Mapping[str, GroupPlacement] | None = None,
     flows: Mapping[tuple[str, str], int] | None = None,
     templates: Mapping[str, TaskManager] | None = None,
 ) -> Problem:
-    """Return the problem of placing ``slots`` on ``task_managers``, keeping ``reserve`` of them empty.
+    """Return the problem of placing ``slots`` on ``task_managers``, keeping some of them in ``reserve``.
 
-    ``constraints`` are those of groups; ``flows`` are bytes a second between groups; ``templates`` are what
-    there may be more of.
+    Where that is for a cover, as few as it can take are. ``constraints`` are those of groups; ``flows`` are
+    bytes a second between groups; ``templates`` are what there may be more of.
     """
+    kept = reserve or Reserve()
     groups = list(dict.fromkeys(slot.group for slot in slots))
     wanted = constraints_of(groups, constraints or {})
     external = sorted({name for one in resources.values() for name, _ in one.external})
@@ -193,7 +200,8 @@ def build_problem(
         grain=grain or 1,
         rivals=_rivals(types, apart(constraints or {})),
         presences=tuple(presences_of(groups, constraints or {})),
-        reserve=min(reserve, len(task_managers)),
+        reserve=min(LEAST[kept.cover] if kept.cover else kept.task_managers, len(task_managers)),
+        cover=kept.cover,
         flows=_numbered(flows or {}, groups),
         limits_of=limits_of,
         reasons={one.name: one.reason for one in wanted},

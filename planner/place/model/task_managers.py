@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -19,7 +19,6 @@ from planner.memory.taskmanager import (
     derive_taskmanager,
     network_range,
 )
-from planner.place.model.slots import SlotResources
 from planner.units import LONG_MAX, cpu_number, rounded_size
 
 _KEYS = {
@@ -373,17 +372,16 @@ def _parts(options: Options, flink: int, network: int) -> Parts:
     )
 
 
-def configured_memory(capacity: Capacity, slots: list[SlotResources], tasks: int) -> TaskManagerMemory:
-    """Return the memory of a TaskManager that holds ``slots`` with ``tasks``, all of its budget given out.
+def configured_memory(capacity: Capacity, sizes: Sequence[int], tasks: int) -> TaskManagerMemory:
+    """Return the memory of a TaskManager whose slots take ``sizes``, all of its budget given out.
 
-    Parts that the cluster fixes stay. Of the others each is the sum over the slots, network memory at
-    least Flink's default minimum where there is room. What remains becomes JVM overhead as far as native
-    memory may need more than Flink's default, and then task heap, which all slots of a JVM share (a slot
-    cannot use more managed memory than its own).
+    ``sizes`` are those of the `PARTS`, for so many ``tasks``. Parts that the cluster fixes stay. Of the
+    others each is what the slots take, network memory at least Flink's default minimum where there is
+    room. What remains becomes JVM overhead as far as native memory may need more than Flink's default, and
+    then task heap, which all slots of a JVM share (a slot cannot use more managed memory than its own).
     """
-    sums = [sum(getattr(slot, part) for slot in slots) for part in ("heap", "off_heap", "managed", "network")]
     heap, off_heap, managed, network = (
-        fixed if fixed is not None else size for fixed, size in zip(capacity.parts, sums, strict=True)
+        fixed if fixed is not None else size for fixed, size in zip(capacity.parts, sizes, strict=True)
     )
     left = capacity.memory - heap - off_heap - managed - network
     if capacity.parts[3] is None:

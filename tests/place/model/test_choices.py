@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from place.instances import BLANK
+from planner.documents.cluster import Reserve
 from planner.documents.job import GroupPlacement
 from planner.place.model.choices import Choice, SetAside, choices, chosen, settle
 from planner.place.model.constraints import Presence, apart, constraints_of, may_stand, presences_of
@@ -37,7 +38,8 @@ def problem_of(
     """Return the problem of one group ``g`` whose slots have ``loads`` in cores."""
     slots = [JobSlot("g", ((0, i),), load * CORE) for i, load in enumerate(loads)]
     resources = {"g": SlotResources(CORE, 0, 0, 0, 0)}
-    return build_problem(slots, resources, task_managers, reserve, {"g": wanted} if wanted else None)
+    kept = Reserve(task_managers=reserve)
+    return build_problem(slots, resources, task_managers, kept, {"g": wanted} if wanted else None)
 
 
 def zones_of(problem: Problem) -> list[tuple[str | None, ...]]:

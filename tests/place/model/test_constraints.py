@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from place.instances import problems, splits
+from planner.documents.cluster import Reserve
 from planner.documents.job import GroupPlacement
 from planner.place import choose
 from planner.place.choose import choose_and_solve
@@ -41,7 +42,8 @@ class Case:
     reserve: int
 
     def problem(self) -> Problem:
-        return build_problem(self.slots, self.resources, self.task_managers, self.reserve, dict(self.wanted))
+        reserve = Reserve(task_managers=self.reserve)
+        return build_problem(self.slots, self.resources, self.task_managers, reserve, dict(self.wanted))
 
 
 @st.composite
