@@ -7,23 +7,29 @@ function that needs them is called.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
 from planner.cluster import standalone
+from planner.cluster.callbacks import CALLBACKS
 from planner.cluster.errors import (
+    CallbackFailed,
     ClusterBusy,
     ClusterFailed,
     ClusterFolderError,
+    MigrationUnfinished,
     NoAnswer,
     RestError,
     SlotsTaken,
 )
 from planner.cluster.launches import Launch, launches, stock_launches, too_large
 from planner.cluster.measure import Measured, measured_profile
+from planner.cluster.migrate import Journal, Migrated, journal_of
+from planner.cluster.migrate import migrate as run_migration
+from planner.cluster.migrate import resume as go_on
 from planner.cluster.read_job import cluster_document, job_profile
 from planner.cluster.rest import ENDED, Rest, jobs, only_job
 from planner.cluster.run import Plan, Run, execute, run_program
@@ -70,11 +76,14 @@ from planner.place.check.judge import RefusedError
 from planner.place.clock import Clock, Stop
 from planner.place.infeasible import Explanation, Infeasible
 from planner.place.model.objective import BALANCE, PACK, Objective, objectives
-from planner.place.model.task_managers import ClusterError
+from planner.place.model.task_managers import ClusterError, task_manager_ids
 from planner.place.moves.move_list import Point
 from planner.place.result import Progress
 from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import NoRoom
+from planner.place.takeover import empty_ones, takeover, with_reserve, without
+from planner.recover.migration import Migration
+from planner.recover.migration import migration as plan_migration
 from planner.recover.restart_strategy import restart_strategy
 from planner.rules import validate as rules
 from planner.rules.registry import BY_CODE
@@ -93,10 +102,12 @@ D = TypeVar("D")
 
 __all__ = [
     "BALANCE",
+    "CALLBACKS",
     "COMPILE_SECONDS",
     "DEFAULT_SLACK",
     "FOLDER",
     "PACK",
+    "CallbackFailed",
     "Catalogue",
     "Clock",
     "Cluster",
@@ -120,10 +131,14 @@ __all__ = [
     "Infeasible",
     "Job",
     "JobGraph",
+    "Journal",
     "Loaded",
     "ManifestCluster",
     "Measured",
     "MemoryConfigurationError",
+    "Migrated",
+    "Migration",
+    "MigrationUnfinished",
     "Mode",
     "NoAnswer",
     "NoFlinkHome",
@@ -162,6 +177,7 @@ __all__ = [
     "configuration_of",
     "diff",
     "down",
+    "drain",
     "edits",
     "export",
     "import_cluster",
@@ -175,6 +191,8 @@ __all__ = [
     "load_recovery_plan",
     "made_from",
     "memory_for",
+    "migrate",
+    "migration",
     "objectives",
     "pareto",
     "parse_size",
@@ -185,14 +203,17 @@ __all__ = [
     "program_of_deployment",
     "recover",
     "restart_outline",
+    "resume_migration",
     "run",
     "save",
     "schema",
     "simulate",
     "status",
+    "take_over",
     "to_data",
     "to_json",
     "to_yaml",
+    "unfinished_migration",
     "unknown_options",
     "up",
     "validate",
@@ -661,7 +682,7 @@ def up(
     if reason := too_large(wanted, machine):
         raise ClusterFailed(f"not a cluster for this machine: {reason}")
     spares = [tm.id for tm in placement.task_managers if tm.reserve] if placement is not None else []
-    return standalone.up(Path(folder), wanted, time_limit, flink_home, note, spares)
+    return standalone.up(Path(folder), wanted, time_limit, flink_home, note, spares, options)
 
 
 def _launches(
@@ -708,9 +729,10 @@ def status(folder: str | Path = FOLDER) -> ClusterStatus | None:
     if cluster is None:
         return None
     running = cluster.running()
-    processes = {name: running.get(name) for name in cluster.launches}
-    registered = frozenset(standalone.registered(cluster))
-    return ClusterStatus(cluster.url, processes, registered, cluster.spares)
+    processes = {cluster.process(name): running.get(cluster.process(name)) for name in cluster.launches}
+    processes |= {name: pid for name, pid in running.items() if name not in processes}
+    spares = frozenset(map(cluster.process, cluster.spares))
+    return ClusterStatus(cluster.url, processes, frozenset(standalone.registered(cluster)), spares)
 
 
 def down(folder: str | Path = FOLDER) -> list[str] | None:
@@ -811,6 +833,192 @@ def verify(
     cluster = _rest(rest, folder)
     complete, graph = compile_job(profile) if profile is not None else (None, None)
     return verify_cluster(cluster, placement, job or only_job(cluster), complete, graph, note)
+
+
+def drain(
+    job: Job | ResourceProfile,
+    cluster: Cluster,
+    previous: Placement,
+    task_managers: Collection[str],
+    *,
+    time_limit: float = 10.0,
+    progress: Progress = lambda *_: None,
+) -> tuple[Placement, Cluster]:
+    """Return a placement without some TaskManagers, and the cluster without them.
+
+    Where a single one is drained and another TaskManager that holds no slots can take over all that it holds,
+    that one does, since then no other has to change; else the slots are placed with the fewest moves. Where
+    what is left is too little for a reserve, there is none.
+
+    Raises:
+        PlacementMismatch: when a TaskManager is not there, or the placement is of another job.
+        Infeasible: when the slots do not fit on the other TaskManagers.
+        TimedOut: when no placement was found in time.
+
+    """
+    names = set(task_managers)
+    left = without(cluster, names)
+    if len(names) == 1:
+        (source,) = names
+        found = _takeovers(job, left, previous, source, None)
+        if found is not None:
+            return found
+    try:
+        return place(job, left, previous=previous, time_limit=time_limit, progress=progress), left
+    except (Infeasible, TimedOut):
+        bare = with_reserve(left, 0)
+        if left == bare:
+            raise
+        return place(job, bare, previous=previous, time_limit=time_limit, progress=progress), bare
+
+
+def take_over(
+    job: Job | ResourceProfile,
+    cluster: Cluster,
+    previous: Placement,
+    source: str,
+    target: str | None = None,
+) -> tuple[Placement, Cluster]:
+    """Return a placement with all that is on one TaskManager on another one that holds no slots instead.
+
+    Without ``target`` the one with the lowest CPU utilisation afterwards takes over. The two change their
+    parts: where the target was in reserve, the source is then.
+
+    Raises:
+        PlacementMismatch: when a TaskManager is not there, or none can take over.
+
+    """
+    without(cluster, {source, *([target] if target else [])})  # raises where one of them is not there
+    found = _takeovers(job, cluster, previous, source, target)
+    if found is None:
+        who = f"TaskManager {target!r}" if target else "no TaskManager without slots"
+        raise PlacementMismatch(
+            f"{who} can{'not' if target else ''} take over what {source!r} holds; planner migrate --drain"
+            " spreads it over the others"
+        )
+    return found
+
+
+def _takeovers(
+    job: Job | ResourceProfile, cluster: Cluster, previous: Placement, source: str, target: str | None
+) -> tuple[Placement, Cluster] | None:
+    """Return the best placement in which a TaskManager without slots takes over from ``source``."""
+    profile, graph = compile_job(job)
+    known = {tm.id for tm in previous.task_managers}
+    for name in (source, target):
+        if name is not None and name not in known:
+            raise PlacementMismatch(f"the placement has no TaskManager {name!r}")
+    spares = sum(1 for tm in previous.task_managers if tm.reserve)
+    gone = source not in task_manager_ids(cluster)
+    best: tuple[Placement, Cluster] | None = None
+    for one in empty_ones(previous):
+        if one.id == source or target not in (None, one.id):
+            continue
+        for there in (cluster, with_reserve(cluster, spares - (1 if one.reserve and gone else 0))):
+            found = takeover(profile, graph, there, previous, source, one.id, Clock(Stop()))
+            if found is not None:
+                if best is None or found.imbalance.max < best[0].imbalance.max:
+                    best = found, there
+                break
+    return best
+
+
+def migration(before: Placement, after: Placement, job: Job | ResourceProfile) -> Migration:
+    """Return which TaskManagers change between two placements of a job, and what restarts meanwhile.
+
+    Raises:
+        PlacementMismatch: when ``before`` is not of this job.
+
+    """
+    return plan_migration(before, after, *compile_job(job))
+
+
+def migrate(
+    before: Placement,
+    after: Placement,
+    profile: Job | ResourceProfile | None = None,
+    *,
+    folder: str | Path = FOLDER,
+    callbacks: Mapping[str, str] | None = None,
+    time_limit: float = 120.0,
+    note: Note = lambda _: None,
+) -> tuple[Migrated, list[Deviation]]:
+    """Bring the local cluster in ``folder`` from one placement to another, and verify it.
+
+    New TaskManagers are registered before old ones end, so the job restarts once. ``callbacks`` are commands,
+    or addresses of webhooks, by name: preRequestResource, postRequestResource, preRestart, postRestart,
+    preDeploy, postDeploy. A migration that is interrupted is ended by `resume_migration`.
+
+    Raises:
+        CallbackFailed: when a callback before a change fails; the cluster is as it was.
+        MigrationUnfinished: when another migration is to be resumed or aborted first.
+        ClusterFailed: when a process ends that should not.
+        ClusterFolderError: when there is no cluster in ``folder``.
+        ClusterBusy: when another planner process uses the folder.
+        TimedOut: when a step takes longer than ``time_limit``.
+        RestError: when the cluster does not answer.
+
+    """
+    place_of = Path(folder)
+    local = standalone.read(place_of.resolve())
+    options = dict(local.options) if local is not None else {}
+    wanted = {name: one for name, one in launches(after, options).items() if name != "jobmanager"}
+    spares = [tm.id for tm in after.task_managers if tm.reserve]
+    done = run_migration(
+        place_of,
+        wanted,
+        spares,
+        (to_data(before), to_data(after)),
+        callbacks=callbacks or {},
+        seconds=time_limit,
+        note=note,
+    )
+    return done, _verified(after, profile, place_of, note)
+
+
+def resume_migration(
+    profile: ResourceProfile | None = None,
+    *,
+    folder: str | Path = FOLDER,
+    abort: bool = False,
+    time_limit: float = 120.0,
+    note: Note = lambda _: None,
+) -> tuple[Migrated, Placement, list[Deviation]]:
+    """End an unfinished migration at its target, or with ``abort`` where it came from; see `migrate`.
+
+    Returned is the placement that the cluster has then as well.
+    """
+    unfinished = unfinished_migration(folder)
+    if unfinished is None:
+        raise ClusterFolderError(f"no migration in {folder} is unfinished")
+    done = go_on(Path(folder), time_limit, note, abort=abort)
+    placement = Placement.model_validate(
+        unfinished.before if abort or unfinished.aborting else unfinished.after
+    )
+    return done, placement, _verified(placement, profile, Path(folder), note)
+
+
+def unfinished_migration(folder: str | Path = FOLDER) -> Journal | None:
+    """Return the migration of the local cluster in ``folder`` that is to be ended, None where there is none.
+
+    Raises:
+        ClusterFolderError: when its journal cannot be read.
+
+    """
+    return journal_of(Path(folder).resolve())
+
+
+def _verified(
+    placement: Placement, profile: Job | ResourceProfile | None, folder: Path, note: Note
+) -> list[Deviation]:
+    """Return what a cluster does otherwise than a placement says; nothing where no job runs."""
+    cluster = _rest(None, folder)
+    running = [job for job, state in jobs(cluster).items() if state not in ENDED]
+    if len(running) != 1:
+        return []
+    known = profile is not None and made_from(placement, profile)
+    complete, graph = compile_job(profile) if known and profile is not None else (None, None)
+    return verify_cluster(cluster, placement, running[0], complete, graph, note)
 
 
 def import_load(

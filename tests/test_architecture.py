@@ -39,6 +39,7 @@ STOREYS = [
     ["document"],
     ["check"],
     ["engine"],
+    ["takeover"],
 ]
 """The same within the room ``place``; what stands together here may import each other one way."""
 PURE = ("errors", "units", "documents", "graph", "memory", "place", "rules", "recover", "targets")

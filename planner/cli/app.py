@@ -14,6 +14,7 @@ from planner.cli import (
     export,
     import_,
     memory,
+    migrate,
     place,
     recover,
     run,
@@ -83,6 +84,7 @@ app.command("status", epilog=EPILOG)(cluster.status)
 app.command("down", epilog=EPILOG)(cluster.down)
 app.command("run", epilog=EPILOG)(run.run)
 app.command("verify", epilog=EPILOG)(verify.verify)
+app.command("migrate", epilog=EPILOG)(migrate.migrate)
 app.command("diff", epilog=EPILOG)(diff.diff)
 app.add_typer(import_.app, name="import", epilog=EPILOG)
 app.command("show", epilog=EPILOG)(show.show)

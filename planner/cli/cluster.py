@@ -86,7 +86,7 @@ def up(
         say("planner: interrupted; planner up goes on from here, planner down ends what was started")
         raise
     running = started.running().keys() - {"jobmanager"}
-    waiting = len(started.spares - running)
+    waiting = sum(1 for name in started.spares if started.process(name) not in running)
     count = f"{len(running)} TaskManager{'s' if len(running) != 1 else ''}"
     more = f", {waiting} in reserve when the job runs" if waiting else ""
     say(f"planner: {count} at {started.url}{more}, logs in {folder / 'log'}")

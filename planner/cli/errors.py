@@ -61,8 +61,10 @@ def exit_code(error: PlannerError) -> Exit:
         case api.NoAnswer():
             return Exit.USAGE
         case (
-            api.ClusterBusy()
+            api.CallbackFailed()
+            | api.ClusterBusy()
             | api.ClusterFailed()
+            | api.MigrationUnfinished()
             | api.NoRoom()
             | api.NotAsPlanned()
             | api.RestError()

@@ -31,3 +31,11 @@ class NotThere(RestError):
 
 class SlotsTaken(PlannerError):
     """Another job runs in slots of a placement."""
+
+
+class CallbackFailed(PlannerError):
+    """A callback of a migration failed; the message names it and says how."""
+
+
+class MigrationUnfinished(PlannerError):
+    """A migration is under way, or was interrupted: it has to be resumed or aborted first."""

@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +23,13 @@ from pydantic import AfterValidator, Field
 
 from planner.cluster import cgroups
 from planner.cluster.answers import TaskManagers
-from planner.cluster.errors import ClusterBusy, ClusterFailed, ClusterFolderError, RestError
+from planner.cluster.errors import (
+    ClusterBusy,
+    ClusterFailed,
+    ClusterFolderError,
+    MigrationUnfinished,
+    RestError,
+)
 from planner.cluster.launches import Launch
 from planner.cluster.processes import (
     LONGEST_NAME,
@@ -53,6 +59,8 @@ from planner.flink.jvm import flink_jars, java
 from planner.flink.options import resolved
 
 STATE = "cluster.json"
+JOURNAL = "migration.json"
+"""The file in the folder of a cluster that holds an unfinished migration."""
 SHOWN_NAME = 60
 
 
@@ -61,6 +69,9 @@ class Standalone:
     """A cluster in a folder; ``launches`` are its processes as they were last asked for.
 
     ``spares`` are those of them that start when a job runs: before, Flink would put slots of it there.
+    ``options`` are those that all of its processes were given beside their own. ``generations`` counts how
+    often a TaskManager was replaced by another process: two of one name run for a while, and Flink tells
+    them by their resource ids.
     ``control_group`` holds the CPU limits of its TaskManagers, None where none can be set; ``home`` is the
     Flink distribution that it runs, None for that of the extra.
     """
@@ -72,6 +83,12 @@ class Standalone:
     control_group: Path | None = None
     home: Path | None = None
     spares: frozenset[str] = frozenset()
+    generations: Mapping[str, int] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def process(self, name: str) -> str:
+        """Return the resource id under which a TaskManager runs."""
+        return process_name(name, self.generations.get(name, 0))
 
     @property
     def url(self) -> str:
@@ -79,7 +96,7 @@ class Standalone:
         return self.ports.url
 
     def running(self) -> dict[str, int]:
-        """Return the ids of the running processes by name."""
+        """Return the ids of the running processes by resource id, ``jobmanager`` first."""
         own = marked(self.mark, self.folder)
         found = {name: pid for pid in own if (name := resource_id(pid)) is not None}
         return dict(sorted(found.items(), key=lambda entry: (entry[0] != "jobmanager", entry[0])))
@@ -111,7 +128,17 @@ def read(folder: Path) -> Standalone | None:
     if group is not None and not cgroups.is_folder_for(group, state.mark):
         raise _unreadable(file, f"{group} is not the control group of a cluster")
     ports = Ports(state.rest_port, state.rpc_port)
-    return Standalone(folder, state.mark, ports, state.launches, group, home, frozenset(state.spares))
+    return Standalone(
+        folder,
+        state.mark,
+        ports,
+        state.launches,
+        group,
+        home,
+        frozenset(state.spares),
+        state.generations,
+        state.options,
+    )
 
 
 def _unreadable(file: Path, reason: str) -> ClusterFolderError:
@@ -145,6 +172,8 @@ class _State(Answer):
     control_group: str | None = None
     flink_home: str | None = None
     spares: list[str] = []
+    generations: dict[str, Annotated[int, Field(ge=0, le=1_000_000)]] = {}
+    options: dict[str, str] = {}
     launches: Annotated[
         dict[Annotated[str, AfterValidator(_usable)], tuple[list[str], dict[str, str]]],
         AfterValidator(lambda found: _with_jobmanager(found)),
@@ -167,8 +196,13 @@ def _written_to(folder: Path) -> Iterator[None]:
         raise ClusterFolderError(f"{folder} cannot hold a cluster: {what}{error.strerror or error}") from None
 
 
+def process_name(name: str, generation: int) -> str:
+    """Return the resource id of a TaskManager that was replaced so many times by another process."""
+    return f"{name}~{generation}" if generation else name
+
+
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep other planners off the folder; the lock ends with this process."""
     try:
         import fcntl
@@ -198,12 +232,13 @@ def up(
     home: Path | None = None,
     note: Callable[[str], None] = lambda _: None,
     spares: Collection[str] = (),
+    options: Mapping[str, str] | None = None,
 ) -> Standalone:
     """Start what is not running of a cluster, wait until every TaskManager is registered, and return it.
 
     ``launches`` has the JobManager under ``jobmanager`` and TaskManagers under their ids; ``spares`` of these
-    start only when a job runs. ``home`` is a Flink distribution; a cluster that is there already goes on with
-    its own.
+    start only when a job runs. ``options`` are those that all of them were given. ``home`` is a Flink
+    distribution; a cluster that is there already goes on with its own.
 
     Raises:
         ClusterFailed: when the folder's cluster runs with different settings, or does not come up.
@@ -221,9 +256,13 @@ def up(
             _usable(name)
         except ValueError as error:
             raise ClusterFolderError(str(error)) from None
-    with _locked(folder):
+    with locked(folder):
         wanted = {name: (list(arguments), dict(options)) for name, (arguments, options) in launches.items()}
-        cluster, running = _there_or_new(folder, wanted, home, frozenset(spares))
+        cluster, running = _there_or_new(folder, wanted, home, frozenset(spares), options or {})
+        if running and (folder / JOURNAL).exists():
+            raise MigrationUnfinished(
+                f"a migration of the cluster in {folder} is unfinished: planner migrate --resume, or --abort"
+            )
         flink_jars(cluster.home)  # raises before anything is written that a later planner would go on with
         java()
         for _, options in cluster.launches.values():
@@ -231,12 +270,12 @@ def up(
         with _written_to(folder):
             if not running:
                 cluster = replace(cluster, control_group=cgroups.folder_for(cluster.mark))
-                _write(cluster)
+                write(cluster)
             prepare(folder)
         until = time.monotonic() + seconds
-        _start(cluster, [name for name in cluster.launches if name not in cluster.spares], until, note)
-        if cluster.spares and _job_runs(cluster):
-            _start(cluster, sorted(cluster.spares), until, note)
+        launch(cluster, [name for name in cluster.launches if name not in cluster.spares], until, note)
+        if cluster.spares and job_runs(cluster):
+            launch(cluster, sorted(cluster.spares), until, note)
         return cluster
 
 
@@ -246,10 +285,10 @@ def start_spares(folder: Path, seconds: float, note: Callable[[str], None] = lam
     Exceptions are those of `up`.
     """
     folder = folder.resolve()
-    with _locked(folder):
+    with locked(folder):
         cluster = read(folder)
         if cluster is not None and cluster.spares:
-            _start(cluster, sorted(cluster.spares), time.monotonic() + seconds, note)
+            launch(cluster, sorted(cluster.spares), time.monotonic() + seconds, note)
 
 
 def stop_spares(folder: Path) -> None:
@@ -261,28 +300,36 @@ def stop_spares(folder: Path) -> None:
 
     """
     folder = folder.resolve()
-    with _locked(folder):
+    with locked(folder):
         cluster = read(folder)
         if cluster is not None:
-            end(pid for name, pid in cluster.running().items() if name in cluster.spares)
+            spares = {cluster.process(name) for name in cluster.spares}
+            end(pid for name, pid in cluster.running().items() if name in spares)
 
 
-def _start(cluster: Standalone, names: Sequence[str], until: float, note: Callable[[str], None]) -> None:
-    """Start those of some processes that do not run, and wait until all of them are registered."""
+def launch(cluster: Standalone, names: Sequence[str], until: float, note: Callable[[str], None]) -> None:
+    """Start those of some processes that do not run, and wait until all of them are registered.
+
+    Raises:
+        ClusterFailed: when one of them ends.
+        TimedOut: when not all are registered at the time ``until``.
+
+    """
     running = cluster.running()
     before = registered(cluster) if "jobmanager" in running else {}
     started = {}
     with _written_to(cluster.folder):
         for name in names:
-            if name not in running:
-                note(f"starting {name}")
-                started[name] = start(cluster.folder, name, _command(cluster, name), cluster.mark)
+            process = cluster.process(name)
+            if process not in running:
+                note(f"starting {process}")
+                started[process] = start(cluster.folder, process, _command(cluster, name), cluster.mark)
             else:
-                before.pop(name, None)  # it has not changed, so its registration is good
-    _wait(cluster, names, started, before, until, note)
+                before.pop(process, None)  # it has not changed, so its registration is good
+    _wait(cluster, [cluster.process(name) for name in names], started, before, until, note)
 
 
-def _job_runs(cluster: Standalone) -> bool:
+def job_runs(cluster: Standalone) -> bool:
     """Tell whether a job has all of its slots: only then do new TaskManagers get none of them."""
     rest = Rest(cluster.url)
     try:
@@ -293,7 +340,11 @@ def _job_runs(cluster: Standalone) -> bool:
 
 
 def _there_or_new(
-    folder: Path, wanted: Mapping[str, Launch], home: Path | None, spares: frozenset[str]
+    folder: Path,
+    wanted: Mapping[str, Launch],
+    home: Path | None,
+    spares: frozenset[str],
+    options: Mapping[str, str],
 ) -> tuple[Standalone, Mapping[str, int]]:
     """Return the cluster that runs in a folder with its processes, else a new one.
 
@@ -313,13 +364,15 @@ def _there_or_new(
             )
         return cluster, running
     if cluster is not None:
+        (folder / JOURNAL).unlink(missing_ok=True)  # of processes that are gone
         if home is None and cluster.home is not None:
             raise ClusterFailed(
                 f"the cluster in {folder} does not run any more; its Flink was {cluster.home}: name that"
                 " again with --flink-home, or forget the cluster: planner down"
             )
         _forget(cluster)
-    return Standalone(folder, uuid.uuid4().hex, free_ports(), wanted, home=home, spares=spares), {}
+    mark, ports = uuid.uuid4().hex, free_ports()
+    return Standalone(folder, mark, ports, wanted, home=home, spares=spares, options=dict(options)), {}
 
 
 def _forget(cluster: Standalone) -> None:
@@ -341,7 +394,7 @@ def _command(cluster: Standalone, name: str) -> list[str]:
 
     """
     folder, (arguments, options) = cluster.folder, cluster.launches[name]
-    jobmanager = name == "jobmanager"
+    jobmanager, name = name == "jobmanager", cluster.process(name)
     own = (
         jobmanager_options(folder, cluster.ports)
         if jobmanager
@@ -360,7 +413,8 @@ def _command(cluster: Standalone, name: str) -> list[str]:
         raise ClusterFailed(f"the CPU of {name} cannot be limited: {error}") from None
 
 
-def _write(cluster: Standalone) -> None:
+def write(cluster: Standalone) -> None:
+    """Write what is to be known of a cluster into its folder."""
     data = {
         "mark": cluster.mark,
         "restPort": cluster.ports.rest,
@@ -368,6 +422,8 @@ def _write(cluster: Standalone) -> None:
         "controlGroup": str(cluster.control_group) if cluster.control_group else None,
         "flinkHome": str(cluster.home) if cluster.home else None,
         "spares": sorted(cluster.spares),
+        "generations": dict(cluster.generations),
+        "options": dict(cluster.options),
         "launches": cluster.launches,
     }
     write_atomically(cluster.folder / STATE, json.dumps(data, indent=2) + "\n", private=True)
@@ -421,13 +477,14 @@ def down(folder: Path) -> list[str] | None:
     folder = folder.resolve()
     if not (folder / STATE).exists():
         return None
-    with _locked(folder):
+    with locked(folder):
         cluster = read(folder)
         if cluster is None:
             return None
         names = list(cluster.running())
         _forget(cluster)
-        (folder / STATE).unlink(missing_ok=True)
+        for file in (JOURNAL, STATE):
+            (folder / file).unlink(missing_ok=True)
         for place in ("conf", "tmp"):
             shutil.rmtree(folder / place, ignore_errors=True)
     return names

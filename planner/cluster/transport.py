@@ -40,15 +40,17 @@ class Unanswered(Exception):
     """Nothing answers, or no HTTP server, or not within the limits; the message says why."""
 
 
-def request(url: str, method: str = "GET", shown: Credentials = NOBODY) -> bytes:
-    """Return the body of the answer of ``url`` to who shows these credentials.
+def request(url: str, method: str = "GET", shown: Credentials = NOBODY, body: bytes | None = None) -> bytes:
+    """Return the body of the answer of ``url`` to who shows these credentials; ``body`` to send is JSON.
 
     Raises:
         Refused: when the server answers with a redirect or an error.
         Unanswered: when there is no answer within the limits.
 
     """
-    asked = urllib.request.Request(url, method=method)
+    asked = urllib.request.Request(url, body, method=method)
+    if body is not None:
+        asked.add_header("Content-Type", "application/json")
     if shown.authorization is not None:
         asked.add_unredirected_header("Authorization", shown.authorization)
     try:

@@ -135,9 +135,17 @@ def _states(vertex: RunningVertex, batch: bool) -> Iterator[Deviation]:
 def match(
     placement: Placement, task_managers: Mapping[str, RunningTaskManager]
 ) -> dict[str, RunningTaskManager]:
-    """Return which TaskManager is which of the placement: by id, else one with the same quotas."""
+    """Return which TaskManager is which of the placement: by id, else one with the same quotas.
+
+    One that was replaced by another process has the number of that behind its id, as in ``tm-1~2``.
+    """
     found = {tm.id: task_managers[tm.id] for tm in placement.task_managers if tm.id in task_managers}
-    free = [tm for name, tm in task_managers.items() if name not in found]
+    for name, running in task_managers.items():
+        planned, tilde, number = name.rpartition("~")
+        if tilde and number.isdecimal() and any(one.id == planned for one in placement.task_managers):
+            found.setdefault(planned, running)
+    taken = {tm.id for tm in found.values()}
+    free = [tm for name, tm in task_managers.items() if name not in taken]
     for tm in placement.task_managers:
         if tm.id in found:
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -41,7 +41,7 @@ def recovery_plan(
 
     """
     options = planner_fields(profile).flink_configuration
-    full = options.get("jobmanager.execution.failover-strategy", "region").strip().lower() == "full"
+    full = _restarts_fully(options)
     regions = pipelined_regions(job)
     total = sum(vertex.parallelism for vertex in job.vertices)
     placed = _subtasks_by_task_manager(profile, job, placement)
@@ -56,6 +56,41 @@ def recovery_plan(
         regions=[_region(job, regions, number) for number in range(len(regions.members))],
         failures=_failures(job, regions, placement.task_managers, placed, total, full),
     )
+
+
+def restarted_by(
+    profile: ResourceProfile, job: JobGraph, placement: Placement, task_managers: Collection[str]
+) -> int:
+    """Return how many subtasks restart when some TaskManagers are lost at once.
+
+    Raises:
+        PlacementMismatch: when the placement does not hold every subtask of the job once.
+
+    """
+    regions = pipelined_regions(job)
+    placed = _subtasks_by_task_manager(profile, job, placement)
+    numbers = [regions.offsets[v] + i for name in task_managers for v, i in placed.get(name, ())]
+    options = planner_fields(profile).flink_configuration
+    return _restarted(job, regions, subtask_mask(regions, numbers), _restarts_fully(options))
+
+
+def _restarts_fully(options: Mapping[str, str]) -> bool:
+    """Tell whether the whole job restarts whatever fails."""
+    return options.get("jobmanager.execution.failover-strategy", "region").strip().lower() == "full"
+
+
+def _restarted(job: JobGraph, regions: Regions, lost: Mask, full: bool) -> int:
+    """Count the subtasks that restart; results of lost subtasks are gone."""
+    if full:
+        return len(regions.region_of) if lost.any() else 0
+
+    def unavailable(edge: JobEdge) -> Mask | bool:
+        first = regions.offsets[edge.source]
+        gone = lost[first : first + job.vertices[edge.source].parallelism]
+        return gone if edge.type.reconsumable else True
+
+    region_of = np.array(regions.region_of, dtype=np.int64)
+    return int(restarted_subtasks(job, regions, region_of, lost, unavailable).sum())
 
 
 def _region(job: JobGraph, regions: Regions, number: int) -> Region:
@@ -132,20 +167,6 @@ def _failures(
     total: int,
     full: bool,
 ) -> list[Failure]:
-    region_of = np.array(regions.region_of, dtype=np.int64)
-
-    def restarted(lost: Mask) -> int:
-        """Count the subtasks that restart; results of lost subtasks are gone."""
-        if full:
-            return total if lost.any() else 0
-
-        def unavailable(edge: JobEdge) -> Mask | bool:
-            first = regions.offsets[edge.source]
-            gone = lost[first : first + job.vertices[edge.source].parallelism]
-            return gone if edge.type.reconsumable else True
-
-        return int(restarted_subtasks(job, regions, region_of, lost, unavailable).sum())
-
     sizes = _restart_sizes(job, regions) if len(regions.members) <= FEW_REGIONS else None
 
     @cache
@@ -155,7 +176,7 @@ def _failures(
     found = []
     for tm in task_managers:
         numbers = [regions.offsets[vertex] + subtask for vertex, subtask in placed[tm.id]]
-        count = restarted(subtask_mask(regions, numbers))
+        count = _restarted(job, regions, subtask_mask(regions, numbers), full)
         held = {} if tm.reserve else tm.quotas
         worst = max(count, worst_of(tuple(sorted(held.items()))))
         found.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich import box
 from rich.table import Table
@@ -15,6 +15,7 @@ from planner.documents.recovery import Failure, RecoveryPlan, RestartStrategy
 from planner.graph.job_graph import JobGraph
 from planner.place.infeasible import Explanation
 from planner.place.moves.move_list import Point
+from planner.recover.migration import Migration
 from planner.report.screen import WIDTH
 from planner.units import CORE, GIB, MIB, format_cpu, rounded_size
 
@@ -124,10 +125,9 @@ def planned_lines(placement: Placement) -> list[str]:
 
 
 def _quotas(tm: PlacedTaskManager) -> str:
-    quotas = ", ".join(f"{group} x{count}" for group, count in tm.quotas.items())
     if tm.reserve:
-        return f"in reserve: {quotas}" if quotas else "in reserve"
-    return quotas or "-"
+        return f"in reserve: {_spelled(tm.quotas)}" if tm.quotas else "in reserve"
+    return _spelled(tm.quotas)
 
 
 def placement_table(placement: Placement) -> Table:
@@ -175,6 +175,37 @@ def _class_table(placement: Placement, ways: int) -> Table:
     if len(classes) > ROWS:
         table.add_row(f"... {len(classes) - ROWS} more classes", *[""] * len(columns))
     return table
+
+
+def migration_table(plan: Migration) -> Table:
+    """Return the TaskManagers that a migration changes."""
+    table = _table(
+        f"Migration: {len(plan.changes)} TaskManagers change", "TaskManager", "what", "before", "after",
+        wrap="after",
+    )  # fmt: skip
+    for change in plan.changes[:ROWS]:
+        table.add_row(
+            _short(change.task_manager),
+            change.step,
+            _short(_spelled(change.before), 24),
+            _spelled(change.after),
+        )
+    if len(plan.changes) > ROWS:
+        table.add_row(f"... {len(plan.changes) - ROWS} more", "", "", "")
+    return table
+
+
+def migration_lines(plan: Migration, before: Placement, after: Placement) -> str:
+    """Return what a migration restarts, and the balance before and after."""
+    share = f" ({plan.restarted / plan.subtasks:.0%})" if plan.subtasks else ""
+    return (
+        f"Restarts         {plan.restarted} of {plan.subtasks} subtasks{share}, once\n"
+        f"CPU utilisation  highest {before.imbalance.max:.2%} before, {after.imbalance.max:.2%} after\n"
+    )
+
+
+def _spelled(quotas: Mapping[str, int]) -> str:
+    return ", ".join(f"{group} x{count}" for group, count in quotas.items()) or "-"
 
 
 def _range(shares: Sequence[float]) -> str:

@@ -172,6 +172,14 @@ def class_ids(entry: TaskManagerClass) -> list[str]:
     return [f"{entry.name}-{number}" for number in range(class_count(entry))]
 
 
+def task_manager_ids(cluster: Cluster) -> list[str]:
+    """Return the ids of all TaskManagers of a cluster."""
+    spec = cluster.spec
+    return [name for entry in spec.task_manager_classes for name in class_ids(entry)] + [
+        one.id for one in spec.task_managers
+    ]
+
+
 def class_count(entry: TaskManagerClass) -> int:
     """Return how many TaskManagers of a class a placement may use: ``count``, else ``max``, else ``min``."""
     given = (entry.count, entry.max, entry.min)

@@ -1,0 +1,343 @@
+"""A running local cluster from one placement to another: replacements first, then one restart of the job.
+
+TaskManagers whose quotas or memory change are replaced by new processes, which register beside the old ones.
+When all are there, the old ones get a SIGTERM: Flink restarts what ran there on the new ones. What is to do
+follows from what runs, never from what a file says was done: a migration that was killed at any point is
+resumed, or aborted, by doing the same again with the new, or the old, placement as the target.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from planner.cluster.callbacks import call
+from planner.cluster.errors import CallbackFailed, ClusterFailed, ClusterFolderError, MigrationUnfinished
+from planner.cluster.launches import Launch
+from planner.cluster.processes import end
+from planner.cluster.rest import ENDED, Rest, RunningJob, RunningSubtask, jobs, running_job, task_managers
+from planner.cluster.standalone import JOURNAL, Standalone, launch, locked, process_name, read, write
+from planner.documents.answers import MAX_ANSWER, Answer, AnswerError, read_answer
+from planner.errors import TimedOut
+from planner.files import write_atomically
+
+POLL_SECONDS = 0.05
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The TaskManagers of a placement as processes; the JobManager is not among them."""
+
+    launches: Mapping[str, Launch]
+    spares: frozenset[str]
+    generations: Mapping[str, int]
+
+    def regular(self) -> list[str]:
+        """Return the names of those that are there before the job runs."""
+        return [name for name in self.launches if name not in self.spares]
+
+    def processes(self) -> set[str]:
+        """Return the resource ids of those."""
+        return {process_name(name, self.generations.get(name, 0)) for name in self.regular()}
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What a migration did: processes that were started and ended, and seconds from SIGTERM to all RUNNING.
+
+    The seconds are None where nothing of a job had to restart.
+    """
+
+    started: tuple[str, ...]
+    ended: tuple[str, ...]
+    seconds: float | None
+
+
+class _Setup(Answer):
+    launches: dict[str, tuple[list[str], dict[str, str]]]
+    spares: list[str]
+    generations: dict[str, Annotated[int, Field(ge=0, le=1_000_000)]]
+
+    def setup(self) -> Setup:
+        return Setup(self.launches, frozenset(self.spares), self.generations)
+
+
+class Journal(Answer):
+    """An unfinished migration: what it goes from and to, the step it has come to, and what was called.
+
+    ``before`` and ``after`` are placements as data.
+    """
+
+    id: str
+    step: Literal["requestResource", "restart", "startSpares"]
+    aborting: bool = False
+    called: list[str] = []
+    callbacks: dict[str, str] = {}
+    old: _Setup
+    new: _Setup
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+def journal_of(folder: Path) -> Journal | None:
+    """Return the unfinished migration of a folder's cluster, None where there is none.
+
+    Raises:
+        ClusterFolderError: when it cannot be read.
+
+    """
+    file = folder / JOURNAL
+    try:
+        with open(file, "rb") as stream:
+            return read_answer(stream.read(MAX_ANSWER + 1), Journal)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ClusterFolderError(f"{file} cannot be read: {error.strerror or error}") from None
+    except AnswerError as error:
+        raise ClusterFolderError(
+            f"{file} cannot be read ({error}): it was modified, or is not planner's; remove it"
+        ) from None
+
+
+def migrate(
+    folder: Path,
+    launches: Mapping[str, Launch],
+    spares: Iterable[str],
+    placements: tuple[Mapping[str, Any], Mapping[str, Any]],
+    *,
+    callbacks: Mapping[str, str],
+    seconds: float,
+    note: Note = lambda _: None,
+) -> Migrated:
+    """Bring a local cluster to other TaskManagers, those of a new placement; ``placements`` are old and new.
+
+    Raises:
+        MigrationUnfinished: when another migration is to be resumed or aborted first.
+        CallbackFailed: when a callback before a change fails; the cluster is as it was.
+        ClusterFailed: when a process ends that should not.
+        ClusterFolderError: when there is no cluster in ``folder``.
+        TimedOut: when a step takes longer than ``seconds``; it can be resumed or aborted.
+
+    """
+    folder = folder.resolve()
+    with locked(folder):
+        if journal_of(folder) is not None:
+            raise MigrationUnfinished(
+                f"a migration in {folder} is unfinished: planner migrate --resume, or --abort"
+            )
+        cluster = _cluster(folder)
+        old = _setup(cluster)
+        wanted = {name: (list(args), dict(own)) for name, (args, own) in launches.items()}
+        new = Setup(wanted, frozenset(spares), _generations(cluster, wanted, frozenset(spares)))
+        journal = Journal(
+            id=uuid.uuid4().hex,
+            step="requestResource",
+            callbacks=dict(callbacks),
+            old=_plain(old),
+            new=_plain(new),
+            before=dict(placements[0]),
+            after=dict(placements[1]),
+        )
+        _save(folder, journal)
+        return _go_on(cluster, journal, seconds, note)
+
+
+def resume(folder: Path, seconds: float, note: Note = lambda _: None, *, abort: bool = False) -> Migrated:
+    """End an unfinished migration at its target, or with ``abort`` where it came from.
+
+    Exceptions are those of `migrate`.
+    """
+    folder = folder.resolve()
+    with locked(folder):
+        journal = journal_of(folder)
+        if journal is None:
+            raise ClusterFolderError(f"no migration in {folder} is unfinished")
+        cluster = _cluster(folder)
+        if abort and not journal.aborting:
+            journal = journal.model_copy(update={"aborting": True, "step": "requestResource"})
+            _save(folder, journal)
+        return _go_on(cluster, journal, seconds, note)
+
+
+def _go_on(cluster: Standalone, journal: Journal, seconds: float, note: Note) -> Migrated:
+    """Do what is left of a migration; where a callback refuses it, go back to where it came from."""
+    try:
+        return _Migration(cluster, journal, seconds, note).run()
+    except CallbackFailed as error:
+        note(f"{error}; going back")
+        back = journal.model_copy(update={"aborting": True, "step": "requestResource"})
+        _save(cluster.folder, back)
+        _Migration(cluster, back, seconds, note).run()
+        raise
+
+
+def _cluster(folder: Path) -> Standalone:
+    cluster = read(folder)
+    if cluster is None or "jobmanager" not in cluster.running():
+        raise ClusterFolderError(f"no cluster runs in {folder}; start one with planner up")
+    return cluster
+
+
+def _setup(cluster: Standalone) -> Setup:
+    launches = {name: entry for name, entry in cluster.launches.items() if name != "jobmanager"}
+    return Setup(launches, cluster.spares, cluster.generations)
+
+
+def _plain(setup: Setup) -> _Setup:
+    launches = {name: (list(args), dict(options)) for name, (args, options) in setup.launches.items()}
+    return _Setup(launches=launches, spares=sorted(setup.spares), generations=dict(setup.generations))
+
+
+def _generations(cluster: Standalone, wanted: Mapping[str, Launch], spares: frozenset[str]) -> dict[str, int]:
+    """Return the generations of new TaskManagers: the next one of each whose process has to be another."""
+    found = {}
+    for name in wanted:
+        generation = cluster.generations.get(name, 0)
+        same = cluster.launches.get(name) == wanted[name] and (name in spares) == (name in cluster.spares)
+        if name in cluster.launches and not same:
+            generation += 1
+            while process_name(name, generation) in {*wanted, *cluster.launches}:
+                generation += 1
+        if generation:
+            found[name] = generation
+    return found
+
+
+def _save(folder: Path, journal: Journal) -> None:
+    write_atomically(folder / JOURNAL, journal.model_dump_json(by_alias=True, indent=2) + "\n", private=True)
+
+
+def _running(subtasks: Iterable[RunningSubtask]) -> int:
+    return sum(1 for one in subtasks if one.state == "RUNNING")
+
+
+class _Migration:
+    """One run of what is left of a migration."""
+
+    def __init__(self, cluster: Standalone, journal: Journal, seconds: float, note: Note) -> None:
+        self._journal, self._note = journal, note
+        self._target = (journal.old if journal.aborting else journal.new).setup()
+        self._origin = (journal.new if journal.aborting else journal.old).setup()
+        launches = {"jobmanager": cluster.launches["jobmanager"], **self._target.launches}
+        self._cluster = replace(
+            cluster,
+            launches=launches,
+            spares=self._target.spares,
+            generations=self._target.generations,
+        )
+        self._rest = Rest(cluster.url)
+        self._until = time.monotonic() + seconds
+        self._seconds = seconds
+
+    def run(self) -> Migrated:
+        before = set(self._cluster.running())
+        ended = self._idle_spares()
+        self._step("requestResource")
+        self._call("preRequestResource")
+        end(ended.values())
+        launch(self._cluster, self._target.regular(), self._until, self._note)
+        self._call("postRequestResource")
+        more, taken = self._restart()
+        self._step("startSpares")
+        write(self._cluster)
+        if self._target.spares and self._job() is not None:
+            launch(self._cluster, sorted(self._target.spares), self._until, self._note)
+        (self._cluster.folder / JOURNAL).unlink(missing_ok=True)
+        started = set(self._cluster.running()) - before
+        return Migrated(tuple(sorted(started)), tuple(sorted({*ended, *more} - started)), taken)
+
+    def _step(self, step: Literal["requestResource", "restart", "startSpares"]) -> None:
+        self._journal = self._journal.model_copy(update={"step": step})
+        _save(self._cluster.folder, self._journal)
+
+    def _call(self, name: str, error: str | None = None) -> None:
+        """Call back once, however often the migration is resumed; none on the way back."""
+        if name in self._journal.called or self._journal.aborting:
+            return
+        event = {
+            "migration": self._journal.id,
+            "cluster": self._rest.url,
+            "started": sorted(self._target.processes() - self._origin.processes()),
+            "ended": sorted(self._origin.processes() - self._target.processes()),
+            "error": error,
+        }
+        try:
+            call(self._journal.callbacks, name, event)
+        except CallbackFailed as failed:
+            if name.startswith("pre"):
+                raise
+            self._note(str(failed))
+        called = [*self._journal.called, name]
+        self._journal = self._journal.model_copy(update={"called": called})
+        _save(self._cluster.folder, self._journal)
+
+    def _idle_spares(self) -> dict[str, int]:
+        """Return spares that hold no slots: they would be given those of the ones that end."""
+        spares = {
+            process_name(name, side.generations.get(name, 0))
+            for side in (self._origin, self._target)
+            for name in side.spares
+        }
+        running = self._cluster.running()
+        told = task_managers(self._rest) if spares & running.keys() else {}
+        idle = {name for name in spares if name in running and not (name in told and told[name].slots)}
+        return {name: running[name] for name in idle - self._target.processes()}
+
+    def _restart(self) -> tuple[set[str], float | None]:
+        """End what is not of the target, and wait until the job runs again without it."""
+        running = self._cluster.running()
+        old = {name: pid for name, pid in running.items() if name not in self._target.processes()}
+        old.pop("jobmanager", None)
+        job = self._job()
+        moves = job is not None and any(
+            subtask.task_manager in old for vertex in job.vertices for subtask in vertex.subtasks
+        )
+        if moves:
+            self._call("preRestart")
+            self._call("preDeploy")
+        self._step("restart")
+        began = time.monotonic()
+        for pid in old.values():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        taken = None
+        if job is not None and moves:
+            self._wait(job, set(old))
+            taken = time.monotonic() - began
+            self._call("postRestart")
+            self._call("postDeploy")
+        end(old.values())
+        return set(old), taken
+
+    def _job(self) -> RunningJob | None:
+        """Return the job that is not over, None where there is none."""
+        live = [job for job, state in jobs(self._rest).items() if state not in ENDED]
+        return running_job(self._rest, live[0]) if live else None
+
+    def _wait(self, job: RunningJob, old: set[str]) -> None:
+        """Wait until every subtask runs, and none where it ran before on what ended."""
+        while True:
+            now = running_job(self._rest, job.id)
+            states = [subtask for vertex in now.vertices for subtask in vertex.subtasks]
+            if now.running and not any(subtask.task_manager in old for subtask in states):
+                return
+            if now.state in ("FAILED", "CANCELED"):
+                raise ClusterFailed(f"job {job.id} is {now.state} while it is moved")
+            if time.monotonic() > self._until:
+                raise TimedOut(
+                    f"job {job.id} does not run after {self._seconds:g} s, only {_running(states)} of its"
+                    f" {len(states)} subtasks do; planner migrate --resume goes on waiting, --abort goes back"
+                )
+            self._note(f"job {now.state}, {_running(states)} of {len(states)} subtasks run")
+            time.sleep(POLL_SECONDS)

@@ -1,0 +1,190 @@
+"""Migrations of a running job, whole and killed at each step; losses that those in reserve make up for."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flink.commands import placed, planner, started
+from planner.cluster.processes import marked
+from planner.cluster.rest import Rest, jobs, running_job
+from planner.cluster.standalone import JOURNAL, Standalone, read
+
+pytestmark = [pytest.mark.flink, pytest.mark.extended]
+SECONDS = 90.0
+HEALING = """apiVersion: planner/v1
+kind: Cluster
+metadata: {name: c}
+spec:
+  taskManagerClasses:
+    - {name: large, count: 2, cpu: 2, memory: {process: 1300 mb}, slots: 8}
+    - {name: small, count: 1, cpu: 1, memory: {process: 1100 mb}, slots: 4}
+  reserve: {cover: any-one}
+"""
+FAST = (
+    "-D",
+    "heartbeat.interval=1 s",
+    "-D",
+    "heartbeat.rpc-failure-threshold=1",
+    "-D",
+    "heartbeat.timeout=10 s",
+)
+
+
+def until(true: Callable[[], object]) -> None:
+    end = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def cluster(folder: Path) -> Iterator[Standalone]:
+    """Return a cluster with a running job and with those in reserve; what it leaves behind is counted."""
+    (folder / "cluster.yaml").write_text(HEALING)
+    placed(folder, "job.sql", group="count", operators="Aggregate", parallelism=3)
+    planner(folder, "up", *FAST)
+    assert "as planned" in planner(folder, "run", "job.sql").stderr
+    found = read(folder / ".planner")
+    assert found is not None
+    yield found
+    planner(folder, "down")
+    assert not marked(found.mark)
+
+
+def roles(placement: Path) -> tuple[str, str]:
+    """Return a TaskManager with slots, and the one in reserve."""
+    found = json.loads(placement.read_text())["taskManagers"]
+    return next(tm["id"] for tm in found if tm["slots"]), next(tm["id"] for tm in found if tm.get("reserve"))
+
+
+def state(cluster: Standalone) -> tuple[bool, int]:
+    rest = Rest(cluster.url)
+    (job,) = jobs(rest)
+    found = running_job(rest, job)
+    return found.running, sum(subtask.attempt for vertex in found.vertices for subtask in vertex.subtasks)
+
+
+def test_a_loss_heals_and_the_job_goes_home(folder: Path, cluster: Standalone) -> None:
+    lost, spare = roles(folder / "job.placement.json")
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        attempts = state(cluster)[1]
+        os.kill(cluster.running()[lost], number)
+        until(lambda before=attempts: state(cluster)[0] and state(cluster)[1] > before)
+        said = planner(folder, "verify", code=1).stderr
+        assert "runs on TaskManagers in reserve" in said
+        assert f"{lost}: the TaskManager: missing" in said
+        planner(folder, "up", *FAST)
+        planner(folder, "migrate", "--home", "--apply")
+        assert "as planned" in planner(folder, "verify").stderr
+        status = planner(folder, "status").stdout
+        assert f"{spare} " in status
+        assert "registered, in reserve" in status
+
+
+def test_a_taskmanager_is_drained_and_comes_back(folder: Path, cluster: Standalone) -> None:
+    drained, spare = roles(folder / "job.placement.json")
+    callbacks = [
+        f"{when}{what}" for what in ("RequestResource", "Restart", "Deploy") for when in ("pre", "post")
+    ]
+    on = [word for name in callbacks for word in ("--on", f"{name}=cat >> seen; echo >> seen")]
+    planner(folder, "migrate", "--drain", drained, "--apply", "-o", "new.placement.json", *on)
+    seen = [json.loads(line)["event"] for line in (folder / "seen").read_text().splitlines()]
+    assert seen == [
+        "preRequestResource",
+        "postRequestResource",
+        "preRestart",
+        "preDeploy",
+        "postRestart",
+        "postDeploy",
+    ]
+    assert "as planned" in planner(folder, "verify", "new.placement.json").stderr
+    running = cluster.running()
+    assert drained not in running
+    assert f"{spare}~1" in running
+    planner(folder, "migrate", "-p", "new.placement.json", "--to", "job.placement.json", "--apply")
+    assert "as planned" in planner(folder, "verify", "job.placement.json").stderr
+    assert drained in cluster.running()
+
+
+def test_a_callback_that_refuses_changes_nothing(folder: Path, cluster: Standalone) -> None:
+    drained, _ = roles(folder / "job.placement.json")
+    before, attempts = {n for n in cluster.running() if "~" not in n}, state(cluster)[1]
+    for name in ("preRequestResource", "preRestart", "preDeploy"):
+        refused = ("--on", f"{name}=echo not now >&2; exit 1")
+        said = planner(
+            folder, "migrate", "--drain", drained, "--apply", "-o", "x.json", *refused, code=1
+        ).stderr
+        assert f"callback {name}: the command ends with 1: not now" in said
+        assert "no migration" in planner(folder, "migrate", "--status").stderr
+        assert "as planned" in planner(folder, "verify", "job.placement.json").stderr
+    assert state(cluster) == (True, attempts)
+    assert before <= {name.partition("~")[0] for name in cluster.running()}
+
+
+def journal(folder: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((folder / ".planner" / JOURNAL).read_text())
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def killed_at(folder: Path, drained: str, when: Callable[[dict[str, Any]], bool]) -> bool:
+    """Kill a migration when its journal says so; tell whether it was under way."""
+    process = started(
+        folder, "migrate", "--drain", drained, "--apply", "-p", "job.placement.json", "-o", "new.json"
+    )
+    while process.poll() is None:
+        if when(journal(folder)):
+            process.kill()
+            break
+        time.sleep(0.005)
+    process.communicate(timeout=SECONDS)
+    return bool(journal(folder))
+
+
+MOMENTS: dict[str, Callable[[Path, Standalone, str], Callable[[dict[str, Any]], bool]]] = {
+    "journal written": lambda folder, cluster, _: lambda seen: bool(seen),
+    "spare ended": lambda folder, cluster, spare: (
+        lambda seen: bool(seen) and not any(name.startswith(spare) for name in cluster.running())
+    ),
+    "replacement started": lambda folder, cluster, spare: (
+        lambda seen: bool(seen) and any(name.startswith(f"{spare}~") for name in cluster.running())
+    ),
+    "restart begun": lambda folder, cluster, _: lambda seen: seen.get("step") == "restart",
+    "job restarting": lambda folder, cluster, _: (
+        lambda seen: seen.get("step") == "restart" and not state(cluster)[0]
+    ),
+    "spares to start": lambda folder, cluster, _: lambda seen: seen.get("step") == "startSpares",
+}
+
+
+@pytest.mark.parametrize("way", ["--resume", "--abort"])
+def test_killed_at_every_step(way: str, folder: Path, cluster: Standalone) -> None:
+    drained, spare = roles(folder / "job.placement.json")
+    for moment, condition in MOMENTS.items():
+        unfinished = killed_at(folder, drained, condition(folder, cluster, spare))
+        if not unfinished:  # it was quicker
+            planner(folder, "migrate", "-p", "new.json", "--to", "job.placement.json", "--apply")
+            continue
+        assert "unfinished" in planner(folder, "migrate", "--status", code=1).stderr, moment
+        assert "unfinished" in planner(folder, "up", "-p", "job.placement.json", *FAST, code=1).stderr, moment
+        planner(folder, "migrate", way)
+        assert not journal(folder)
+        target = "new.json" if way == "--resume" else "job.placement.json"
+        assert "as planned" in planner(folder, "verify", target).stderr, moment
+        planned = {tm["id"] for tm in json.loads((folder / target).read_text())["taskManagers"]}
+        names = [name.partition("~")[0] for name in cluster.running() if name != "jobmanager"]
+        assert sorted(names) == sorted(planned), moment  # none left over
+        if way == "--resume":
+            planner(folder, "migrate", "-p", "new.json", "--to", "job.placement.json", "--apply")
+        subprocess.run(["rm", "-f", str(folder / "new.json")], check=True)
