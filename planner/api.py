@@ -71,7 +71,7 @@ from planner.memory.complete import complete_profile
 from planner.memory.off_heap import Catalogue, OffHeapUse, job_catalogue
 from planner.memory.process import MemoryConfigurationError, Options
 from planner.memory.sizing import NEEDS, exact_options, size_taskmanager
-from planner.memory.taskmanager import MIN_NETWORK, PREFIX
+from planner.memory.taskmanager import MIN_NETWORK, PREFIX, derive_taskmanager
 from planner.place.check.judge import RefusedError
 from planner.place.clock import Clock, Stop
 from planner.place.infeasible import Explanation, Infeasible
@@ -81,14 +81,15 @@ from planner.place.moves.move_list import Point
 from planner.place.result import Progress
 from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import NoRoom
-from planner.place.takeover import empty_ones, takeover, with_reserve, without
 from planner.recover.migration import Migration
 from planner.recover.migration import migration as plan_migration
 from planner.recover.restart_strategy import restart_strategy
+from planner.recover.settings import recovery_options
 from planner.rules import validate as rules
 from planner.rules.registry import BY_CODE
 from planner.rules.subject import of_manifest
 from planner.targets.expert_mode import expert_mode
+from planner.units import CORE, parse_cpu
 from planner.units import parse_size_lenient as parse_size
 
 CLUSTER_VERSION = rules.CLUSTER_VERSION
@@ -450,9 +451,10 @@ def place(
     clock = clock or Clock(Stop(time_limit, gap_limit, seed, workers))
     from planner.place import engine
 
-    return engine.place(
+    placement = engine.place(
         profile, graph, cluster, clock, progress, objective=objective, previous=previous, slack=slack
     )
+    return _with_recovery(placement, profile)
 
 
 def as_planned(job: Job | ResourceProfile, placement: Placement) -> tuple[ResourceProfile, JobGraph]:
@@ -856,6 +858,8 @@ def drain(
         TimedOut: when no placement was found in time.
 
     """
+    from planner.place.takeover import with_reserve, without
+
     names = set(task_managers)
     left = without(cluster, names)
     if len(names) == 1:
@@ -888,6 +892,8 @@ def take_over(
         PlacementMismatch: when a TaskManager is not there, or none can take over.
 
     """
+    from planner.place.takeover import without
+
     without(cluster, {source, *([target] if target else [])})  # raises where one of them is not there
     found = _takeovers(job, cluster, previous, source, target)
     if found is None:
@@ -899,10 +905,29 @@ def take_over(
     return found
 
 
+def _with_recovery(placement: Placement, profile: ResourceProfile) -> Placement:
+    """Return a placement with the options that make its cluster recover as the job asks for."""
+    fields = planner_fields(profile)
+    slowest, cores = 0, CORE
+    for tm in placement.task_managers:
+        if tm.memory is not None:
+            memory = derive_taskmanager(tm.memory.dynamic_options)
+            heap = memory.framework_heap + memory.task_heap
+            cpu = parse_cpu(tm.memory.dynamic_options["taskmanager.cpu.cores"])
+            if heap * cores > slowest * cpu:
+                slowest, cores = heap, cpu
+    chosen = recovery_options(
+        fields.recovery, fields.flink_configuration, fields.flink_version, slowest, cores
+    )
+    return placement.model_copy(update={"flink_configuration": chosen or None})
+
+
 def _takeovers(
     job: Job | ResourceProfile, cluster: Cluster, previous: Placement, source: str, target: str | None
 ) -> tuple[Placement, Cluster] | None:
     """Return the best placement in which a TaskManager without slots takes over from ``source``."""
+    from planner.place.takeover import empty_ones, takeover, with_reserve
+
     profile, graph = compile_job(job)
     known = {tm.id for tm in previous.task_managers}
     for name in (source, target):
@@ -917,6 +942,7 @@ def _takeovers(
         for there in (cluster, with_reserve(cluster, spares - (1 if one.reserve and gone else 0))):
             found = takeover(profile, graph, there, previous, source, one.id, Clock(Stop()))
             if found is not None:
+                found = _with_recovery(found, profile)
                 if best is None or found.imbalance.max < best[0].imbalance.max:
                     best = found, there
                 break

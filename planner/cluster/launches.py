@@ -32,6 +32,7 @@ def launches(placement: Placement, options: Mapping[str, str]) -> dict[str, Laun
         OptionRefused: when one of ``options`` is the placement's or planner's to set.
 
     """
+    options = _merged(options, placement.flink_configuration or {}, "placement")
     found = {"jobmanager": _jobmanager(options)}
     for tm in placement.task_managers:
         if tm.memory is None:

@@ -30,6 +30,7 @@ from planner.documents.vocabulary import (
     ExchangeField,
     JobType,
     JobTypeField,
+    RecoveryField,
     ShipField,
     UseCase,
     UseCaseField,
@@ -210,7 +211,11 @@ class Restart(Model):
 
 
 class JobSpec(Model):
-    """The job itself."""
+    """The job itself.
+
+    With ``recovery: fast`` its cluster gets options that make a recovery quick, with ``custom`` those of them
+    that ``flinkConfiguration`` sets; else it gets none.
+    """
 
     type: JobTypeField = JobType.STREAMING
     flink_version: FlinkVersion = "2.2"
@@ -219,6 +224,7 @@ class JobSpec(Model):
     flink_configuration: Configuration = {}
     checkpointing: Checkpointing | None = None
     restart: Restart | None = None
+    recovery: RecoveryField | None = None
     off_heap_catalogue: dict[Name, Size] = {}
     slot_sharing_groups: list[SlotSharingGroup] = []
     operators: Annotated[list[Operator], Field(min_length=1, max_length=20_000)]

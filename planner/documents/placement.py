@@ -163,7 +163,8 @@ class Meta(Model):
 class Placement(Envelope):
     """Every slot of the job on a TaskManager; with a ``strategy`` it simulates Flink's own scheduler.
 
-    ``uncovered`` are TaskManagers whose loss those in reserve do not make up for.
+    ``uncovered`` are TaskManagers whose loss those in reserve do not make up for. ``flinkConfiguration`` are
+    options that every process of the cluster is given, so that it recovers as the job asks for.
     """
 
     kind: Literal["Placement"]
@@ -176,6 +177,7 @@ class Placement(Envelope):
     moves: Moves | None = None
     uncovered: list[Name] | None = None
     planned_groups: dict[Name, PlannedGroup] | None = None
+    flink_configuration: dict[str, Text] | None = None
     task_managers: list[PlacedTaskManager]
     stock_flink: dict[Literal["none", "slots", "tasks", "minResources"], StockStrategy]
     meta: Meta | None = None

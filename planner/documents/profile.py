@@ -30,6 +30,7 @@ from planner.documents.vocabulary import (
     ExchangeField,
     JobType,
     JobTypeField,
+    RecoveryField,
     ShipField,
     UseCaseField,
 )
@@ -201,14 +202,16 @@ class Program(Model):
 class PlannerFields(Model):
     """What the official document has no place for.
 
-    ``placement`` limits where groups may stand; ``compiled_groups`` are those that the program, or the
-    job document, itself gives resources, before any edit.
+    ``placement`` limits where groups may stand, ``recovery`` says how their cluster recovers;
+    ``compiledGroups`` are those that the program, or the job document, itself gives resources, before any
+    edit.
     """
 
     type: JobTypeField = JobType.STREAMING
     flink_version: FlinkVersion = "2.2"
     flink_configuration: Configuration = {}
     placement: dict[str, GroupPlacement] | None = None
+    recovery: RecoveryField | None = None
     groups: dict[str, SlotFields] = {}
     vertices: list[VertexFields] = []
     program: Program | None = None

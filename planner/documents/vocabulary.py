@@ -76,6 +76,14 @@ class Backend(StrEnum):
     FORST = "forst"
 
 
+class Recovery(StrEnum):
+    """How a cluster is set to recover: fast, as Flink does by itself, or by the job's own options."""
+
+    FAST = "fast"
+    FLINK = "flink"
+    CUSTOM = "custom"
+
+
 class Cover(StrEnum):
     """What may be lost while everything still fits: any one TaskManager, any two, or all of any zone."""
 
@@ -106,6 +114,7 @@ ExchangeField = Annotated[Exchange, *_choice(Exchange)]
 ChainingField = Annotated[Chaining, *_choice(Chaining)]
 UseCaseField = Annotated[UseCase, *_choice(UseCase)]
 JobTypeField = Annotated[JobType, *_choice(JobType)]
+RecoveryField = Annotated[Recovery, *_choice(Recovery)]
 CoverField = Annotated[Cover, *_choice(Cover)]
 BackendField = Annotated[Backend, *_choice(Backend)]
 

@@ -212,7 +212,8 @@ def keep_edits(new: ResourceProfile, old: ResourceProfile) -> tuple[ResourceProf
     declared = {group.name: group for group in new.ssg_profiles}
     declared |= {name: group for name, group in _edited_groups(old) if group.cpu is not None}
     groups = [declared[name] for name in used if name in declared]
-    fields = planner_fields(new).model_copy(update={"placement": planner_fields(old).placement})
+    own = planner_fields(old)
+    fields = planner_fields(new).model_copy(update={"placement": own.placement, "recovery": own.recovery})
     profile = new.model_copy(
         update={"nodes": nodes, "edges": edges, "ssg_profiles": groups, "planner": fields}
     )

@@ -195,6 +195,7 @@ def declare(job: Job) -> ResourceProfile:
                 if group.placement is not None
             }
             or None,
+            recovery=spec.recovery,
             compiled_groups=[group for group in declared if group.cpu is not None] or None,
         ),
     )

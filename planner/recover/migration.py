@@ -9,7 +9,6 @@ from enum import StrEnum
 from planner.documents.placement import PlacedTaskManager, Placement
 from planner.documents.profile import ResourceProfile
 from planner.graph.job_graph import JobGraph
-from planner.recover.recovery_plan import restarted_by
 
 
 class Step(StrEnum):
@@ -50,6 +49,8 @@ def migration(before: Placement, after: Placement, profile: ResourceProfile, job
         PlacementMismatch: when ``before`` does not hold every subtask of the job once.
 
     """
+    from planner.recover.recovery_plan import restarted_by
+
     changes = sorted(_changes(before, after), key=lambda one: list(Step).index(one.step))
     held = {tm.id for tm in before.task_managers if not tm.reserve}
     ended = {one.task_manager for one in changes} & held
