@@ -75,8 +75,9 @@ from planner.memory.taskmanager import MIN_NETWORK, PREFIX, derive_taskmanager
 from planner.place.check.judge import RefusedError
 from planner.place.clock import Clock, Stop
 from planner.place.infeasible import Explanation, Infeasible
+from planner.place.model.constraints import ZONE
 from planner.place.model.objective import BALANCE, PACK, Objective, objectives
-from planner.place.model.task_managers import ClusterError, task_manager_ids
+from planner.place.model.task_managers import ClusterError, task_manager_ids, task_managers_of
 from planner.place.moves.move_list import Point
 from planner.place.result import Progress
 from planner.place.stock.allocation import Mode
@@ -509,11 +510,14 @@ def simulate(job: Job | ResourceProfile, cluster: Cluster, mode: Mode, *, seed: 
     return engine.simulate(profile, graph, cluster, mode, seed)
 
 
-def recover(job: Job | ResourceProfile, placement: Placement) -> RecoveryPlan:
-    """Return what restarts when each TaskManager of ``placement`` is lost.
+def recover(job: Job | ResourceProfile, placement: Placement, cluster: Cluster | None = None) -> RecoveryPlan:
+    """Return what restarts when each part of a job is lost, and for how long the job stands still.
+
+    With the ``cluster`` of the placement that is told of its zones as well.
 
     Raises:
         DocumentError: when the job is not valid.
+        ClusterError: when the figures of a TaskManager are inconsistent.
         PlacementMismatch: when the placement is of another job.
 
     """
@@ -523,7 +527,11 @@ def recover(job: Job | ResourceProfile, placement: Placement) -> RecoveryPlan:
     inputs = RecoveryInputs(
         profile=digest(profile), placement=digest(placement.model_copy(update={"meta": None}))
     )
-    return recovery_plan(profile, graph, placement, inputs)
+    zones = {}
+    if cluster is not None:
+        found = {tm.id: dict(tm.labels).get(ZONE) for tm in task_managers_of(cluster)}
+        zones = {name: zone for name, zone in found.items() if zone is not None}
+    return recovery_plan(profile, graph, placement, inputs, zones)
 
 
 def restart_outline(profile: ResourceProfile, graph: JobGraph) -> tuple[list[int], RestartStrategy]:

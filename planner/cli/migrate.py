@@ -83,7 +83,7 @@ def migrate(
     output_format: FormatOption = Format.AUTO,
     folder: FolderOption = None,
 ) -> None:
-    """Move a running job off a TaskManager, or to another placement.
+    """Move a running job to another placement.
 
     Without --apply it shows what would change and writes the new placement. With --apply new
     TaskManagers are started first, next to the old ones; when they are registered, the old ones end
@@ -91,11 +91,11 @@ def migrate(
 
     \b
     Examples:
-      planner migrate --drain large-0                       (show what would change)
+      planner migrate --drain large-0                (show what would change)
       planner migrate --drain large-0 --apply -o new.placement.json
-      planner migrate --replace large-0=large-3 --apply -o new.placement.json
-      planner migrate --to new.placement.json --apply --on preRestart='./pause-alerts'
-      planner migrate --home --apply                        (after a loss: planner up, then this)
+      planner migrate --replace large-0=large-3 --apply -o new.json
+      planner migrate --to new.json --apply --on preRestart=./pause-alerts
+      planner migrate --home --apply                 (after a loss and planner up)
       planner migrate --resume
     """
     from planner import api

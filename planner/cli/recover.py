@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from planner.cli.errors import fail
 from planner.cli.inputs import Inputs, JobArgument
-from planner.cli.output import Format, FormatOption, OutputOption, emit_result
+from planner.cli.output import Format, FormatOption, OutputOption, emit_result, emit_text
 from planner.cli.terminal import say
 
 
@@ -31,37 +32,78 @@ def recover(
             help="Cluster to place on where there is no placement.",
         ),
     ] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", metavar="NAME", help="Only what restarts when this task fails.")
+    ] = None,
+    task_manager: Annotated[
+        str | None, typer.Option("--task-manager", metavar="ID", help="Only the loss of this TaskManager.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="NAME", help="Only the loss of all slots of a group.")
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option("--zone", metavar="NAME", help="Only the loss of a zone; needs --cluster.")
+    ] = None,
     output: OutputOption = None,
     output_format: FormatOption = Format.AUTO,
 ) -> None:
-    """Show what restarts if a TaskManager is lost.
+    """Show what restarts if a part of the job is lost, and for how long.
 
     \b
     Examples:
       planner recover job.yaml --placement job.placement.json
       planner recover job.yaml --cluster cluster.yaml --format json
+      planner recover --task enrich
+      planner recover --zone b --cluster cluster.yaml
     """
     from planner import api
     from planner.report import tables
 
     inputs = Inputs()
     document = inputs.job(job)
+    places = None
     if placement is not None:
         planned = inputs.placement(placement)
-        inputs.require_valid()
+        places = inputs.cluster(cluster) if cluster is not None else None
+        inputs.require_valid(fit=False)
         other_version = not api.made_from(planned, document)
     else:
         places = inputs.cluster(cluster)
         inputs.require_valid(fit=False)
         planned, other_version = api.place(document, places), False
     inputs.spare(output)
-    plan = api.recover(document, planned)
+    plan = api.recover(document, planned, places)
     if other_version:
         say(f"planner: {placement} was made from another version of this job; planner place makes a new one")
+    for kind, name in (("task", task), ("slotSharingGroup", group), ("zone", zone)):
+        if name is not None:
+            _print_lines(tables.scope_lines(plan, kind, name), kind, name)
+    if task_manager is not None:
+        plan = plan.model_copy(
+            update={"failures": [one for one in plan.failures if one.task_manager == task_manager]}
+        )
+        if not plan.failures:
+            fail(f"the placement has no TaskManager {task_manager!r}")
+    if task or group or zone:
+        return
     sizes = [region.size for region in plan.regions]
     emit_result(
         api.to_json(api.to_data(plan)),
-        [tables.recovery_lines(sizes, plan.restart_strategy), tables.failure_table(plan)],
+        [
+            tables.recovery_lines(sizes, plan.restart_strategy),
+            *([tables.region_table(plan)] if len(sizes) > 1 else []),
+            tables.downtime_table(plan),
+            "\n".join([*tables.downtime_lines(plan), ""]),
+            tables.failure_table(plan),
+        ],
         output_format,
         output,
     )
+
+
+def _print_lines(lines: list[str], kind: str, name: str) -> None:
+    if not lines:
+        what = {"task": "task", "slotSharingGroup": "slot sharing group", "zone": "zone"}[kind]
+        fail(f"there is no {what} {name!r}" + ("; name the cluster with --cluster" if kind == "zone" else ""))
+    for line in lines:
+        emit_text(f"{line}\n")

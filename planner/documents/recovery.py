@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from planner.documents.base import Envelope, Metadata, Model, Name, Text
+from planner.documents.vocabulary import FailedField
 
 
 class RecoveryInputs(Model):
@@ -23,10 +24,15 @@ class RegionPart(Model):
 
 
 class Region(Model):
-    """A pipelined region: subtasks that restart together."""
+    """A pipelined region: subtasks that restart together.
+
+    ``restarted`` counts the subtasks that restart when it fails, those of other regions included; it is
+    left out where there are very many regions.
+    """
 
     id: int
     size: int
+    restarted: int | None = None
     parts: list[RegionPart]
 
 
@@ -52,6 +58,45 @@ class Failure(Model):
     full_restart: Restarted
 
 
+class Scope(Model):
+    """A part of the job that fails: a task (one of its subtasks, the worst), a whole group or zone."""
+
+    kind: Literal["task", "slotSharingGroup", "zone"]
+    name: Text
+    lost: int
+    restarted: Restarted
+
+
+class DowntimePart(Model):
+    """A part of a downtime in seconds, and the option that governs it; without seconds nobody knows it."""
+
+    name: Literal["detection", "backOff", "cancel", "allocation", "restore", "catchUp"]
+    seconds: float | None = None
+    option: Text | None = None
+    value: Text | None = None
+    reason: Text
+
+
+class Downtime(Model):
+    """What a failure costs: the sum of the parts that are known, and whether these are all.
+
+    Without ``seconds`` the job does not restart at all.
+    """
+
+    failed: FailedField
+    seconds: float | None = None
+    complete: bool
+    parts: list[DowntimePart]
+
+
+class Settings(Model):
+    """Options that govern a recovery, as they are and as ``recovery: fast`` would set them."""
+
+    option: Text
+    value: Text
+    fast: Text
+
+
 class RestartStrategy(Model):
     """The back-off strategy that the job's configuration gives, and where it comes from."""
 
@@ -71,6 +116,10 @@ class RecoveryPlan(Envelope):
     subtasks: int
     regions: list[Region]
     failures: list[Failure]
+    scopes: list[Scope] = []
+    settings: list[Settings] = []
+    downtimes: list[Downtime] = []
+    fast_downtimes: list[Downtime] = []
 
     def outline(self) -> str:
         """Return how many regions there are, and the most that a lost TaskManager restarts."""

@@ -84,6 +84,15 @@ class Recovery(StrEnum):
     CUSTOM = "custom"
 
 
+class Failed(StrEnum):
+    """What fails: a task, or a TaskManager that ends, that is killed, or whose host is gone."""
+
+    TASK_FAILED = "task-failed"
+    TASK_MANAGER_ENDED = "taskmanager-ended"
+    TASK_MANAGER_KILLED = "taskmanager-killed"
+    HOST_LOST = "host-lost"
+
+
 class Cover(StrEnum):
     """What may be lost while everything still fits: any one TaskManager, any two, or all of any zone."""
 
@@ -115,6 +124,7 @@ ChainingField = Annotated[Chaining, *_choice(Chaining)]
 UseCaseField = Annotated[UseCase, *_choice(UseCase)]
 JobTypeField = Annotated[JobType, *_choice(JobType)]
 RecoveryField = Annotated[Recovery, *_choice(Recovery)]
+FailedField = Annotated[Failed, *_choice(Failed)]
 CoverField = Annotated[Cover, *_choice(Cover)]
 BackendField = Annotated[Backend, *_choice(Backend)]
 

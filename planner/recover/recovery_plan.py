@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from typing import Literal
 
 import numpy as np
 
@@ -19,21 +20,34 @@ from planner.documents.recovery import (
     Region,
     RegionPart,
     Restarted,
+    Scope,
+    Settings,
 )
+from planner.documents.vocabulary import Failed, Recovery
 from planner.graph.from_profile import operator_id, planner_fields
 from planner.graph.job_graph import JobEdge, JobGraph, JobVertex
 from planner.graph.regions import Regions, Subtask, pipelined_regions
+from planner.place.model.slots import vertex_loads
+from planner.recover.downtime import Circumstances, downtime
 from planner.recover.restart_sets import Mask, restarted_subtasks, subtask_mask
 from planner.recover.restart_strategy import restart_strategy
+from planner.recover.settings import SETTINGS, TIMEOUT, recovery_options
+from planner.units import CORE
 
 FEW_REGIONS = 500
 """Up to how many regions the size of each one's restart set is computed for the worst case."""
 
 
 def recovery_plan(
-    profile: ResourceProfile, job: JobGraph, placement: Placement, inputs: RecoveryInputs
+    profile: ResourceProfile,
+    job: JobGraph,
+    placement: Placement,
+    inputs: RecoveryInputs,
+    zones: Mapping[str, str] | None = None,
 ) -> RecoveryPlan:
-    """Return what restarts when each TaskManager of ``placement`` is lost.
+    """Return what restarts when each part of a job is lost, and how long it stands still.
+
+    ``zones`` are those of TaskManagers by id.
 
     Raises:
         PlacementMismatch: when the placement does not hold every subtask of the job once.
@@ -45,6 +59,10 @@ def recovery_plan(
     regions = pipelined_regions(job)
     total = sum(vertex.parallelism for vertex in job.vertices)
     placed = _subtasks_by_task_manager(profile, job, placement)
+    sizes = _restart_sizes(job, regions) if len(regions.members) <= FEW_REGIONS else None
+    present = {**options, **(placement.flink_configuration or {})}
+    proposed = {**present, **_fast(profile, present)}
+    circumstances = _circumstances(profile, job, placement)
     return RecoveryPlan(
         api_version=API_VERSION,
         kind="RecoveryPlan",
@@ -53,9 +71,79 @@ def recovery_plan(
         failover_strategy="full" if full else "region",
         restart_strategy=restart_strategy(options),
         subtasks=total,
-        regions=[_region(job, regions, number) for number in range(len(regions.members))],
-        failures=_failures(job, regions, placement.task_managers, placed, total, full),
+        regions=[_region(job, regions, number, sizes) for number in range(len(regions.members))],
+        failures=_failures(job, regions, placement.task_managers, placed, total, full, sizes),
+        scopes=list(_scopes(job, regions, placed, total, full, sizes, zones or {})),
+        settings=[
+            Settings(option=one.key, value=present.get(one.key, one.flink), fast=proposed[one.key])
+            for one in SETTINGS
+            if one.key in proposed
+        ],
+        downtimes=[downtime(failed, present, circumstances) for failed in Failed],
+        fast_downtimes=[downtime(failed, proposed, circumstances) for failed in Failed],
     )
+
+
+def _fast(profile: ResourceProfile, present: Mapping[str, str]) -> dict[str, str]:
+    """Return the options of a fast recovery; what the placement has already stays."""
+    fields = planner_fields(profile)
+    fast = recovery_options(Recovery.FAST, fields.flink_configuration, fields.flink_version)
+    own = TIMEOUT in present and fields.recovery is Recovery.FAST
+    return {**fast, **({TIMEOUT: present[TIMEOUT]} if own else {})}
+
+
+def _circumstances(profile: ResourceProfile, job: JobGraph, placement: Placement) -> Circumstances:
+    loads = [load / CORE for load in vertex_loads(profile, job).values() if load is not None]
+    state = sum(node.planner.state.size or 0 for node in profile.nodes if node.planner and node.planner.state)
+    spares = any(tm.reserve and tm.quotas for tm in placement.task_managers)
+    return Circumstances(spares and not placement.uncovered, state, max(loads, default=None))
+
+
+def _scopes(
+    job: JobGraph,
+    regions: Regions,
+    placed: Mapping[str, Sequence[Subtask]],
+    total: int,
+    full: bool,
+    sizes: Sequence[int] | None,
+    zones: Mapping[str, str],
+) -> Iterator[Scope]:
+    for index in job.order:
+        vertex = job.vertices[index]
+        touched = {regions.region(vertex.index, i) for i in range(vertex.parallelism)}
+        worst = total if full else max(sizes[r] for r in touched) if sizes is not None else None
+        if worst is not None:
+            yield Scope(kind="task", name=vertex.name, lost=1, restarted=_share(worst, total))
+    groups = {vertex.group: None for vertex in job.vertices}
+    for group in groups:
+        numbers = [
+            regions.offsets[vertex.index] + i
+            for vertex in job.vertices
+            if vertex.group == group
+            for i in range(vertex.parallelism)
+        ]
+        yield _scope("slotSharingGroup", group, numbers, job, regions, total, full)
+    for zone in dict.fromkeys(zones.values()):
+        numbers = [
+            regions.offsets[v] + i
+            for name, held in placed.items()
+            if zones.get(name) == zone
+            for v, i in held
+        ]
+        yield _scope("zone", zone, numbers, job, regions, total, full)
+
+
+def _scope(
+    kind: Literal["slotSharingGroup", "zone"],
+    name: str,
+    numbers: list[int],
+    job: JobGraph,
+    regions: Regions,
+    total: int,
+    full: bool,
+) -> Scope:
+    count = _restarted(job, regions, subtask_mask(regions, numbers), full)
+    return Scope(kind=kind, name=name, lost=len(numbers), restarted=_share(count, total))
 
 
 def restarted_by(
@@ -93,7 +181,7 @@ def _restarted(job: JobGraph, regions: Regions, lost: Mask, full: bool) -> int:
     return int(restarted_subtasks(job, regions, region_of, lost, unavailable).sum())
 
 
-def _region(job: JobGraph, regions: Regions, number: int) -> Region:
+def _region(job: JobGraph, regions: Regions, number: int, sizes: Sequence[int] | None) -> Region:
     members: dict[int, list[int]] = defaultdict(list)
     for vertex, subtask in regions.subtasks(number):
         members[vertex].append(subtask)
@@ -102,7 +190,8 @@ def _region(job: JobGraph, regions: Regions, number: int) -> Region:
         for v in job.order
         if v in members
     ]
-    return Region(id=number, size=len(regions.members[number]), parts=parts)
+    restarted = sizes[number] if sizes is not None else None
+    return Region(id=number, size=len(regions.members[number]), restarted=restarted, parts=parts)
 
 
 def ranges(numbers: Iterable[int]) -> str:
@@ -166,9 +255,8 @@ def _failures(
     placed: dict[str, list[Subtask]],
     total: int,
     full: bool,
+    sizes: list[int] | None,
 ) -> list[Failure]:
-    sizes = _restart_sizes(job, regions) if len(regions.members) <= FEW_REGIONS else None
-
     @cache
     def worst_of(quotas: tuple[tuple[str, int], ...]) -> int:
         return _worst(job, regions, dict(quotas), sizes, total, full)

@@ -11,7 +11,8 @@ from rich.table import Table
 from planner.cluster.measure import Measured
 from planner.documents.placement import ObjectiveLevel, PlacedTaskManager, Placement
 from planner.documents.profile import ResourceProfile
-from planner.documents.recovery import Failure, RecoveryPlan, RestartStrategy
+from planner.documents.recovery import Downtime, Failure, RecoveryPlan, RestartStrategy
+from planner.documents.vocabulary import Failed
 from planner.graph.job_graph import JobGraph
 from planner.place.infeasible import Explanation
 from planner.place.moves.move_list import Point
@@ -380,6 +381,88 @@ def failure_table(plan: RecoveryPlan) -> Table:
         )
     if len(ordered) > ROWS:
         table.add_row(f"... {len(ordered) - ROWS} more kinds", *[""] * 6)
+    return table
+
+
+FAILED = {
+    Failed.TASK_FAILED: "a task fails",
+    Failed.TASK_MANAGER_ENDED: "SIGTERM",
+    Failed.TASK_MANAGER_KILLED: "SIGKILL",
+    Failed.HOST_LOST: "host lost",
+}
+PARTS = ("detection", "backOff", "allocation", "restore", "catchUp")
+
+
+def downtime_table(plan: RecoveryPlan) -> Table:
+    """Return how long the job stands still, by what fails, as it is set and with the fast options."""
+    columns = ("detect", "back-off", "slots", "state", "catch up", "sum", "fast")
+    table = _table("Seconds until the job has caught up", "cause", *columns, right=columns, wrap="cause")
+    for now, fast in zip(plan.downtimes, plan.fast_downtimes, strict=True):
+        parts = {part.name: part.seconds for part in now.parts}
+        table.add_row(
+            FAILED[now.failed],
+            *(_known(parts.get(name)) if name in parts else "-" for name in PARTS),
+            _total(now),
+            _total(fast),
+        )
+    return table
+
+
+def downtime_lines(plan: RecoveryPlan) -> list[str]:
+    """Return what makes a downtime longer, or unknown, each reason once."""
+    reasons = {
+        (part.name, part.reason): None
+        for downtime in plan.downtimes
+        for part in downtime.parts
+        if part.seconds is None
+    }
+    lines = [f"  {name}: {reason}" for name, reason in reasons]
+    slower = [one for one in plan.settings if one.value != one.fast]
+    if slower:
+        first = f"{slower[0].option}: {slower[0].fast}"
+        more = f" and {len(slower) - 1} more" if len(slower) > 1 else ""
+        lines.append(f"  fast: recovery: fast in the job sets {first}{more}")
+    return lines
+
+
+def _known(seconds: float | None) -> str:
+    return "?" if seconds is None else f"{seconds:.3g}"
+
+
+def _total(downtime: Downtime) -> str:
+    if downtime.seconds is None:
+        return "never"
+    return ("" if downtime.complete else "> ") + f"{downtime.seconds:.3g}"
+
+
+def scope_lines(plan: RecoveryPlan, kind: str, name: str) -> list[str]:
+    """Return what restarts when a part of the job fails, that of a kind with a name."""
+    return [
+        f"{one.name}: {one.restarted.subtasks} of {plan.subtasks} subtasks restart"
+        f" ({one.restarted.share:.0%}), {one.lost} of them lost"
+        for one in plan.scopes
+        if one.kind == kind and (name in one.name if kind == "task" else name == one.name)
+    ]
+
+
+def region_table(plan: RecoveryPlan) -> Table:
+    """Return the pipelined regions, the largest first."""
+    table = _table(
+        f"{len(plan.regions)} regions",
+        "region",
+        "subtasks",
+        "restarts",
+        "of",
+        right=("subtasks", "restarts"),
+        wrap="of",
+    )
+    for region in sorted(plan.regions, key=lambda one: -one.size)[:ROWS]:
+        parts = "; ".join(f"{part.vertex} {part.subtasks}" for part in region.parts[:4])
+        more = " ..." if len(region.parts) > 4 else ""
+        restarted = "?" if region.restarted is None else str(region.restarted)
+        table.add_row(str(region.id), str(region.size), restarted, parts + more)
+    if len(plan.regions) > ROWS:
+        table.add_row(f"... {len(plan.regions) - ROWS} more", "", "", "")
     return table
 
 
