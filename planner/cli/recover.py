@@ -92,6 +92,7 @@ def recover(
         [
             tables.recovery_lines(sizes, plan.restart_strategy),
             *([tables.region_table(plan)] if len(sizes) > 1 else []),
+            "\n".join([*tables.reserve_lines(plan), ""]),
             tables.downtime_table(plan),
             "\n".join([*tables.downtime_lines(plan), ""]),
             tables.failure_table(plan),

@@ -48,6 +48,8 @@ class Failure(Model):
 
     On which of its TaskManagers a slot of a group lands is Flink's choice, so ``restarted``
     is for the assignment in the placement and ``worst`` for the worst one with the same quotas.
+    When it comes back it is empty, beside those in reserve that took over: then it is what the next loss
+    finds, and ``coveredNext`` is how many of the other TaskManagers it could take over from.
     """
 
     task_manager: Name
@@ -56,6 +58,7 @@ class Failure(Model):
     restarted: Restarted
     worst: Restarted
     full_restart: Restarted
+    covered_next: int | None = None
 
 
 class Scope(Model):
@@ -89,6 +92,18 @@ class Downtime(Model):
     parts: list[DowntimePart]
 
 
+class Reserve(Model):
+    """TaskManagers in reserve.
+
+    When the JobManager fails over while they are there, Flink may put slots on them that are planned
+    elsewhere: ``worstCpuUtilisation`` is the highest that a TaskManager can then have.
+    """
+
+    task_managers: list[Name]
+    uncovered: list[Name] = []
+    worst_cpu_utilisation: float
+
+
 class Settings(Model):
     """Options that govern a recovery, as they are and as ``recovery: fast`` would set them."""
 
@@ -116,6 +131,7 @@ class RecoveryPlan(Envelope):
     subtasks: int
     regions: list[Region]
     failures: list[Failure]
+    reserve: Reserve | None = None
     scopes: list[Scope] = []
     settings: list[Settings] = []
     downtimes: list[Downtime] = []

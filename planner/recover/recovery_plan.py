@@ -19,6 +19,7 @@ from planner.documents.recovery import (
     RecoveryPlan,
     Region,
     RegionPart,
+    Reserve,
     Restarted,
     Scope,
     Settings,
@@ -27,7 +28,7 @@ from planner.documents.vocabulary import Failed, Recovery
 from planner.graph.from_profile import operator_id, planner_fields
 from planner.graph.job_graph import JobEdge, JobGraph, JobVertex
 from planner.graph.regions import Regions, Subtask, pipelined_regions
-from planner.place.model.slots import vertex_loads
+from planner.place.model.slots import job_slots, vertex_loads
 from planner.recover.downtime import Circumstances, downtime
 from planner.recover.restart_sets import Mask, restarted_subtasks, subtask_mask
 from planner.recover.restart_strategy import restart_strategy
@@ -73,6 +74,7 @@ def recovery_plan(
         subtasks=total,
         regions=[_region(job, regions, number, sizes) for number in range(len(regions.members))],
         failures=_failures(job, regions, placement.task_managers, placed, total, full, sizes),
+        reserve=_reserve(profile, job, placement),
         scopes=list(_scopes(job, regions, placed, total, full, sizes, zones or {})),
         settings=[
             Settings(option=one.key, value=present.get(one.key, one.flink), fast=proposed[one.key])
@@ -90,6 +92,38 @@ def _fast(profile: ResourceProfile, present: Mapping[str, str]) -> dict[str, str
     fast = recovery_options(Recovery.FAST, fields.flink_configuration, fields.flink_version)
     own = TIMEOUT in present and fields.recovery is Recovery.FAST
     return {**fast, **({TIMEOUT: present[TIMEOUT]} if own else {})}
+
+
+def _reserve(profile: ResourceProfile, job: JobGraph, placement: Placement) -> Reserve | None:
+    """Return those in reserve, and the worst that they do to the balance: all of their quotas taken."""
+    spares = [tm for tm in placement.task_managers if tm.reserve and tm.quotas]
+    if not spares:
+        return None
+    loads: dict[str, list[int]] = defaultdict(list)
+    for slot in job_slots(profile, job):
+        loads[slot.group].append(slot.load)
+    worst = placement.imbalance.max
+    for tm in spares:
+        cores = float(tm.memory.dynamic_options["taskmanager.cpu.cores"]) if tm.memory else 0.0
+        taken = sum(sum(sorted(loads[group], reverse=True)[:count]) for group, count in tm.quotas.items())
+        worst = max(worst, taken / (cores * CORE) if cores else 0.0)
+    return Reserve(
+        task_managers=[tm.id for tm in spares],
+        uncovered=placement.uncovered or [],
+        worst_cpu_utilisation=round(worst, 6),
+    )
+
+
+def _covered_next(tm: PlacedTaskManager, task_managers: Sequence[PlacedTaskManager]) -> int | None:
+    """Count the other TaskManagers whose slots one that comes back empty could take over."""
+    if not tm.slots or not any(one.reserve and one.quotas for one in task_managers):
+        return None
+    return sum(
+        bool(one.slots)
+        and one is not tm
+        and all(count <= tm.quotas.get(group, 0) for group, count in one.quotas.items())
+        for one in task_managers
+    )
 
 
 def _circumstances(profile: ResourceProfile, job: JobGraph, placement: Placement) -> Circumstances:
@@ -275,6 +309,7 @@ def _failures(
                 restarted=_share(count, total),
                 worst=_share(worst, total),
                 full_restart=_share(total if numbers else 0, total),
+                covered_next=_covered_next(tm, task_managers),
             )
         )
     return found

@@ -425,6 +425,28 @@ def downtime_lines(plan: RecoveryPlan) -> list[str]:
     return lines
 
 
+def reserve_lines(plan: RecoveryPlan) -> list[str]:
+    """Return what those in reserve do, and what they do not."""
+    reserve = plan.reserve
+    if reserve is None:
+        return ["Reserve          none: a job that loses a TaskManager waits until it is back"]
+    names = ", ".join(reserve.task_managers[:3]) + (" ..." if len(reserve.task_managers) > 3 else "")
+    lines = [f"Reserve          {names}: what is lost restarts there"]
+    if reserve.uncovered:
+        lines.append(f"                 not what {', '.join(reserve.uncovered[:3])} would lose")
+    after = [failure.covered_next for failure in plan.failures if failure.covered_next is not None]
+    others = len(after) - 1
+    if after and others:
+        lines.append(
+            f"After a loss     the one that comes back covers {min(after)} to {max(after)} of {others} others, until"
+        )
+        lines.append("                 planner migrate --home --apply")
+    lines.append(
+        f"JobManager lost  highest CPU {reserve.worst_cpu_utilisation:.1%} at worst, on those in reserve"
+    )
+    return lines
+
+
 def _known(seconds: float | None) -> str:
     return "?" if seconds is None else f"{seconds:.3g}"
 

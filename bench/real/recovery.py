@@ -1,0 +1,272 @@
+"""How long a job stands still on a real cluster: a TaskManager that is killed, and one that is drained.
+
+    python bench/real/recovery.py [--runs 10] [--migrations 20] [--write]
+
+Killed: SIGKILL of a TaskManager with slots, seconds from the signal to every subtask RUNNING: with Flink's
+options and no spare, with Flink's options and a spare, and with ``recovery: fast`` and a spare. Without a
+spare nobody starts anything for half a minute; that is then not recovered. After each loss `planner up` and
+`planner migrate --home` restore the placement, outside the measured time.
+
+Drained: `planner migrate --drain` and back, seconds from the first SIGTERM to every subtask RUNNING, of a job
+with RocksDB state, beside ending the TaskManager and starting it again (kill and wait). The same job writes a
+sequence to files: at the end every number is there once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import signal
+import statistics
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from command import ROOT, planner
+
+from planner.cluster.rest import ENDED, Rest, jobs, running_job
+from planner.cluster.standalone import Standalone, read
+
+OUTPUT = ROOT / "docs/benchmarks/recovery.md"
+RATE, WAIT_SECONDS = 1000, 30.0
+SCRIPT = """SET 'execution.checkpointing.interval' = '2 s';
+SET 'execution.checkpointing.dir' = 'file://{folder}/checkpoints';
+SET 'execution.checkpointing.incremental' = 'true';
+SET 'state.backend.type' = 'rocksdb';
+CREATE TABLE s (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '{rate}',
+  'fields.n.kind' = 'sequence', 'fields.n.start' = '1', 'fields.n.end' = '{last}');
+CREATE TABLE k (m BIGINT, c BIGINT) WITH ('connector' = 'blackhole');
+CREATE TABLE f (n BIGINT) WITH ('connector' = 'filesystem', 'path' = 'file://{folder}/out', 'format' = 'csv',
+  'sink.rolling-policy.rollover-interval' = '10 s', 'sink.rolling-policy.check-interval' = '5 s');
+EXECUTE STATEMENT SET BEGIN
+  INSERT INTO k SELECT MOD(n, 50000), COUNT(*) FROM s GROUP BY MOD(n, 50000);
+  INSERT INTO f SELECT n FROM s;
+END;
+"""
+CLUSTER = """apiVersion: planner/v1
+kind: Cluster
+metadata: {{name: c}}
+spec:
+  taskManagerClasses:
+    - {{name: tm, count: {count}, cpu: 2, memory: {{process: 1500 mb}}, slots: 4}}
+  reserve: {{taskManagers: {spares}}}
+"""
+GROUPS = [
+    {"name": "default", "cpu": 0.2, "heap": "48 mb", "offHeap": "16 mb"},
+    {"name": "count", "cpu": 0.3, "heap": "48 mb", "offHeap": "16 mb", "managed": {"STATE_BACKEND": "96 mb"}},
+]
+
+
+class Case:
+    """A cluster with the job in a folder."""
+
+    def __init__(self, folder: Path, spares: int, recovery: str, last: int) -> None:
+        self.folder = folder
+        (folder / "job.sql").write_text(SCRIPT.format(folder=folder, rate=RATE, last=last), encoding="utf-8")
+        (folder / "cluster.yaml").write_text(
+            CLUSTER.format(count=2 + spares, spares=spares), encoding="utf-8"
+        )
+        planner(folder, "compile", "job.sql", "-o", "job.profile.json")
+        profile = json.loads((folder / "job.profile.json").read_text(encoding="utf-8"))
+        for node in profile["nodes"]:
+            node["profile"]["parallelism"] = 2
+            if "Aggregate" in node["desc"]:
+                node["profile"]["group"] = "count"
+        profile["ssgProfiles"] = GROUPS
+        profile["planner"]["recovery"] = recovery
+        (folder / "job.profile.json").write_text(json.dumps(profile), encoding="utf-8")
+        planner(folder, "place", "job.profile.json", "-o", "job.placement.json")
+        planner(folder, "up")
+        try:
+            planner(folder, "run", "job.sql")
+        except RuntimeError:
+            self.end()
+            raise
+        found = read(folder / ".planner")
+        assert found is not None
+        self.cluster: Standalone = found
+        self.rest = Rest(found.url)
+        (self.job,) = jobs(self.rest)
+
+    def end(self) -> None:
+        planner(self.folder, "down")
+
+    def holders(self, placement: str = "job.placement.json") -> list[str]:
+        """Return the TaskManagers with slots."""
+        found = json.loads((self.folder / placement).read_text(encoding="utf-8"))["taskManagers"]
+        return [tm["id"] for tm in found if tm["slots"]]
+
+    def attempts(self) -> tuple[bool, int]:
+        found = running_job(self.rest, self.job)
+        return found.running, sum(one.attempt for vertex in found.vertices for one in vertex.subtasks)
+
+    def killed(self, name: str) -> float | None:
+        """Kill a TaskManager; return the seconds until every subtask runs, None if that is too late."""
+        _, before = self.attempts()
+        started = time.monotonic()
+        os.kill(self.cluster.running()[name], signal.SIGKILL)
+        return self._recovered(started, before)
+
+    def _recovered(self, started: float, before: int) -> float | None:
+        while (spent := time.monotonic() - started) < WAIT_SECONDS:
+            running, attempts = self.attempts()
+            if running and attempts > before:
+                return spent
+            time.sleep(0.05)
+        return None
+
+    def replaced(self, name: str) -> float:
+        """End a TaskManager, start it again, and return the seconds until every subtask runs."""
+        _, before = self.attempts()
+        started = time.monotonic()
+        os.kill(self.cluster.running()[name], signal.SIGTERM)
+        while name in self.cluster.running():
+            time.sleep(0.05)
+        planner(self.folder, "up", "-p", "job.placement.json")
+        while True:
+            running, attempts = self.attempts()
+            if running and attempts > before:
+                return time.monotonic() - started
+            time.sleep(0.05)
+
+
+def settled(case: Case) -> None:
+    """Let the job take a few checkpoints, so that a run does not begin in the restart of the one before."""
+    time.sleep(5)
+
+
+def kills(spares: int, recovery: str, runs: int) -> list[float | None]:
+    """Return the seconds of some losses, one after the other, each from the placement."""
+    found: list[float | None] = []
+    with tempfile.TemporaryDirectory() as name:
+        case = Case(Path(name), spares, recovery, 10**9)
+        try:
+            for number in range(runs):
+                settled(case)
+                holders = case.holders()
+                found.append(case.killed(holders[number % len(holders)]))
+                print(f"spares {spares}, {recovery}: {found[-1]}", flush=True)
+                planner(case.folder, "up")
+                if spares:
+                    planner(case.folder, "migrate", "--home", "--apply")
+                else:
+                    while not case.attempts()[0]:
+                        time.sleep(0.1)
+                planner(case.folder, "verify")
+        finally:
+            case.end()
+    return found
+
+
+def migrations(count: int, waits: int) -> tuple[list[float], list[float], dict[str, int]]:
+    """Return the seconds of migrations, of kill and wait, and how the sequence came out."""
+    last = RATE * 2 * (count * 25 + waits * 40 + 60) // 2
+    with tempfile.TemporaryDirectory() as name:
+        case = Case(Path(name), 1, "fast", last)
+        try:
+            moved = list(_moved(case, count))
+            waited = []
+            for number in range(waits):
+                settled(case)
+                running = {one.partition("~")[0]: one for one in case.cluster.running()}
+                waited.append(case.replaced(running[case.holders()[number % 2]]))
+                print(f"kill and wait: {waited[-1]:.2f}", flush=True)
+            while jobs(case.rest)[case.job] not in ENDED:
+                time.sleep(1)
+            return moved, waited, _sequence(Path(name) / "out", last)
+        finally:
+            case.end()
+
+
+def _moved(case: Case, count: int) -> Any:
+    for number in range(count):
+        settled(case)
+        if number % 2 == 0:
+            drained = case.holders()[(number // 2) % 2]
+            said = planner(
+                case.folder,
+                *(
+                    "migrate",
+                    "-p",
+                    "job.placement.json",
+                    "--drain",
+                    drained,
+                    "--apply",
+                    "-o",
+                    "new.placement.json",
+                ),
+            )
+        else:
+            said = planner(
+                case.folder, "migrate", "-p", "new.placement.json", "--to", "job.placement.json", "--apply"
+            )
+        told = re.search(r"ran again ([\d.]+) s after", said)
+        assert told, said
+        print(f"migration {number}: {told[1]}", flush=True)
+        yield float(told[1])
+
+
+def _sequence(folder: Path, last: int) -> dict[str, int]:
+    """Count the numbers of files that were committed: each is to be there once."""
+    seen: Counter[int] = Counter()
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.name.startswith((".", "_")):
+            seen.update(int(line) for line in file.read_text(encoding="utf-8").split())
+    return {
+        "numbers": last,
+        "missing": sum(1 for number in range(1, last + 1) if number not in seen),
+        "twice": sum(1 for count in seen.values() if count > 1),
+    }
+
+
+def _row(what: str, found: list[float | None]) -> str:
+    known = [one for one in found if one is not None]
+    if not known:
+        return f"| {what} | {len(found)} | not in {WAIT_SECONDS:g} s | not in {WAIT_SECONDS:g} s |"
+    worst = f"{max(known):.1f} s" if len(known) == len(found) else f"not in {WAIT_SECONDS:g} s"
+    return f"| {what} | {len(found)} | {statistics.median(known):.1f} s | {worst} |"
+
+
+def main() -> None:
+    """Print each run and a table of medians and worst cases."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--migrations", type=int, default=20)
+    parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.relative_to(ROOT)}")
+    options = parser.parse_args()
+    rows = ["| what | runs | median | worst |", "|---|---|---|---|"]
+    if options.runs:
+        alone = kills(0, "flink", min(options.runs, 3))
+        rows.append(_row("SIGKILL, Flink's options, no spare", alone))
+        rows.append(_row("SIGKILL, Flink's options, spare", kills(1, "flink", options.runs)))
+        rows.append(_row("SIGKILL, fast options, spare", kills(1, "fast", options.runs)))
+    lines = list(rows)
+    if options.migrations:
+        moved, waited, sequence = migrations(options.migrations, min(options.runs, 5))
+        lines.append(_row("drained, replacement first", list(moved)))
+        if waited:
+            lines.append(_row("ended and started again", list(waited)))
+        lines += [
+            "",
+            f"Of {sequence['numbers']:,} numbers that the job wrote to files meanwhile,"
+            f" {sequence['missing']} are missing and {sequence['twice']} are there more than once.",
+        ]
+    print("\n".join(lines))
+    if options.write:
+        machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+        OUTPUT.write_text(
+            "# Recovery on a real cluster\n\n"
+            f"`python bench/real/recovery.py --runs {options.runs} --migrations {options.migrations}"
+            f" --write` on {machine}. Two TaskManagers hold a SQL job with RocksDB state and checkpoints"
+            " every 2 s; seconds are from the signal until every subtask runs.\n\n" + "\n".join(lines) + "\n",
+            encoding="utf-8",
+        )
+
+
+if __name__ == "__main__":
+    main()
