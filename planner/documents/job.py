@@ -23,6 +23,7 @@ from planner.documents.base import (
     Text,
     scalar_text,
 )
+from planner.documents.finding import Path
 from planner.documents.vocabulary import (
     BackendField,
     ChainingField,
@@ -69,6 +70,26 @@ def flatten_configuration(value: Any) -> Any:
 
     visit("", value)
     return flat
+
+
+def option_paths(data: Any, path: Path) -> dict[str, Path]:
+    """Return where each Flink option is in the raw ``data`` of a document, nested or flat."""
+    found: dict[str, Path] = {}
+    try:
+        for part in path:
+            data = data[part]
+    except (KeyError, IndexError, TypeError):
+        return found
+
+    def visit(prefix: str, item: object, here: Path) -> None:
+        if isinstance(item, dict) and item:
+            for key, child in item.items():
+                visit(f"{prefix}.{key}" if prefix else str(key), child, (*here, key))
+        else:
+            found[prefix] = here
+
+    visit("", data, path)
+    return found
 
 
 Configuration = Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,15 +11,23 @@ from pydantic import ValidationError
 from planner.documents.base import API_VERSION, Foreign, unknown_fields
 from planner.documents.cluster import Cluster
 from planner.documents.errors import DocumentError
-from planner.documents.finding import Finding, Path, Severity
+from planner.documents.finding import Finding, Path, Severity, describe_path
 from planner.documents.foreign.base import OPERATOR_API, ForeignDocument, KubernetesObject, OtherObject
-from planner.documents.foreign.blue_green import parts_of
-from planner.documents.foreign.config_map import embedded_configurations
+from planner.documents.foreign.blue_green import FIELDS, parts_of
 from planner.documents.foreign.configuration import FlinkConfiguration, configuration_of, read_lines
 from planner.documents.foreign.deployment import FlinkDeployment
+from planner.documents.foreign.dialects import fields_of_vendors, is_canary, without_nulls
+from planner.documents.foreign.embedded import embedded_configurations
 from planner.documents.foreign.session_job import FlinkSessionJob
 from planner.documents.foreign.state_snapshot import FlinkStateSnapshot
-from planner.documents.job import Job
+from planner.documents.foreign.templates import (
+    explain_template,
+    is_placeholder,
+    placeholders_finding,
+    unchecked,
+    without_placeholders,
+)
+from planner.documents.job import Job, flatten_configuration
 from planner.documents.messages import finding_of, unknown_field
 from planner.documents.placement import Placement
 from planner.documents.profile import ResourceProfile
@@ -65,9 +73,11 @@ def load(text: bytes | str, name: str = "<text>") -> list[Loaded]:
     try:
         sources = read_sources(raw, name)
     except DocumentError as error:
-        if error.findings[0].code == "DOC004" and (lines := _of_lines(raw, name)):
+        if error.findings[0].code != "DOC004":
+            raise
+        if lines := _of_lines(raw, name):
             return [lines]
-        raise
+        raise explain_template(error, name, decode(raw, name)) from None
     return [loaded for source in sources for loaded in _documents(source)]
 
 
@@ -79,7 +89,7 @@ def _of_lines(raw: bytes, name: str) -> Loaded | None:
         return None
     options, index, skipped = lines
     document = FlinkConfiguration(written=options, line_by_line=True)
-    return Loaded(Source(name, text, options, index), document, tuple(skipped))
+    return _with_placeholders(Loaded(Source(name, text, options, index), document, tuple(skipped)))
 
 
 def _documents(source: Source) -> Iterator[Loaded]:
@@ -96,7 +106,9 @@ def _documents(source: Source) -> Iterator[Loaded]:
     elif _is_kubernetes(data):
         yield from _kubernetes(source)
     elif configuration := configuration_of(data):
-        yield Loaded(source, configuration)
+        yield _with_placeholders(Loaded(source, configuration))
+    elif "kind" not in data and (embedded := embedded_configurations(source)):
+        yield from (_with_placeholders(Loaded(*found)) for found in embedded)
     else:
         yield _validate(source)
 
@@ -122,27 +134,85 @@ def _kubernetes(source: Source) -> Iterator[Loaded]:
             message = f"unknown apiVersion {data['apiVersion'][:40]!r}"
             yield _refused(source, "DOC010", message, f"write apiVersion: {OPERATOR_API}", ("apiVersion",))
         elif kind == BLUE_GREEN:
-            for path, part in parts_of(data):
-                yield from _documents(source.part(path, part))
+            yield from _blue_green(source)
         elif kind in MANIFESTS:
             yield _manifest(source, MANIFESTS[kind])
         else:
             yield _refused(source, *_unknown_kind(kind, [*MANIFESTS, BLUE_GREEN]), ("kind",))
         return
-    embedded = embedded_configurations(source) if kind == "ConfigMap" else []
-    for place, document, findings in embedded:
-        yield Loaded(place, document, findings)
+    embedded = embedded_configurations(source)
+    yield from (_with_placeholders(Loaded(*found)) for found in embedded)
     if not embedded:
         yield Loaded(source, OtherObject(api_version=data["apiVersion"], kind=kind))
 
 
+def _blue_green(source: Source) -> Iterator[Loaded]:
+    """Yield the documents in a FlinkBlueGreenDeployment, and what is wrong with the fields around them."""
+    spec = source.data.get("spec")
+    if not isinstance(spec, dict) or not isinstance(spec.get("template"), dict):
+        path: Path = ("spec",) if isinstance(spec, dict) else ()
+        field = "template" if path else "spec"
+        message = f"{describe_path(path)} has no field {field!r}"
+        yield _refused(source, "DOC102", message, f"add {field}:", path)
+    if isinstance(spec, dict):
+        unknown = [unknown_field(("spec", name), list(FIELDS)) for name in spec if name not in FIELDS]
+        if unknown:
+            yield Loaded(source, None, tuple(_placed(finding, source, key=True) for finding in unknown))
+        for path, part in parts_of(source.data):
+            inner = source.part(path, part)
+            if "kind" in part:
+                yield _manifest(inner, FlinkDeployment)
+            else:
+                yield Loaded(inner, FlinkConfiguration(written=flatten_configuration(part)))
+
+
 def _manifest(source: Source, model: type[KubernetesObject]) -> Loaded:
     """Return a manifest; fields that its kind does not have are findings, and do not hide the others."""
-    loaded = _with_model(source, model)
+    data = without_nulls(source.data)
+    if is_canary(data):
+        data.setdefault("spec", {})
+    loaded, placeholders = _filled(replace(source, data=data), model)
+    loaded = replace(loaded, source=source)
     if isinstance(loaded.document, Foreign):
-        unknown = [unknown_field(path, known) for path, known in unknown_fields(loaded.document)]
-        return replace(loaded, findings=tuple(_placed(finding, source, key=True) for finding in unknown))
-    return loaded
+        vendors = fields_of_vendors(data)
+        found = [
+            unknown_field(path, known)
+            for path, known in unknown_fields(loaded.document)
+            if path not in vendors
+        ]
+        loaded = replace(loaded, findings=tuple(_placed(finding, source, key=True) for finding in found))
+    return _with_placeholders(loaded, placeholders)
+
+
+def _filled(source: Source, model: type[KubernetesObject]) -> tuple[Loaded, list[Path]]:
+    """Return a manifest without the placeholders that are of a wrong type or form, and where those are."""
+    try:
+        model.model_validate(source.data)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False, include_input=True)
+        paths = [detail["loc"] for detail in details if is_placeholder(detail["input"])]
+        data = without_placeholders(source.data, paths)
+        return _with_model(replace(source, data=data), model), paths
+    except RecursionError:
+        pass  # which `_with_model` reports
+    return _with_model(source, model), []
+
+
+def _with_placeholders(loaded: Loaded, paths: Sequence[Path] = ()) -> Loaded:
+    """Return a document of others with one finding for all placeholders whose values would be checked."""
+    document, source = loaded.document, loaded.source
+    places = [*paths, *(unchecked(document, source.data) if isinstance(document, ForeignDocument) else ())]
+    if not places:
+        return loaded
+    places.sort(key=lambda path: (source.position(path).line, source.position(path).column))
+    finding = placeholders_finding([(path, _value_at(source.data, path)) for path in places])
+    return replace(loaded, findings=(*loaded.findings, _placed(finding, source)))
+
+
+def _value_at(data: Any, path: Path) -> Any:
+    for part in path:
+        data = data[part]
+    return data
 
 
 def _validate(source: Source) -> Loaded:

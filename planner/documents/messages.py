@@ -8,6 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from planner.documents.base import Foreign
 from planner.documents.finding import Finding, Path, Severity, describe_path
 from planner.documents.suggestions import did_you_mean
 
@@ -34,7 +35,9 @@ def finding_of(model: type[BaseModel], detail: Any) -> Finding:
         "DOC104",
         Severity.ERROR,
         message,
-        f"planner schema {model.__name__.lower()} says what is allowed",
+        "the operator's reference of custom resources says what is allowed"
+        if issubclass(model, Foreign)
+        else f"planner schema {model.__name__.lower()} says what is allowed",
         path=path,
     )
 
@@ -52,7 +55,8 @@ def _wrong_value(detail: Any) -> str:
             return f"{value} has to be {_LIMITS[kind]} {limit}"
         case "string_pattern_mismatch":
             form = context.get("pattern", "")
-            example = "letters, digits, dots and dashes" if "A-Za" in form else "such as 2.2"
+            number = "such as v2_2" if form.startswith("^v") else "such as 2.2"
+            example = "letters, digits, dots and dashes" if "A-Za" in form else number
             return f"{value} is not of the form that is needed here: {example}"
         case "too_short":
             return f"has to have at least {context.get('min_length', 1)} entry"

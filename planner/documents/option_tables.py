@@ -24,6 +24,8 @@ _PLACEHOLDER = re.compile(r"<[^<>]+>|#")
 _KEY = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+")
 """What may be the key of an option in a text."""
 _OF_OPERATOR = ("kubernetes.operator.", "job.autoscaler.")
+_OF_VENDORS = ("license.accept", "license.license", "license.use")
+"""Keys that a vendor's build of Flink needs: IBM Event Automation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,10 @@ class OptionTable:
         """Tell whether Flink does anything with a key."""
         return self.find(key) is not None or self.passes_on(key)
 
+    def reads(self, key: str) -> bool:
+        """Tell whether a key has an effect: one that was removed may still match what is passed on."""
+        return self.find(key) is not None or (self.passes_on(key) and self.find_removed(key) is None)
+
     def spelling(self, key: str) -> str | None:
         """Return the key of this version for an option of another, None where this version has none.
 
@@ -150,16 +156,21 @@ def of_operator(key: str) -> bool:
     return key.startswith(_OF_OPERATOR)
 
 
+def of_vendor(key: str) -> bool:
+    """Tell whether a key is one that only a vendor's build of Flink reads."""
+    return key in _OF_VENDORS
+
+
 def likely_version(keys: Iterable[str], newest: str) -> str:
     """Return the version, up to ``newest``, that takes the most of ``keys``; of several, the newest one.
 
     That is the version that a configuration which does not name any is most likely for.
     """
     wanted, own = list(keys), option_table(newest)
-    if all(map(own.takes, wanted)):
+    if all(map(own.reads, wanted)):
         return newest
     tables = [table for table in _tables() if table.version <= own.version]
-    best = max(tables, key=lambda table: (sum(map(table.takes, wanted)), table.version))
+    best = max(tables, key=lambda table: (sum(map(table.reads, wanted)), table.version))
     return _minor(best.version)
 
 

@@ -75,11 +75,15 @@ class GroupView:
 
 @dataclass(frozen=True)
 class OptionsView:
-    """The Flink options of a document, with the table of the version they are for."""
+    """The Flink options of a document, with the table of the version they are for.
+
+    ``unfilled`` are those whose value a template leaves open.
+    """
 
     configuration: Mapping[str, str]
     paths: Mapping[str, Path]
     table: OptionTable
+    unfilled: frozenset[str] = frozenset()
 
     def path(self, key: str) -> Path:
         """Return where an option is set."""
@@ -148,13 +152,16 @@ class ManifestSubject:
     """A document of others under validation: Flink's configuration, or a manifest of its operator.
 
     ``options`` are those that are written; ``effective`` are what Flink's processes get to see, with what
-    other fields of the manifest set.
+    other fields of the manifest set, and a session job with those of its ``session``, where that is known.
     """
 
     document: ForeignDocument
     options: OptionsView
     effective: OptionsView
     settings: Mapping[str, Setting]
+    session: ForeignDocument | None = None
+    fields: frozenset[str] = frozenset()
+    """The fields of the spec that are written, placeholders among them."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from planner.documents.finding import Severity
 from planner.documents.job import Job
-from planner.documents.option_tables import Option, of_operator, supported_versions, without_table
+from planner.documents.option_tables import Option, of_operator, of_vendor, supported_versions, without_table
 from planner.documents.vocabulary import Backend, JobType, strategy_name
 from planner.graph.from_job import checkpointing_options, restart_options, unused_restart_fields
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, JobRule, Match, OptionRule, OptionsView, Subject
@@ -26,8 +26,21 @@ class UnknownOption(OptionRule):
     def check(self, options: OptionsView) -> Iterator[Match]:
         table = options.table
         for key in options.configuration:
-            if not (table.takes(key) or table.find_removed(key) or of_operator(key)):
+            if table.takes(key) or table.find_removed(key) or of_operator(key) or of_vendor(key):
+                continue
+            if not (_of_own_factory(key, options) and table.suggest(key) is None):
                 yield Match(options.path(key), table.unknown(key), key=True)
+
+
+_FACTORIES = ("state.backend.rocksdb.options-factory", "state.backend.forst.options-factory")
+
+
+def _of_own_factory(key: str, options: OptionsView) -> bool:
+    """Tell whether a class of the user configures the state backend: it is given all keys below the backend's."""
+    return any(
+        factory in options.configuration and key.startswith(factory.removesuffix("options-factory"))
+        for factory in _FACTORIES
+    )
 
 
 class RenamedOption(OptionRule):
@@ -87,7 +100,7 @@ class WrongValue(OptionRule):
     def check(self, options: OptionsView) -> Iterator[Match]:
         for key, value in options.configuration.items():
             current = options.table.find(key)
-            if current is None or (current.type == "Map" and current.key != key):
+            if current is None or (current.type == "Map" and current.key != key) or key in options.unfilled:
                 continue  # a key below a map holds anything
             problem = unreadable(current, value)
             if problem:
@@ -318,7 +331,7 @@ class UnknownRestartStrategy(OptionRule):
     def check(self, options: OptionsView) -> Iterator[Match]:
         for key in ("restart-strategy.type", "restart-strategy"):
             value = options.configuration.get(key)
-            if value is not None and strategy_name(value) is None:
+            if value is not None and key not in options.unfilled and strategy_name(value) is None:
                 yield Match(options.path(key), f"{value!r} is not a restart strategy of Flink")
 
 
@@ -336,7 +349,9 @@ class UnknownBackend(OptionRule):
         known = [*Backend, "filesystem", "jobmanager"]
         for key in ("state.backend.type", "state.backend"):
             value = options.configuration.get(key)
-            if value is not None and value.strip().lower() not in known and "." not in value:
+            if value is None or key in options.unfilled:
+                continue
+            if value.strip().lower() not in known and "." not in value:
                 close = get_close_matches(value.lower()[:40], known, 1)
                 also = f", did you mean {close[0]!r}?" if close else ""
                 yield Match(options.path(key), f"{value[:40]!r} is not a state backend of Flink{also}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from planner.documents.finding import Severity
-from planner.rules.base import FLINK_CODE, Rule
+from planner.rules.base import FLINK_CODE, FLINK_DOCS, Rule
 
 
 class UnreadableFile(Rule):
@@ -80,6 +80,7 @@ class Number(Rule):
 
 class NotAMapping(Rule):
     code, name, severity = "DOC008", "not-a-mapping", Severity.ERROR
+    otherwise = "or warning beside files that planner knows"
     summary = "A document is not a mapping."
     why = "Every document of planner is a mapping with apiVersion and kind."
     hint = "start with apiVersion: planner/v1"
@@ -89,6 +90,7 @@ class NotAMapping(Rule):
 
 class Kind(Rule):
     code, name, severity = "DOC009", "kind", Severity.ERROR
+    otherwise = "or warning beside files that planner knows"
     summary = "A document has no kind, or a kind that planner does not support."
     why = "The kind decides which fields a document has."
     hint = "add kind: Job, ResourceProfile, Cluster, Placement or RecoveryPlan"
@@ -112,6 +114,15 @@ class SkippedLine(Rule):
     hint = "write a blank after the colon, and a value"
     source = "GlobalConfiguration of Flink 1.x, which Flink 2 has for migration only"
     source_url = f"{FLINK_CODE}flink-core/src/main/java/org/apache/flink/configuration/ConfigurationFileMigrationUtils.java"
+
+
+class Unfilled(Rule):
+    code, name, severity = "DOC012", "placeholder", Severity.WARNING
+    summary = "A manifest or configuration has placeholders that are to be filled in."
+    why = "What they stand for decides whether the file is right, and planner does not know it. Everything else is checked."
+    hint = "fill the template in first, for example by helm template or envsubst, and check the result"
+    source = "the entry point of Flink's image, which fills in variables; templates of Helm and Jinja"
+    source_url = f"{FLINK_DOCS}deployment/resource-providers/standalone/docker/"
 
 
 class UnknownField(Rule):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from planner.documents.finding import Path, Severity
 from planner.documents.foreign.deployment import FlinkDeployment, JobSpec
+from planner.documents.foreign.dialects import of_amazon
 from planner.documents.foreign.session_job import FlinkSessionJob
 from planner.documents.foreign.state_snapshot import FlinkStateSnapshot
 from planner.documents.option_tables import of_operator
@@ -83,9 +84,14 @@ class NoDirectory(ManifestRule):
     source_url = VALIDATOR
 
     def check(self, subject: ManifestSubject) -> Iterator[Match]:
-        if not isinstance(subject.document, (FlinkDeployment, FlinkSessionJob)):
-            return
-        job, options = subject.document.spec.job, subject.effective
+        document, options = subject.document, subject.effective
+        if isinstance(document, FlinkDeployment):
+            known = document.is_whole
+        else:  # the deployment of a session job sets options too
+            known = isinstance(document, FlinkSessionJob) and subject.session is not None
+        job = (
+            document.spec.job if known and isinstance(document, (FlinkDeployment, FlinkSessionJob)) else None
+        )
         if job is None:
             return
         for field, keys, reason in _needed(job):
@@ -116,9 +122,9 @@ class StandbyWithoutHighAvailability(ManifestRule):
 
     def check(self, subject: ManifestSubject) -> Iterator[Match]:
         document = subject.document
-        if not isinstance(document, FlinkDeployment) or document.spec.job_manager is None:
+        if not isinstance(document, FlinkDeployment) or not document.is_whole:
             return
-        replicas = document.spec.job_manager.replicas
+        replicas = document.spec.job_manager.replicas if document.spec.job_manager else None
         if replicas is not None and replicas > 1 and not _is_highly_available(subject.options.configuration):
             path = ("spec", "jobManager", "replicas")
             yield Match(path, f"{replicas} JobManagers without high availability")
@@ -139,7 +145,7 @@ class IgnoredParallelism(ManifestRule):
 
     def check(self, subject: ManifestSubject) -> Iterator[Match]:
         document = subject.document
-        if not isinstance(document, FlinkDeployment) or document.spec.job is None:
+        if not isinstance(document, FlinkDeployment) or not document.is_whole or document.spec.job is None:
             return
         workers, parallelism = document.spec.task_manager, document.spec.job.parallelism
         slots = subject.options.configuration.get("taskmanager.numberOfTaskSlots", "1").strip()
@@ -166,3 +172,27 @@ class SnapshotOfWhat(ManifestRule):
             if (spec.savepoint is None) == (spec.checkpoint is None):
                 which = "neither" if spec.savepoint is None else "both"
                 yield Match(("spec",), f"the snapshot has {which} of savepoint and checkpoint", key=True)
+
+
+class RequiredField(ManifestRule):
+    code, name, severity = "KUB958", "required-field", Severity.ERROR
+    summary = "A manifest lacks a field that the operator requires."
+    why = "The schema lets it pass, and the operator refuses it. Patches of Kustomize, which have but the fields that they change, are left alone."
+    hint = "add it"
+    source = "the operator's DefaultValidator"
+    source_url = VALIDATOR
+
+    def check(self, subject: ManifestSubject) -> Iterator[Match]:
+        document = subject.document
+        if isinstance(document, FlinkDeployment) and document.is_whole:
+            if "flinkVersion" not in subject.fields:
+                yield Match(("spec",), "spec has no flinkVersion", "add flinkVersion, such as v2_2", key=True)
+            if "serviceAccount" not in subject.fields and not of_amazon(document.spec.model_extra):
+                hint = "add serviceAccount; the operator's Helm chart creates one called flink"
+                yield Match(("spec",), "spec has no serviceAccount", hint, key=True)
+        elif isinstance(document, FlinkStateSnapshot):
+            snapshot = document.spec
+            taken = not (snapshot.savepoint and snapshot.savepoint.already_exists)
+            if taken and snapshot.job_reference is None:
+                hint = "add jobReference with kind and name of the job, or alreadyExists: true"
+                yield Match(("spec",), "spec does not say of which job the snapshot is", hint, key=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from planner.documents.cluster import Cluster
 from planner.documents.finding import Path
 from planner.documents.foreign.base import ForeignDocument
-from planner.documents.job import Checkpointing, Job, Operator, Resources, Restart
+from planner.documents.foreign.templates import is_placeholder
+from planner.documents.job import Checkpointing, Job, Operator, Resources, Restart, option_paths
 from planner.documents.option_tables import OptionTable
 from planner.documents.profile import Node, ResourceProfile, SsgProfile
 from planner.graph.chaining import Chainer
@@ -56,26 +56,6 @@ def _default_backend(configuration: dict[str, str]) -> str:
     return (
         configuration.get("state.backend.type", configuration.get("state.backend", "hashmap")).strip().lower()
     )
-
-
-def option_paths(data: Any, path: Path) -> dict[str, Path]:
-    """Return where each Flink option is in the raw ``data`` of a document, nested or flat."""
-    found: dict[str, Path] = {}
-    try:
-        for part in path:
-            data = data[part]
-    except (KeyError, IndexError, TypeError):
-        return found
-
-    def visit(prefix: str, item: object, here: Path) -> None:
-        if isinstance(item, dict) and item:
-            for key, child in item.items():
-                visit(f"{prefix}.{key}" if prefix else str(key), child, (*here, key))
-        else:
-            found[prefix] = here
-
-    visit("", data, path)
-    return found
 
 
 def of_job(job: Job, data: object, table: OptionTable) -> Subject:
@@ -255,15 +235,28 @@ def of_cluster(cluster: Cluster, data: object, table: OptionTable) -> ClusterSub
     return ClusterSubject(cluster, () if errors else task_managers_of(cluster), errors, views)
 
 
-def of_manifest(document: ForeignDocument, data: object, table: OptionTable) -> ManifestSubject:
-    """Return a document of others, whose raw ``data`` is given too, as rules read it."""
+def of_manifest(
+    document: ForeignDocument, data: object, table: OptionTable, session: ForeignDocument | None = None
+) -> ManifestSubject:
+    """Return a document of others, whose raw ``data`` is given too, as rules read it.
+
+    ``session`` is the deployment that a session job is for; the job's options go before those of it.
+    """
     written = option_paths(data, document.options_path)
     settings = document.settings()
     set_there = {key: setting.value for key, setting in settings.items()}
     paths = {key: setting.path for key, setting in settings.items()}
+    below = session.options if session else {}
+    effective = {**below, **document.options, **set_there}
+    unfilled = frozenset(key for key, value in effective.items() if is_placeholder(value))
+    spec = data.get("spec") if isinstance(data, dict) else None
     return ManifestSubject(
         document,
-        OptionsView(document.options, written, table),
-        OptionsView({**document.options, **set_there}, written | paths, table),
+        OptionsView(document.options, written, table, unfilled),
+        OptionsView(effective, written | paths, table, unfilled),
         settings,
+        session,
+        frozenset(key for key, value in spec.items() if value is not None)
+        if isinstance(spec, dict)
+        else frozenset(),
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from planner.documents.cluster import Cluster
 from planner.documents.finding import Finding, Path, Severity, sort_findings
 from planner.documents.foreign.base import ForeignDocument, KubernetesObject
 from planner.documents.foreign.configuration import LINE_BY_LINE_VERSION, FlinkConfiguration
 from planner.documents.foreign.deployment import FlinkDeployment
+from planner.documents.foreign.session_job import FlinkSessionJob
 from planner.documents.job import Job
 from planner.documents.load import Loaded
 from planner.documents.option_tables import (
@@ -67,7 +68,12 @@ def validate(documents: Sequence[Loaded], *, fit: bool = True) -> list[Finding]:
     """
     versions = {version for loaded in documents if (version := _version(loaded.document))}
     cluster_version = versions.pop() if len(versions) == 1 else CLUSTER_VERSION
-    checked = [_check(loaded, cluster_version) for loaded in documents]
+    sessions = {
+        loaded.document.name: loaded.document
+        for loaded in documents
+        if isinstance(loaded.document, FlinkDeployment)
+    }
+    checked = [_check(loaded, cluster_version, sessions) for loaded in documents]
     clusters = [c.subject for c in checked if isinstance(c.subject, ClusterSubject)]
     findings = [finding for c in checked for finding in c.findings]
     if fit and len(clusters) == 1 and clusters[0].task_managers:
@@ -80,7 +86,16 @@ def validate(documents: Sequence[Loaded], *, fit: bool = True) -> list[Finding]:
         findings += _run_together([subject for subject, _ in jobs], clusters[0], place, table)
     ignored = {id(c.loaded.source): _suppressions(c.loaded.source) for c in checked if findings}
     by_name = {c.loaded.source.name: ignored.get(id(c.loaded.source), {}) for c in checked}
+    if any(loaded.document is not None for loaded in documents):
+        findings = [_of_bystander(finding) for finding in findings]
     return sort_findings([f for f in findings if not _is_ignored(f, by_name.get(f.file, {}))])
+
+
+def _of_bystander(finding: Finding) -> Finding:
+    """Return a finding as a warning where it says that a file, found by a glob beside others, is none of planner's."""
+    if finding.code in ("DOC008", "DOC009") and not finding.path:
+        return replace(finding, severity=Severity.WARNING)
+    return finding
 
 
 def _version(document: object) -> str | None:
@@ -92,7 +107,7 @@ def _version(document: object) -> str | None:
     return None
 
 
-def _check(loaded: Loaded, cluster_version: str) -> _Checked:
+def _check(loaded: Loaded, cluster_version: str, sessions: Mapping[str, FlinkDeployment]) -> _Checked:
     findings = list(loaded.findings)
     document = loaded.document
     version = _version(document) or cluster_version
@@ -110,7 +125,8 @@ def _check(loaded: Loaded, cluster_version: str) -> _Checked:
                 findings += _findings(rule, found, loaded.source, table)
         return _Checked(loaded, shown, findings)
     if isinstance(document, ForeignDocument):
-        return _Checked(loaded, None, [*findings, *_manifest(document, loaded.source)])
+        session = sessions.get(document.session) if isinstance(document, FlinkSessionJob) else None
+        return _Checked(loaded, None, [*findings, *_manifest(document, loaded.source, session)])
     if isinstance(document, Placement):
         return _Checked(loaded, None, [*findings, *_inconsistent_memory(document, loaded.source)])
     if not isinstance(document, (Job, ResourceProfile)):
@@ -134,23 +150,35 @@ def _check(loaded: Loaded, cluster_version: str) -> _Checked:
         if isinstance(rule, JobRule) and not rule.structural:
             findings += _findings(rule, rule.check(subject), loaded.source, table)
         elif isinstance(rule, OptionRule):
-            findings += _findings(rule, rule.check(subject.options), loaded.source, table)
+            about_options = _findings(rule, rule.check(subject.options), loaded.source, table)
+            missing = without_table(subject.flink_version)
+            findings += map(_uncertain, about_options) if missing else about_options
     return _Checked(loaded, subject, findings)
 
 
-def _manifest(document: ForeignDocument, source: Source) -> Iterator[Finding]:
+def _manifest(
+    document: ForeignDocument, source: Source, session: FlinkDeployment | None = None
+) -> Iterator[Finding]:
     """Yield what is wrong with a document of others: its options, and the memory that they come to."""
-    table = option_table(version_of(document))
-    subject = of_manifest(document, source.data, table)
-    if document.flink_version and (missing := without_table(document.flink_version)):
+    table = option_table(version_of(session or document))
+    subject = of_manifest(document, source.data, table, session)
+    missing = without_table(document.flink_version) if document.flink_version else None
+    if missing:
         match = Match(("spec", "flinkVersion"), missing)
         yield from _findings(BY_CODE["CFG412"], [match], source, table)
     for rule in RULES:
         if isinstance(rule, OptionRule):
-            yield from _findings(rule, rule.check(subject.options), source, table)
+            found = _findings(rule, rule.check(subject.options), source, table)
+            yield from map(_uncertain, found) if missing else found
         elif isinstance(rule, ManifestRule):
             yield from _findings(rule, rule.check(subject), source, table)
     yield from _wrong_memory(subject, source)
+
+
+def _uncertain(finding: Finding) -> Finding:
+    """Return a finding about a key as a warning: another version of Flink than that of the table may have it."""
+    about_key = finding.code in ("CFG401", "CFG403")
+    return replace(finding, severity=Severity.WARNING) if about_key else finding
 
 
 def version_of(document: ForeignDocument) -> str:
@@ -162,10 +190,13 @@ def version_of(document: ForeignDocument) -> str:
 
 def _wrong_memory(subject: ManifestSubject, source: Source) -> Iterator[Finding]:
     """Yield why Flink's processes would not start. Only a deployment has to say how much memory they have."""
-    whole = isinstance(subject.document, FlinkDeployment)
-    if isinstance(subject.document, KubernetesObject) and not whole:
+    document = subject.document
+    if isinstance(document, KubernetesObject) and not isinstance(document, FlinkDeployment):
         return
+    whole = isinstance(document, FlinkDeployment) and document.is_whole
     for process, field in _FIELDS.items():
+        if any(key.startswith(f"{process}.memory.") for key in subject.effective.unfilled):
+            continue
         try:
             process_memory(process, subject.effective.configuration)
         except MemoryConfigurationError as error:

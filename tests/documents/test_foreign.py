@@ -148,7 +148,7 @@ spec:
     @pytest.mark.parametrize(
         ("old", "new", "code", "words"),
         [
-            ("flinkVersion: v2_2", "flinkVersion: 2_2", "DOC104", "such as 2.2"),
+            ("flinkVersion: v2_2", "flinkVersion: 2_2", "DOC104", "such as v2_2"),
             ("parallelism: 4", 'parallelism: "4"', "DOC103", "a whole number"),
             ('memory: "2Gi"', "memory: 2", "DOC104", "in quotes"),
             ("stateless", "never", "DOC104", "'never' is not 'stateless', 'last-state' or 'savepoint'"),
@@ -196,6 +196,101 @@ spec:
             load(DEPLOYMENT.replace("orders,", new), "file")
         assert "a template with {{ }} has to be rendered first" in raised.value.findings[0].hint
 
+    def test_a_field_with_nothing_behind_it_is_left_out(self) -> None:
+        """As the API server does; Helm renders such fields."""
+        text = DEPLOYMENT.replace('args: ["--rate", "10"]', "args: , entryClass: null")
+        text = text.replace(
+            "  serviceAccount: flink\n", "  serviceAccount: flink\n  ingress:\n  podTemplate: ~\n"
+        )
+        assert document_of(text).spec.job.args == []
+        no_options = DEPLOYMENT.replace('\n    taskmanager.numberOfTaskSlots: "2"', "")
+        assert document_of(no_options).options == {}
+
+    def test_a_probe_of_the_operator_has_no_spec(self) -> None:
+        probe = "apiVersion: flink.apache.org/v1beta1\nkind: FlinkDeployment\nmetadata: {name: canary, labels: {%s}}\n"
+        document_of(probe % '"flink.apache.org/canary": "true"')
+        assert [finding.code for finding in only(probe % "").findings] == ["DOC102"]
+
+    def test_fields_of_a_vendor_are_known_where_it_is_named(self) -> None:
+        text = DEPLOYMENT.replace("jobManager: {", "jobManager: {highAvailabilityEnabled: true, ")
+        assert [finding.code for finding in only(text).findings] == ["DOC101"]
+        document_of(text.replace("spec:\n", "spec:\n  emrReleaseLabel: emr-7.12.0-flink-latest\n"))
+
+    @pytest.mark.parametrize(
+        ("spec", "messages"),
+        [
+            ("{}", ["spec has no field 'template'"]),
+            (
+                "{template: {spec: {}}, templates: 1}",
+                ["unknown field 'templates' in spec, did you mean 'template'?"],
+            ),
+            ("", ["the document has no field 'spec'"]),
+        ],
+    )
+    def test_what_a_blue_green_deployment_has_around_it(self, spec: str, messages: list[str]) -> None:
+        text = f"apiVersion: flink.apache.org/v1beta1\nkind: FlinkBlueGreenDeployment\nspec: {spec}\n"
+        assert [f.message for loaded in load(text, "file") for f in loaded.findings] == messages
+
+
+class TestTemplates:
+    @pytest.mark.parametrize(
+        "new",
+        [
+            "orders,",  # as it is
+            "orders, labels: {{- toYaml .Values.labels | nindent 4 }},",
+            "{{ name }},",
+        ],
+    )
+    def test_one_that_is_no_yaml_is_one_finding(self, new: str) -> None:
+        text = DEPLOYMENT.replace("orders,", new) + "{{- with .Values.job }}\n{{- end }}\n"
+        with pytest.raises(DocumentError) as raised:
+            load(text, "file")
+        (finding,) = raised.value.findings
+        assert (finding.code, finding.message) == (
+            "DOC004",
+            "is a template that is not filled in, so it is no YAML yet",
+        )
+        at = finding.position
+        assert text.splitlines()[at.line - 1][at.column - 1 :].startswith("{{")
+
+    def test_a_comment_makes_no_template(self) -> None:
+        with pytest.raises(DocumentError) as raised:
+            load("# {{ x }}\na: b: c\n", "file")
+        assert "template" not in raised.value.findings[0].message
+
+    @pytest.mark.parametrize("form", ["${%s}", "$%s", "{{ .Values.%s }}", "{%% %s %%}", "__%s__"])
+    def test_all_placeholders_are_one_finding(self, form: str) -> None:
+        text = (
+            DEPLOYMENT.replace('"2"', f"'{form % 'SLOTS'}'")
+            .replace("cpu: 0.5", f"cpu: '{form % 'CPU'}'")
+            .replace("parallelism: 4", f"parallelism: '{form % 'PARALLELISM'}'")
+            .replace('"2Gi"', f"'{form % 'MEMORY'}'")
+            .replace("v2_2", f"'{form % 'VERSION'}'")
+        )
+        loaded = only(text)
+        (finding,) = loaded.findings
+        assert (finding.code, finding.position.line) == ("DOC012", 6)
+        assert finding.message.startswith(f"5 values are placeholders, such as '{form % 'VERSION'}'")
+        assert isinstance(loaded.document, FlinkDeployment)
+
+    def test_a_placeholder_where_any_text_may_be_is_no_finding(self) -> None:
+        text = DEPLOYMENT.replace("local:///a.jar", "s3://${BUCKET}/a.jar").replace('"10"', '"${RATE}"')
+        document_of(text.replace("  image: ", "  ingress: {template: '{{name}}.{{namespace}}'}\n  image: "))
+
+    def test_what_is_wrong_beside_them_is_found(self) -> None:
+        text = DEPLOYMENT.replace("cpu: 0.5", "cpu: '${CPU}'").replace("stateless", "never")
+        assert {finding.code for finding in only(text).findings} == {"DOC104", "DOC012"}
+
+    def test_a_flat_configuration(self) -> None:
+        text = (
+            "jobmanager.rpc.address: {{ .Values.jm }}\ntaskmanager.numberOfTaskSlots: {{ .Values.slots }}\n"
+        )
+        (finding,) = only(text).findings
+        assert (finding.code, finding.position.line) == ("DOC012", 2)
+        with pytest.raises(DocumentError) as raised:
+            load(text + "{{- if .Values.ha }}\nhigh-availability.type: kubernetes\n{{- end }}\n", "file")
+        assert [found.code for found in raised.value.findings] == ["DOC004"]
+
 
 class TestConfigurations:
     @pytest.mark.parametrize(
@@ -221,6 +316,7 @@ class TestConfigurations:
             "services: {flink: {image: 'flink:2.2'}}\n",
             "image: {repository: flink}\nreplicas: 2\nservice: {port: 8081}\nrest: {port: 8081}\n",
             "spec: {taskmanager.numberOfTaskSlots: 4}\n",
+            "taskmanager: {replicas: 2, resources: {limits: {memory: 2Gi}}}\njobmanager: {replicas: 1}\n",
         ],
     )
     def test_other_mappings_are_not_configurations(self, text: str) -> None:
@@ -228,6 +324,14 @@ class TestConfigurations:
         assert finding.code == "DOC009"
         assert "Flink's own configuration is known by its options" in finding.hint
         assert "kind: Job," in finding.hint or "one of Job" in finding.hint
+
+    def test_one_flat_option_of_a_process_is_enough(self) -> None:
+        """People leave in it what log4j or their own program reads."""
+        own = "".join(f"logger.{name}.level: INFO\n" for name in "abcdef")
+        assert len(document_of(own + "taskmanager.numberOfTaskSlots: 4\n").options) == 7
+
+    def test_a_misspelled_nested_option_is_recognised(self) -> None:
+        assert len(document_of("taskmanager: {numberOfTaskSlot: 4}\n").options) == 1
 
     def test_an_expert_mode_plan_stays_one(self) -> None:
         text = '{"ssgProfiles": [], "nodes": [{"id": 1, "type": "x", "desc": "x", "profile": {"parallelism": 1}}], "edges": []}'
@@ -413,3 +517,95 @@ def test_a_part_of_a_document_has_the_places_of_the_whole() -> None:
     assert part.position(("b",)) == whole.position(("a", "b"))
     assert part.position(("b", "c")) == whole.position(("a", "b"))
     assert part.absolute(("b",)) == ("a", "b")
+
+
+COMPOSE = """\
+services:
+  jobmanager:
+    image: flink:1.18.1
+    environment:
+      - |
+        FLINK_PROPERTIES=
+        jobmanager.rpc.address: jobmanager
+        parallelism.default: 2
+  taskmanager:
+    image: apache/flink:1.19-scala_2.12-java17
+    environment:
+      FLINK_PROPERTIES: |
+        jobmanager.rpc.address: jobmanager
+        taskmanager.numberOfTaskSlots: 4
+"""
+POD = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: taskmanager}
+spec:
+  template:
+    spec:
+      containers:
+        - name: taskmanager
+          image: flink:1.20-java17
+          env:
+            - name: FLINK_PROPERTIES
+              value: |
+                taskmanager.numberOfTaskSlots: 4
+"""
+OTHERS = """\
+apiVersion: %s
+kind: %s
+metadata: {name: orders}
+spec:
+  flinkVersion: %s
+  %s:
+    taskmanager.numberOfTaskSlots: 4
+"""
+VALUES = """\
+replicas: 2
+defaultConfiguration:
+  flink-conf.yaml: |
+    taskmanager.numberOfTaskSlots: 4
+"""
+
+
+class TestEmbedded:
+    @pytest.mark.parametrize(
+        ("text", "places"),
+        [
+            (
+                COMPOSE,
+                [("parallelism.default", 8, 9, "1.18"), ("taskmanager.numberOfTaskSlots", 14, 9, "1.19")],
+            ),
+            (POD, [("taskmanager.numberOfTaskSlots", 13, 17, "1.20")]),
+            (VALUES, [("taskmanager.numberOfTaskSlots", 4, 5, None)]),
+            (
+                OTHERS % ("platform.confluent.io/v1beta1", "FlinkApplication", "v1_19", "flinkConfiguration"),
+                [("taskmanager.numberOfTaskSlots", 7, 5, "1.19")],
+            ),
+            (
+                OTHERS % ("flink.k8s.io/v1beta1", "FlinkApplication", '"1.8"', "flinkConfig"),
+                [("taskmanager.numberOfTaskSlots", 7, 5, "1.8")],
+            ),
+            (
+                OTHERS % ("flinkoperator.k8s.io/v1beta1", "FlinkCluster", '"1.9.3"', "flinkProperties"),
+                [("taskmanager.numberOfTaskSlots", 7, 5, "1.9")],
+            ),
+        ],
+    )
+    def test_a_configuration_has_its_places_and_version(
+        self, text: str, places: list[tuple[str, int, int, str | None]]
+    ) -> None:
+        loaded = load(text, "file")
+        assert len(loaded) == len(places)
+        for found, (key, line, column, version) in zip(loaded, places, strict=True):
+            assert isinstance(found.document, FlinkConfiguration)
+            at = found.source.position((key,), key=True)
+            assert (at.line, at.column) == (line, column)
+            assert found.document.flink_version == version
+
+    def test_one_that_cannot_be_read_is_reported(self) -> None:
+        (finding,) = only(VALUES.replace("taskmanager.numberOfTaskSlots: 4", "a: b: c")).findings
+        assert (finding.code, finding.position.line) == ("DOC004", 4)
+
+    def test_options_of_something_else_are_left_alone(self) -> None:
+        text = OTHERS % ("lightbend.com/v1", "FlinkCluster", '"1.9"', "flinkConfiguration")
+        assert isinstance(document_of(text.replace("taskmanager.numberOf", "number_of")), OtherObject)

@@ -250,8 +250,97 @@ class TestManifests:
         document = {**deployment(), "kind": "FlinkStateSnapshot", "spec": spec}
         assert len(find(document, "KUB957")) == count
 
+    def test_a_session_job_has_the_options_of_its_deployment_too(self) -> None:
+        job = {"jarURI": "https://host/a.jar", "parallelism": 1, "upgradeMode": "last-state"}
+        spec = {"deploymentName": "orders", "job": job}
+        session_job = {**deployment(), "kind": "FlinkSessionJob", "metadata": {"name": "job"}, "spec": spec}
+        assert find(session_job) == []  # who knows what the deployment sets
+
+        def together(options: dict[str, str]) -> list[str]:
+            documents = [deployment(options, job=None), session_job]
+            return [f.code for f in validate(*load(yaml.safe_dump_all(documents), "both.yaml"))]
+
+        assert together({"execution.checkpointing.dir": "s3://lake/checkpoints"}) == []
+        assert together({}) == ["KUB954"]
+
+    @pytest.mark.parametrize("field", ["flinkVersion", "serviceAccount"])
+    def test_what_the_operator_requires(self, field: str) -> None:
+        without = deployment()
+        del without["spec"][field]
+        (found,) = find(without)
+        assert (found.code, found.message) == ("KUB958", f"spec has no {field}")
+        assert find(deployment(**{field: "${FIELD}"}), "KUB958") == []
+
+    def test_amazon_sets_the_service_account(self) -> None:
+        without = deployment(executionRoleArn="arn:aws:iam::1:role/flink")
+        del without["spec"]["serviceAccount"]
+        assert find(without) == []
+
+    @pytest.mark.parametrize(
+        ("spec", "count"),
+        [
+            ({"savepoint": {}}, 1),
+            ({"savepoint": {"alreadyExists": True}}, 0),
+            ({"checkpoint": {}, "jobReference": {"kind": "FlinkDeployment", "name": "a"}}, 0),
+        ],
+    )
+    def test_a_snapshot_is_of_a_job(self, spec: dict[str, Any], count: int) -> None:
+        assert len(find({**deployment(), "kind": "FlinkStateSnapshot", "spec": spec}, "KUB958")) == count
+
+    @pytest.mark.parametrize(
+        "spec",
+        [
+            {"job": {"parallelism": 8}, "taskManager": {"replicas": 4}},
+            {"image": "flink:2.2.1", "flinkVersion": "v2_2"},
+            {"jobManager": {"replicas": 2}, "job": {"upgradeMode": "savepoint"}},
+            {"taskManager": {"resource": {"memory": "8g"}}},
+        ],
+    )
+    def test_a_patch_of_kustomize_is_not_a_deployment_that_lacks_things(self, spec: dict[str, Any]) -> None:
+        assert find({**deployment(), "spec": spec}) == []
+
+
+class TestOtherVersions:
+    def test_a_key_of_a_version_without_a_table_may_be_right(self) -> None:
+        found = find(deployment({"taskmanager.memory.preallocate": "false"}, flinkVersion="v1_14"))
+        assert [(f.code, f.severity) for f in found] == [("CFG412", "warning"), ("CFG401", "warning")]
+        (found_now,) = find(deployment({"taskmanager.memory.preallocate": "false"}))
+        assert found_now.severity == "error"
+
+    def test_a_configuration_is_for_the_version_that_reads_its_keys(self) -> None:
+        """Flink 2 removed the key, but hands on everything that begins as it does."""
+        assert of_options("metrics.reporter.jmx.class: a.B\nmetrics.reporter.jmx.port: 8789\n") == []
+
+
+class TestBystanders:
+    def test_files_of_others_beside_known_ones_are_warnings(self) -> None:
+        values, patch = load("replicas: 2\n", "values.yaml"), load("- {op: add, path: /a}\n", "patch.yaml")
+        known = load(yaml.safe_dump(deployment()), "deployment.yaml")
+        assert {f.severity for f in validate(*values, *patch)} == {"error"}
+        beside = validate(*values, *patch, *known)
+        assert [(f.code, f.severity) for f in beside] == [("DOC008", "warning"), ("DOC009", "warning")]
+        misspelled = load("kind: Jobb\n", "job.yaml")
+        assert [f.severity for f in validate(*misspelled, *known)] == ["error"]
+
 
 class TestConfigurations:
+    def test_placeholders_keep_nothing_else_from_being_found(self) -> None:
+        text = (
+            "taskmanager.memory.process.size: ${SIZE}\njobmanager.memory.process.size: 1k\n"
+            "state.backend.type: ${BACKEND}\nrestart-strategy.type: ${STRATEGY}\n"
+        )
+        found = of_options(text)
+        assert [(f.code, f.position.line) for f in found] == [("DOC012", 1), ("MEM405", 2)]
+
+    def test_a_factory_of_the_user_has_keys_of_its_own(self) -> None:
+        own = "state.backend.rocksdb.falcon.use-hash-memtable: true\n"
+        typo = "state.backend.rocksdb.localdirs: /data\n"
+        factory = (
+            "state.backend.rocksdb.options-factory: com.example.Factory\ntaskmanager.numberOfTaskSlots: 1\n"
+        )
+        assert [f.code for f in of_options(own + typo + factory)] == ["CFG401"]
+        assert len(of_options(own + typo + "taskmanager.numberOfTaskSlots: 1\n")) == 2
+
     def test_a_misspelled_key(self) -> None:
         (found,) = of_options(
             "taskmanager:\n  numberOfTaskSlots: 4\n  memory:\n    process:\n      size: 1728m\n    netwrok:\n      fraction: 0.3\n"

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from planner.documents.finding import Path
 
+FIELDS = ("configuration", "ingress", "template")
+"""The fields of its spec."""
 
-def parts_of(data: dict[str, Any]) -> list[tuple[Path, dict[str, Any]]]:
-    """Return where the documents in a FlinkBlueGreenDeployment are, and each as a document of its own."""
-    spec = data.get("spec")
-    if not isinstance(spec, dict):
-        return [((), {**data, "kind": "FlinkDeployment"})]
-    template = spec.get("template")
-    deployment = {
-        "apiVersion": data["apiVersion"],
-        "kind": "FlinkDeployment",
-        "metadata": data.get("metadata", {}),
-        "spec": template.get("spec") if isinstance(template, dict) else None,
-    }
-    parts: list[tuple[Path, dict[str, Any]]] = [(("spec", "template"), deployment)]
-    if isinstance(spec.get("configuration"), dict):
-        parts.append((("spec", "configuration"), spec["configuration"]))
-    return parts
+
+def parts_of(data: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield where the documents in a FlinkBlueGreenDeployment are, and each as a document of its own."""
+    template, options = (data["spec"].get(field) for field in ("template", "configuration"))
+    if isinstance(template, dict):
+        deployment = {
+            "apiVersion": data["apiVersion"],
+            "kind": "FlinkDeployment",
+            "metadata": data.get("metadata") or {},
+            "spec": template.get("spec"),
+        }
+        yield ("spec", "template"), deployment
+    if isinstance(options, dict):
+        yield ("spec", "configuration"), options

@@ -17,6 +17,8 @@ MAX_OPTIONS = 10_000
 LINE_BY_LINE_VERSION = "1.20"
 """The last Flink that reads its configuration line by line, where it is not YAML."""
 _OF_PROCESSES = ("taskmanager.", "jobmanager.")
+_OF_TEMPLATES = ("{{", "{%")
+"""How a line begins that decides which lines there are."""
 _OF_OTHERS = {"apiVersion", "kind", "metadata", "nodes", "spec"}
 """Fields of Kubernetes objects, of planner's documents and of expert-mode plans."""
 
@@ -52,8 +54,9 @@ class FlinkConfiguration(ForeignDocument):
 def configuration_of(data: Any) -> FlinkConfiguration | None:
     """Return the configuration that plain ``data`` is by its content, None where it is something else.
 
-    At least half of its keys have to be options of a version of Flink or of the operator, or begin as those
-    of its processes do.
+    A key that is written flat and begins as those of Flink's processes do (``taskmanager.``) decides. Else at
+    least half of the keys have to be options of a version of Flink or of the operator, or nearly be spelled
+    as one of a process. Nested, ``taskmanager:`` may be a section of Helm values as well.
     """
     if not isinstance(data, dict) or _OF_OTHERS & data.keys():
         return None
@@ -61,19 +64,24 @@ def configuration_of(data: Any) -> FlinkConfiguration | None:
         options = flatten_configuration(data)
     except ValueError:
         return None
-    return FlinkConfiguration(written=options) if _mostly_options(options) else None
+    is_one = _has_flat_option(data) or _mostly_options(options)
+    return FlinkConfiguration(written=options) if 0 < len(options) <= MAX_OPTIONS and is_one else None
+
+
+def _has_flat_option(keys: Iterable[str]) -> bool:
+    return any(key.startswith(_OF_PROCESSES) for key in keys)
 
 
 def _mostly_options(keys: Iterable[str]) -> bool:
     given = list(keys)
-    return 0 < len(given) <= MAX_OPTIONS and 2 * sum(map(_is_option, given)) >= len(given)
+    return len(given) <= MAX_OPTIONS and 2 * sum(map(_is_option, given)) >= len(given)
 
 
 def _is_option(key: str) -> bool:
-    if key.startswith(_OF_PROCESSES):
+    tables = list(map(option_table, (supported_versions()[-1], supported_versions()[0])))
+    if "." in key and any(table.find(key) or table.find_removed(key) for table in tables):
         return True
-    tables = map(option_table, (supported_versions()[-1], supported_versions()[0]))
-    return "." in key and any(table.find(key) or table.find_removed(key) for table in tables)
+    return key.startswith(_OF_PROCESSES) and tables[0].suggest(key) is not None
 
 
 def read_lines(text: str, name: str) -> tuple[dict[str, str], Index, list[Finding]] | None:
@@ -89,6 +97,8 @@ def read_lines(text: str, name: str) -> tuple[dict[str, str], Index, list[Findin
         content = line.partition("#")[0]
         if not content.strip():
             continue
+        if content.lstrip().startswith(_OF_TEMPLATES):
+            return None
         key, colon, value = content.partition(": ")
         if not (colon and key.strip() and value.strip()):
             skipped.append(_skipped(content, name, number))
@@ -96,7 +106,8 @@ def read_lines(text: str, name: str) -> tuple[dict[str, str], Index, list[Findin
         options[key.strip()] = value.strip()
         index[(key.strip(),)] = (_span(number, content, key.strip()), _span(number, content, value.strip()))
     is_object = {"kind", "apiVersion"} & options.keys()
-    return (options, index, skipped) if _mostly_options(options) and not is_object else None
+    is_one = 0 < len(options) <= MAX_OPTIONS and (_has_flat_option(options) or _mostly_options(options))
+    return (options, index, skipped) if is_one and not is_object else None
 
 
 def _span(number: int, line: str, part: str) -> Position:

@@ -15,6 +15,7 @@ from planner.units import parse_manifest_size, parse_quantity
 
 Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 """A number of type ``Integer``; what is a sensible one is for rules to say."""
+_MOST_OF_A_PATCH = 2
 OperatorVersion = Annotated[Text, Field(pattern=r"^v[0-9]{1,4}_[0-9]{1,4}$")]
 
 
@@ -121,6 +122,14 @@ class FlinkDeployment(KubernetesObject):
         """``v2_2`` as ``2.2``."""
         version = self.spec.flink_version
         return None if version is None else version.removeprefix("v").replace("_", ".")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether this is a deployment of its own; a patch of Kustomize has but few of the fields."""
+        spec = self.spec
+        program = spec.job.jar_uri if spec.job else None
+        given = (spec.image, spec.flink_version, spec.service_account, spec.job_manager, spec.task_manager)
+        return sum(part is not None for part in (*given, program)) > _MOST_OF_A_PATCH
 
     def settings(self) -> Mapping[str, Setting]:
         """Return the options that the operator sets from fields of the spec (`FlinkConfigBuilder`)."""

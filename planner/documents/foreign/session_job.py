@@ -28,6 +28,11 @@ class FlinkSessionJob(KubernetesObject):
     spec: FlinkSessionJobSpec
 
     @property
+    def session(self) -> str:
+        """The name of the deployment that the job is for, empty where there is none."""
+        return self.spec.deployment_name or ""
+
+    @property
     def options(self) -> Mapping[str, str]:
         """``spec.flinkConfiguration``, flat."""
         return self.spec.flink_configuration

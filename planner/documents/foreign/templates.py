@@ -1,0 +1,79 @@
+"""Files that have to be filled in first: templates of Helm and Jinja, and variables of a shell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from planner.documents.errors import DocumentError, at_offset, document_error
+from planner.documents.finding import Finding, Path, Severity
+from planner.documents.foreign.base import ForeignDocument
+from planner.documents.job import option_paths
+from planner.documents.option_tables import OptionTable, option_table, supported_versions
+
+_PLACEHOLDER = re.compile(
+    r"\{\{.*?\}\}"  # Helm, Jinja, Hugo
+    r"|\{%.*?%\}|<%.*?%>"  # Jinja, ERB
+    r"|\$\{[^{}]*\}|\$[A-Za-z_][A-Za-z0-9_]*"  # envsubst, as the entry point of Flink's image calls it
+    r"|__[A-Z][A-Z0-9_]*__",
+    re.DOTALL,
+)
+_EXPRESSION = re.compile(r"^[^#\n]*?(\{\{|\{%)", re.MULTILINE)
+"""What makes a text a template; not in a comment, where it may be an example."""
+
+
+def is_placeholder(value: object) -> bool:
+    """Tell whether a value, or a part of it, is filled in later: ``${SLOTS}``, ``{{ .Values.slots }}``."""
+    return isinstance(value, str) and _PLACEHOLDER.search(value) is not None
+
+
+def explain_template(error: DocumentError, name: str, text: str) -> DocumentError:
+    """Return ``error``, or the one that says that the text is a template, where that is why it is no YAML."""
+    expression = _EXPRESSION.search(text)
+    if expression is None or error.findings[0].code != "DOC004":
+        return error
+    message = "is a template that is not filled in, so it is no YAML yet"
+    hint = "a template with {{ }} has to be rendered first, for example by helm template"
+    return document_error(name, "DOC004", message, hint, at_offset(text, expression.start(1)))
+
+
+def without_placeholders(data: Any, paths: list[Path]) -> Any:
+    """Return ``data`` without the values at ``paths``, which are left out as if nobody had written them."""
+    if not paths or not isinstance(data, dict):
+        return data
+    gone = {path[0] for path in paths if len(path) == 1}
+    below = {key: [path[1:] for path in paths if len(path) > 1 and path[0] == key] for key in data}
+    return {key: without_placeholders(value, below[key]) for key, value in data.items() if key not in gone}
+
+
+def unchecked(document: ForeignDocument, data: Any) -> Iterator[Path]:
+    """Yield where in ``data`` placeholders stand for values that would be checked if they were there."""
+    written = option_paths(data, document.options_path)
+    table = option_table(document.flink_version or supported_versions()[-1])
+    for key, setting in document.settings().items():
+        if is_placeholder(setting.value) and _has_form(table, key):
+            yield setting.path
+    for key, value in document.options.items():
+        if is_placeholder(value) and _has_form(table, key):
+            yield written[key]
+
+
+def _has_form(table: OptionTable, key: str) -> bool:
+    option = table.find(key)
+    return option is not None and option.type not in ("String", "Map")
+
+
+def placeholders_finding(values: list[tuple[Path, object]]) -> Finding:
+    """Return the one finding of a document with placeholders, with its first one as an example."""
+    path, value = values[0]
+    many = "1 value is a placeholder" if len(values) == 1 else f"{len(values)} values are placeholders"
+    such = "," if len(values) == 1 else ", such as"
+    text = " ".join(str(value).split())[:40]
+    return Finding(
+        "DOC012",
+        Severity.WARNING,
+        f"{many}{such} {text!r}: what will be there is not checked",
+        "fill the template in first, for example by helm template or envsubst, and check the result",
+        path=path,
+    )
