@@ -19,7 +19,8 @@ VARIABLE = "FLINK_PROPERTIES"
 """The environment variable whose lines the entry point of Flink's image adds to the configuration."""
 _MAPPINGS = ("flinkConfiguration", "flinkConfig", "flinkProperties")
 """Fields with options by key, of the operators of Apache, Confluent, Lyft, Google and Ververica."""
-_IMAGE = re.compile(r"(?:^|/)flink:(\d+\.\d+)")
+_IMAGE = re.compile(r"(?:^|/)(?:cp-)?flink:(\d+\.\d+)")
+"""The image of Apache, or that of Confluent."""
 _VERSION = re.compile(r"v?(\d{1,4})[._](\d{1,4})(?:\.\d{1,4})?")
 _ASSIGNED = f"{VARIABLE}="
 Embedded = tuple[Source, FlinkConfiguration | None, tuple[Finding, ...]]
@@ -54,7 +55,7 @@ def _search(source: Source, value: Any, path: Path, version: str | None) -> Iter
     if value.get("name") == VARIABLE and isinstance(value.get("value"), str):  # a container of Kubernetes
         yield from _text(source, (*path, "value"), value["value"], version)
     for key, item in value.items():
-        if isinstance(item, str) and key in (VARIABLE, *FILES):
+        if isinstance(item, str) and key in (VARIABLE, *FILES, *_MAPPINGS):
             yield from _text(source, (*path, key), item, version)
         elif key in _MAPPINGS and (found := configuration_of(item)):
             part = source.part((*path, key), item)
