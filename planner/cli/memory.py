@@ -82,7 +82,7 @@ def memory(
         doubts = api.unknown_options(given, flink_version or api.CLUSTER_VERSION)
     except ValueError as error:
         fail(f"--flink-version: {error}")
-    read = None if config is None else _read(inputs, config, flink_version)
+    read = None if config is None else _read(inputs, config, flink_version, process.value)
     configuration = {**(read.configuration if read else {}), **given}
     for message in doubts:
         say(f"planner: {message}")
@@ -109,17 +109,26 @@ class _Read:
     paths: Mapping[str, Path]
 
 
-def _read(inputs: Inputs, name: str, version: str | None) -> _Read:
-    """Read the options of a file; say what is wrong with them but does not keep memory from adding up."""
+def _read(inputs: Inputs, name: str, version: str | None, process: str) -> _Read:
+    """Read the options of a file; say what is wrong with them but does not keep memory from adding up.
+
+    Of several, as in a Compose file, it is the one that sets memory of the process.
+    """
     from planner import api
     from planner.report.text import concise
 
     loaded = inputs.read(name)
     inputs.stop_on(inputs.findings)
     found = [(entry, options) for entry in loaded if (options := api.configuration_of(entry)) is not None]
-    if len(found) != 1:
+    if not found:
         inputs.stop_on([finding for entry in loaded for finding in entry.findings])
-        fail(f"{name} holds {'several configurations' if found else 'no configuration'} of Flink; give one")
+        fail(f"{name} holds no configuration of Flink; give one")
+    if len(found) > 1:
+        some = [each for each in found if any(key.startswith(f"{process}.memory.") for key in each[1][0])]
+        if len(some) != 1:
+            which = f"{len(some) or 'none'} of them with memory of a {process}"
+            fail(f"{name} holds {len(found)} configurations of Flink, {which}; give one in a file of its own")
+        found = some
     entry, (configuration, paths) = found[0]
     if isinstance(entry.document, api.FlinkConfiguration) and version is not None:
         entry = replace(entry, document=entry.document.model_copy(update={"version": version}))

@@ -125,6 +125,20 @@ class TestMemory:
             "planner: job.yaml holds no configuration of Flink; give one\n",
         )
 
+    def test_of_several_configurations_the_one_with_memory_of_the_process(self, files: Path) -> None:
+        (files / "compose.yaml").write_text(
+            "services:\n  jm:\n    environment:\n      FLINK_PROPERTIES: |\n        jobmanager.rpc.address: jm\n"
+            "  tm:\n    environment:\n      FLINK_PROPERTIES: |\n        taskmanager.memory.process.size: 2g\n"
+        )
+        answer = run("memory", "--config", "compose.yaml", "--format", "json")
+        assert json.loads(answer.stdout)["parts"]["process"] == 2**31
+        other = run("memory", "--config", "compose.yaml", "--process", "jobmanager")
+        assert (other.exit_code, other.stderr) == (
+            2,
+            "planner: compose.yaml holds 2 configurations of Flink, none of them with memory of a jobmanager;"
+            " give one in a file of its own\n",
+        )
+
 
 class TestImportDeployment:
     def test_taskmanagers_of_a_deployment(self, files: Path) -> None:
@@ -171,6 +185,14 @@ class TestImportDeployment:
         (entry,) = document["spec"]["taskManagerClasses"]
         assert entry["count"] == count
         assert document["spec"].get("reserve") == ({"taskManagers": 2} if count == 5 else None)
+
+    @pytest.mark.parametrize("option", ["scheduler-mode: REACTIVE", 'job.autoscaler.enabled: "true"'])
+    def test_what_does_not_keep_to_a_placement_is_said(self, files: Path, option: str) -> None:
+        text = DEPLOYMENT.replace("    external-resources: gpu\n", f"    {option}\n")
+        (files / "deploy.yaml").write_text(text)
+        answer = run("import", "deployment", "deploy.yaml")
+        assert f"{option.split(':')[0]}: " in answer.stderr
+        assert "does not keep to a placement (planner explain CFG407)" in answer.stderr
 
     def test_a_session_has_those_of_its_jobs(self, files: Path) -> None:
         (files / "session.yaml").write_text(SESSION)

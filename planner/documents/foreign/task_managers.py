@@ -25,6 +25,13 @@ _SIZES = {
 }
 """Options below ``taskmanager.memory.`` with a field of their own in a Cluster."""
 _MEMORY, _SLOTS = "taskmanager.memory.", "taskmanager.numberOfTaskSlots"
+_FREE = {
+    "scheduler-mode": "reactive",
+    "jobmanager.scheduler": "adaptive",
+    "job.autoscaler.enabled": "true",
+    "kubernetes.operator.job.autoscaler.enabled": "true",
+}
+"""Options, and their values under which a job does not keep to a placement."""
 _REDUNDANT = "slotmanager.redundant-taskmanager-num"
 
 
@@ -64,6 +71,9 @@ def cluster_of(deployment: FlinkDeployment, jobs: Iterable[FlinkSessionJob] = ()
         cores = slots
         assumed.append(f"cpu is not set: {slots}, as many as slots, which is Flink's default")
     count = _count(deployment, list(jobs), slots, assumed)
+    for key, value in _FREE.items():
+        if options.get(key, "").strip().lower() == value:
+            assumed.append(f"{key}: {options[key]} does not keep to a placement (planner explain CFG407)")
     redundant = 0 if deployment.spec.mode == "standalone" else _integer(options, _REDUNDANT) or 0
     entry: dict[str, Any] = {"name": "taskmanager", "count": count + redundant, "cpu": cores}
     entry["memory"] = _memory(options, deployment.name)
