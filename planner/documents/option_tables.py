@@ -139,6 +139,12 @@ class OptionTable:
         close = self.suggest(key)
         return f"{message}, did you mean {close!r}?" if close else message
 
+    def stands_for(self, version: str | None, key: str) -> bool:
+        """Tell whether a key without effect here has none in ``version``, to which this table is nearest."""
+        if version is None or without_table(version) is None:
+            return True
+        return self.find_removed(key) is not None and _parsed(version) > self.version
+
     @property
     def version(self) -> tuple[int, int]:
         """The minor version, as numbers."""

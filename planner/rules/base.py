@@ -77,13 +77,19 @@ class GroupView:
 class OptionsView:
     """The Flink options of a document, with the table of the version they are for.
 
-    ``unfilled`` are those whose value a template leaves open.
+    ``unfilled`` are those whose value a template leaves open. ``version`` is what the document names; the
+    table may be that of a version near to it.
     """
 
     configuration: Mapping[str, str]
     paths: Mapping[str, Path]
     table: OptionTable
     unfilled: frozenset[str] = frozenset()
+    version: str | None = None
+
+    def certainly(self, key: str) -> Severity | None:
+        """Return the severity of a key without effect: a warning where another version may know it."""
+        return None if self.table.stands_for(self.version, key) else Severity.WARNING
 
     def path(self, key: str) -> Path:
         """Return where an option is set."""

@@ -17,6 +17,7 @@ from planner.units import parse_duration, parse_size
 
 class UnknownOption(OptionRule):
     code, name, severity = "CFG401", "unknown-option", Severity.ERROR
+    otherwise = "or warning for a Flink version without a table"
     summary = "Flink does not have an option with this key."
     why = "Flink silently ignores keys that it does not have, so a misspelled key has no effect."
     hint = "correct the key; if something other than Flink reads it, add # planner: ignore[CFG401]"
@@ -29,7 +30,8 @@ class UnknownOption(OptionRule):
             if table.takes(key) or table.find_removed(key) or of_operator(key) or of_vendor(key):
                 continue
             if not (_of_own_factory(key, options) and table.suggest(key) is None):
-                yield Match(options.path(key), table.unknown(key), key=True)
+                severity = options.certainly(key)
+                yield Match(options.path(key), table.unknown(key), key=True, severity=severity)
 
 
 _FACTORIES = ("state.backend.rocksdb.options-factory", "state.backend.forst.options-factory")
@@ -72,6 +74,7 @@ class RenamedOption(OptionRule):
 
 class RemovedOptionUsed(OptionRule):
     code, name, severity = "CFG403", "removed-option", Severity.ERROR
+    otherwise = "or warning for a Flink version without a table"
     summary = "An option was removed in the chosen Flink version."
     why = "Flink ignores it, so it has no effect."
     hint = "remove it, or use its replacement"
@@ -84,7 +87,8 @@ class RemovedOptionUsed(OptionRule):
             if removed is None or options.table.find(key):
                 continue
             hint = f"use {removed.replacement}" if removed.replacement else removed.note or "remove it"
-            yield Match(options.path(key), f"{key!r} was removed in Flink {removed.since}", hint, key=True)
+            message, severity = f"{key!r} was removed in Flink {removed.since}", options.certainly(key)
+            yield Match(options.path(key), message, hint, key=True, severity=severity)
 
 
 class WrongValue(OptionRule):

@@ -175,9 +175,9 @@ class SnapshotOfWhat(ManifestRule):
 
 
 class RequiredField(ManifestRule):
-    code, name, severity = "KUB958", "required-field", Severity.ERROR
+    code, name, severity = "KUB958", "required-field", Severity.WARNING
     summary = "A manifest lacks a field that the operator requires."
-    why = "The schema lets it pass, and the operator refuses it. Patches of Kustomize, which have but the fields that they change, are left alone."
+    why = "The schema lets it pass, and the operator refuses it, unless a mutator of yours adds the field. Patches of Kustomize, which have but the fields that they change, are left alone."
     hint = "add it"
     source = "the operator's DefaultValidator"
     source_url = VALIDATOR

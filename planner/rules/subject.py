@@ -73,7 +73,7 @@ def of_job(job: Job, data: object, table: OptionTable) -> Subject:
             _group(group.name, ("spec", "slotSharingGroups", n), group.resources)
             for n, group in enumerate(job.spec.slot_sharing_groups)
         ],
-        options=OptionsView(configuration, written | _structured(job), table),
+        options=OptionsView(configuration, written | _structured(job), table, version=job.spec.flink_version),
         flink_version=job.spec.flink_version,
         written_options=written,
         node_of={operator.id: number for number, operator in enumerate(job.spec.operators, 1)},
@@ -156,7 +156,10 @@ def of_profile(profile: ResourceProfile, data: object, table: OptionTable) -> Su
         ],
         groups=[_ssg(group, ("ssgProfiles", n)) for n, group in enumerate(profile.ssg_profiles)],
         options=OptionsView(
-            fields.flink_configuration, option_paths(data, ("planner", "flinkConfiguration")), table
+            fields.flink_configuration,
+            option_paths(data, ("planner", "flinkConfiguration")),
+            table,
+            version=fields.flink_version,
         ),
         flink_version=fields.flink_version,
         node_of={operator_id(node): node.id for node in profile.nodes},
@@ -252,8 +255,8 @@ def of_manifest(
     spec = data.get("spec") if isinstance(data, dict) else None
     return ManifestSubject(
         document,
-        OptionsView(document.options, written, table, unfilled),
-        OptionsView(effective, written | paths, table, unfilled),
+        OptionsView(document.options, written, table, unfilled, document.flink_version),
+        OptionsView(effective, written | paths, table, unfilled, document.flink_version),
         settings,
         session,
         frozenset(key for key, value in spec.items() if value is not None)

@@ -150,9 +150,7 @@ def _check(loaded: Loaded, cluster_version: str, sessions: Mapping[str, FlinkDep
         if isinstance(rule, JobRule) and not rule.structural:
             findings += _findings(rule, rule.check(subject), loaded.source, table)
         elif isinstance(rule, OptionRule):
-            about_options = _findings(rule, rule.check(subject.options), loaded.source, table)
-            missing = without_table(subject.flink_version)
-            findings += map(_uncertain, about_options) if missing else about_options
+            findings += _findings(rule, rule.check(subject.options), loaded.source, table)
     return _Checked(loaded, subject, findings)
 
 
@@ -162,23 +160,15 @@ def _manifest(
     """Yield what is wrong with a document of others: its options, and the memory that they come to."""
     table = option_table(version_of(session or document))
     subject = of_manifest(document, source.data, table, session)
-    missing = without_table(document.flink_version) if document.flink_version else None
-    if missing:
+    if document.flink_version and (missing := without_table(document.flink_version)):
         match = Match(("spec", "flinkVersion"), missing)
         yield from _findings(BY_CODE["CFG412"], [match], source, table)
     for rule in RULES:
         if isinstance(rule, OptionRule):
-            found = _findings(rule, rule.check(subject.options), source, table)
-            yield from map(_uncertain, found) if missing else found
+            yield from _findings(rule, rule.check(subject.options), source, table)
         elif isinstance(rule, ManifestRule):
             yield from _findings(rule, rule.check(subject), source, table)
     yield from _wrong_memory(subject, source)
-
-
-def _uncertain(finding: Finding) -> Finding:
-    """Return a finding about a key as a warning: another version of Flink than that of the table may have it."""
-    about_key = finding.code in ("CFG401", "CFG403")
-    return replace(finding, severity=Severity.WARNING) if about_key else finding
 
 
 def version_of(document: ForeignDocument) -> str:

@@ -307,6 +307,14 @@ class TestOtherVersions:
         (found_now,) = find(deployment({"taskmanager.memory.preallocate": "false"}))
         assert found_now.severity == "error"
 
+    def test_what_is_removed_is_not_in_a_later_version(self) -> None:
+        found = find(deployment({"jobmanager.heap.size": "1g", "taskmanager.new": "1"}, flinkVersion="v3_0"))
+        assert [(f.code, f.severity) for f in found] == [
+            ("CFG412", "warning"),
+            ("CFG403", "error"),
+            ("CFG401", "warning"),
+        ]
+
     def test_a_configuration_is_for_the_version_that_reads_its_keys(self) -> None:
         """Flink 2 removed the key, but hands on everything that begins as it does."""
         assert of_options("metrics.reporter.jmx.class: a.B\nmetrics.reporter.jmx.port: 8789\n") == []
