@@ -16,7 +16,7 @@ from planner.documents.foreign.base import OPERATOR_API, ForeignDocument, Kubern
 from planner.documents.foreign.blue_green import FIELDS, parts_of
 from planner.documents.foreign.configuration import FlinkConfiguration, configuration_of, read_lines
 from planner.documents.foreign.deployment import FlinkDeployment
-from planner.documents.foreign.dialects import fields_of_vendors, is_canary, without_nulls
+from planner.documents.foreign.dialects import as_applied, fields_of_vendors, is_canary
 from planner.documents.foreign.embedded import embedded_configurations
 from planner.documents.foreign.session_job import FlinkSessionJob
 from planner.documents.foreign.state_snapshot import FlinkStateSnapshot
@@ -168,10 +168,11 @@ def _blue_green(source: Source) -> Iterator[Loaded]:
 
 def _manifest(source: Source, model: type[KubernetesObject]) -> Loaded:
     """Return a manifest; fields that its kind does not have are findings, and do not hide the others."""
-    data = without_nulls(source.data)
+    data = as_applied(source.data)
     if is_canary(data):
         data.setdefault("spec", {})
-    loaded, placeholders = _filled(replace(source, data=data), model)
+    source = replace(source, data=data)
+    loaded, placeholders = _filled(source, model)
     loaded = replace(loaded, source=source)
     if isinstance(loaded.document, Foreign):
         vendors = fields_of_vendors(data)

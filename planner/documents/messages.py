@@ -55,8 +55,7 @@ def _wrong_value(detail: Any) -> str:
             return f"{value} has to be {_LIMITS[kind]} {limit}"
         case "string_pattern_mismatch":
             form = context.get("pattern", "")
-            number = "such as v2_2" if form.startswith("^v") else "such as 2.2"
-            example = "letters, digits, dots and dashes" if "A-Za" in form else number
+            example = "letters, digits, dots and dashes" if "A-Za" in form else "such as 2.2"
             return f"{value} is not of the form that is needed here: {example}"
         case "too_short":
             return f"has to have at least {context.get('min_length', 1)} entry"

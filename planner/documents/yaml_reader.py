@@ -41,6 +41,7 @@ def read_yaml(name: str, text: str) -> Iterator[tuple[Any, dict[Path, tuple[Posi
     loader = yaml.CSafeLoader(text)
     try:
         found, count = False, 0
+        empty: tuple[Any, dict[Path, tuple[Position, Position]]] | None = None
         while not loader.check_event(yaml.StreamEndEvent):
             if loader.check_event(yaml.DocumentStartEvent):
                 count += 1
@@ -52,12 +53,16 @@ def read_yaml(name: str, text: str) -> Iterator[tuple[Any, dict[Path, tuple[Posi
                 data = reader.value(loader.get_event(), (), None, 0)
                 if reader.duplicates:
                     raise DocumentError(reader.duplicates)
-                if data is not None or not found:
+                if data is not None:
                     found = True
                     yield data, reader.index
+                elif empty is None:
+                    empty = (data, reader.index)
             else:
                 loader.get_event()
-        if not found:
+        if not found and empty is not None:
+            yield empty
+        elif not found:
             raise document_error(
                 name,
                 "DOC003",

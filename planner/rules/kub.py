@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from planner.documents.finding import Path, Severity
@@ -9,6 +10,7 @@ from planner.documents.foreign.deployment import FlinkDeployment, JobSpec
 from planner.documents.foreign.dialects import of_amazon
 from planner.documents.foreign.session_job import FlinkSessionJob
 from planner.documents.foreign.state_snapshot import FlinkStateSnapshot
+from planner.documents.foreign.templates import is_placeholder
 from planner.documents.option_tables import of_operator
 from planner.rules.base import ManifestRule, ManifestSubject, Match, OptionRule, OptionsView
 from planner.rules.cfg import same_value
@@ -149,7 +151,7 @@ class IgnoredParallelism(ManifestRule):
             return
         workers, parallelism = document.spec.task_manager, document.spec.job.parallelism
         slots = subject.options.configuration.get("taskmanager.numberOfTaskSlots", "1").strip()
-        if workers is None or workers.replicas is None or not parallelism or not slots.isdecimal():
+        if workers is None or not workers.replicas or not parallelism or not slots.isdecimal():
             return
         real = workers.replicas * int(slots)
         if real != parallelism:
@@ -196,3 +198,38 @@ class RequiredField(ManifestRule):
             if taken and snapshot.job_reference is None:
                 hint = "add jobReference with kind and name of the job, or alreadyExists: true"
                 yield Match(("spec",), "spec does not say of which job the snapshot is", hint, key=True)
+
+
+_NAME = re.compile(r"[a-z]([-a-z0-9]{0,43}[a-z0-9])?")
+_LOG_FILES = ("log4j-console.properties", "logback-console.xml")
+
+
+class RefusedValue(ManifestRule):
+    code, name, severity = "KUB959", "refused-value", Severity.ERROR
+    summary = "A manifest has a value that the operator refuses."
+    why = "The schema lets it pass, and the operator does not deploy it."
+    hint = "write what the message says"
+    source = "the operator's DefaultValidator"
+    source_url = VALIDATOR
+
+    def check(self, subject: ManifestSubject) -> Iterator[Match]:
+        document = subject.document
+        if not isinstance(document, FlinkDeployment):
+            return
+        spec, name = document.spec, document.name
+        if name and not is_placeholder(name) and not _NAME.fullmatch(name):
+            form = "lower case letters, digits and dashes, a letter first, at most 45 characters"
+            yield Match(("metadata", "name"), f"the name {name[:60]!r} is not of {form}")
+        for field, process in (("jobManager", spec.job_manager), ("taskManager", spec.task_manager)):
+            if process is not None and process.replicas is not None and process.replicas < 1:
+                yield Match(("spec", field, "replicas"), f"{process.replicas} replicas; there has to be one")
+        replicas = spec.task_manager.replicas if spec.task_manager else None
+        parallelism = spec.job.parallelism if spec.job else None
+        if replicas is None and parallelism is not None and parallelism < 1:
+            yield Match(("spec", "job", "parallelism"), f"parallelism {parallelism}; it has to be at least 1")
+        if spec.ingress is not None and spec.ingress.get("template") is None:
+            yield Match(("spec", "ingress"), "the ingress has no template", key=True)
+        for file in spec.log_configuration:
+            if file not in _LOG_FILES:
+                message = f"logConfiguration has {file[:60]!r}, which is neither {' nor '.join(_LOG_FILES)}"
+                yield Match(("spec", "logConfiguration", file), message, key=True)

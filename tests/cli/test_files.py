@@ -194,6 +194,14 @@ class TestImportDeployment:
         assert f"{option.split(':')[0]}: " in answer.stderr
         assert "does not keep to a placement (planner explain CFG407)" in answer.stderr
 
+    def test_a_taskmanager_without_slots(self, files: Path) -> None:
+        (files / "deploy.yaml").write_text(
+            DEPLOYMENT.replace('numberOfTaskSlots: "2"', 'numberOfTaskSlots: "0"')
+        )
+        answer = run("import", "deployment", "deploy.yaml")
+        assert answer.exit_code == 2
+        assert "a TaskManager has at least one slot, not 0" in answer.stderr
+
     def test_a_session_has_those_of_its_jobs(self, files: Path) -> None:
         (files / "session.yaml").write_text(SESSION)
         (files / "jobs.yaml").write_text("---\n".join(SESSION_JOB % name for name in ("a", "b")))

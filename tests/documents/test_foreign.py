@@ -148,7 +148,7 @@ spec:
     @pytest.mark.parametrize(
         ("old", "new", "code", "words"),
         [
-            ("flinkVersion: v2_2", "flinkVersion: 2_2", "DOC104", "such as v2_2"),
+            ("flinkVersion: v2_2", "flinkVersion: 2_2", "DOC104", "write v2_2"),
             ("parallelism: 4", 'parallelism: "4"', "DOC103", "a whole number"),
             ('memory: "2Gi"', "memory: 2", "DOC104", "in quotes"),
             ("stateless", "never", "DOC104", "'never' is not 'stateless', 'last-state' or 'savepoint'"),
@@ -205,6 +205,32 @@ spec:
         assert document_of(text).spec.job.args == []
         no_options = DEPLOYMENT.replace('\n    taskmanager.numberOfTaskSlots: "2"', "")
         assert document_of(no_options).options == {}
+
+    def test_merge_keys_are_those_of_kubectl(self) -> None:
+        text = DEPLOYMENT.replace("jobManager: {", "jobManager: &process {").replace(
+            'taskManager: {resource: {memory: "2Gi", cpu: 0.5}}', "taskManager: {<<: *process, replicas: 3}"
+        )
+        found = document_of(text)
+        assert found.spec.task_manager.replicas == 3
+        assert found.spec.task_manager.resource == found.spec.job_manager.resource
+
+    def test_truth_is_that_of_kubectl(self) -> None:
+        text = "apiVersion: flink.apache.org/v1beta1\nkind: FlinkStateSnapshot\nspec: {savepoint: {alreadyExists: %s}}\n"
+        assert document_of(text % "yes").spec.savepoint.already_exists is True
+        assert document_of(text % "off").spec.savepoint.already_exists is False
+        assert [finding.code for finding in only(text % '"true"').findings] == ["DOC103"]
+
+    @pytest.mark.parametrize(
+        ("version", "right"), [("1.20", "v1_20"), ("v2.1", "v2_1"), ("'2.2.1'", "v2_2"), ("new", "a version")]
+    )
+    def test_a_version_in_another_spelling(self, version: str, right: str) -> None:
+        (finding,) = only(DEPLOYMENT.replace("v2_2", version)).findings
+        assert f"is not how a manifest has it; write {right}" in finding.message
+
+    def test_documents_that_helm_leaves_empty_are_none(self) -> None:
+        text = f"---\n# Source: a.yaml\n---\n{DEPLOYMENT}---\n# Source: b.yaml\n---\n"
+        document_of(text)
+        assert [finding.code for finding in only("---\n# nothing\n").findings] == ["DOC008"]
 
     def test_a_probe_of_the_operator_has_no_spec(self) -> None:
         probe = "apiVersion: flink.apache.org/v1beta1\nkind: FlinkDeployment\nmetadata: {name: canary, labels: {%s}}\n"
@@ -601,6 +627,12 @@ class TestEmbedded:
             at = found.source.position((key,), key=True)
             assert (at.line, at.column) == (line, column)
             assert found.document.flink_version == version
+
+    def test_what_aliases_repeat_is_read_once(self) -> None:
+        text = COMPOSE.replace(
+            "services:\n", "x: &env\n  FLINK_PROPERTIES: 'taskmanager.numberOfTaskSlots: 1'\nservices:\n"
+        )
+        assert len(load(text + "  other: {environment: *env}\n", "file")) == 3
 
     def test_one_that_cannot_be_read_is_reported(self) -> None:
         (finding,) = only(VALUES.replace("taskmanager.numberOfTaskSlots: 4", "a: b: c")).findings

@@ -271,6 +271,27 @@ class TestManifests:
         assert (found.code, found.message) == ("KUB958", f"spec has no {field}")
         assert find(deployment(**{field: "${FIELD}"}), "KUB958") == []
 
+    @pytest.mark.parametrize(
+        ("fields", "words"),
+        [
+            ({"job": {"jarURI": "local:///a.jar", "parallelism": 0}}, "parallelism 0"),
+            ({"taskManager": {"replicas": 0, "resource": {"memory": "1g"}}}, "0 replicas"),
+            ({"jobManager": {"replicas": 0, "resource": {"memory": "1g"}}}, "0 replicas"),
+            ({"ingress": {"className": "nginx"}}, "no template"),
+            ({"logConfiguration": {"log4j.properties": "a"}}, "'log4j.properties'"),
+        ],
+    )
+    def test_what_the_operator_refuses(self, fields: dict[str, Any], words: str) -> None:
+        (found,) = find(deployment(**fields))
+        assert found.code == "KUB959"
+        assert words in found.message
+
+    @pytest.mark.parametrize(
+        ("name", "count"), [("a-1", 0), ("A", 1), ("1a", 1), ("a" * 46, 1), ("a.b", 1), ("${NAME}", 0)]
+    )
+    def test_the_name_of_a_deployment(self, name: str, count: int) -> None:
+        assert len(find({**deployment(), "metadata": {"name": name}}, "KUB959")) == count
+
     def test_amazon_sets_the_service_account(self) -> None:
         without = deployment(executionRoleArn="arn:aws:iam::1:role/flink")
         del without["spec"]["serviceAccount"]

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BeforeValidator
 
 from planner.documents.base import Foreign, scalar_text
 from planner.documents.finding import Path
 
+_TRUTH = {"yes": True, "on": True, "no": False, "off": False}
+Truth = Annotated[
+    bool, BeforeValidator(lambda value: _TRUTH.get(value.lower(), value) if isinstance(value, str) else value)
+]
+"""A truth value of a manifest: kubectl reads YAML 1.1, where ``yes`` and ``on`` are ones too."""
 OPERATOR_API = "flink.apache.org/v1beta1"
 
 

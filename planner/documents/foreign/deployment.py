@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from planner.documents.base import Foreign, Text, scalar_text
 from planner.documents.finding import Path
-from planner.documents.foreign.base import KubernetesObject, Setting
+from planner.documents.foreign.base import KubernetesObject, Setting, Truth
 from planner.documents.job import Configuration
 from planner.units import parse_manifest_size, parse_quantity
 
 Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 """A number of type ``Integer``; what is a sensible one is for rules to say."""
 _MOST_OF_A_PATCH = 2
-OperatorVersion = Annotated[Text, Field(pattern=r"^v[0-9]{1,4}_[0-9]{1,4}$")]
+OperatorVersion = Annotated[str, BeforeValidator(lambda value: _operator_version(value))]
+"""A version of Flink as manifests have it, such as ``v2_2``."""
+
+
+def _operator_version(value: object) -> str:
+    text = scalar_text(value)
+    if re.fullmatch(r"v[0-9]{1,4}_[0-9]{1,4}", text):
+        return text
+    found = re.match(r"v?([0-9]{1,4})[._]([0-9]{1,4})", text)
+    right = f"v{found[1]}_{found[2]}" if found else "a version such as v2_2"
+    raise ValueError(f"{text[:40]!r} is not how a manifest has it; write {right}")
 
 
 class Resource(Foreign):
@@ -76,7 +87,7 @@ class JobSpec(Foreign):
     state: Literal["running", "suspended"] | None = None
     upgrade_mode: Literal["stateless", "last-state", "savepoint"] | None = None
     initial_savepoint_path: Text | None = None
-    allow_non_restored_state: bool | None = None
+    allow_non_restored_state: Truth | None = None
     savepoint_trigger_nonce: int | None = None
     savepoint_redeploy_nonce: int | None = None
     checkpoint_trigger_nonce: int | None = None

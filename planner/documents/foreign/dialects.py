@@ -20,21 +20,31 @@ _OF_AMAZON = frozenset(
 """Fields that the operator of Amazon EMR on EKS has besides, which goes by the same kind and version."""
 
 
-def without_nulls(value: Any) -> Any:
-    """Return an object as the API server takes it: a field with nothing behind it is left out.
+def as_applied(value: Any) -> Any:
+    """Return an object as it comes to the API server and as that takes it.
 
-    Options stay as they are, since the schema leaves their content open (apiextensions-apiserver,
-    `PruneNonNullableNullsWithoutDefaults`).
+    Merge keys (``<<``) of YAML 1.1 are what kubectl resolves. A field with nothing behind it is left out
+    (apiextensions-apiserver, `PruneNonNullableNullsWithoutDefaults`), but for options, whose content the
+    schema leaves open.
     """
     if isinstance(value, list):
-        return [without_nulls(item) for item in value]
+        return [as_applied(item) for item in value]
     if not isinstance(value, dict):
         return value
+    merged = value.get("<<")
+    parts = [part for part in (merged if isinstance(merged, list) else [merged]) if isinstance(part, dict)]
+    if parts:
+        own = {key: item for key, item in value.items() if key != "<<"}
+        value = {key: item for part in (*reversed(parts), own) for key, item in part.items()}
     return {
-        key: item if key == "flinkConfiguration" else without_nulls(item)
+        key: item if key == "flinkConfiguration" and not _merges(item) else as_applied(item)
         for key, item in value.items()
         if item is not None
     }
+
+
+def _merges(options: Any) -> bool:
+    return isinstance(options, dict) and "<<" in options
 
 
 def is_canary(data: dict[str, Any]) -> bool:

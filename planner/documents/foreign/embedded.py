@@ -38,19 +38,28 @@ def embedded_configurations(source: Source) -> list[Embedded]:
             if isinstance(text, str)
             for found in _text(source, path, text, None)
         ]
-    return list(_search(source, source.data, (), None))
+    return list(_search(source, source.data, (), None, set()))
 
 
-def _search(source: Source, value: Any, path: Path, version: str | None) -> Iterator[Embedded]:
-    """Find configurations below ``value``; ``version`` is what the nearest mapping names."""
+def _search(
+    source: Source, value: Any, path: Path, version: str | None, seen: set[int]
+) -> Iterator[Embedded]:
+    """Find configurations below ``value``, each once, whatever aliases of YAML repeat.
+
+    ``version`` is what the nearest mapping names, and ``seen`` what was searched.
+    """
+    if id(value) in seen:
+        return
     if isinstance(value, list):
+        seen.add(id(value))
         for number, item in enumerate(value):
             if isinstance(item, str) and item.startswith(_ASSIGNED):  # Compose, as a list
                 yield from _text(source, (*path, number), item.removeprefix(_ASSIGNED), version)
-            yield from _search(source, item, (*path, number), version)
+            yield from _search(source, item, (*path, number), version, seen)
         return
     if not isinstance(value, dict):
         return
+    seen.add(id(value))
     version = _version(value) or version
     if value.get("name") == VARIABLE and isinstance(value.get("value"), str):  # a container of Kubernetes
         yield from _text(source, (*path, "value"), value["value"], version)
@@ -61,7 +70,7 @@ def _search(source: Source, value: Any, path: Path, version: str | None) -> Iter
             part = source.part((*path, key), item)
             yield part, found.model_copy(update={"version": version}), ()
         else:
-            yield from _search(source, item, (*path, key), version)
+            yield from _search(source, item, (*path, key), version, seen)
 
 
 def _version(value: dict[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from planner.documents.base import Foreign, Text
-from planner.documents.foreign.base import KubernetesObject
+from planner.documents.foreign.base import KubernetesObject, Truth
 
 
 class JobReference(Foreign):
@@ -20,8 +20,8 @@ class Savepoint(Foreign):
 
     path: Text | None = None
     format_type: Literal["CANONICAL", "NATIVE", "UNKNOWN"] | None = None
-    already_exists: bool | None = None
-    dispose_on_delete: bool | None = None
+    already_exists: Truth | None = None
+    dispose_on_delete: Truth | None = None
 
 
 class FlinkStateSnapshotSpec(Foreign):

@@ -66,6 +66,8 @@ def cluster_of(deployment: FlinkDeployment, jobs: Iterable[FlinkSessionJob] = ()
         assumed.append(
             f"{_SLOTS} is not set: 1 slot, Flink's default; the operator's own configuration may set another"
         )
+    if slots < 1:
+        raise DeploymentError(f"{_SLOTS}: a TaskManager has at least one slot, not {slots}")
     cores = _cores(options)
     if cores is None:
         cores = slots
