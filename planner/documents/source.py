@@ -24,7 +24,8 @@ Index = dict[Path, tuple[Position, Position]]
 class Source:
     """One document of a file as plain data, able to tell where each part of it stands.
 
-    It may be a part of what the file holds, at ``root``; paths within it then begin there.
+    It may be a part of what the file holds, at ``root``; paths within it then begin there. Where the part is
+    a text of its own within the file, ``inner`` has the places in that.
     """
 
     name: str
@@ -32,6 +33,12 @@ class Source:
     data: Any
     index: Index | None = field(default=None, repr=False)
     root: Path = ()
+    inner: Index = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the file."""
+        return self.text.splitlines()
 
     @cached_property
     def _positions(self) -> Index:
@@ -42,20 +49,20 @@ class Source:
     def position(self, path: Path, *, key: bool = False) -> Position:
         """Return where the value at ``path`` stands (its key with ``key``), or its nearest parent."""
         path = self.absolute(path)
-        while path and path not in self._positions:
+        while path and path not in self.inner and path not in self._positions:
             path = path[:-1]
             key = False
-        spans = self._positions.get(path)
+        spans = self.inner.get(path) or self._positions.get(path)
         return spans[0 if key else 1] if spans else Position()
 
     def absolute(self, path: Path) -> Path:
         """Return the path in the file of what is at ``path`` in this document."""
         return (*self.root, *path)
 
-    def part(self, path: Path, data: Any, index: Index | None = None) -> Source:
-        """Return the document ``data`` that is at ``path`` in this one; ``index`` has more places of it."""
-        merged = self.index if index is None else {**self._positions, **index}
-        return replace(self, data=data, index=merged, root=self.absolute(path))
+    def part(self, path: Path, data: Any, inner: Index | None = None) -> Source:
+        """Return the document ``data`` that is at ``path`` in this one; ``inner`` has places in its text."""
+        known = self.inner if inner is None else inner
+        return replace(self, data=data, index=self._positions, root=self.absolute(path), inner=known)
 
 
 def read_sources(raw: bytes, name: str) -> list[Source]:

@@ -16,6 +16,8 @@ MAX_OPTIONS = 10_000
 """How many keys a configuration may have; Flink itself has about 1,000 options."""
 LINE_BY_LINE_VERSION = "1.20"
 """The last Flink that reads its configuration line by line, where it is not YAML."""
+_FEW_OPTIONS = 20
+"""Among how many keys misspelled ones can decide what a file is; to compare spellings takes milliseconds."""
 _OF_PROCESSES = ("taskmanager.", "jobmanager.")
 _OF_TEMPLATES = ("{{", "{%")
 """How a line begins that decides which lines there are."""
@@ -74,14 +76,21 @@ def _has_flat_option(keys: Iterable[str]) -> bool:
 
 def _mostly_options(keys: Iterable[str]) -> bool:
     given = list(keys)
-    return len(given) <= MAX_OPTIONS and 2 * sum(map(_is_option, given)) >= len(given)
+    if len(given) > MAX_OPTIONS:
+        return False
+    others = [key for key in given if not _is_option(key)]
+    if len(given) <= _FEW_OPTIONS:
+        others = [key for key in others if not _is_nearly_option(key)]
+    return 2 * len(others) <= len(given)
 
 
 def _is_option(key: str) -> bool:
-    tables = list(map(option_table, (supported_versions()[-1], supported_versions()[0])))
-    if "." in key and any(table.find(key) or table.find_removed(key) for table in tables):
-        return True
-    return key.startswith(_OF_PROCESSES) and tables[0].suggest(key) is not None
+    tables = map(option_table, (supported_versions()[-1], supported_versions()[0]))
+    return "." in key and any(table.find(key) or table.find_removed(key) for table in tables)
+
+
+def _is_nearly_option(key: str) -> bool:
+    return key.startswith(_OF_PROCESSES) and option_table(supported_versions()[-1]).suggest(key) is not None
 
 
 def read_lines(text: str, name: str) -> tuple[dict[str, str], Index, list[Finding]] | None:

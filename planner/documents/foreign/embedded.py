@@ -118,8 +118,7 @@ def _mover(source: Source, path: Path, text: str) -> Callable[[Position], Positi
     is that of the whole text.
     """
     whole = source.position(path)
-    outer = source.text.splitlines()
-    inner = text.splitlines()
+    outer, inner = source.lines, text.splitlines()
     number = next((n for n, line in enumerate(inner) if line.strip()), 0)
     at = whole.line + number  # the line in `outer`, whose first has number 0: the block begins one below `|`
     if at < len(outer) and inner and outer[at].endswith(inner[number]) and whole.end_line > whole.line:
