@@ -635,8 +635,14 @@ class TestEmbedded:
         assert len(load(text + "  other: {environment: *env}\n", "file")) == 3
 
     def test_one_that_cannot_be_read_is_reported(self) -> None:
-        (finding,) = only(VALUES.replace("taskmanager.numberOfTaskSlots: 4", "a: b: c")).findings
+        broken = VALUES.replace("Slots: 4", "Slots: 4: {")
+        (finding,) = only(broken.replace("taskmanager.", "a: taskmanager.")).findings
         assert (finding.code, finding.position.line) == ("DOC004", 4)
+
+    @pytest.mark.parametrize("kind", ["ConfigMap", "HelmRelease"])
+    def test_a_config_yaml_of_something_else_is_left_alone(self, kind: str) -> None:
+        text = f"apiVersion: v1\nkind: {kind}\ndata:\n  config.yaml: |\n    receivers:\n    {{{{- if .x }}}}\n    a: [\n"
+        assert isinstance(document_of(text), OtherObject)
 
     def test_options_of_something_else_are_left_alone(self) -> None:
         text = OTHERS % ("lightbend.com/v1", "FlinkCluster", '"1.9"', "flinkConfiguration")

@@ -14,7 +14,9 @@ from planner.documents.foreign.templates import explain_template
 from planner.documents.source import Index, Source, read_sources
 
 FILES = ("config.yaml", "flink-conf.yaml")
-"""What Flink calls its configuration: a file of a ConfigMap that has such a name has to be one."""
+"""What Flink calls its configuration; other software has a ``config.yaml`` too."""
+_WORDS = ("taskmanager", "jobmanager")
+"""What is in a configuration of Flink; a text without, which cannot be read, is one of something else."""
 VARIABLE = "FLINK_PROPERTIES"
 """The environment variable whose lines the entry point of Flink's image adds to the configuration."""
 _MAPPINGS = ("flinkConfiguration", "flinkConfig", "flinkProperties")
@@ -91,7 +93,7 @@ def _text(source: Source, path: Path, text: str, version: str | None) -> Iterato
     except DocumentError as error:
         lines = read_lines(text, source.name)
         if lines is None:
-            if path[0] != "data" or path[-1] in FILES:
+            if any(word in text for word in _WORDS):
                 findings = explain_template(error, source.name, text).findings
                 wrong = tuple(replace(finding, position=move(finding.position)) for finding in findings)
                 yield source.part(path, {}), None, wrong
