@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from planner.documents.base import scalar_text
 from planner.documents.finding import Path, Severity
+from planner.documents.foreign.templates import is_wholly_placeholder
 from planner.documents.sensitive import (
     ARGUMENTS,
     OPTION_FIELDS,
@@ -159,7 +160,7 @@ class SecretInDocument(DataRule):
                 hint = "let the program read it from a file or the environment"
                 yield Match(path, "an argument of the program is a secret in plain text", hint)
             elif key is not None and is_sensitive(key):
-                if masked(key, text) != text:
+                if masked(key, text) != text and not is_wholly_placeholder(text):
                     yield Match(path, f"{key[:80]} holds a secret in plain text", key=True)
             elif text != (masked_user_info(text) if key is None else masked(key, text)):
                 hint = "give user and password by options of their own, as in s3.access-key and s3.secret-key"

@@ -361,6 +361,14 @@ class TestConfigurations:
         found = of_options(text)
         assert [(f.code, f.position.line) for f in found] == [("DOC012", 1), ("MEM405", 2)]
 
+    @pytest.mark.parametrize(
+        ("value", "count"),
+        [("${S3_SECRET}", 0), ("{{ .Values.secret }}", 0), ("hunter$TWO", 1), ("a${b}", 1)],
+    )
+    def test_a_secret_that_is_filled_in_later_stands_in_no_file(self, value: str, count: int) -> None:
+        found = find(deployment({"s3.secret-key": value}))
+        assert [f.code for f in found] == ["OPS606"] * count
+
     def test_a_factory_of_the_user_has_keys_of_its_own(self) -> None:
         own = "state.backend.rocksdb.falcon.use-hash-memtable: true\n"
         typo = "state.backend.rocksdb.localdirs: /data\n"

@@ -28,6 +28,11 @@ def is_placeholder(value: object) -> bool:
     return isinstance(value, str) and _PLACEHOLDER.search(value) is not None
 
 
+def is_wholly_placeholder(value: str) -> bool:
+    """Tell whether nothing of a value is there yet."""
+    return _PLACEHOLDER.fullmatch(value.strip()) is not None
+
+
 def explain_template(error: DocumentError, name: str, text: str) -> DocumentError:
     """Return ``error``, or the one that says that the text is a template, where that is why it is no YAML."""
     expression = _EXPRESSION.search(text)
