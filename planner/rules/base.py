@@ -229,8 +229,8 @@ class OptionRule(Rule):
 class DataRule(Rule):
     """A rule over any document as it is written, whatever its kind."""
 
-    def check(self, data: object) -> Iterable[Match]:
-        """Return what the rule finds."""
+    def check(self, data: object, document: object = None) -> Iterable[Match]:
+        """Return what the rule finds in the ``data`` that a ``document`` was read from."""
         raise NotImplementedError
 
 

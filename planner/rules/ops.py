@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from planner.documents.base import scalar_text
 from planner.documents.finding import Path, Severity
+from planner.documents.foreign.base import ForeignDocument
+from planner.documents.foreign.configuration import FlinkConfiguration
 from planner.documents.foreign.templates import is_wholly_placeholder
 from planner.documents.sensitive import (
     ARGUMENTS,
@@ -154,14 +156,18 @@ class SecretInDocument(DataRule):
         f"{FLINK_CODE}flink-core/src/main/java/org/apache/flink/configuration/GlobalConfiguration.java"
     )
 
-    def check(self, data: object) -> Iterator[Match]:
-        for key, text, path in _texts(data):
+    _OF_OTHERS = "keep it in a Secret that Flink is given as a file or a variable, and replace the secret itself: it is known now"
+
+    def check(self, data: object, document: object = None) -> Iterator[Match]:
+        own = self._OF_OTHERS if isinstance(document, ForeignDocument) else None
+        within = "" if isinstance(document, FlinkConfiguration) else None
+        for key, text, path in _texts(data, option=within):
             if path[-2:-1] == (ARGUMENTS,):
                 hint = "let the program read it from a file or the environment"
                 yield Match(path, "an argument of the program is a secret in plain text", hint)
             elif key is not None and is_sensitive(key):
                 if masked(key, text) != text and not is_wholly_placeholder(text):
-                    yield Match(path, f"{key[:80]} holds a secret in plain text", key=True)
+                    yield Match(path, f"{key[:80]} holds a secret in plain text", own, key=True)
             elif text != (masked_user_info(text) if key is None else masked(key, text)):
                 hint = "give user and password by options of their own, as in s3.access-key and s3.secret-key"
                 yield Match(path, "has a password in plain text", hint, key=True)

@@ -114,7 +114,7 @@ def _check(loaded: Loaded, cluster_version: str, sessions: Mapping[str, FlinkDep
     table = option_table(version)
     for rule in RULES:
         if document is not None and isinstance(rule, DataRule):
-            findings += _findings(rule, rule.check(loaded.source.data), loaded.source, table)
+            findings += _findings(rule, rule.check(loaded.source.data, document), loaded.source, table)
     if isinstance(document, Cluster):
         shown = of_cluster(document, loaded.source.data, table)
         for rule in RULES:

@@ -367,7 +367,9 @@ class TestConfigurations:
     )
     def test_a_secret_that_is_filled_in_later_stands_in_no_file(self, value: str, count: int) -> None:
         found = find(deployment({"s3.secret-key": value}))
-        assert [f.code for f in found] == ["OPS606"] * count
+        found += of_options(f"taskmanager.numberOfTaskSlots: 1\ns3:\n  secret-key: '{value}'\n")
+        assert [f.code for f in found] == ["OPS606"] * count * 2
+        assert all("keep it in a Secret" in f.hint for f in found)
 
     def test_a_factory_of_the_user_has_keys_of_its_own(self) -> None:
         own = "state.backend.rocksdb.falcon.use-hash-memtable: true\n"
