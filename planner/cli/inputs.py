@@ -212,10 +212,11 @@ class Inputs:
         """Return the TaskManagers of the FlinkDeployment among ``loaded``; say what had to be assumed."""
         from planner import api
 
+        if any(isinstance(entry.document, api.FlinkDeployment) for entry in loaded):
+            self.require_valid(fit=False)
         found = api.cluster_of_deployment(*loaded)
         if found is None:
             return None
-        self.require_valid(fit=False)
         for assumption in found.assumed:
             say(f"planner: {assumption}")
         return found.cluster

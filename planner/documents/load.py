@@ -25,7 +25,7 @@ from planner.documents.foreign.templates import (
     is_placeholder,
     placeholders_finding,
     unchecked,
-    without_placeholders,
+    without_values,
 )
 from planner.documents.job import Job, flatten_configuration
 from planner.documents.messages import finding_of, unknown_field
@@ -181,22 +181,37 @@ def _manifest(source: Source, model: type[KubernetesObject]) -> Loaded:
             for path, known in unknown_fields(loaded.document)
             if path not in vendors
         ]
-        loaded = replace(loaded, findings=tuple(_placed(finding, source, key=True) for finding in found))
+        unknown = (_placed(finding, source, key=True) for finding in found)
+        loaded = replace(loaded, findings=(*loaded.findings, *unknown))
     return _with_placeholders(loaded, placeholders)
 
 
 def _filled(source: Source, model: type[KubernetesObject]) -> tuple[Loaded, list[Path]]:
-    """Return a manifest without the placeholders that are of a wrong type or form, and where those are."""
+    """Return a manifest without the placeholders that are of a wrong type or form, and where those are.
+
+    Values of the job that are wrong are findings, and hide nothing else: the document is without them.
+    """
+    wrong = _wrong_values(source.data, model)
+    placeholders = [path for path, value in wrong if is_placeholder(value)]
+    data = without_values(source.data, placeholders)
+    loaded = _with_model(replace(source, data=data), model)
+    others = [path for path, value in wrong if not is_placeholder(value)]
+    if loaded.document is None and others and all(path[:2] == ("spec", "job") for path in others):
+        rest = _with_model(replace(source, data=without_values(data, others)), model)
+        loaded = replace(loaded, document=rest.document)
+    return loaded, placeholders
+
+
+def _wrong_values(data: Any, model: type[KubernetesObject]) -> list[tuple[Path, object]]:
+    """Return where values of a manifest are that its model does not take, and the values."""
     try:
-        model.model_validate(source.data)
+        model.model_validate(data)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=True)
-        paths = [detail["loc"] for detail in details if is_placeholder(detail["input"])]
-        data = without_placeholders(source.data, paths)
-        return _with_model(replace(source, data=data), model), paths
+        details = error.errors(include_url=False, include_context=False, include_input=True)[:MAX_FINDINGS]
+        return [(detail["loc"], detail["input"]) for detail in details]
     except RecursionError:
         pass  # which `_with_model` reports
-    return _with_model(source, model), []
+    return []
 
 
 def _with_placeholders(loaded: Loaded, paths: Sequence[Path] = ()) -> Loaded:

@@ -361,7 +361,7 @@ class UnknownBackend(OptionRule):
                 continue
             if value.strip().lower() not in known and "." not in value:
                 close = get_close_matches(value.lower()[:40], known, 1)
-                also = f", did you mean {close[0]!r}?" if close else ""
+                also = f", did you mean {str(close[0])!r}?" if close else ""
                 yield Match(options.path(key), f"{value[:40]!r} is not a state backend of Flink{also}")
 
 

@@ -199,8 +199,8 @@ class TestImportDeployment:
             DEPLOYMENT.replace('numberOfTaskSlots: "2"', 'numberOfTaskSlots: "0"')
         )
         answer = run("import", "deployment", "deploy.yaml")
-        assert answer.exit_code == 2
-        assert "a TaskManager has at least one slot, not 0" in answer.stderr
+        assert answer.exit_code == 1
+        assert "deploy.yaml:8:36: error MEM408" in answer.stderr
 
     def test_a_session_has_those_of_its_jobs(self, files: Path) -> None:
         (files / "session.yaml").write_text(SESSION)

@@ -151,6 +151,7 @@ spec:
             ("flinkVersion: v2_2", "flinkVersion: 2_2", "DOC104", "write v2_2"),
             ("parallelism: 4", 'parallelism: "4"', "DOC103", "a whole number"),
             ('memory: "2Gi"', "memory: 2", "DOC104", "in quotes"),
+            ('"--rate", "10"', "--rate, 10", "DOC104", "in quotes"),
             ("stateless", "never", "DOC104", "'never' is not 'stateless', 'last-state' or 'savepoint'"),
             ("kind: FlinkDeployment", "kind: FlinkDeploiment", "DOC009", "did you mean 'FlinkDeployment'?"),
             ("apiVersion: flink.apache.org/v1beta1\n", "", "DOC010", "apiVersion is missing"),

@@ -263,6 +263,11 @@ class TestManifests:
         assert together({"execution.checkpointing.dir": "s3://lake/checkpoints"}) == []
         assert together({}) == ["KUB954"]
 
+    def test_a_wrong_value_of_the_job_hides_nothing_else(self) -> None:
+        job = {"jarURI": "local:///a.jar", "parallelism": "4", "state": "RUNNING", "args": [1]}
+        found = find(deployment({"taskmanager.memory.process.size": "1g", "rest.prot": "1"}, job=job))
+        assert sorted(f.code for f in found) == ["CFG401", "DOC103", "DOC104", "DOC104", "KUB951"]
+
     @pytest.mark.parametrize("field", ["flinkVersion", "serviceAccount"])
     def test_what_the_operator_requires(self, field: str) -> None:
         without = deployment()

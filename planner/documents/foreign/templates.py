@@ -43,13 +43,13 @@ def explain_template(error: DocumentError, name: str, text: str) -> DocumentErro
     return document_error(name, "DOC004", message, hint, at_offset(text, expression.start(1)))
 
 
-def without_placeholders(data: Any, paths: list[Path]) -> Any:
-    """Return ``data`` without the values at ``paths``, which are left out as if nobody had written them."""
+def without_values(data: Any, paths: list[Path]) -> Any:
+    """Return ``data`` as if nobody had written the values at ``paths``; a list goes as a whole."""
     if not paths or not isinstance(data, dict):
         return data
-    gone = {path[0] for path in paths if len(path) == 1}
+    gone = {path[0] for path in paths if len(path) == 1 or isinstance(path[1], int)}
     below = {key: [path[1:] for path in paths if len(path) > 1 and path[0] == key] for key in data}
-    return {key: without_placeholders(value, below[key]) for key, value in data.items() if key not in gone}
+    return {key: without_values(value, below[key]) for key, value in data.items() if key not in gone}
 
 
 def unchecked(document: ForeignDocument, data: Any) -> Iterator[Path]:
