@@ -6,7 +6,7 @@ import glob
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from planner.cli.errors import Exit, fail
 from planner.cli.inputs import STDIN, Inputs, default_documents
 from planner.cli.output import OutputOption, emit, emit_text
 from planner.cli.terminal import say
+
+if TYPE_CHECKING:
+    from planner.documents.finding import Finding
 
 
 class Format(StrEnum):
@@ -74,7 +77,7 @@ def validate(
       cat job.yaml | planner validate - --stdin-filename job.yaml
       planner validate job.yaml --fail-on warning --ignore OPS
     """
-    names = _expand(files) if files else default_documents()
+    names, met = _expand(files) if files else (default_documents(), frozenset())
     inputs = Inputs()
     for name in names:
         inputs.read(name, stdin_filename if name == STDIN else None)
@@ -88,6 +91,8 @@ def validate(
         code.strip().upper() for entry in ignore or () for code in entry.split(",") if code.strip()
     )
     found = sort_findings([*inputs.findings, *api.validate(*inputs.loaded)])
+    if any(entry.document is not None for entry in inputs.loaded):
+        found = [_of_bystander(finding) if finding.file in met else finding for finding in found]
     found = [finding for finding in found if not finding.code.startswith(prefixes)] if prefixes else found
     report = FORMATS[output_format](found, inputs.texts)
     write = emit_text if output_format in READ else emit
@@ -102,15 +107,30 @@ def validate(
         raise typer.Exit(Exit.FINDINGS)
 
 
-def _expand(files: list[str]) -> list[str]:
-    """Expand globs that the shell left alone; a name without a match stays, to be reported as missing."""
+def _of_bystander(finding: Finding) -> Finding:
+    """Return what is said of a file that a glob met as a warning where it is that the file is none of planner's."""
+    from dataclasses import replace
+
+    from planner.documents.finding import Severity
+
+    foreign = finding.code in ("DOC008", "DOC009") and not finding.path
+    return replace(finding, severity=Severity.WARNING) if foreign else finding
+
+
+def _expand(files: list[str]) -> tuple[list[str], frozenset[str]]:
+    """Expand globs that the shell left alone, and return which names only they have.
+
+    A name without a match stays, to be reported as missing.
+    """
     names: list[str] = []
+    met: set[str] = set()
     for entry in files:
         if entry != STDIN and not os.path.exists(entry) and glob.has_magic(entry):
             matches = sorted(name for name in glob.glob(entry, recursive=True) if Path(name).is_file())
             if not matches:
                 fail(f"no file matches {entry}")
             names += matches
+            met.update(matches)
         else:
             names.append(entry)
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(names)), frozenset(met.difference(files))

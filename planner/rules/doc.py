@@ -80,7 +80,7 @@ class Number(Rule):
 
 class NotAMapping(Rule):
     code, name, severity = "DOC008", "not-a-mapping", Severity.ERROR
-    otherwise = "or warning beside files that planner knows"
+    otherwise = "or warning where a glob met the file beside others"
     summary = "A document is not a mapping."
     why = "Every document of planner is a mapping with apiVersion and kind."
     hint = "start with apiVersion: planner/v1"
@@ -90,7 +90,7 @@ class NotAMapping(Rule):
 
 class Kind(Rule):
     code, name, severity = "DOC009", "kind", Severity.ERROR
-    otherwise = "or warning beside files that planner knows"
+    otherwise = "or warning where a glob met the file beside others"
     summary = "A document has no kind, or a kind that planner does not support."
     why = "The kind decides which fields a document has."
     hint = "add kind: Job, ResourceProfile, Cluster, Placement or RecoveryPlan"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from planner.documents.cluster import Cluster
 from planner.documents.finding import Finding, Path, Severity, sort_findings
@@ -86,16 +86,7 @@ def validate(documents: Sequence[Loaded], *, fit: bool = True) -> list[Finding]:
         findings += _run_together([subject for subject, _ in jobs], clusters[0], place, table)
     ignored = {id(c.loaded.source): _suppressions(c.loaded.source) for c in checked if findings}
     by_name = {c.loaded.source.name: ignored.get(id(c.loaded.source), {}) for c in checked}
-    if any(loaded.document is not None for loaded in documents):
-        findings = [_of_bystander(finding) for finding in findings]
     return sort_findings([f for f in findings if not _is_ignored(f, by_name.get(f.file, {}))])
-
-
-def _of_bystander(finding: Finding) -> Finding:
-    """Return a finding as a warning where it says that a file, found by a glob beside others, is none of planner's."""
-    if finding.code in ("DOC008", "DOC009") and not finding.path:
-        return replace(finding, severity=Severity.WARNING)
-    return finding
 
 
 def _version(document: object) -> str | None:

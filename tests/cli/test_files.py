@@ -74,6 +74,20 @@ class TestValidate:
         assert answer.exit_code == 1
 
 
+class TestBystanders:
+    def test_files_of_others_that_a_glob_meets_are_warnings(self, files: Path) -> None:
+        (files / "values.yaml").write_text("replicas: 2\n")
+        (files / "patch.yaml").write_text("- {op: add, path: /a}\n")
+        (files / "typo.yaml").write_text("kind: Jobb\n")
+        met = run("validate", "*e*.yaml", "--format", "concise")
+        assert met.exit_code == 0
+        assert "DOC009" in met.stdout
+        assert run("validate", "values.yaml", "deploy.yaml").exit_code == 1  # named
+        assert run("validate", "*alues.yaml").exit_code == 1  # nothing that planner knows
+        assert run("validate", "*.yaml").exit_code == 1  # a kind that is misspelled
+        assert "patch.yaml:1:1: DOC008" in run("validate", "*.yaml", "--format", "concise").stdout
+
+
 class TestMemory:
     def test_of_a_deployment(self, files: Path) -> None:
         answer = run("memory", "--config", "deploy.yaml", "--format", "json")

@@ -346,17 +346,6 @@ class TestOtherVersions:
         assert of_options("metrics.reporter.jmx.class: a.B\nmetrics.reporter.jmx.port: 8789\n") == []
 
 
-class TestBystanders:
-    def test_files_of_others_beside_known_ones_are_warnings(self) -> None:
-        values, patch = load("replicas: 2\n", "values.yaml"), load("- {op: add, path: /a}\n", "patch.yaml")
-        known = load(yaml.safe_dump(deployment()), "deployment.yaml")
-        assert {f.severity for f in validate(*values, *patch)} == {"error"}
-        beside = validate(*values, *patch, *known)
-        assert [(f.code, f.severity) for f in beside] == [("DOC008", "warning"), ("DOC009", "warning")]
-        misspelled = load("kind: Jobb\n", "job.yaml")
-        assert [f.severity for f in validate(*misspelled, *known)] == ["error"]
-
-
 class TestConfigurations:
     def test_placeholders_keep_nothing_else_from_being_found(self) -> None:
         text = (
