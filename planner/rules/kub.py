@@ -192,6 +192,12 @@ class RequiredField(ManifestRule):
             if "serviceAccount" not in subject.fields and not of_amazon(document.spec.model_extra):
                 hint = "add serviceAccount; the operator's Helm chart creates one called flink"
                 yield Match(("spec",), "spec has no serviceAccount", hint, key=True)
+        elif isinstance(document, FlinkSessionJob):
+            if document.session and "job" not in subject.fields:
+                yield Match(("spec",), "spec has no job", "add job with jarURI and parallelism", key=True)
+            if document.spec.job and document.spec.job.jar_uri and "deploymentName" not in subject.fields:
+                hint = "add deploymentName: the name of a FlinkDeployment without a job"
+                yield Match(("spec",), "spec has no deploymentName", hint, key=True)
         elif isinstance(document, FlinkStateSnapshot):
             snapshot = document.spec
             taken = not (snapshot.savepoint and snapshot.savepoint.already_exists)
@@ -214,8 +220,20 @@ class RefusedValue(ManifestRule):
 
     def check(self, subject: ManifestSubject) -> Iterator[Match]:
         document = subject.document
-        if not isinstance(document, FlinkDeployment):
-            return
+        if isinstance(document, FlinkDeployment):
+            yield from self._of_deployment(document)
+        elif isinstance(document, FlinkSessionJob):
+            session, job = subject.session, document.spec.job
+            if isinstance(session, FlinkDeployment) and session.spec.job is not None:
+                message = f"FlinkDeployment {session.name!r} has a job of its own, so it takes no other"
+                yield Match(("spec", "deploymentName"), message)
+            if job is not None and job.parallelism is not None and job.parallelism < 1:
+                yield self._no_subtask(job.parallelism)
+
+    def _no_subtask(self, parallelism: int) -> Match:
+        return Match(("spec", "job", "parallelism"), f"parallelism {parallelism}; it has to be at least 1")
+
+    def _of_deployment(self, document: FlinkDeployment) -> Iterator[Match]:
         spec, name = document.spec, document.name
         if name and not is_placeholder(name) and not _NAME.fullmatch(name):
             form = "lower case letters, digits and dashes, a letter first, at most 45 characters"
@@ -226,7 +244,7 @@ class RefusedValue(ManifestRule):
         replicas = spec.task_manager.replicas if spec.task_manager else None
         parallelism = spec.job.parallelism if spec.job else None
         if replicas is None and parallelism is not None and parallelism < 1:
-            yield Match(("spec", "job", "parallelism"), f"parallelism {parallelism}; it has to be at least 1")
+            yield self._no_subtask(parallelism)
         if spec.ingress is not None and spec.ingress.get("template") is None:
             yield Match(("spec", "ingress"), "the ingress has no template", key=True)
         for file in spec.log_configuration:

@@ -268,6 +268,22 @@ class TestManifests:
         found = find(deployment({"taskmanager.memory.process.size": "1g", "rest.prot": "1"}, job=job))
         assert sorted(f.code for f in found) == ["CFG401", "DOC103", "DOC104", "DOC104", "KUB951"]
 
+    @pytest.mark.parametrize(
+        ("spec", "found"),
+        [
+            ({"deploymentName": "a", "job": {"jarURI": "a", "parallelism": 1}}, []),
+            ({"deploymentName": "a"}, ["KUB958"]),
+            ({"job": {"jarURI": "a", "parallelism": 1}}, ["KUB958"]),
+            ({"job": {"parallelism": 4}}, []),  # a patch
+            ({"deploymentName": "a", "job": {"jarURI": "a", "parallelism": 0}}, ["KUB959"]),
+            ({"deploymentName": "orders", "job": {"jarURI": "a", "parallelism": 1}}, ["KUB959"]),
+        ],
+    )
+    def test_what_a_session_job_needs(self, spec: dict[str, Any], found: list[str]) -> None:
+        session_job = {**deployment(), "kind": "FlinkSessionJob", "metadata": {"name": "job"}, "spec": spec}
+        documents = yaml.safe_dump_all([deployment(), session_job])
+        assert [f.code for f in validate(*load(documents, "both.yaml"))] == found
+
     @pytest.mark.parametrize("field", ["flinkVersion", "serviceAccount"])
     def test_what_the_operator_requires(self, field: str) -> None:
         without = deployment()
