@@ -131,7 +131,9 @@ def migrate(
     inputs.spare(output)
     plan = api.migration(before, after, profile)
     table, lines = tables.migration_table(plan), tables.migration_lines(plan, before, after)
-    if home or to is not None:
+    if home:
+        say("planner: those in reserve that hold slots end, and start again empty; the job restarts once")
+    elif to is not None:
         emit_tables(table, lines, to_stderr=apply)
     elif output is not None:
         emit(api.to_json(api.to_data(after)), output)

@@ -100,3 +100,54 @@ def test_ranges_name_exactly_the_numbers(numbers: set[int]) -> None:
         first, _, last = part.partition("-")
         read |= set(range(int(first), int(last or first) + 1))
     assert read == numbers
+
+
+def test_tasks_groups_and_zones_restart_what_they_touch() -> None:
+    job, cluster = two_pipelines()
+    zoned = cluster.model_copy(
+        update={
+            "spec": cluster.spec.model_copy(
+                update={
+                    "task_manager_classes": [
+                        cluster.spec.task_manager_classes[0].model_copy(update={"labels": {"zone": "a"}})
+                    ]
+                }
+            )
+        }
+    )
+    plan = recover(job, place(job, zoned), zoned)
+    found = {(one.kind, one.name): one.restarted.subtasks for one in plan.scopes}
+    assert found["zone", "a"] == found["slotSharingGroup", "default"] == 9
+    assert sorted(count for (kind, _), count in found.items() if kind == "task") == [2, 2, 3, 3]
+    assert all(region.restarted == region.size for region in plan.regions)
+    assert not [one for one in recover(job, place(job, cluster)).scopes if one.kind == "zone"]
+
+
+def test_a_job_restarts_as_a_whole_where_it_is_told_to() -> None:
+    job, cluster = two_pipelines()
+    options = {"jobmanager.execution.failover-strategy": "full"}
+    whole = job.model_copy(update={"spec": job.spec.model_copy(update={"flink_configuration": options})})
+    plan = recover(whole, place(whole, cluster))
+    assert {one.restarted.subtasks for one in plan.scopes} == {9}
+
+
+def test_what_the_one_that_comes_back_covers() -> None:
+    """Quotas of 2 cover those of 2 and 1, those of 1 only those of 1."""
+    text = TWO_PIPELINES.replace("count: 3, cpu: 2", "count: 4, cpu: 1").replace(
+        "spec: {task", "spec: {reserve: {cover: any-one}, task"
+    )
+    job, cluster = (loaded.document for loaded in load(text.encode(), "two.yaml"))
+    assert isinstance(job, Job)
+    assert isinstance(cluster, Cluster)
+    placement = place(job, cluster, time_limit=60)
+    plan = recover(job, placement)
+    held = {tm.id: tm.quotas.get("default", 0) for tm in placement.task_managers if tm.slots}
+    assert plan.reserve is not None
+    assert plan.reserve.worst_cpu_utilisation >= placement.imbalance.max
+    for failure in plan.failures:
+        if failure.task_manager in held:
+            others = [n for name, n in held.items() if name != failure.task_manager]
+            assert failure.covered_next == sum(n <= held[failure.task_manager] for n in others)
+        else:
+            assert failure.covered_next is None
+            assert failure.lost == failure.worst.subtasks == 0
