@@ -151,9 +151,14 @@ class State(Model):
 
 
 class Load(Model):
-    """What one subtask of an operator uses and handles, measured or declared."""
+    """What one subtask of an operator uses and handles, measured or declared.
+
+    ``busy`` is the share of the time in which it is neither idle nor held back: Flink's
+    ``busyTimeMsPerSecond`` by 1000. ``recordsPerSecond`` are the records that leave it.
+    """
 
     cpu: Cpu | None = None
+    busy: Annotated[float, Field(ge=0, le=1)] | None = None
     records_per_second: Annotated[float, Field(ge=0)] | None = None
     bytes_per_record: Annotated[float, Field(ge=0)] | None = None
 
