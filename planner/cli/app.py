@@ -18,6 +18,7 @@ from planner.cli import (
     place,
     recover,
     run,
+    scale,
     schema,
     show,
     validate,
@@ -78,6 +79,7 @@ app.command("compile", epilog=EPILOG)(compile_verb.compile_)
 app.command("validate", epilog=EPILOG)(validate.validate)
 app.command("place", epilog=EPILOG)(place.place)
 app.command("recover", epilog=EPILOG)(recover.recover)
+app.command("scale", epilog=EPILOG)(scale.scale)
 app.command("memory", epilog=EPILOG)(memory.memory)
 app.command("up", epilog=EPILOG)(cluster.up)
 app.command("status", epilog=EPILOG)(cluster.status)

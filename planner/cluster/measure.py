@@ -25,6 +25,7 @@ from planner.units import CORE
 BUSY = "busyTimeMsPerSecond"
 BACKPRESSURED = "backPressuredTimeMsPerSecond"
 RECORDS = "numRecordsOutPerSecond"
+RECORDS_IN = "numRecordsInPerSecond"
 BYTES = "numBytesOutPerSecond"
 SUBTASKS_ASKED = 100
 """Subtasks of one request: Flink's REST server takes 4,096 characters of address."""
@@ -44,15 +45,25 @@ MEASURED_AGAIN = 1.0
 
 @dataclass(frozen=True, slots=True)
 class VertexLoad:
-    """One subtask of a vertex on average; ``cpu`` in CPU units, None where Flink measures no busy time."""
+    """One of the ``parallelism`` subtasks of a vertex on average.
+
+    ``cpu`` is in CPU units, None where Flink measures no busy time; ``busiest`` is the share of the busiest
+    subtask, ``records`` are those that leave it and ``records_in`` those that it reads. A source reads
+    ``partitions``, in which ``pending`` records wait; None and zero where it does not tell.
+    """
 
     vertex: str
     name: str
+    parallelism: int
     busy: float
+    busiest: float
     backpressured: float
     cpu: int | None
     records: float
     bytes_per_record: float | None
+    records_in: float
+    partitions: int | None = None
+    pending: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +167,7 @@ def _cpu_times(rest: Rest, task_managers: Sequence[str], note: Callable[[str], N
 
 def _averages(rest: Rest, job: str, vertex: str) -> dict[str, float]:
     """Return the mean of each metric over the subtasks of a vertex, without what is no quantity."""
-    wanted = (BUSY, BACKPRESSURED, RECORDS, BYTES)
+    wanted = (BUSY, BACKPRESSURED, RECORDS, RECORDS_IN, BYTES)
     path = f"{job_path(job)}/vertices/{vertex}/subtasks/metrics?get={','.join(wanted)}&agg=avg"
     told = rest.get(path, list[Average])
     return {metric.id: metric.avg for metric in told if metric.id in wanted and 0 <= metric.avg < math.inf}
@@ -205,11 +216,14 @@ def _loads(
         yield VertexLoad(
             vertex=vertex.id,
             name=vertex.name,
+            parallelism=vertex.parallelism,
             busy=fmean(mine.values()) / 1000 if mine else 0.0,
+            busiest=max(mine.values(), default=0.0) / 1000,
             backpressured=(_mean(averages, BACKPRESSURED) or 0.0) / 1000,
             cpu=round(CORE * fmean(shares)) if shares else None,
             records=records,
             bytes_per_record=sent / records if sent is not None and records >= RARE else None,
+            records_in=_mean(averages, RECORDS_IN) or 0.0,
         )
 
 
@@ -248,10 +262,12 @@ def with_load(profile: ResourceProfile, graph: JobGraph, measured: Measured) -> 
         if found is None or found.cpu is None:
             continue
         loads |= dict.fromkeys(vertex.nodes)
-        loads[vertex.nodes[0]] = Load.model_construct(cpu=found.cpu)
+        alone, busy = len(vertex.nodes) == 1, round(min(found.busy, 1.0), 6)
+        loads[vertex.nodes[0]] = Load.model_construct(cpu=found.cpu, busy=busy)
         # what leaves the chain leaves its last operator
         sent = Load.model_construct(
-            cpu=found.cpu if len(vertex.nodes) == 1 else None,
+            cpu=found.cpu if alone else None,
+            busy=busy if alone else None,
             records_per_second=round(found.records, 3),
             bytes_per_record=None if found.bytes_per_record is None else round(found.bytes_per_record, 3),
         )

@@ -21,8 +21,8 @@ from planner.recover.shares import Division, Shares
 from planner.units import CORE
 
 
-class RateError(PlannerError):
-    """A rate or a number of partitions is given for what is not there, or for what has no known rate."""
+class NotScalable(PlannerError):
+    """The job has no parallelism that follows from rates, or a name is of nothing in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,19 @@ class Work:
     """What the ``parallelism`` subtasks of a vertex do now.
 
     ``busy`` is the mean share of the time in which a subtask is busy, ``records_in`` and ``records_out``
-    are of all subtasks in a second; None where that is not known. ``uneven`` is how many times busier the
-    busiest subtask is than its share of the records explains, at least 1. ``pending`` records wait at
-    a source.
+    are of all subtasks in a second, ``busiest`` is the share of the busiest subtask; None where that is not
+    known. ``pending`` records wait at a source, which reads ``partitions``. ``capped`` marks a load of more
+    than one thread, which counts as always busy.
     """
 
     parallelism: int
     busy: Fraction | None = None
     records_in: Fraction | None = None
     records_out: Fraction | None = None
-    uneven: Fraction = Fraction(1)
+    busiest: Fraction | None = None
     partitions: int | None = None
     pending: Fraction = Fraction(0)
+    capped: bool = False
 
     @property
     def true_rate(self) -> Fraction | None:
@@ -49,6 +50,13 @@ class Work:
         if not self.busy or self.records_in is None:
             return None
         return self.records_in / (self.busy * self.parallelism)
+
+    def uneven(self, shares: Shares) -> Fraction:
+        """Return how many times busier the busiest subtask is than its share explains, at least 1."""
+        if not self.busy or self.busiest is None:
+            return Fraction(1)
+        explained = self.busy * self.parallelism * shares.fullest(self.parallelism)
+        return max(Fraction(1), self.busiest / explained)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +105,14 @@ def declared_work(profile: ResourceProfile, job: JobGraph) -> dict[int, Work]:
         vertex = job.vertices[index]
         mine = [loads[node] for node in vertex.nodes if node in loads]
         busy = [share for load in mine if (share := _busy(load)) is not None]
+        total = sum(busy, Fraction(0))
         first, last = (_records(loads.get(node), vertex) for node in (vertex.nodes[0], vertex.nodes[-1]))
         found[index] = Work(
             parallelism=vertex.parallelism,
-            busy=min(sum(busy, Fraction(0)), Fraction(1)) if busy else None,
+            busy=min(total, Fraction(1)) if busy else None,
             records_in=None if job.inputs[index] else first or last,
             records_out=last,
+            capped=total > 1,
         )
     return {index: _received(job, found, index) for index in found}
 
@@ -149,7 +159,7 @@ def demands(
     ``partitions`` go before those in ``work``.
 
     Raises:
-        RateError: when the present rate of a source is not known, or zero.
+        NotScalable: when the present rate of a source is not known, or zero.
 
     """
     shares = divisions(job, work, partitions)
@@ -170,7 +180,7 @@ def _source_factor(
         return Fraction(1)
     now = work[index].records_in or work[index].records_out
     if not now:
-        raise RateError(
+        raise NotScalable(
             f"the present rate of {job.vertices[index].name!r} is not known, so nothing follows from another"
             " one; declare load.recordsPerSecond of the source, or measure it (--rest)"
         )
@@ -214,7 +224,7 @@ def _demand(
             mine.busy * sum((g for g, s in zip(grown, spread, strict=True) if s), Fraction(0)) / total
         )
         whole = mine.busy * sum(grown, Fraction(0)) / total
-    divided = (whole - everywhere) * mine.parallelism * mine.uneven
+    divided = (whole - everywhere) * mine.parallelism * mine.uneven(shares)
     return Demand(shares, factor, divided, everywhere)
 
 
@@ -247,7 +257,7 @@ def source_named(profile: ResourceProfile, job: JobGraph, name: str) -> int:
     """Return the index of the vertex without inputs that an operator with this id or name begins.
 
     Raises:
-        RateError: when there is none.
+        NotScalable: when there is none.
 
     """
     nodes = {node.id: node for node in profile.nodes}
@@ -257,4 +267,4 @@ def source_named(profile: ResourceProfile, job: JobGraph, name: str) -> int:
         if name in known | {vertex.name, vertex.id}:
             return vertex.index
     names = ", ".join(repr(operator_id(nodes[vertex.nodes[0]])) for vertex in heads[:5])
-    raise RateError(f"{name!r} is not a source of this job; its sources are {names}")
+    raise NotScalable(f"{name!r} is not a source of this job; its sources are {names}")

@@ -17,17 +17,12 @@ from fractions import Fraction
 from planner.documents.job import Load
 from planner.documents.profile import Node, ResourceProfile
 from planner.documents.vocabulary import JobType, Ship
-from planner.errors import PlannerError
 from planner.graph.components import components
 from planner.graph.from_profile import OVERRIDES, operator_id, parallelism_overrides, planner_fields
 from planner.graph.job_graph import JobGraph, JobVertex
 from planner.graph.stream_graph import StreamGraph, default_max_parallelism
-from planner.recover.rates import Demand, Work, decimal
+from planner.recover.rates import Demand, NotScalable, Work, decimal
 from planner.recover.shares import Division
-
-
-class NotScalable(PlannerError):
-    """The job is not one whose parallelism can be derived from rates."""
 
 
 class Bound(StrEnum):
@@ -216,12 +211,12 @@ def _limit(vertex: JobVertex, demand: Demand) -> str:
     return f"max parallelism {vertex.max_parallelism}"
 
 
-def rescaled_profile(profile: ResourceProfile, job: JobGraph, scaling: Rescaling) -> ResourceProfile:
+def rescaled_profile(profile: ResourceProfile, scaling: Rescaling) -> ResourceProfile:
     """Return a profile with the new parallelism, and with loads as they are then.
 
-    All else stays as it was written. The load of one subtask goes with the rate and against the parallelism.
-    A max parallelism that Flink derives from the parallelism is set to the present one where it would change,
-    since state keeps the number of its key groups.
+    All else stays as it was written. The load of one subtask goes with the rate and against the parallelism,
+    up to where the subtask is always busy. A max parallelism that Flink derives from the parallelism is set
+    to the present one where it would change, since state keeps the number of its key groups.
     """
     of_node = {node: scaled for scaled in scaling.vertices for node in scaled.vertex.nodes}
     nodes = [_rescaled(node, of_node[node.id]) for node in profile.nodes]
@@ -246,6 +241,8 @@ def _rescaled(node: Node, scaled: Scaled) -> Node:
             own = own.model_copy(update={"defaults": left or None})
     if own is not None and own.load is not None:
         ratio = scaled.demand.factor * scaled.present / new
+        if scaled.work.busy:  # more than always busy is no thread
+            ratio = min(ratio, 1 / scaled.work.busy)
         own = own.model_copy(update={"load": _rescaled_load(own.load, ratio)})
     return node.model_copy(update={"profile": node.profile.model_copy(update=settings), "planner": own})
 
@@ -255,7 +252,7 @@ def _rescaled_load(load: Load, ratio: Fraction) -> Load:
     if load.cpu is not None:
         update["cpu"] = round(load.cpu * ratio)
     if load.busy is not None:
-        update["busy"] = round(float(min(decimal(load.busy) * ratio, Fraction(1))), 6)
+        update["busy"] = round(min(float(decimal(load.busy) * ratio), 1.0), 6)
     if load.records_per_second is not None:
         update["records_per_second"] = round(float(decimal(load.records_per_second) * ratio), 3)
     return load.model_copy(update=update)
@@ -314,9 +311,14 @@ def remarks(scaling: Rescaling) -> Iterator[str]:
             )
         elif scaled.bound is Bound.UNKNOWN:
             yield f"{name!r} stays at {scaled.parallelism}: {scaled.why}"
-        if scaled.work.uneven > UNEVEN:
+        if scaled.work.capped:
             yield (
-                f"{name!r}: the busiest subtask is {float(scaled.work.uneven):.2f} times as busy as its share"
+                f"{name!r}: a load of more than one core counts as always busy, though other threads may use"
+                " it; declare load.busy, or measure it (--rest)"
+            )
+        if (uneven := scaled.work.uneven(scaled.demand.shares)) > UNEVEN:
+            yield (
+                f"{name!r}: the busiest subtask is {float(uneven):.2f} times as busy as its share"
                 " of the records explains (hot keys); that is taken to stay so"
             )
 

@@ -16,10 +16,9 @@ from planner.documents.job import Job
 from planner.documents.profile import ResourceProfile
 from planner.graph.from_profile import stream_graph
 from planner.graph.job_graph import JobGraph
-from planner.recover.rates import Demand, RateError, Work, declared_work, demands, source_named
+from planner.recover.rates import Demand, NotScalable, Work, declared_work, demands, source_named
 from planner.recover.rescaling import (
     Bound,
-    NotScalable,
     Rescaling,
     Scaled,
     connected,
@@ -117,7 +116,7 @@ spec:
     assert by_name(found)["join"].demand.factor == Fraction(7, 4)  # 600 + 100 for 400
     unknown, _, _ = scaled(text.replace(", recordsPerSecond: 100", ""), rates={"a": 2400})
     assert by_name(unknown)["join"].demand.factor == 2  # the records of b are not known: the highest
-    with pytest.raises(RateError, match="present rate of 'Source: b' is not known"):
+    with pytest.raises(NotScalable, match="present rate of 'Source: b' is not known"):
         scaled(text.replace(", recordsPerSecond: 100", ""), rates={"b": 2400})
 
 
@@ -204,8 +203,8 @@ def test_a_batch_job_has_no_rate() -> None:
 
 
 def test_the_new_profile_keeps_what_was_written() -> None:
-    found, profile, job = scaled(PIPELINE, rates={"clicks": 30_000})
-    new = rescaled_profile(profile, job, found)
+    found, profile, _ = scaled(PIPELINE, rates={"clicks": 30_000})
+    new = rescaled_profile(profile, found)
     before, after = to_data(profile), to_data(new)
     by_id = {node["planner"]["operator"]: node for node in after["nodes"]}
     assert by_id["count"]["profile"]["parallelism"] == 32
@@ -218,8 +217,8 @@ def test_the_new_profile_keeps_what_was_written() -> None:
 
 
 def test_a_max_parallelism_that_flink_derives_stays_with_the_state() -> None:
-    found, profile, job = scaled(PIPELINE.replace("  maxParallelism: 128\n", ""), rates={"clicks": 90_000})
-    new = rescaled_profile(profile, job, found)
+    found, profile, _ = scaled(PIPELINE.replace("  maxParallelism: 128\n", ""), rates={"clicks": 90_000})
+    new = rescaled_profile(profile, found)
     graph = compile_job(new)[1]
     assert {vertex.max_parallelism for vertex in graph.vertices} == {128}
     assert max(vertex.parallelism for vertex in graph.vertices) > 85  # of which Flink would make 256
@@ -236,7 +235,7 @@ def test_overrides_of_the_profile_follow() -> None:
     demand = demands(job, work, {}, {})
     allowed = limits(profile, stream_graph(profile), job, {})
     found = rescaling(job, work, demand, allowed, Fraction(7, 10))
-    after = compile_job(rescaled_profile(profile, job, found))[1]
+    after = compile_job(rescaled_profile(profile, found))[1]
     assert {v.id: v.parallelism for v in after.vertices} == {
         one.vertex.id: one.parallelism for one in found.vertices
     }
@@ -257,7 +256,9 @@ def test_more_than_its_share_explains_is_taken_to_stay() -> None:
     work = declared_work(profile, job)
     count = next(v.index for v in job.vertices if v.name == "count")
     plain = work[count]
-    hot = Work(plain.parallelism, plain.busy, plain.records_in, plain.records_out, uneven=Fraction(3, 2))
+    # ten subtasks, the fullest with 13 of 128 key groups, are 70 % busy on average
+    busiest = Fraction(3, 2) * Fraction(7 * 13, 128)
+    hot = Work(plain.parallelism, plain.busy, plain.records_in, plain.records_out, busiest)
     demand = demands(job, {**work, count: hot}, {}, {})
     assert demand[count].divided == demands(job, work, {}, {})[count].divided * Fraction(3, 2)  # type: ignore[operator]
     allowed = limits(profile, stream_graph(profile), job, {})
@@ -272,7 +273,7 @@ def test_a_rescaled_sample_is_a_valid_profile_of_the_same_vertices(name: str) ->
     demand = demands(job, work, {}, {})
     allowed = limits(profile, stream_graph(profile), job, {})
     found = rescaling(job, work, demand, allowed, Fraction(7, 10))
-    new, graph = compile_job(rescaled_profile(profile, job, found))
+    new, graph = compile_job(rescaled_profile(profile, found))
     assert {v.id: v.parallelism for v in graph.vertices} == {
         one.vertex.id: one.parallelism for one in found.vertices
     }
@@ -328,7 +329,7 @@ def test_every_plan_keeps_limits_and_connections_and_is_least(
         fewer = new[members[0]] - 1
         if fewer and not loaded and not any(allowed[i].fixed for i in members):
             assert any(_busy(demand[i], fewer) > target for i in known)
-    again = compile_job(rescaled_profile(profile, job, found))[1]
+    again = compile_job(rescaled_profile(profile, found))[1]
     assert {v.id: v.parallelism for v in again.vertices} == {
         o.vertex.id: o.parallelism for o in found.vertices
     }
@@ -341,9 +342,11 @@ def _busy(demand: Demand, parallelism: int) -> Fraction:
 
 
 def test_cpu_beyond_a_core_is_of_other_threads() -> None:
-    profile, job = compiled(PIPELINE.replace("cpu: 0.7", "cpu: 1.45"))
+    changed = PIPELINE.replace("cpu: 0.7", "cpu: 1.45")
+    profile, job = compiled(changed)
     count = next(v.index for v in job.vertices if v.name == "count")
     assert declared_work(profile, job)[count].busy == 1
+    assert any("'count': a load of more than one core" in text for text in remarks(scaled(changed)[0]))
     assert profile.nodes[1].planner is not None
     assert profile.nodes[1].planner.load is not None
     assert profile.nodes[1].planner.load.cpu == 145 * CORE // 100
