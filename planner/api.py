@@ -933,6 +933,7 @@ def run(
     placement: Placement,
     profile: ResourceProfile | None = None,
     *,
+    savepoint: str | None = None,
     rest: str | None = None,
     folder: str | Path = FOLDER,
     time_limit: float = 120.0,
@@ -943,7 +944,8 @@ def run(
     """Run a program on a cluster as a placement plans it, and verify that the cluster obeys.
 
     The cluster is the one at the REST address ``rest``, else the local one in ``folder``. ``profile`` is
-    what the placement was made from; without it the program has to compile to that. The program's main has
+    what the placement was made from; without it the program has to compile to that. The job starts from
+    ``savepoint``, a path that the cluster can read, where one is named. The program's main has
     ``time_limit`` seconds, and so have its subtasks to start.
 
     Raises:
@@ -962,9 +964,8 @@ def run(
     home = flink_home if flink_home or rest else _home(folder)
     program = as_compiled(program, profile)
     tools = Toolchain(home, python, time_limit)
-
     if rest is not None:
-        return run_program(program, profile, placement, cluster, tools, time_limit, note)
+        return run_program(program, profile, placement, cluster, tools, time_limit, note, savepoint=savepoint)
     local = Path(folder)
     if not any(state not in ENDED for state in jobs(cluster).values()):
         standalone.stop_spares(local)
@@ -972,7 +973,7 @@ def run(
     def start_spares() -> None:
         standalone.start_spares(local, time_limit, note)
 
-    return run_program(program, profile, placement, cluster, tools, time_limit, note, start_spares)
+    return run_program(program, profile, placement, cluster, tools, time_limit, note, start_spares, savepoint)
 
 
 def verify(

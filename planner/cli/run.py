@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,6 +44,14 @@ def run(
     placement: PlacementOption = None,
     profile: ProfileOption = None,
     rest: RestOption = None,
+    savepoint: Annotated[
+        str | None,
+        typer.Option(
+            "--from-savepoint",
+            metavar="PATH",
+            help="Start from this savepoint or retained checkpoint, a path that the cluster can read.",
+        ),
+    ] = None,
     entry_class: ClassOption = None,
     arguments: ArgumentsOption = None,
     settings: SettingOption = None,
@@ -72,6 +81,7 @@ def run(
     Examples:
       planner run job.sql -p job.placement.json
       planner run job.jar -p job.placement.json --rest http://host:8081
+      planner run job.sql -p new.placement.json --from-savepoint /data/savepoint-5f2c-e1
       planner run job.sql --dry-run
     """
     from planner import api
@@ -91,6 +101,7 @@ def run(
                 wanted,
                 planned,
                 document,
+                savepoint=savepoint and _absolute(savepoint),
                 rest=rest,
                 folder=folder or api.FOLDER,
                 time_limit=seconds,
@@ -110,6 +121,13 @@ def run(
         say("planner: the job runs; now start the TaskManagers that the placement keeps in reserve")
     report_deviations(done.deviations)
     say(as_planned(done.plan.graph))
+
+
+def _absolute(savepoint: str) -> str:
+    """Return the path of a savepoint as any process finds it: a file of this machine from its root."""
+    return (
+        str(Path(savepoint).resolve()) if "://" not in savepoint and Path(savepoint).exists() else savepoint
+    )
 
 
 def _show_changes(

@@ -14,7 +14,7 @@ from planner.documents.placement import Placement
 from planner.documents.profile import Program, ResourceProfile
 from planner.documents.write import digest
 from planner.errors import TimedOut
-from planner.flink.apply import apply
+from planner.flink.apply import apply, restore_from
 from planner.flink.errors import ProgramError
 from planner.flink.program import SCHEDULER, Toolchain, stream_graph
 from planner.flink.stream_graph import flink_version, profile_of
@@ -65,10 +65,12 @@ def run_program(
     seconds: float,
     note: Callable[[str], None] = lambda _: None,
     start_spares: Callable[[], None] = lambda: None,
+    savepoint: str | None = None,
 ) -> Run:
     """Submit a program as ``placement`` plans it, wait until every subtask runs, and verify it.
 
-    ``start_spares`` is called when it runs: TaskManagers in reserve are not to be there before.
+    It starts from ``savepoint`` where one is named, a path that the cluster can read. ``start_spares`` is
+    called when it runs: TaskManagers in reserve are not to be there before.
 
     Raises:
         NotAsPlanned: when the TaskManagers are not those of the placement; nothing is submitted then.
@@ -85,7 +87,7 @@ def run_program(
             f"job {other} holds slots of this placement at {rest.url};"
             f" cancel it first: curl -X PATCH {rest.url}/jobs/{other}"
         )
-    plan, job = execute(program, profile, placement, rest, tools, note)
+    plan, job = execute(program, profile, placement, rest, tools, note, savepoint)
     assert job is not None
     try:
         done = wait_until_running(rest, job, seconds, note)
@@ -130,6 +132,7 @@ def execute(
     rest: Rest | None,
     tools: Toolchain,
     note: Callable[[str], None] = lambda _: None,
+    savepoint: str | None = None,
 ) -> tuple[Plan, str | None]:
     """Submit a program as ``placement`` plans it; return what that means and the job's id.
 
@@ -173,6 +176,8 @@ def execute(
         apply(jvm, graph, fresh, as_planned(complete, placement.planned_groups))
         if rest is None:
             return plan, None
+        if savepoint is not None:
+            restore_from(jvm, graph, savepoint)
         note("submitting the job")
         return plan, submit(jvm, graph, rest)
 

@@ -54,6 +54,15 @@ def apply(jvm: Jvm, graph: Any, fresh: ResourceProfile, profile: ResourceProfile
         graph.setGlobalStreamExchangeMode(modes.ALL_EDGES_BLOCKING)
 
 
+def restore_from(jvm: Jvm, graph: Any, savepoint: str) -> None:
+    """Let ``graph`` start from a savepoint or checkpoint, as ``execution.state-recovery.path`` does.
+
+    State of an operator that the graph does not have makes the start fail.
+    """
+    settings = jvm.view.org.apache.flink.runtime.jobgraph.SavepointRestoreSettings
+    graph.setSavepointRestoreSettings(settings.forPath(savepoint))
+
+
 def _same_program(fresh: ResourceProfile, profile: ResourceProfile) -> None:
     def shape(one: ResourceProfile) -> tuple[list[tuple[int, str]], list[tuple[int, int, int, str]]]:
         own = [(edge, edge.planner or EdgeFields()) for edge in one.edges]
