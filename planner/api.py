@@ -31,6 +31,8 @@ from planner.cluster.migrate import Journal, Migrated, journal_of
 from planner.cluster.migrate import migrate as run_migration
 from planner.cluster.migrate import resume as go_on
 from planner.cluster.read_job import cluster_document, job_profile
+from planner.cluster.rescale import ADAPTIVE, stop_with_savepoint
+from planner.cluster.rescale import set_parallelism as rescale_running
 from planner.cluster.rest import ENDED, Rest, jobs, only_job
 from planner.cluster.run import Plan, Run, execute, run_program
 from planner.cluster.run import verify as verify_cluster
@@ -87,7 +89,7 @@ from planner.recover.candidates import Candidate, RestartPart, catch_up, efficie
 from planner.recover.migration import Migration
 from planner.recover.migration import migration as plan_migration
 from planner.recover.rates import NotScalable, Work, decimal, declared_work, demands, source_named
-from planner.recover.rescaling import fixed_nodes, limits, rescaled_profile
+from planner.recover.rescaling import fixed_nodes, limits, requirements, rescaled_profile
 from planner.recover.restart_strategy import restart_strategy
 from planner.recover.scaling_plan import ScalingPlan
 from planner.recover.settings import recovery_options
@@ -183,6 +185,7 @@ __all__ = [
     "Stop",
     "Target",
     "TimedOut",
+    "adaptive",
     "as_catalogue",
     "as_planned",
     "as_written",
@@ -210,6 +213,7 @@ __all__ = [
     "migrate",
     "migration",
     "objectives",
+    "options_beside",
     "pareto",
     "parse_size",
     "place",
@@ -224,8 +228,10 @@ __all__ = [
     "save",
     "scale",
     "schema",
+    "set_parallelism",
     "simulate",
     "status",
+    "stop",
     "take_over",
     "to_data",
     "to_json",
@@ -974,6 +980,91 @@ def run(
         standalone.start_spares(local, time_limit, note)
 
     return run_program(program, profile, placement, cluster, tools, time_limit, note, start_spares, savepoint)
+
+
+def stop(
+    *,
+    rest: str | None = None,
+    folder: str | Path = FOLDER,
+    job: str | None = None,
+    savepoint_dir: str | Path | None = None,
+    time_limit: float = 300.0,
+    note: Note = lambda _: None,
+) -> str:
+    """Stop a job with a savepoint and return where the savepoint is; cluster and job are as for `verify`.
+
+    ``savepoint_dir`` is a path that the cluster can write, its own setting unless given.
+
+    Raises:
+        RestError: when the cluster does not answer, it is not clear which job is meant, or the savepoint
+            fails; the job runs on then.
+        TimedOut: when the job has not stopped in time.
+        ClusterFolderError: when there is no cluster in ``folder``.
+
+    """
+    cluster = _rest(rest, folder)
+    directory = None if savepoint_dir is None else str(savepoint_dir)
+    return stop_with_savepoint(cluster, job or only_job(cluster), directory, time_limit, note)
+
+
+def set_parallelism(
+    plan: ScalingPlan,
+    *,
+    rest: str | None = None,
+    folder: str | Path = FOLDER,
+    job: str | None = None,
+    time_limit: float = 300.0,
+    note: Note = lambda _: None,
+) -> str:
+    """Let Flink's adaptive scheduler rescale a running job as planned, and return its id.
+
+    Cluster and job are as for `verify`.
+
+    Raises:
+        RestError: when the scheduler is another one, the job is not the one of the plan, or it fails.
+        TimedOut: when the job does not run with its new parallelism in time.
+        ClusterFolderError: when there is no cluster in ``folder``.
+
+    """
+    cluster = _rest(rest, folder)
+    name = job or only_job(cluster)
+    rescale_running(cluster, name, requirements(plan.scaling), time_limit, note)
+    return name
+
+
+def adaptive(*, rest: str | None = None, folder: str | Path = FOLDER) -> bool:
+    """Tell whether the jobs of a cluster can be rescaled while they run.
+
+    Raises:
+        RestError: when the cluster does not answer.
+        ClusterFolderError: when there is no cluster in ``folder``.
+
+    """
+    return _rest(rest, folder).scheduler() in ADAPTIVE
+
+
+def options_beside(placement: Placement, folder: str | Path = FOLDER) -> dict[str, str]:
+    """Return the options that the local cluster in ``folder`` was started with beside those of ``placement``.
+
+    Raises:
+        ClusterFolderError: when there is no cluster in ``folder``.
+        PlacementMismatch: when the cluster was started with another placement.
+
+    """
+    local = standalone.read(Path(folder).resolve())
+    if local is None:
+        raise ClusterFolderError(f"no cluster in {folder}; start one with planner up")
+    given: dict[str, str] = {}
+    for name, (_, planned) in launches(placement, {}).items():
+        options = local.launches[name][1] if name in local.launches else {}
+        given |= {key: value for key, value in options.items() if planned.get(key) != value}
+    as_started = {name: (list(words), dict(own)) for name, (words, own) in local.launches.items()}
+    planned_so = {name: (list(words), dict(own)) for name, (words, own) in launches(placement, given).items()}
+    if as_started != planned_so:
+        raise PlacementMismatch(
+            f"the cluster in {folder} was not started with this placement; name the one that it runs"
+        )
+    return given
 
 
 def verify(

@@ -182,12 +182,18 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"] or 0))
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        if self.headers.get("Content-Type") == "application/json":
+            self.server.sent.append(json.loads(body))
         while "chunked" in self.headers.get("Transfer-Encoding", ""):
             size = int(self.rfile.readline(), 16)
             self.rfile.read(size + 2)
             if size == 0:
                 break
+        self.do_GET()
+
+    def do_PUT(self) -> None:
+        self.server.sent.append(json.loads(self.rfile.read(int(self.headers["Content-Length"] or 0))))
         self.do_GET()
 
     def do_PATCH(self) -> None:
@@ -217,6 +223,7 @@ class Server(ThreadingHTTPServer):
             self.socket = context.wrap_socket(self.socket, server_side=True)
         self.answers = answers
         self.asked: list[tuple[str, Any]] = []
+        self.sent: list[Any] = []
 
     @property
     def url(self) -> str:

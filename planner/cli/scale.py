@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from planner.cli.cluster import FolderOption
 from planner.cli.errors import Exit, fail
-from planner.cli.inputs import CLUSTER_NAMES, STDIN, Inputs, JobArgument
+from planner.cli.inputs import CLUSTER_NAMES, STDIN, Inputs, JobArgument, PythonOption, quiet_bridge
 from planner.cli.output import Format, FormatOption, OutputOption, emit, emit_tables, is_json
 from planner.cli.terminal import progress, say
-from planner.cli.verify import RestOption, RunningJobOption
+from planner.cli.verify import RestOption, RunningJobOption, as_planned, report_deviations
 
 if TYPE_CHECKING:
-    from planner.api import Job, Measured, ResourceProfile, ScalingPlan
+    from planner.api import Cluster, Job, Measured, Placement, ResourceProfile, ScalingPlan
 
 N = TypeVar("N", int, float)
+PROFILE_END = ".profile.json"
 
 
 def scale(
@@ -66,6 +69,21 @@ def scale(
         float | None,
         typer.Option(min=0, max=86400, metavar="SECONDS", help="How long a restart takes, for the catch-up."),
     ] = None,
+    apply: Annotated[
+        bool,
+        typer.Option(
+            "--apply",
+            help="Rescale the running job: while it runs under the adaptive scheduler, else by a savepoint.",
+        ),
+    ] = False,
+    savepoints: Annotated[
+        str | None,
+        typer.Option(
+            "--savepoint-dir",
+            metavar="PATH",
+            help="With --apply, where the savepoint goes. Default: beside the local cluster's logs.",
+        ),
+    ] = None,
     rest: RestOption = None,
     running: RunningJobOption = None,
     window: Annotated[
@@ -77,6 +95,8 @@ def scale(
     ] = 10.0,
     output: OutputOption = None,
     output_format: FormatOption = Format.AUTO,
+    folder: FolderOption = None,
+    python: PythonOption = None,
 ) -> None:
     """Find the least parallelism at which no subtask is too busy.
 
@@ -84,12 +104,16 @@ def scale(
     the one with the most key groups or source partitions. The new profile goes to -o FILE; what is not
     about parallelism stays in it as it was written.
 
+    --apply rescales the job that runs: under Flink's adaptive scheduler by its resource requirements;
+    under a placement by a stop with savepoint, a new placement, and a start from the savepoint.
+
     \b
     Examples:
       planner scale job.yaml
       planner scale job.yaml -c cluster.yaml --rate clicks=900000 -o new.profile.json
       planner scale job.profile.json --rest http://host:8081 --utilisation 0.6
       planner scale job.yaml --partitions clicks=24 --fixed out --format json
+      planner scale job.profile.json -p job.placement.json --apply -o new.profile.json
     """
     from planner import api
 
@@ -102,10 +126,14 @@ def scale(
     before = None if placement is None else inputs.placement(placement)
     inputs.require_valid(fit=False)
     inputs.spare(output)
+    target = Target(rest, folder or api.FOLDER, running)
+    by_savepoint = apply and not api.adaptive(rest=target.rest, folder=target.folder)
+    if by_savepoint:
+        _refuse_what_cannot_be_applied(document, places, before, output, target)
     wanted, parts = _numbers("--rate", rates, float), _numbers("--partitions", partitions, int)
     measured = None
     if rest is not None or running is not None:
-        document, measured = _measured(document, rest, running, window)
+        document, measured = _measured(document, target, window)
     with progress("scaling") as note:
         plan = api.scale(
             document,
@@ -125,6 +153,97 @@ def scale(
     if plan.chosen.reason:
         say(f"planner: {plan.chosen.name} does not fit the cluster: {plan.chosen.reason}")
         raise typer.Exit(Exit.INFEASIBLE)
+    if apply and not plan.changed:
+        say("planner: the job has the parallelism that it needs; nothing is changed")
+    elif by_savepoint:
+        assert places is not None
+        assert before is not None
+        assert output is not None
+        _through_savepoint(plan, places, before, output, target, savepoints, python or "python3")
+    elif apply:
+        with progress("rescaling") as note:
+            name = api.set_parallelism(plan, rest=rest, folder=target.folder, job=running, note=note)
+        say(f"planner: job {name} runs with its new parallelism")
+
+
+@dataclass(frozen=True)
+class Target:
+    """The running job that is measured or rescaled: its cluster by REST or in a folder, and its id."""
+
+    rest: str | None
+    folder: Path
+    job: str | None
+
+
+def _refuse_what_cannot_be_applied(
+    document: Job | ResourceProfile,
+    places: Cluster | None,
+    before: Placement | None,
+    output: Path | None,
+    target: Target,
+) -> None:
+    """End before anything is changed where a job under a placement could not be started again."""
+    from planner import api
+
+    if target.rest is not None:
+        fail(
+            "--apply with --rest is for the adaptive scheduler; TaskManagers of a placement have to be started anew:"
+            " planner scale -o, planner place, stop the job with a savepoint, start them, planner run"
+            " --from-savepoint (docs/rescaling.md)"
+        )
+    if before is None or output is None or places is None:
+        fail("--apply needs the placement that the job runs under (-p), the cluster (-c) and -o FILE")
+    if not isinstance(document, api.ResourceProfile) or not (document.planner and document.planner.program):
+        fail("--apply needs the profile of a program, which planner compile writes: the program is run again")
+    if not api.made_from(before, document):
+        fail("--apply: the placement (-p) was made from another profile than this one")
+    if not output.name.endswith(PROFILE_END):
+        fail(f"--apply writes the placement beside the profile: call it NAME{PROFILE_END}")
+    api.options_beside(before, target.folder)
+
+
+def _through_savepoint(
+    plan: ScalingPlan,
+    places: Cluster,
+    before: Placement,
+    output: Path,
+    target: Target,
+    savepoints: str | None,
+    python: str,
+) -> None:
+    """Stop the job with a savepoint, and start it from there under a new placement."""
+    from planner import api
+
+    quiet_bridge()
+    folder = target.folder
+    options = api.options_beside(before, folder)
+    with progress("placing") as note:
+        placement = api.place(plan.profile, places, previous=before)
+    file = output.with_name(output.name.removesuffix(PROFILE_END) + ".placement.json")
+    emit(api.to_json(api.to_data(placement)), file)
+    say(f"planner: the new placement is in {file}")
+    program = plan.profile.planner.program if plan.profile.planner else None
+    assert program is not None
+    directory = savepoints or str((folder / "savepoints").resolve())
+    with progress("stopping the job") as note:
+        savepoint = api.stop(folder=folder, job=target.job, savepoint_dir=directory, note=note)
+    say(f"planner: the job is stopped, its savepoint is {savepoint}")
+    try:
+        with progress("starting the job") as note:
+            api.down(folder)
+            api.up(placement, folder=folder, options=options, note=note)
+            done = api.run(
+                program, placement, plan.profile, savepoint=savepoint, folder=folder, python=python, note=note
+            )
+    except (api.PlannerError, KeyboardInterrupt):
+        say(
+            f"planner: the job does not run; go on with planner up -p {file}, then planner run {program.file}"
+            f" -p {file} --profile {output} --from-savepoint {savepoint}"
+        )
+        raise
+    say(f"planner: job {done.job} runs at {done.url} from its savepoint")
+    report_deviations(done.deviations)
+    say(as_planned(done.plan.graph))
 
 
 def _numbers(option: str, settings: list[str] | None, kind: Callable[[str], N]) -> dict[str, N]:
@@ -144,14 +263,16 @@ def _numbers(option: str, settings: list[str] | None, kind: Callable[[str], N]) 
 
 
 def _measured(
-    document: Job | ResourceProfile, rest: str | None, running: str | None, window: float
+    document: Job | ResourceProfile, target: Target, window: float
 ) -> tuple[ResourceProfile, Measured]:
     from planner import api
 
     if not isinstance(document, api.ResourceProfile):
         document = api.compile(document)
     with progress("measuring") as note:
-        return api.import_load(document, rest=rest, folder=api.FOLDER, job=running, window=window, note=note)
+        return api.import_load(
+            document, rest=target.rest, folder=target.folder, job=target.job, window=window, note=note
+        )
 
 
 def _print(plan: ScalingPlan, chosen: Format, output: Path | None) -> None:

@@ -264,6 +264,38 @@ class CheckpointDetails(Answer):
     tasks: dict[str, TaskState]
 
 
+class Triggered(Answer):
+    """What the cluster has begun to do (`TriggerResponse`)."""
+
+    request_id: Annotated[str, Field(alias="request-id", pattern="^[0-9a-f]{32}$")]
+
+
+class QueueStatus(Answer):
+    """Whether what was begun is done (`QueueStatus`): IN_PROGRESS or COMPLETED."""
+
+    id: str
+
+
+class SavepointCause(Answer):
+    """Why a savepoint failed (`SerializedThrowable`)."""
+
+    stack_trace: Annotated[str, Field(alias="stack-trace")] = ""
+
+
+class SavepointOutcome(Answer):
+    """Where a savepoint is, or why there is none (`SavepointInfo`)."""
+
+    location: str | None = None
+    cause: Annotated[SavepointCause | None, Field(alias="failure-cause")] = None
+
+
+class Savepoint(Answer):
+    """A savepoint that was triggered (`AsynchronousOperationResult` of `SavepointInfo`)."""
+
+    status: QueueStatus
+    operation: SavepointOutcome | None = None
+
+
 class Metric(Answer):
     """A metric (`Metric`)."""
 

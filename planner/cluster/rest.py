@@ -6,6 +6,7 @@ What a server answers is data of a stranger: `planner.cluster.transport` limits 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -83,11 +84,15 @@ class Rest:
             RestError: when the cluster refuses.
 
         """
-        raw = self._ask(path)
-        try:
-            return read_answer(raw, kind)
-        except AnswerError as error:
-            raise NoAnswer(f"{self.url} does not answer {_brief(path)} as Flink does: {error}") from None
+        return self._read(path, self._ask(path), kind)
+
+    def post(self, path: str, body: object, kind: type[T]) -> T:
+        """Send plain data and return the answer, read as ``kind``; exceptions are those of `get`."""
+        return self._read(path, self._ask(path, "POST", body), kind)
+
+    def put(self, path: str, body: object) -> None:
+        """Send plain data that is to replace what is there; exceptions are those of `get`."""
+        self._ask(path, "PUT", body)
 
     def patch(self, path: str) -> None:
         """Send a PATCH, with which Flink cancels jobs; exceptions are those of `get`."""
@@ -115,9 +120,16 @@ class Rest:
         told = self.get("/config", FlinkConfig).flink_version
         return ".".join(told.split("-")[0].split(".")[:2])
 
-    def _ask(self, path: str, method: str = "GET") -> bytes:
+    def _read(self, path: str, raw: bytes, kind: type[T]) -> T:
         try:
-            return request(self.url + path, method, self.shown)
+            return read_answer(raw, kind)
+        except AnswerError as error:
+            raise NoAnswer(f"{self.url} does not answer {_brief(path)} as Flink does: {error}") from None
+
+    def _ask(self, path: str, method: str = "GET", body: object = None) -> bytes:
+        sent = None if body is None else json.dumps(body).encode()
+        try:
+            return request(self.url + path, method, self.shown, sent)
         except Refused as error:
             if error.location is not None and 300 <= error.status < 400:
                 raise RestError(
@@ -330,6 +342,11 @@ def failure(rest: Rest, job: str) -> str:
 
     """
     failures = rest.get(f"{job_path(job)}/exceptions", Exceptions).exception_history.entries
-    lines = failures[0].stacktrace.splitlines() if failures else []
+    return last_cause(failures[0].stacktrace if failures else "")
+
+
+def last_cause(trace: str) -> str:
+    """Return the last cause of a stack trace, in a line."""
+    lines = trace.splitlines()
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by:")]
     return [*(lines[:1] or ["no reason is known"]), *causes][-1][:500]
