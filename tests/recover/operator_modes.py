@@ -18,11 +18,18 @@ Mode = Callable[[int, int, int, int], int]
 """Of target, present parallelism, number of parts and upper limit, the aligned parallelism."""
 
 
-def target_parallelism(present: int, rate: float, true_rate: float, utilisation: float, most: int) -> int:
+def target_parallelism(
+    present: int,
+    rate: float,
+    true_rate: float,
+    utilisation: float,
+    most: int,
+    scale_down: float = SCALE_DOWN,
+) -> int:
     """Return the parallelism before alignment, for a vertex of which one subtask handles ``true_rate``."""
     average = true_rate * present
     factor = rate / utilisation / average
-    factor = min(max(factor, 1 - SCALE_DOWN), 1 + SCALE_UP)
+    factor = min(max(factor, 1 - scale_down), 1 + SCALE_UP)
     wanted = int(min(math.ceil(factor * present), 2**31 - 1))
     return min(max(min(present, LEAST), wanted), upper_limit(present, most))
 
