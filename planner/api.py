@@ -34,6 +34,7 @@ from planner.cluster.read_job import cluster_document, job_profile
 from planner.cluster.rescale import ADAPTIVE, stop_with_savepoint
 from planner.cluster.rescale import set_parallelism as rescale_running
 from planner.cluster.rest import ENDED, Rest, jobs, only_job
+from planner.cluster.restarts import restart_times
 from planner.cluster.run import Plan, Run, execute, run_program
 from planner.cluster.run import verify as verify_cluster
 from planner.cluster.standalone import Standalone
@@ -223,6 +224,7 @@ __all__ = [
     "program_of_deployment",
     "recover",
     "restart_outline",
+    "restart_parts",
     "resume_migration",
     "run",
     "save",
@@ -1322,6 +1324,20 @@ def import_load(
     complete, graph = compile_job(profile)
     loaded, measured = measured_profile(cluster, job or only_job(cluster), complete, graph, window, note)
     return compile(loaded), measured
+
+
+def restart_parts(
+    *, rest: str | None = None, folder: str | Path = FOLDER, job: str | None = None
+) -> tuple[RestartPart, ...]:
+    """Return what can be told of the restart of a running job, for `scale`; cluster and job as for `verify`.
+
+    Raises:
+        RestError: when the cluster does not answer, or it is not clear which job is meant.
+        ClusterFolderError: when there is no cluster in ``folder``.
+
+    """
+    cluster = _rest(rest, folder)
+    return tuple(RestartPart(*part) for part in restart_times(cluster, job or only_job(cluster)))
 
 
 def import_job(

@@ -132,8 +132,10 @@ def scale(
         _refuse_what_cannot_be_applied(document, places, before, output, target)
     wanted, parts = _numbers("--rate", rates, float), _numbers("--partitions", partitions, int)
     measured = None
+    known_parts = [] if restart is None else [api.RestartPart("restart", restart, "--restart")]
     if rest is not None or running is not None:
         document, measured = _measured(document, target, window)
+        known_parts = known_parts or list(api.restart_parts(rest=rest, folder=target.folder, job=running))
     with progress("scaling") as note:
         plan = api.scale(
             document,
@@ -143,7 +145,7 @@ def scale(
             partitions=parts,
             fixed=fixed or (),
             measured=measured,
-            restart=() if restart is None else (api.RestartPart("restart", restart, "--restart"),),
+            restart=known_parts,
             previous=before,
             candidate=candidate,
             time_limit=time_limit,

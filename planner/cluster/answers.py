@@ -252,6 +252,36 @@ class Checkpoints(Answer):
     latest: Latest | None = None
 
 
+class CompletedTime(Answer):
+    """How many milliseconds a checkpoint took (`CheckpointStatistics`)."""
+
+    end_to_end_duration: Count
+
+
+class LatestTime(Answer):
+    """The last checkpoint of a job."""
+
+    completed: CompletedTime | None = None
+
+
+class CheckpointTimes(Answer):
+    """How long the checkpoints of a job take (`CheckpointingStatistics`)."""
+
+    latest: LatestTime | None = None
+
+
+class SubtaskTimes(Answer):
+    """How many milliseconds a subtask was in each state, -1 for one that it was not in."""
+
+    status_duration: Annotated[dict[str, Known], Field(alias="status-duration")] = {}
+
+
+class VertexTimes(Answer):
+    """The times of the subtasks of a vertex (`JobVertexDetailsInfo`)."""
+
+    subtasks: list[SubtaskTimes]
+
+
 class TaskState(Answer):
     """State of a vertex in a checkpoint (`TaskCheckpointStatistics`)."""
 
@@ -308,6 +338,13 @@ class Average(Answer):
 
     id: str
     avg: Reading
+
+
+class Total(Answer):
+    """The sum of a metric over subtasks (`AggregatedMetric`)."""
+
+    id: str
+    sum: Reading
 
 
 class Errors(Answer):

@@ -17,6 +17,7 @@ from statistics import fmean
 from planner.cluster.answers import Average, Metric
 from planner.cluster.errors import RestError
 from planner.cluster.rest import Rest, RunningJob, RunningVertex, job_path, running_job, task_manager_path
+from planner.cluster.sources import partitions_and_pending
 from planner.documents.job import Load
 from planner.documents.profile import Node, ResourceProfile
 from planner.graph.job_graph import JobGraph
@@ -107,7 +108,8 @@ def measure(
         cores[tm] = used / spent
     if running_job(rest, job.id).vertices != job.vertices:
         raise RestError(f"subtasks of job {job.id} restarted, moved or ended in the window; measure again")
-    loads = tuple(_loads(job, readings, cores))
+    told = {vertex.id: partitions_and_pending(rest, job.id, vertex.id) for vertex in job.vertices}
+    loads = tuple(_loads(job, readings, cores, told))
     if not any(load.busy for load in loads):
         raise RestError(
             f"no subtask of job {job.id} was busy within {seconds:g} s according to Flink's metrics;"
@@ -192,7 +194,10 @@ def _mean(readings: Sequence[Mapping[str, float]], name: str) -> float | None:
 
 
 def _loads(
-    job: RunningJob, readings: Mapping[str, _Readings], cores: Mapping[str, float]
+    job: RunningJob,
+    readings: Mapping[str, _Readings],
+    cores: Mapping[str, float],
+    told: Mapping[str, tuple[int | None, float]],
 ) -> Iterator[VertexLoad]:
     busy = {v.id: {i: fmean(values) for i, values in readings[v.id].busy.items()} for v in job.vertices}
     task_managers = {
@@ -224,6 +229,8 @@ def _loads(
             records=records,
             bytes_per_record=sent / records if sent is not None and records >= RARE else None,
             records_in=_mean(averages, RECORDS_IN) or 0.0,
+            partitions=told[vertex.id][0],
+            pending=told[vertex.id][1],
         )
 
 

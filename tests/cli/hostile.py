@@ -1351,6 +1351,7 @@ def _arguments() -> Iterator[Hostile]:
         "import-cluster": ("import", "cluster", "--name", "[red]x", "-o", OUT),
         "verify": ("verify", "placement.json"),
         "run": ("run", "job.sql", "-p", "placement.json"),
+        "scale": ("scale", "profile.json"),
     }
     for name, args in asking.items():
         for place, address in ADDRESSES.items():
