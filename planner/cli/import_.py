@@ -187,12 +187,7 @@ def _print(measured: Measured) -> None:
     from planner.report.tables import load_table
 
     emit_tables(load_table(measured), to_stderr=True)
-    held_back = [vertex for vertex in measured.vertices if vertex.backpressured > HELD_BACK]
-    for vertex in held_back:
-        say(
-            f"planner: {vertex.name} was held back {vertex.backpressured:.0%} of the time by what reads from it"
-        )
-    if held_back:
+    if say_held_back(measured):
         say(
             "planner: so this is the load that the job manages where it is now, not all that is offered to it"
         )
@@ -200,3 +195,13 @@ def _print(measured: Measured) -> None:
         say(
             "planner: Flink measures no busy time of legacy (SourceFunction) sources; they keep the load they have"
         )
+
+
+def say_held_back(measured: Measured) -> bool:
+    """Say which vertices were held back by what reads from them, and tell whether any was."""
+    held_back = [vertex for vertex in measured.vertices if vertex.backpressured > HELD_BACK]
+    for vertex in held_back:
+        say(
+            f"planner: {vertex.name} was held back {vertex.backpressured:.0%} of the time by what reads from it"
+        )
+    return bool(held_back)

@@ -12,6 +12,7 @@ import typer
 
 from planner.cli.cluster import FolderOption
 from planner.cli.errors import Exit, fail
+from planner.cli.import_ import say_held_back
 from planner.cli.inputs import CLUSTER_NAMES, STDIN, Inputs, JobArgument, PythonOption, quiet_bridge
 from planner.cli.output import Format, FormatOption, OutputOption, emit, emit_tables, is_json
 from planner.cli.terminal import progress, say
@@ -135,6 +136,10 @@ def scale(
     known_parts = [] if restart is None else [api.RestartPart("restart", restart, "--restart")]
     if rest is not None or running is not None:
         document, measured = _measured(document, target, window)
+        if say_held_back(measured):
+            say(
+                "planner: so the sources could give more than they do; name the rate that is offered with --rate"
+            )
         known_parts = known_parts or list(api.restart_parts(rest=rest, folder=target.folder, job=running))
     with progress("scaling") as note:
         plan = api.scale(

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from in_process import Answer, invoke
+from rest_server import serving
 
 import planner
+from planner.cluster.rest import Rest
 from samples import FOLDER
 
 JOB = """
@@ -145,6 +147,42 @@ def test_a_batch_job_is_refused() -> None:
 
 def test_only_one_document_comes_from_stdin() -> None:
     assert "stdin" in scale("-", "-c", "-", code=2).stderr
+
+
+def cluster_with(scheduler: str) -> dict[str, Any]:
+    return {
+        "/jobmanager/config": [{"key": "jobmanager.scheduler", "value": scheduler}],
+        "/jobs": {"jobs": []},
+    }
+
+
+def test_what_cannot_be_applied_is_refused_before_anything_is_asked_of_a_job(folder: Path) -> None:
+    invoke(["compile", "job.yaml", "-o", "job.profile.json"])
+    invoke(["place", "job.yaml", "-c", "cluster.yaml", "-o", "job.placement.json"])
+    with serving(cluster_with("Default")) as server:
+        answer = scale("job.yaml", "--apply", "--rest", server.url, code=2)
+    assert "--apply with --rest is for the adaptive scheduler" in answer.stderr
+    assert not server.sent
+    for text, arguments in REFUSED.items():
+        with serving(cluster_with("Default")) as server, pytest.MonkeyPatch.context() as patch:
+            patch.setattr("planner.api._rest", lambda *_: Rest(server.url))
+            answer = scale(*arguments, "--apply", code=2)
+        assert text in answer.stderr
+        assert not server.sent
+    assert "no cluster in .planner" in scale("job.yaml", "--apply", code=2).stderr
+
+
+REFUSED = {
+    "needs the placement": ["job.profile.json"],
+    "needs the profile of a program": [
+        "job.profile.json",
+        "-p",
+        "job.placement.json",
+        "-o",
+        "new.profile.json",
+    ],
+}
+"""What the command line says, by what it is given."""
 
 
 @pytest.mark.usefixtures("folder")

@@ -45,6 +45,7 @@ def answers() -> Answers:
     names = [KAFKA.format(n) for n in range(7)]
     found[base] = [
         {"id": "busyTimeMsPerSecond", "avg": 500.0, "sum": 1000},
+        {"id": "backPressuredTimeMsPerSecond", "avg": 400.0, "sum": 800},
         {"id": "numRecordsOutPerSecond", "avg": 10.5, "sum": 21},
         {"id": "numRecordsInPerSecond", "avg": 0.0, "sum": 0},
         {"id": "Source__read.pendingRecords", "avg": 20, "sum": 42.0},
@@ -101,6 +102,8 @@ def test_a_measured_job_is_scaled(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     # half busy on average, the busiest 0.9 of the time: the keys are skewed, and stay so
     assert count["busyAtPresentParallelism"] == pytest.approx(1.8)
     assert "1.80 times as busy as its share" in answer.stderr
+    assert "held back 40% of the time" in answer.stderr
+    assert "name the rate that is offered with --rate" in answer.stderr
     assert [part["part"] for part in data["restart"]] == ["savepoint", "start and restore"]
     highest = data["candidates"][0]["busiest"]
     waits = 3.5 + 42 / 42  # the restart, and what waits by the rate
