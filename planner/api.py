@@ -31,7 +31,7 @@ from planner.cluster.migrate import Journal, Migrated, journal_of
 from planner.cluster.migrate import migrate as run_migration
 from planner.cluster.migrate import resume as go_on
 from planner.cluster.read_job import cluster_document, job_profile
-from planner.cluster.rescale import ADAPTIVE, stop_with_savepoint
+from planner.cluster.rescale import ADAPTIVE, require_vertices, stop_with_savepoint
 from planner.cluster.rescale import set_parallelism as rescale_running
 from planner.cluster.rest import ENDED, Rest, jobs, only_job
 from planner.cluster.restarts import restart_times
@@ -66,7 +66,7 @@ from planner.flink.program import COMPILE_SECONDS, Toolchain, as_compiled, requi
 from planner.flink.stream_graph import flink_version, profile_of, secret_options
 from planner.graph.edits import Drift, edits, keep_edits
 from planner.graph.from_job import declare
-from planner.graph.from_profile import node_kind, operator_id, planner_fields
+from planner.graph.from_profile import planner_fields
 from planner.graph.from_profile import stream_graph as graph_of
 from planner.graph.job_graph import JobGraph
 from planner.graph.regions import pipelined_regions
@@ -200,6 +200,7 @@ __all__ = [
     "drain",
     "edits",
     "export",
+    "fixed_in",
     "import_cluster",
     "import_job",
     "import_load",
@@ -607,8 +608,7 @@ def scale(
     wanted = {source_named(profile, graph, name): decimal(rate) for name, rate in (rates or {}).items()}
     known = {source_named(profile, graph, name): count for name, count in (partitions or {}).items()}
     demand = demands(graph, work, wanted, known)
-    kept = {**_written(job, profile), **fixed_nodes(profile, fixed)}
-    allowed = limits(profile, graph_of(profile), graph, kept)
+    allowed = limits(profile, graph_of(profile), graph, fixed_nodes(profile, [*fixed, *fixed_in(job)]))
     found = variants(graph, work, demand, allowed, decimal(utilisation))
     chosen = next((one for one in found if candidate in (None, one.name)), None)
     if chosen is None:
@@ -659,18 +659,16 @@ def _measured_work(graph: JobGraph, measured: Measured, declared: Mapping[int, W
     return found
 
 
-def _written(job: Job | ResourceProfile, profile: ResourceProfile) -> dict[int, str]:
-    """Return the sources and sinks whose parallelism a Job document names, with the reason to keep it."""
+def fixed_in(job: Job | ResourceProfile) -> list[str]:
+    """Return the sources and sinks for which a Job names a parallelism; a profile does not tell who did."""
     if not isinstance(job, Job):
-        return {}
-    named = {operator.id for operator in job.spec.operators if operator.parallelism is not None}
-    ends = [node for node in profile.nodes if operator_id(node) in named]
-    read = {edge.source for edge in profile.edges}
-    return {
-        node.id: "the job names its parallelism"
-        for node in ends
-        if node_kind(node).source or node.id not in read
-    }
+        return []
+    read = {edge.from_ for operator in job.spec.operators for edge in operator.inputs}
+    return [
+        operator.id
+        for operator in job.spec.operators
+        if operator.parallelism is not None and (not operator.inputs or operator.id not in read)
+    ]
 
 
 def _placed(
@@ -985,6 +983,7 @@ def run(
 
 
 def stop(
+    profile: ResourceProfile | None = None,
     *,
     rest: str | None = None,
     folder: str | Path = FOLDER,
@@ -995,18 +994,22 @@ def stop(
 ) -> str:
     """Stop a job with a savepoint and return where the savepoint is; cluster and job are as for `verify`.
 
-    ``savepoint_dir`` is a path that the cluster can write, its own setting unless given.
+    ``savepoint_dir`` is a path that the cluster can write, its own setting unless given. Only a job of
+    ``profile`` is stopped, if one is given.
 
     Raises:
-        RestError: when the cluster does not answer, it is not clear which job is meant, or the savepoint
-            fails; the job runs on then.
+        RestError: when the cluster does not answer, it is not clear which job is meant, it is another one
+            than that of the profile, or the savepoint fails; the job runs on then.
         TimedOut: when the job has not stopped in time.
         ClusterFolderError: when there is no cluster in ``folder``.
 
     """
     cluster = _rest(rest, folder)
     directory = None if savepoint_dir is None else str(savepoint_dir)
-    return stop_with_savepoint(cluster, job or only_job(cluster), directory, time_limit, note)
+    name = job or only_job(cluster)
+    if profile is not None:
+        require_vertices(cluster, name, [vertex.id for vertex in compile_job(profile)[1].vertices])
+    return stop_with_savepoint(cluster, name, directory, time_limit, note)
 
 
 def set_parallelism(

@@ -127,20 +127,21 @@ def scale(
     before = None if placement is None else inputs.placement(placement)
     inputs.require_valid(fit=False)
     inputs.spare(output)
-    target = Target(rest, folder or api.FOLDER, running)
-    by_savepoint = apply and not api.adaptive(rest=target.rest, folder=target.folder)
+    where = Where(rest, folder or api.FOLDER, running)
+    by_savepoint = apply and not api.adaptive(rest=where.rest, folder=where.folder)
     if by_savepoint:
-        _refuse_what_cannot_be_applied(document, places, before, output, target)
+        _refuse_what_cannot_be_applied(document, places, before, output, where)
     wanted, parts = _numbers("--rate", rates, float), _numbers("--partitions", partitions, int)
-    measured = None
+    measured, kept = None, [*(fixed or ())]
     known_parts = [] if restart is None else [api.RestartPart("restart", restart, "--restart")]
     if rest is not None or running is not None:
-        document, measured = _measured(document, target, window)
+        kept += api.fixed_in(document)  # the profile that is measured does not tell
+        document, measured = _measured(document, where, window)
         if say_held_back(measured):
             say(
                 "planner: so the sources could give more than they do; name the rate that is offered with --rate"
             )
-        known_parts = known_parts or list(api.restart_parts(rest=rest, folder=target.folder, job=running))
+        known_parts = known_parts or list(api.restart_parts(rest=rest, folder=where.folder, job=running))
     with progress("scaling") as note:
         plan = api.scale(
             document,
@@ -148,7 +149,7 @@ def scale(
             utilisation=utilisation,
             rates=wanted,
             partitions=parts,
-            fixed=fixed or (),
+            fixed=kept,
             measured=measured,
             restart=known_parts,
             previous=before,
@@ -166,15 +167,15 @@ def scale(
         assert places is not None
         assert before is not None
         assert output is not None
-        _through_savepoint(plan, places, before, output, target, savepoints, python or "python3")
+        _through_savepoint(plan, places, before, output, where, savepoints, python or "python3")
     elif apply:
         with progress("rescaling") as note:
-            name = api.set_parallelism(plan, rest=rest, folder=target.folder, job=running, note=note)
+            name = api.set_parallelism(plan, rest=rest, folder=where.folder, job=running, note=note)
         say(f"planner: job {name} runs with its new parallelism")
 
 
 @dataclass(frozen=True)
-class Target:
+class Where:
     """The running job that is measured or rescaled: its cluster by REST or in a folder, and its id."""
 
     rest: str | None
@@ -187,12 +188,12 @@ def _refuse_what_cannot_be_applied(
     places: Cluster | None,
     before: Placement | None,
     output: Path | None,
-    target: Target,
+    where: Where,
 ) -> None:
     """End before anything is changed where a job under a placement could not be started again."""
     from planner import api
 
-    if target.rest is not None:
+    if where.rest is not None:
         fail(
             "--apply with --rest is for the adaptive scheduler; TaskManagers of a placement have to be started anew:"
             " planner scale -o, planner place, stop the job with a savepoint, start them, planner run"
@@ -206,7 +207,7 @@ def _refuse_what_cannot_be_applied(
         fail("--apply: the placement (-p) was made from another profile than this one")
     if not output.name.endswith(PROFILE_END):
         fail(f"--apply writes the placement beside the profile: call it NAME{PROFILE_END}")
-    api.options_beside(before, target.folder)
+    api.options_beside(before, where.folder)
 
 
 def _through_savepoint(
@@ -214,7 +215,7 @@ def _through_savepoint(
     places: Cluster,
     before: Placement,
     output: Path,
-    target: Target,
+    where: Where,
     savepoints: str | None,
     python: str,
 ) -> None:
@@ -222,7 +223,7 @@ def _through_savepoint(
     from planner import api
 
     quiet_bridge()
-    folder = target.folder
+    folder = where.folder
     options = api.options_beside(before, folder)
     with progress("placing") as note:
         placement = api.place(plan.profile, places, previous=before)
@@ -233,7 +234,7 @@ def _through_savepoint(
     assert program is not None
     directory = savepoints or str((folder / "savepoints").resolve())
     with progress("stopping the job") as note:
-        savepoint = api.stop(folder=folder, job=target.job, savepoint_dir=directory, note=note)
+        savepoint = api.stop(plan.profile, folder=folder, job=where.job, savepoint_dir=directory, note=note)
     say(f"planner: the job is stopped, its savepoint is {savepoint}")
     try:
         with progress("starting the job") as note:
@@ -270,7 +271,7 @@ def _numbers(option: str, settings: list[str] | None, kind: Callable[[str], N]) 
 
 
 def _measured(
-    document: Job | ResourceProfile, target: Target, window: float
+    document: Job | ResourceProfile, where: Where, window: float
 ) -> tuple[ResourceProfile, Measured]:
     from planner import api
 
@@ -278,7 +279,7 @@ def _measured(
         document = api.compile(document)
     with progress("measuring") as note:
         return api.import_load(
-            document, rest=target.rest, folder=target.folder, job=target.job, window=window, note=note
+            document, rest=where.rest, folder=where.folder, job=where.job, window=window, note=note
         )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from planner.cluster.answers import Savepoint, Triggered
+from planner.cluster.answers import JobDetails, Savepoint, Triggered
 from planner.cluster.errors import RestError
 from planner.cluster.rest import ENDED, Rest, RunningJob, failure, job_path, jobs, last_cause, running_job
 from planner.errors import TimedOut
@@ -38,9 +38,7 @@ def set_parallelism(
             f"{rest.url} runs its jobs with the {scheduler} scheduler; only the adaptive one takes another"
             " parallelism while a job runs"
         )
-    before = running_job(rest, job)
-    if {vertex.id for vertex in before.vertices} != requirements.keys():
-        raise RestError(f"job {job} at {rest.url} does not have the vertices of this profile")
+    require_vertices(rest, job, requirements)
     rest.put(f"{job_path(job)}/resource-requirements", requirements)
     wanted = {name: entry["parallelism"]["upperBound"] for name, entry in requirements.items()}
     until = time.monotonic() + seconds
@@ -60,6 +58,17 @@ def set_parallelism(
                 " (jobmanager.adaptive-scheduler.executing.*); what was set stays set"
             )
         time.sleep(POLL_SECONDS)
+
+
+def require_vertices(rest: Rest, job: str, vertices: Iterable[str]) -> None:
+    """Make sure that a job is the one that is meant.
+
+    Raises:
+        RestError: when its vertices are not these.
+
+    """
+    if {vertex.id for vertex in rest.get(job_path(job), JobDetails).vertices} != set(vertices):
+        raise RestError(f"job {job} at {rest.url} does not have the vertices of this profile")
 
 
 def stop_with_savepoint(

@@ -218,6 +218,8 @@ def _demand(
     spread = [edge.ship is Ship.BROADCAST for edge in edges]
     everywhere = Fraction(0)
     whole = mine.busy * factor
+    if edges and all(spread):
+        return Demand(shares, factor, Fraction(0), whole)
     if weights and any(spread) and (total := sum(weights)):
         grown = [w * factors[edge.source] for w, edge in zip(weights, edges, strict=True)]
         everywhere = (

@@ -279,7 +279,7 @@ def fixed_nodes(profile: ResourceProfile, names: Collection[str]) -> dict[int, s
         nodes = [node.id for node in profile.nodes if name in (operator_id(node), node.desc)]
         if not nodes:
             raise NotScalable(f"{name!r} is not an operator of this job, so its parallelism cannot be fixed")
-        found |= dict.fromkeys(nodes, "named with --fixed")
+        found |= dict.fromkeys(nodes, "its parallelism is fixed")
     return found
 
 

@@ -92,7 +92,10 @@ def test_a_measured_job_is_scaled(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with serving(answers()) as server:
         arguments = ["scale", "job.profile.json", "--rest", server.url, "--window", "1", "--format", "json"]
         answer = invoke([*arguments, "-o", "new.profile.json", "--rate", "read=42"])
-    assert answer.exit_code == 0, answer.stderr
+        Path("job.yaml").write_text(JOB)
+        kept = invoke(["scale", "job.yaml", *arguments[2:]])
+    assert answer.exit_code == kept.exit_code == 0, answer.stderr + kept.stderr
+    assert json.loads(kept.stdout)["vertices"][0]["bound"] == "fixed"  # as the job names its parallelism
     data = json.loads(answer.stdout)
     read, count = data["vertices"]
     # two subtasks a quarter busy for 21 records a second; twice as many come, from 7 partitions

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rest_server import JOB_ID, Answers, cluster_answers, planned, serving
 
+import planner
 from planner.cluster.errors import NoAnswer, RestError
 from planner.cluster.rescale import set_parallelism, stop_with_savepoint
 from planner.cluster.rest import Rest
@@ -63,6 +64,17 @@ def test_why_there_is_no_savepoint() -> None:
 def test_a_savepoint_that_takes_too_long() -> None:
     with serving(stopping(IN_PROGRESS)) as server, pytest.raises(TimedOut, match="may still do so"):
         stop_with_savepoint(Rest(server.url), JOB_ID, "/s", 0.05)
+
+
+def test_only_the_job_that_is_meant_is_stopped() -> None:
+    _, profile, _ = planned()
+    there = {**cluster_answers(), **stopping(completed(location="s"))}
+    with serving(there) as server:
+        assert planner.stop(profile, rest=server.url, job=JOB_ID) == "s"
+    there[f"/jobs/{JOB_ID}"] = {**there[f"/jobs/{JOB_ID}"], "vertices": []}
+    with serving(there) as server, pytest.raises(RestError, match="does not have the vertices"):
+        planner.stop(profile, rest=server.url, job=JOB_ID)
+    assert not server.sent
 
 
 @pytest.mark.parametrize("answer", [{"request-id": "../x"}, {}, b"<html>", {"request-id": 7}])

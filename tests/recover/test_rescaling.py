@@ -140,6 +140,9 @@ spec:
     assert match.demand.divided == Fraction(12, 5)
     assert match.parallelism == 8
     assert match.busy == Fraction(1, 2)
+    alone = text.replace("{from: events, ship: rebalance}, ", "").replace("broadcast-process", "map")
+    unknown, _, _ = scaled(alone.replace(", recordsPerSecond: 100", ""), target="9/10")
+    assert by_name(unknown)["match"].parallelism == 1  # each subtask reads all, however many there are
     hopeless, _, _ = scaled(text, target="1/10")
     assert by_name(hopeless)["match"].needed is None
     assert "no parallelism is enough" in " ".join(remarks(hopeless))
