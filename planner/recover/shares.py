@@ -13,7 +13,7 @@ class Division(StrEnum):
     """By what the records of a vertex are divided among its subtasks."""
 
     KEY_GROUPS = "key groups"
-    PARTITIONS = "source partitions"
+    PARTITIONS = "partitions"
     EQUAL = "equal shares"
     ONE = "one subtask"
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from planner.graph.from_profile import OVERRIDES
 from planner.recover.candidates import Candidate, RestartPart
-from planner.recover.rescaling import Bound, Scaled, group_slots, overrides
+from planner.recover.rescaling import group_slots, overrides
 from planner.recover.scaling_plan import ScalingPlan
 from planner.report.screen import WIDTH
 from planner.report.tables import ROWS, _short, _table
@@ -27,7 +27,7 @@ def vertex_table(plan: ScalingPlan) -> Table:
             _change(str(one.present), str(one.parallelism)),
             one.demand.shares.spell(one.parallelism),
             _change(_share(one.busy_now), _share(one.busy)),
-            _decided(one),
+            str(one.bound),
         )
     if len(plan.scaling.vertices) > ROWS:
         table.add_row(f"... {len(plan.scaling.vertices) - ROWS} more", *[""] * len(columns))
@@ -40,11 +40,6 @@ def _change(now: str, new: str) -> str:
 
 def _share(share: Fraction | None) -> str:
     return "?" if share is None else f"{float(share):.0%}"
-
-
-def _decided(one: Scaled) -> str:
-    over = one.busy is not None and one.bound is Bound.LOAD and one.parallelism == one.present
-    return "load, as it is" if over else str(one.bound)
 
 
 def slot_lines(plan: ScalingPlan) -> str:
@@ -64,11 +59,10 @@ def candidate_table(plan: ScalingPlan) -> Table:
     """Return the ways to rescale the job side by side; a star marks those that none of the others beats."""
     columns = ("TMs", "slots", "subtasks", "cpu", "busiest", "moved", "catch-up")
     title = "Candidates (* none of the others is as good in everything)"
-    table = _table(title, "", "candidate", *columns, right=columns)
+    table = _table(title, "  candidate", *columns, right=columns)
     for one in plan.candidates:
         table.add_row(
-            "*" if one.efficient else "",
-            one.name,
+            f"{'*' if one.efficient else ' '} {one.name}",
             ("no room" if one.reason else "-") if one.task_managers is None else str(one.task_managers),
             str(one.slots),
             str(one.subtasks),

@@ -123,6 +123,7 @@ def test_tables_fit_the_screen() -> None:
     text = scale("--format", "text", "--rate", "clicks=4000", "--partitions", "clicks=6").stdout
     assert max(map(len, text.splitlines())) <= 80
     assert "no subtask busier than 70%" in text
+    assert "\n * 70% " in text  # nothing of a row is squeezed out
     assert "7 of 128 key groups" in text
     assert "pipeline.jobvertex-parallelism-overrides:" in text
 

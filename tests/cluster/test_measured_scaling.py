@@ -100,7 +100,7 @@ def test_a_measured_job_is_scaled(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     read, count = data["vertices"]
     # two subtasks a quarter busy for 21 records a second; twice as many come, from 7 partitions
     assert read["trueRecordsPerSecond"] == 42
-    assert (read["rateFactor"], read["division"], read["parts"]) == (2, "source partitions", 7)
+    assert (read["rateFactor"], read["division"], read["parts"]) == (2, "partitions", 7)
     assert read["parallelism"] == 2
     # half busy on average, the busiest 0.9 of the time: the keys are skewed, and stay so
     assert count["busyAtPresentParallelism"] == pytest.approx(1.8)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.graph.from_profile import stream_graph
@@ -59,6 +59,7 @@ def candidate(slots: int, busy: int) -> Candidate:
     return Candidate(f"{slots}", Rescaling(Fraction(7, 10), (replace(one, demand=demand),)))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 99)), min_size=1, max_size=8))
 def test_the_efficient_ones_are_those_that_nothing_beats(figures: list[tuple[int, int]]) -> None:
     marks = list(efficient([candidate(*one) for one in figures]))
