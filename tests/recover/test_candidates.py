@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from planner.graph.from_profile import stream_graph
@@ -15,6 +15,7 @@ from planner.recover.rates import declared_work, demands
 from planner.recover.rescaling import Rescaling, Scaled, group_slots, limits
 from recover.test_rescaling import PIPELINE, compiled, scaled
 
+QUICK = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 TWO_IN_A_GROUP = PIPELINE.replace(
     "group: out, inputs: [{from: count, ship: forward}]", "group: state, inputs: [count]"
 ).replace("kind: kafka-sink,", "kind: kafka-sink, parallelism: 3,")
@@ -59,7 +60,7 @@ def candidate(slots: int, busy: int) -> Candidate:
     return Candidate(f"{slots}", Rescaling(Fraction(7, 10), (replace(one, demand=demand),)))
 
 
-@settings(deadline=None)
+@QUICK
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 99)), min_size=1, max_size=8))
 def test_the_efficient_ones_are_those_that_nothing_beats(figures: list[tuple[int, int]]) -> None:
     marks = list(efficient([candidate(*one) for one in figures]))

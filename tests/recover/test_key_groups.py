@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from planner.recover.key_groups import key_groups_of, most_key_groups
 
+QUICK = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 CASES = json.loads((Path(__file__).parent.parent / "oracles/key_groups.json").read_text())
 
 
@@ -21,6 +22,7 @@ def test_the_ranges_are_flinks() -> None:
             assert key_groups_of(int(subtask), parallelism, most) == range(first, last + 1), case
 
 
+@QUICK
 @given(st.integers(1, 2**15).flatmap(lambda most: st.tuples(st.just(most), st.integers(1, min(most, 400)))))
 def test_every_key_group_is_in_one_range_and_the_first_subtask_is_the_fullest(pair: tuple[int, int]) -> None:
     most, parallelism = pair

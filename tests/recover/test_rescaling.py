@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from planner.api import compile_job, edits, to_data, validate
@@ -35,6 +35,9 @@ from planner.recover.shares import Division, Shares
 from planner.units import CORE
 from samples import SAMPLES, document, job_of
 
+QUICK = settings(
+    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 PIPELINE = """
 apiVersion: planner/v1
 kind: Job
@@ -307,7 +310,7 @@ def jobs(draw: st.DrawFn) -> dict[str, Any]:
     return {"apiVersion": "planner/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": spec}
 
 
-@settings(max_examples=40, deadline=None)
+@QUICK
 @given(jobs(), st.fractions(Fraction(1, 5), Fraction(1)), st.floats(0.1, 20))
 def test_every_plan_keeps_limits_and_connections_and_is_least(
     data: dict[str, Any], target: Fraction, growth: float

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from planner.recover.shares import Division, Shares
 from recover.operator_modes import MODES, busy, target_parallelism, upper_limit
 
+QUICK = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 PARTS = st.one_of(st.none(), st.integers(1, 5000))
 LIMITS = st.fractions(Fraction(1, 20_000), Fraction(3))
 
@@ -18,6 +19,7 @@ def shares(parts: int | None) -> Shares:
     return Shares(Division.EQUAL if parts is None else Division.KEY_GROUPS, parts)
 
 
+@QUICK
 @given(PARTS, LIMITS)
 def test_the_least_parallelism_keeps_the_limit_and_one_less_does_not(
     parts: int | None, limit: Fraction
@@ -32,6 +34,7 @@ def test_the_least_parallelism_keeps_the_limit_and_one_less_does_not(
     assert least == 1 or mine.fullest(least - 1) > limit
 
 
+@QUICK
 @given(PARTS, st.integers(1, 300))
 def test_the_next_step_is_the_first_that_relieves_the_fullest_subtask(
     parts: int | None, parallelism: int
@@ -50,6 +53,7 @@ def test_nothing_is_enough_for_no_time_at_all() -> None:
     assert shares(128).least(Fraction(-1)) is None
 
 
+@QUICK
 @given(
     parts=st.integers(1, 2**15),
     present=st.integers(1, 300),
