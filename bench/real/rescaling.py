@@ -2,16 +2,14 @@
 
     python bench/real/rescaling.py [--runs 5] [--write]
 
-A SQL job that counts by key goes back and forth between parallelism 2 and 4: under a placement by a stop
-with savepoint, new TaskManagers and a start from the savepoint, as ``planner scale --apply`` does it; under
-the adaptive scheduler, with its default options, by resource requirements. Its state is small, so these are
-the times that any job takes.
+A SQL job that counts by key goes back and forth between parallelism 2 and 4: a stop with savepoint, a new
+JobManager and TaskManagers, and a start from the savepoint under the new placement, as ``planner scale
+--apply`` does it. Its state is small, so these are the times that any job takes.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import statistics
@@ -28,16 +26,9 @@ from flink.test_rescaling import COUNTING, loaded
 
 import planner
 from planner.api import options_beside
-from planner.cluster.rescale import set_parallelism
-from planner.cluster.rest import Rest, only_job, running_job
-from planner.cluster.standalone import read
-from planner.cluster.submit import submit
-from planner.documents.profile import Program, ResourceProfile
-from planner.flink.program import Toolchain, stream_graph
+from planner.documents.profile import ResourceProfile
 
 OUTPUT = ROOT / "docs/benchmarks/rescaling-real.md"
-COOLDOWN = 40.0
-"""Above the default of ``jobmanager.adaptive-scheduler.executing.cooldown-after-rescaling``, 30 s."""
 TIMES = dict[str, list[float]]
 
 
@@ -107,56 +98,23 @@ def _again(placement: planner.Placement, options: dict[str, str], state: Path) -
     planner.up(placement, folder=state, options=options)
 
 
-def by_requirements(folder: Path, runs: int) -> TIMES:
-    """Return the seconds from resource requirements to all RUNNING with another parallelism."""
-    base, times, state = prepared(folder), TIMES(), folder / ".planner"
-    command(folder, "up", "cluster.yaml", "-D", "jobmanager.scheduler=Adaptive")
-    local = read(state)
-    assert local is not None
-    rest = Rest(local.url)
-    with stream_graph(Program(file=str(folder / "job.sql"), kind="sql"), Toolchain()) as (jvm, graph):
-        submit(jvm, graph, rest)
-    while not running_job(rest, only_job(rest)).running:
-        time.sleep(0.5)
-    for run in range(runs):
-        time.sleep(COOLDOWN)
-        new = with_parallelism(base, 4 if run % 2 == 0 else 2)
-        wanted = {
-            vertex.id: {"parallelism": {"lowerBound": 1, "upperBound": vertex.parallelism}}
-            for vertex in (new.planner.vertices if new.planner else ())
-        }
-        job = only_job(rest)
-        timed(times, "together", lambda j=job, w=wanted: set_parallelism(rest, j, w, 120))
-    return times
-
-
-WAYS = {"by savepoint": by_savepoint, "by resource requirements": by_requirements}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--way", choices=sorted(WAYS), help="Only this one; figures of the other are kept.")
     parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.name}")
     options = parser.parse_args()
-    kept = ROOT / "docs/benchmarks/rescaling-real.json"
-    found: dict[str, TIMES] = json.loads(kept.read_text()) if kept.exists() else {}
-    for way, measure in WAYS.items():
-        if options.way in (None, way):
-            with tempfile.TemporaryDirectory() as name:
-                try:
-                    found[way] = measure(Path(name), options.runs)
-                finally:
-                    planner.down(Path(name) / ".planner")
-    lines = ["| way | part | runs | median s | worst s |", "|---|---|---|---|---|"]
-    for way, times in found.items():
-        for part, values in times.items():
-            lines.append(
-                f"| {way} | {part} | {len(values)} | {statistics.median(values):.1f} | {max(values):.1f} |"
-            )
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            times = by_savepoint(Path(name), options.runs)
+        finally:
+            planner.down(Path(name) / ".planner")
+    lines = ["| part | runs | median s | worst s |", "|---|---|---|---|"]
+    lines += [
+        f"| {part} | {len(values)} | {statistics.median(values):.1f} | {max(values):.1f} |"
+        for part, values in times.items()
+    ]
     print("\n".join(lines))
     if options.write:
-        kept.write_text(json.dumps(found))
         machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
         assert __doc__ is not None
         words = __doc__.split("\n\n")[2].replace("``", "`").strip()
