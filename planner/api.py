@@ -7,7 +7,7 @@ function that needs them is called.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -87,6 +87,7 @@ from planner.place.result import Progress
 from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import NoRoom
 from planner.recover.candidates import Candidate, RestartPart, catch_up, efficient, variants
+from planner.recover.diagnosis.diagnose import Diagnosis, Log
 from planner.recover.migration import Migration
 from planner.recover.migration import migration as plan_migration
 from planner.recover.rates import NotScalable, Work, decimal, declared_work, demands, source_named
@@ -134,6 +135,7 @@ __all__ = [
     "ClusterStatus",
     "DeploymentError",
     "Deviation",
+    "Diagnosis",
     "Difference",
     "Document",
     "DocumentError",
@@ -149,6 +151,7 @@ __all__ = [
     "JobGraph",
     "Journal",
     "Loaded",
+    "Log",
     "ManifestCluster",
     "Measured",
     "MemoryConfigurationError",
@@ -195,6 +198,7 @@ __all__ = [
     "compile_job",
     "compile_program",
     "configuration_of",
+    "diagnose",
     "diff",
     "down",
     "drain",
@@ -556,6 +560,19 @@ def recover(job: Job | ResourceProfile, placement: Placement, cluster: Cluster |
         found = {tm.id: dict(tm.labels).get(ZONE) for tm in task_managers_of(cluster)}
         zones = {name: zone for name, zone in found.items() if zone is not None}
     return recovery_plan(profile, graph, placement, inputs, zones)
+
+
+def diagnose(
+    logs: Iterable[Log],
+    placement: Placement | None = None,
+) -> list[Diagnosis]:
+    """Return what failed and why, the first cause first.
+
+    ``logs`` are the bytes of logs in pieces, by name; ``placement`` says what its TaskManagers have.
+    """
+    from planner.recover.diagnosis.diagnose import diagnose as diagnoses
+
+    return diagnoses(logs, placement)
 
 
 def restart_outline(profile: ResourceProfile, graph: JobGraph) -> tuple[list[int], RestartStrategy]:

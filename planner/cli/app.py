@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from planner.cli import (
     cluster,
+    diagnose,
     diff,
     explain,
     export,
@@ -87,6 +88,7 @@ app.command("down", epilog=EPILOG)(cluster.down)
 app.command("run", epilog=EPILOG)(run.run)
 app.command("verify", epilog=EPILOG)(verify.verify)
 app.command("migrate", epilog=EPILOG)(migrate.migrate)
+app.command("diagnose", epilog=EPILOG)(diagnose.diagnose)
 app.command("diff", epilog=EPILOG)(diff.diff)
 app.add_typer(import_.app, name="import", epilog=EPILOG)
 app.command("show", epilog=EPILOG)(show.show)

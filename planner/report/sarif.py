@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
@@ -15,14 +15,20 @@ from planner.report.pages import page
 from planner.rules.base import Rule
 from planner.rules.registry import BY_CODE
 
-_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+"""What SARIF calls a severity."""
 
 
 def sarif(findings: Sequence[Finding], texts: Texts) -> str:
     """SARIF 2.1.0, as GitHub's code scanning reads it."""
     del texts
+    return sarif_log(findings, lambda code: _rule(BY_CODE[code]))
+
+
+def sarif_log(findings: Sequence[Finding], describe: Callable[[str], dict[str, Any]]) -> str:
+    """SARIF 2.1.0 of findings whose codes ``describe`` describes, as objects of ``reportingDescriptor``."""
     codes = list(dict.fromkeys(finding.code for finding in findings))
-    rules = [_rule(BY_CODE[code]) for code in codes]
+    rules = [describe(code) for code in codes]
     results = [_result(finding, codes.index(finding.code)) for finding in findings]
     driver = {"name": "planner", "version": __version__, "rules": rules}
     log = {
@@ -41,7 +47,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "fullDescription": {"text": rule.why},
         "help": {"text": rule.hint, "markdown": page(rule.code)},
         "helpUri": rule.source_url,
-        "defaultConfiguration": {"level": _LEVELS[rule.severity]},
+        "defaultConfiguration": {"level": LEVELS[rule.severity]},
     }
 
 
@@ -58,7 +64,7 @@ def _result(finding: Finding, rule: int) -> dict[str, Any]:
     return {
         "ruleId": finding.code,
         "ruleIndex": rule,
-        "level": _LEVELS[finding.severity],
+        "level": LEVELS[finding.severity],
         "message": {"text": finding.message + (f" ({finding.hint})" if finding.hint else "")},
         "locations": [{"physicalLocation": location}],
         "partialFingerprints": {"planner/v1": fingerprint(finding)},

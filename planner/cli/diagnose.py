@@ -1,0 +1,116 @@
+"""``planner diagnose``: why a job failed, and what to change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from planner.cli.cluster import FolderOption
+from planner.cli.errors import Exit, fail
+from planner.cli.inputs import Inputs
+from planner.cli.output import OutputOption, emit, emit_text
+from planner.cli.terminal import progress, say
+from planner.cli.validate import Level
+
+LOGS = ("*.log", "*.log.[0-9]*", "*.out")
+"""Names of the logs in a folder, rotated ones among them."""
+PIECE = 1 << 20
+
+
+class Format(StrEnum):
+    """How to print diagnoses."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
+def diagnose(
+    logs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="LOG",
+            help="Logs of JobManager and TaskManagers, or folders with them. Default: those of planner up.",
+        ),
+    ] = None,
+    placement: Annotated[
+        str | None,
+        typer.Option(
+            "--placement",
+            "-p",
+            metavar="FILE",
+            help="The placement that ran, for the memory of its TaskManagers.",
+        ),
+    ] = None,
+    output_format: Annotated[
+        Format, typer.Option("--format", help="How to print diagnoses.", envvar="PLANNER_FORMAT")
+    ] = Format.TEXT,
+    fail_on: Annotated[Level, typer.Option(help="Exit with 1 from this severity on.")] = Level.ERROR,
+    folder: FolderOption = None,
+    output: OutputOption = None,
+) -> None:
+    """Find out from logs why a job failed, and what to change.
+
+    The first cause comes first, with the line of the log that says so, and below it what followed from
+    it. Name the logs of all processes: one TaskManager says what another one died of.
+
+    \b
+    Examples:
+      planner diagnose
+      planner diagnose logs/ -p job.placement.json
+      planner diagnose jobmanager.log taskmanager-*.log --format json
+    """
+    from planner import api
+    from planner.documents.finding import Severity
+    from planner.report import diagnosis
+
+    inputs = Inputs()
+    planned = None if placement is None else inputs.placement(placement)
+    if planned is not None:
+        inputs.require_valid()
+    names = _files(logs if logs else [(folder or api.FOLDER) / "log"])
+    if output is not None and any(_same(output, name) for name in names):
+        fail(f"{output} is an input of this command; write to another file")
+    with progress("reading logs"):
+        found = api.diagnose([(str(name), _pieces(name)) for name in names], planned)
+    if output_format is Format.TEXT:
+        emit_text(diagnosis.text(found), output)
+    else:
+        emit(diagnosis.json_list(found) if output_format is Format.JSON else diagnosis.sarif(found), output)
+    say(diagnosis.summary(found, len(names)))
+    if fail_on is not Level.NEVER and any(one.severity.rank <= Severity(fail_on.value).rank for one in found):
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _files(places: list[Path]) -> list[Path]:
+    """Return the logs that a command line names, those of folders by name; end where there are none."""
+    found: list[Path] = []
+    for place in places:
+        if place.is_dir():
+            inside = sorted({file for pattern in LOGS for file in place.glob(pattern) if file.is_file()})
+            if not inside:
+                fail(f"there is no log in {place}: no {', '.join(LOGS)}")
+            found += inside
+        elif not place.exists():
+            fail(f"cannot read {place}: no such file or folder; name logs, or folders with logs")
+        else:
+            found.append(place)
+    return list(dict.fromkeys(found))
+
+
+def _same(output: Path, name: Path) -> bool:
+    return output.exists() and output.samefile(name)
+
+
+def _pieces(name: Path) -> Iterator[bytes]:
+    """Yield the bytes of a log in pieces."""
+    try:
+        with open(name, "rb") as file:
+            while piece := file.read(PIECE):
+                yield piece
+    except OSError as error:
+        fail(f"cannot read {name}: {error.strerror or error}")

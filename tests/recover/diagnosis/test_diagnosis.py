@@ -1,0 +1,183 @@
+"""Logs of broken clusters to diagnoses: real ones (tests/oracles/make_logs.py) and composed ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from planner.documents.finding import Severity
+from planner.recover.diagnosis.diagnose import Diagnosis, diagnose
+
+LOGS = Path(__file__).parent.parent / "logs"
+"""A folder for each cluster; those that begin with ``composed`` were written by hand in Flink's words."""
+OOM = "java.lang.OutOfMemoryError: "
+CLOSED = "RemoteTransportException: Connection unexpectedly closed by remote task manager"
+SCENARIOS: dict[str, list[tuple[str, str, str]]] = {
+    "heap": [
+        ("heap", r"tm-\d", OOM + "Java heap space"),
+        (">gave-up", "", "Recovery is suppressed by Fixed"),
+    ],
+    "direct": [
+        ("direct-memory", r"tm-\d", OOM + "Direct buffer memory"),
+        (">gave-up", "", "Recovery is suppressed by NoRestart"),
+    ],
+    "metaspace": [
+        ("metaspace", r"tm-\d", OOM + "Metaspace"),
+        (">?uncaught-exception", r"tm-\d", "produced an uncaught exception"),
+        (">?fatal-error", r"tm-\d", "Fatal error occurred while executing the TaskManager"),
+        (">?unreachable", r"tm-\d", "the recipient is unreachable|no longer reachable"),
+        (">?connection-lost", r"tm-\d", CLOSED),
+        (">?no-slots", "", "Could not acquire"),
+        (">?gave-up", "", "Recovery is suppressed"),
+    ],
+    "user-code": [
+        ("user-code", "", "java.lang.IllegalStateException: cannot price order 4711"),
+        (">gave-up", "", "Recovery is suppressed by Fixed"),
+    ],
+    "missing-class": [
+        ("class-missing", "", "NoClassDefFoundError: LeftOut"),
+        (">gave-up", "", "Recovery is suppressed by NoRestart"),
+    ],
+    "killed": [
+        ("unreachable", "tm-2", "the recipient is unreachable|no longer reachable"),
+        (">connection-lost", "tm-2", CLOSED),
+    ],
+    "frozen": [
+        ("heartbeat", "tm-2", "eartbeat of TaskManager with id tm-2 timed out"),
+        (
+            ">jobmanager-lost",
+            "JobManager",
+            "eartbeat of (JobManager|ResourceManager) with id|no longer reachable",
+        ),
+        (">?connection-lost", "tm-2", CLOSED),
+        (">?unreachable", "tm-2", "the recipient is unreachable|no longer reachable"),
+    ],
+    "drained": [("terminated", "tm-2", "RECEIVED SIGNAL 15: SIGTERM")],
+    "no-slots": [
+        ("no-slots", "", "Could not acquire the minimum required resources"),
+        (">gave-up", "", "Recovery is suppressed by NoRestart"),
+    ],
+    "no-slots-adaptive": [("no-slots", "", "Not enough resources available for scheduling")],
+    "uid": [("state-mapping", "", "Cannot map checkpoint/savepoint state")],
+    "max-parallelism": [("state-mapping", "", "Max parallelism mismatch")],
+    "composed-container-killed": [
+        ("container-killed", "orders-taskmanager-1-2", "reason=OOMKilled"),
+        (">connection-lost", "orders-taskmanager-1-2", CLOSED),
+    ],
+    "composed-yarn-killed": [
+        ("container-killed", "container_e07_1700000000000_0042_01_000003", "PHYSICAL"),
+        (">unknown", "container_e07_1700000000000_0042_01_000003", "marked as failed"),
+    ],
+    "composed-gc": [
+        ("heap", "tm-1", OOM + "GC overhead limit exceeded"),
+        (">fatal-error", "tm-1", "Encountered fatal error"),
+        (">connection-lost", "tm-1", CLOSED),
+        (">unreachable", "tm-1", "no longer reachable"),
+    ],
+    "composed-jobmanager-heap": [
+        ("heap", "JobManager", OOM + "Java heap space"),
+        (">uncaught-exception", "JobManager", "FATAL: Thread"),
+        (">jobmanager-lost", "JobManager", "The heartbeat of JobManager"),
+    ],
+    "composed-kubectl": [("user-code", "", "ArithmeticException")],
+    "composed-logstash": [("checkpoint-expired", "", "expired before completing")],
+    "composed-network-pressure": [("network-pressure", "tm-1", "Memory usage")],
+    "composed-re-registered": [("re-registered", "tm-3", "re-registered with a new session id")],
+    "composed-registration": [
+        ("registration", "worker-3:41233-9a1e0c", "Could not register"),
+        (">fatal-error", "worker-3:41233-9a1e0c", "Fatal error occurred in TaskExecutor"),
+    ],
+    "composed-restart-of-a-slow-one": [("partition-not-found", "worker-2:33245-1f2e3d", "PartitionNotFound")],
+    "composed-uncaught": [("uncaught-exception", "tm-5", "FATAL: Thread")],
+    "composed-workers": [
+        ("workers", "session-taskmanager-1-1", "did not register in"),
+        (">no-slots", "", "Slot request bulk is not fulfillable"),
+    ],
+}
+"""By scenario: class, process, and what the evidence says; > where it follows from another, >? where it may."""
+FOLDERS = sorted(path.name for path in LOGS.iterdir())
+
+
+def read(folder: str) -> list[Diagnosis]:
+    def pieces(path: Path) -> Iterator[bytes]:
+        yield path.read_bytes()
+
+    return diagnose((path.name, pieces(path)) for path in sorted((LOGS / folder).iterdir()))
+
+
+def scenario(folder: str) -> str:
+    """Return the scenario of a folder, which has the version of Flink and perhaps a layout behind it."""
+    return re.sub(r"-\d+\.\d+\.\d+(-\w+)?$", "", folder)
+
+
+@pytest.mark.parametrize("folder", [name for name in FOLDERS if "healthy" not in name])
+def test_the_first_cause_comes_first(folder: str) -> None:
+    found, expected = read(folder), SCENARIOS[scenario(folder)]
+    first = [one.kind.name for one in found if one.follows is None]
+    assert first == [name for name, _, _ in expected if name[0] != ">"], [one.evidence for one in found]
+    below = {one.kind.name for one in found if one.follows is not None}
+    assert below >= {name[1:] for name, _, _ in expected if name[0] == ">" and name[1] != "?"}
+    assert below <= {name.strip(">?") for name, _, _ in expected}
+    for one in found:
+        ((_, process, evidence),) = (each for each in expected if each[0].strip(">?") == one.kind.name)
+        assert re.fullmatch(process, one.process)
+        assert re.search(evidence, one.evidence.text)
+        line = (LOGS / folder / one.evidence.file).read_text().splitlines()[one.evidence.number - 1]
+        assert one.evidence.text in line or line.startswith("{")
+    assert found[0].follows is None
+
+
+@pytest.mark.parametrize("folder", [name for name in FOLDERS if "healthy" in name])
+def test_no_false_alarm(folder: str) -> None:
+    assert read(folder) == []
+
+
+@pytest.mark.parametrize("name", ["composed-gc", "composed-container-killed"])
+def test_the_order_of_files_does_not_matter(name: str) -> None:
+    files = [(path.name, [path.read_bytes()]) for path in (LOGS / name).iterdir()]
+    there = [(one.kind.name, one.evidence) for one in diagnose(files)]
+    assert there == [(one.kind.name, one.evidence) for one in diagnose(reversed(files))]
+
+
+def test_what_happens_on_many_taskmanagers_is_one_failure() -> None:
+    line = (
+        "2026-03-02 02:31:31,411 INFO  org.apache.flink.runtime.executiongraph.ExecutionGraph - map ({0}/99) (a_b_{0}_0)"
+        " switched from RUNNING to FAILED on tm-{0} @ host-{0} (dataPort=1).\njava.lang.OutOfMemoryError: Java heap space\n"
+    )
+    (one,) = diagnose([("jm.log", ["".join(map(line.format, range(9))).encode()])])
+    assert (one.process, len(one.others), one.count) == ("tm-0", 8, 9)
+
+
+def test_names_are_kept_apart_up_to_a_limit() -> None:
+    line = "2026-03-02 02:31:31,411 INFO  org.apache.flink.runtime.jobmaster.JobMaster - TaskManager with id {} is no longer reachable.\n"
+    found = diagnose([("jm.log", ["".join(map(line.format, range(3000))).encode()])])
+    assert [len(one.others) for one in found] == [999]
+
+
+def test_an_evicted_taskmanager_is_no_error_unless_the_job_gave_up() -> None:
+    text = (
+        "2026-03-02 02:31:30,000 WARN  org.apache.flink.runtime.taskexecutor.TaskManagerRunner - Starting TaskManager with ResourceID: tm-1\n"
+        "2026-03-02 02:31:31,411 WARN  org.apache.flink.runtime.taskexecutor.TaskManagerRunner - RECEIVED SIGNAL 15: SIGTERM. Shutting down as requested.\n"
+    )
+    failed = (
+        "2026-03-02 02:31:31,500 INFO  org.apache.flink.runtime.executiongraph.ExecutionGraph - map (1/1) (a_b_0_0)"
+        " switched from RUNNING to FAILED on tm-1 @ host (dataPort=1).\n"
+        "org.apache.flink.util.FlinkExpectedException: The TaskExecutor is shutting down.\n"
+    )
+    gave_up = (
+        "2026-03-02 02:31:31,511 INFO  org.apache.flink.runtime.executiongraph.ExecutionGraph - Job a (b) switched from state RUNNING to FAILING.\n"
+        "org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy\n"
+        "Caused by: org.apache.flink.util.FlinkExpectedException: The TaskExecutor is shutting down.\n"
+    )
+    tm = ("tm.log", [text.encode()])
+    assert diagnose([tm]) == []
+    (one,) = diagnose([tm, ("jm.log", [failed.encode()])])
+    assert (one.kind.name, one.severity, one.evidence.file) == ("terminated", Severity.INFO, "tm.log")
+    (one, other) = diagnose([tm, ("jm.log", [(failed + gave_up).encode()])])
+    assert (other.kind.name, other.severity, other.follows) == ("gave-up", Severity.ERROR, 0)
+    assert [(change.option, change.before, change.after) for change in other.changes] == [
+        ("restart-strategy.type", "none", "exponential-delay")
+    ]
