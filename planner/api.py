@@ -565,14 +565,27 @@ def recover(job: Job | ResourceProfile, placement: Placement, cluster: Cluster |
 def diagnose(
     logs: Iterable[Log],
     placement: Placement | None = None,
+    *,
+    rest: str | None = None,
+    job: str | None = None,
 ) -> list[Diagnosis]:
     """Return what failed and why, the first cause first.
 
     ``logs`` are the bytes of logs in pieces, by name; ``placement`` says what its TaskManagers have.
+    ``rest`` is the address of a cluster that tells why a job failed, the one named or its only one.
+
+    Raises:
+        RestError: when the cluster does not answer as Flink does, or it is not clear which job is meant.
+
     """
+    from planner.cluster.failures import failed_job, failure_log
     from planner.recover.diagnosis.diagnose import diagnose as diagnoses
 
-    return diagnoses(logs, placement)
+    if rest is None:
+        return diagnoses(logs, placement)
+    cluster = Rest.at(rest)
+    told = failure_log(cluster, job or failed_job(cluster))
+    return diagnoses([told, *logs], placement, cluster.options())
 
 
 def restart_outline(profile: ResourceProfile, graph: JobGraph) -> tuple[list[int], RestartStrategy]:

@@ -46,6 +46,19 @@ def diagnose(
             help="The placement that ran, for the memory of its TaskManagers.",
         ),
     ] = None,
+    rest: Annotated[
+        str | None,
+        typer.Option(
+            "--rest",
+            metavar="URL",
+            help="REST address of a cluster whose failures of a job are read, beside logs or alone."
+            " Credentials: PLANNER_REST_USER, PLANNER_REST_TOKEN.",
+        ),
+    ] = None,
+    job: Annotated[
+        str | None,
+        typer.Option("--job", metavar="ID", help="Which job of --rest. Default: the only one."),
+    ] = None,
     output_format: Annotated[
         Format, typer.Option("--format", help="How to print diagnoses.", envvar="PLANNER_FORMAT")
     ] = Format.TEXT,
@@ -63,6 +76,7 @@ def diagnose(
       planner diagnose
       planner diagnose logs/ -p job.placement.json
       planner diagnose jobmanager.log taskmanager-*.log --format json
+      planner diagnose --rest http://host:8081
     """
     from planner import api
     from planner.documents.finding import Severity
@@ -72,16 +86,18 @@ def diagnose(
     planned = None if placement is None else inputs.placement(placement)
     if planned is not None:
         inputs.require_valid()
-    names = _files(logs if logs else [(folder or api.FOLDER) / "log"])
+    if job is not None and rest is None:
+        fail("--job names a job of a cluster; name that with --rest URL")
+    names = _files(logs or ([] if rest is not None else [(folder or api.FOLDER) / "log"]))
     if output is not None and any(_same(output, name) for name in names):
         fail(f"{output} is an input of this command; write to another file")
     with progress("reading logs"):
-        found = api.diagnose([(str(name), _pieces(name)) for name in names], planned)
+        found = api.diagnose([(str(name), _pieces(name)) for name in names], planned, rest=rest, job=job)
     if output_format is Format.TEXT:
         emit_text(diagnosis.text(found), output)
     else:
         emit(diagnosis.json_list(found) if output_format is Format.JSON else diagnosis.sarif(found), output)
-    say(diagnosis.summary(found, len(names)))
+    say(diagnosis.summary(found, len(names) + (rest is not None)))
     if fail_on is not Level.NEVER and any(one.severity.rank <= Severity(fail_on.value).rank for one in found):
         raise typer.Exit(Exit.FINDINGS)
 

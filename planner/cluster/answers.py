@@ -210,15 +210,25 @@ class TaskManagerDetails(Answer):
 
 
 class Failure(Answer):
-    """Why a job failed once (`JobExceptionsInfo.ExceptionInfo`)."""
+    """Why a task, or a job as a whole, failed once (`JobExceptionsInfoWithHistory.ExceptionInfo`)."""
 
     stacktrace: str
+    timestamp: Count = 0
+    task_name: str | None = None
+    endpoint: str | None = None
+    task_manager_id: str | None = None
+
+
+class RootFailure(Failure):
+    """A failure with those of other tasks that came with it."""
+
+    concurrent_exceptions: list[Failure] = []
 
 
 class Failures(Answer):
     """Why a job failed, the last time first."""
 
-    entries: list[Failure]
+    entries: list[RootFailure]
 
 
 class Exceptions(Answer):

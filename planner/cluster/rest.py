@@ -105,10 +105,19 @@ class Rest:
             RestError: when the cluster does not tell its options.
 
         """
-        options = {entry.key: entry.value.lower() for entry in self.get("/jobmanager/config", list[Entry])}
-        if options.get("scheduler-mode") == "reactive":
+        options = self.options()
+        if options.get("scheduler-mode", "").lower() == "reactive":
             return "reactive"
-        return options.get("jobmanager.scheduler", "default")
+        return options.get("jobmanager.scheduler", "default").lower()
+
+    def options(self) -> dict[str, str]:
+        """Return the options of the cluster's JobManager.
+
+        Raises:
+            RestError: when the cluster does not tell its options.
+
+        """
+        return {entry.key: entry.value for entry in self.get("/jobmanager/config", list[Entry])}
 
     def flink_version(self) -> str:
         """Return the major and minor version of the cluster's Flink.

@@ -83,6 +83,7 @@ VERBS: dict[str, Callable[[str], object]] = {
     "import load": import_load,
     "import job": import_job,
     "import cluster": import_cluster,
+    "diagnose": lambda url: [one.kind.name for one in api.diagnose([], rest=url)],
     "run": run_it,
 }
 
@@ -91,8 +92,8 @@ VERBS: dict[str, Callable[[str], object]] = {
 def test_what_every_verb_makes_of_good_answers(verb: str) -> None:
     with serving(cluster_answers()) as server:
         done = VERBS[verb](server.url)
-    if verb == "verify":
-        assert done == []
+    if verb in ("verify", "diagnose"):
+        assert done == ([] if verb == "verify" else ["user-code"])
     elif verb == "run":
         assert isinstance(done, api.Run)
         assert not done.deviations

@@ -463,7 +463,7 @@ def _process(
     return Process(
         jobmanager=one.process == JOBMANAGER,
         told={**options, **(told.options if told is not None else {})},
-        told_by=told.name if told is not None else "",
+        told_by=told.name if told is not None else "the cluster's options",
         placed=placed,
         version=(told.version if told is not None else "") or next(iter(versions), ""),
     )
