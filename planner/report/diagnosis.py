@@ -10,7 +10,7 @@ from typing import Any
 
 from planner.documents.finding import Finding, Position, Severity
 from planner.documents.sensitive import masked_line
-from planner.recover.diagnosis.changes import Change
+from planner.recover.diagnosis.changes import KEPT, Change
 from planner.recover.diagnosis.diagnose import Diagnosis
 from planner.report.printable import plain
 from planner.report.sarif import LEVELS, sarif_log
@@ -67,9 +67,13 @@ def _to_do(one: Diagnosis) -> list[str]:
     """Return the changes of a diagnosis, or in words what to do where there are none."""
     lines = [_wrapped(f"   = {one.kind.remedy}", "     ")]
     for change in one.changes:
-        before = f"{spelled(change.before)} ({change.source})" if change.before is not None else UNKNOWN
-        lines.append(_wrapped(f"   change {change.option}: {before} -> {change.after}", "     "))
-        lines.append(_wrapped(f"     {change.why}", "     "))
+        if change.why != KEPT:
+            before = f"{spelled(change.before)} ({change.source})" if change.before is not None else UNKNOWN
+            lines.append(_wrapped(f"   change {change.option}: {before} -> {change.after}", "     "))
+            lines.append(_wrapped(f"     {change.why}", "     "))
+    kept = ", ".join(f"{change.option}: {change.after}" for change in one.changes if change.why == KEPT)
+    if kept:
+        lines.append(_wrapped(f"   keep {kept}", "     "))
     return lines
 
 

@@ -301,6 +301,12 @@ def too_few_slots(cluster: Broken) -> None:
     cluster.reaches(cluster.submit("run", parallelism=8), "FAILED")
 
 
+def no_task_managers(cluster: Broken) -> None:
+    for name in ("tm-1", "tm-2"):
+        cluster.signal(name, signal.SIGTERM)
+    cluster.reaches(cluster.submit("run"), "FAILED")
+
+
 def stuck(cluster: Broken) -> None:
     job = cluster.submit("hang")
     time.sleep(8)
@@ -387,13 +393,12 @@ SCENARIOS = {
     "frozen": Scenario(frozen, QUICK),
     "no-slots": Scenario(too_few_slots, {**SLOTS, **NO_RESTART}),
     "no-slots-adaptive": Scenario(
-        too_few_slots,
+        no_task_managers,
         {
-            **SLOTS,
             **NO_RESTART,
             "jobmanager.scheduler": "adaptive",
             "jobmanager.adaptive-scheduler.resource-wait-timeout": "2 s",
-            "taskmanager.numberOfTaskSlots": "1",
+            "jobmanager.adaptive-scheduler.submission.resource-wait-timeout": "2 s",
         },
     ),
     "network-buffers": Scenario(

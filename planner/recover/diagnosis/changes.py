@@ -7,7 +7,7 @@ need it. Where none does, the change says by how much the process grows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from planner.documents.option_tables import option_table
 from planner.documents.placement import PlacedTaskManager
@@ -19,6 +19,9 @@ from planner.units import GIB, MIB, format_duration, format_size, parse_duration
 
 MOST_METASPACE = 512 * MIB
 """Above that metaspace is not raised: it is a leak."""
+WHOLE, FLINK = PREFIX + "process.size", PREFIX + "flink.size"
+KEPT = "as it is, so that nothing else shifts"
+"""Why an option is set to what the process has already."""
 _OPTIONS = {
     "task_heap": ("task.heap.size",),
     "task_off_heap": ("task.off-heap.size",),
@@ -77,17 +80,17 @@ class Process:
         return {**self.told, **self._placed()}
 
 
-def changes(name: str, fields: Mapping[str, str], process: Process) -> tuple[Change, ...]:
+def changes(name: str, filled: Mapping[str, str], process: Process) -> tuple[Change, ...]:
     """Return what to change where a process failed in the way of a class, nothing where nothing would help.
 
-    ``fields`` are what Flink filled into the message that is the evidence.
+    ``filled`` is what Flink filled into the message that is the evidence.
     """
     find = _CHANGES.get(name)
     if find is None:
         return ()
     if process.jobmanager and name in _OF_JOBMANAGERS:
         return tuple(_jobmanager(process, *_OF_JOBMANAGERS[name]))
-    return tuple(find(fields, process))
+    return tuple(find(filled, process))
 
 
 def _heap(_: Mapping[str, str], process: Process) -> Iterator[Change]:
@@ -135,14 +138,14 @@ def _overhead(_: Mapping[str, str], process: Process) -> Iterator[Change]:
         yield Change(key, before, source, "true", "so that RocksDB keeps to managed memory")
 
 
-def _buffers(fields: Mapping[str, str], process: Process) -> Iterator[Change]:
+def _buffers(filled: Mapping[str, str], process: Process) -> Iterator[Change]:
     """Raise network memory to what the message says is missing, or by a quarter where it does not."""
     try:
-        total, size = int(fields["total"]), int(fields["size"])
-        missing = int(fields["required"]) - int(fields["available"]) if "required" in fields else total // 4
+        total, size = int(filled["total"]), int(filled["size"])
+        missing = int(filled["required"]) - int(filled["available"]) if "required" in filled else total // 4
     except (KeyError, ValueError):
         return
-    exact = "the buffers that were missing" if "required" in fields else "a quarter more buffers"
+    exact = "the buffers that were missing" if "required" in filled else "a quarter more buffers"
     step = max(missing, 1) * size
     memory = _memory(process)
     if memory is not None:
@@ -185,62 +188,69 @@ _OF_JOBMANAGERS: dict[str, tuple[str, int | None]] = {
 
 def _raised(process: Process, memory: TaskManagerMemory, part: str, step: int, why: str) -> Iterator[Change]:
     """Raise a part of a TaskManager's memory by a step that the others give, else the process grows by it."""
-    before = {name: getattr(memory, name) for name in _OPTIONS}
-    after = {**before, part: _up(before[part] + step)}
-    left = after[part] - before[part]
-    reasons: dict[str, str] = {}
+    sizes = {name: getattr(memory, name) for name in _OPTIONS}
+    raised = _up(sizes[part] + step)
+    left, sizes[part] = raised - sizes[part], raised
+    reasons = {part: why}
     for name, (free, reason) in _free(process, memory).items():
-        if name != part and left > 0 and (given := min(-(-left // MIB) * MIB, free // MIB * MIB)):
-            after[name], reasons[name] = before[name] - given, reason
+        given = min(_up(left), free // MIB * MIB)
+        if name != part and given > 0:
+            sizes[name] -= given
+            reasons[name] = reason
             left = max(left - given, 0)
-    wanted = replace(memory, **after)
-    options = {
-        PREFIX + option: format_size(after[name]) for name in [part, *reasons] for option in _OPTIONS[name]
-    }
-    whole = PREFIX + "process.size"
-    if left and whole in process.options:
-        options[whole] = format_size(_up(memory.process + left))
-    pinned = (
-        {} if _gives(process, options, wanted, _up(memory.process + left)) else _pinned(wanted, process, left)
-    )
+    wanted = replace(memory, **sizes)
+    options = _options(process, wanted, list(reasons), _up(memory.process + left))
+    grows = f"the process grows by {format_size(_up(left))}: nothing in it is known to be free"
+    totals = {WHOLE, FLINK} & options.keys() if left else set()
+    if left and not totals:
+        reasons[part] += f"; {grows}"
     now = memory.dynamic_options()
-    for key, value in {
-        **options,
-        **{key: value for key, value in pinned.items() if key not in options},
-    }.items():
-        name = next((name for name in after if key.removeprefix(PREFIX) in _OPTIONS[name]), "")
-        said = process.options.get(key)
-        present = said if said is not None else format_size(_size(now[key]) or 0) if key in now else None
-        source = process.present(key)[1] if said is not None else "derived as Flink does"
-        grows = f"the process grows by {format_size(_up(left))}: nothing in it is known to be free"
-        reason = (
-            why if name == part else reasons.get(name) or (grows if key == whole and left else "as it is")
-        )
-        if left and name == part and whole not in options:
-            reason += f"; {grows}"
-        yield Change(key, present, source, value, reason)
+    for key, value in options.items():
+        name = next((name for name in sizes if key.removeprefix(PREFIX) in _OPTIONS[name]), "")
+        before, source = process.options.get(key), process.present(key)[1]
+        if before is None and key in now:
+            before, source = format_size(_size(now[key]) or 0), "derived as Flink does"
+        yield Change(key, before, source, value, reasons.get(name, grows if key in totals else KEPT))
 
 
-def _pinned(wanted: TaskManagerMemory, process: Process, left: int) -> dict[str, str]:
-    """Return all options of a TaskManager's memory, for where some alone would shift the others."""
-    sizes = {key: format_size(_size(value) or 0) for key, value in wanted.dynamic_options().items()}
-    if PREFIX + "process.size" in process.options:
-        sizes[PREFIX + "process.size"] = format_size(wanted.process)
-    if PREFIX + "flink.size" in process.options:
-        sizes[PREFIX + "flink.size"] = format_size(wanted.flink)
-    return sizes
+def _options(process: Process, wanted: TaskManagerMemory, parts: list[str], total: int) -> dict[str, str]:
+    """Return the fewest options from which Flink derives what is wanted, in no more than ``total`` bytes.
+
+    Task heap is what the others leave where nobody sets it, and then stays so if it can.
+    """
+    now = wanted.dynamic_options()
+    sizes = {key.removeprefix(PREFIX): format_size(_size(value) or 0) for key, value in now.items()}
+    totals = {WHOLE: total, FLINK: wanted.flink}
+    grown = {
+        key: format_size(size)
+        for key, size in totals.items()
+        if (before := _size(process.options.get(key))) is not None and before != size
+    }
+    free = [part for part in parts if part != "task_heap" or PREFIX + "task.heap.size" in process.options]
+    for names in (free, [*free, "network"], parts, [*parts, "network"], [*parts, "network", "managed"]):
+        found = {
+            PREFIX + option: sizes[option] for name in dict.fromkeys(names) for option in _OPTIONS[name]
+        } | grown
+        if found and _gives(process, found, wanted, parts[0], total):
+            return found
+    exact = {WHOLE: wanted.process, FLINK: wanted.flink}
+    told = {key: format_size(size) for key, size in exact.items() if key in process.options}
+    return {PREFIX + option: size for option, size in sizes.items()} | told
 
 
-def _gives(process: Process, changed: Mapping[str, str], wanted: TaskManagerMemory, total: int) -> bool:
-    """Tell whether Flink derives what is wanted from the changed options, in no larger process."""
+def _gives(
+    process: Process, changed: Mapping[str, str], wanted: TaskManagerMemory, raised: str, total: int
+) -> bool:
+    """Tell whether Flink derives what is wanted from the changed options, to the MiB, within ``total``."""
     try:
         found = derive_taskmanager({**process.options, **changed})
     except MemoryConfigurationError:
         return False
-    keys = {key.removeprefix(PREFIX) for key in changed}
-    parts = [name for name, options in _OPTIONS.items() if keys & set(options)]
-    same = all(getattr(found, name) == getattr(wanted, name) for name in parts)
-    return same and found.process <= total and found.task_heap >= wanted.task_heap
+    less = any(
+        getattr(found, each.name) < getattr(wanted, each.name) - (MIB if each.name != raised else 0)
+        for each in fields(wanted)
+    )
+    return found.process <= total and not less
 
 
 def _free(process: Process, memory: TaskManagerMemory) -> dict[str, tuple[int, str]]:
