@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 import typer
 
 from planner.cli.cluster import FolderOption
 from planner.cli.errors import Exit, fail
-from planner.cli.inputs import Inputs
+from planner.cli.inputs import STDIN, Inputs
 from planner.cli.output import OutputOption, emit, emit_text
 from planner.cli.terminal import progress, say
 from planner.cli.validate import Level
@@ -34,7 +35,8 @@ def diagnose(
         list[Path] | None,
         typer.Argument(
             metavar="LOG",
-            help="Logs of JobManager and TaskManagers, or folders with them. Default: those of planner up.",
+            help="Logs of JobManager and TaskManagers, or folders with them; - reads stdin."
+            " Default: those of planner up.",
         ),
     ] = None,
     placement: Annotated[
@@ -77,6 +79,7 @@ def diagnose(
       planner diagnose logs/ -p job.placement.json
       planner diagnose jobmanager.log taskmanager-*.log --format json
       planner diagnose --rest http://host:8081
+      kubectl logs --timestamps job-0 | planner diagnose -
     """
     from planner import api
     from planner.documents.finding import Severity
@@ -92,7 +95,8 @@ def diagnose(
     if output is not None and any(_same(output, name) for name in names):
         fail(f"{output} is an input of this command; write to another file")
     with progress("reading logs"):
-        found = api.diagnose([(str(name), _pieces(name)) for name in names], planned, rest=rest, job=job)
+        read = [("<stdin>" if str(name) == STDIN else str(name), _pieces(name)) for name in names]
+        found = api.diagnose(read, planned, rest=rest, job=job)
     if output_format is Format.TEXT:
         emit_text(diagnosis.text(found), output)
     else:
@@ -111,7 +115,7 @@ def _files(places: list[Path]) -> list[Path]:
             if not inside:
                 fail(f"there is no log in {place}: no {', '.join(LOGS)}")
             found += inside
-        elif not place.exists():
+        elif not place.exists() and str(place) != STDIN:
             fail(f"cannot read {place}: no such file or folder; name logs, or folders with logs")
         else:
             found.append(place)
@@ -125,8 +129,15 @@ def _same(output: Path, name: Path) -> bool:
 def _pieces(name: Path) -> Iterator[bytes]:
     """Yield the bytes of a log in pieces."""
     try:
+        if str(name) == STDIN:
+            yield from _all_of(sys.stdin.buffer)
+            return
         with open(name, "rb") as file:
-            while piece := file.read(PIECE):
-                yield piece
+            yield from _all_of(file)
     except OSError as error:
         fail(f"cannot read {name}: {error.strerror or error}")
+
+
+def _all_of(file: IO[bytes]) -> Iterator[bytes]:
+    while piece := file.read(PIECE):
+        yield piece

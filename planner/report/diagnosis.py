@@ -11,6 +11,7 @@ from typing import Any
 from planner.documents.finding import Finding, Position, Severity
 from planner.documents.sensitive import masked_line
 from planner.recover.diagnosis.changes import KEPT, Change
+from planner.recover.diagnosis.classes import Rank, pattern
 from planner.recover.diagnosis.diagnose import Diagnosis
 from planner.report.printable import plain
 from planner.report.sarif import LEVELS, sarif_log
@@ -20,7 +21,9 @@ WIDTH = 80
 MOST_NAMES = 5
 LONGEST_EVIDENCE = 220
 """Characters of a line of a log that are shown."""
+LOOKED_AT = 4096
 UNKNOWN = "not known here"
+NO_LOG = "Its own log is not among those that were read: that may say why."
 
 
 def text(diagnoses: Sequence[Diagnosis]) -> str:
@@ -54,12 +57,13 @@ def _first_cause(number: int, one: Diagnosis) -> str:
         _wrapped(f"     at {plain(one.frame)}", "     ") if one.frame else "",
         _wrapped(f"   {one.kind.cause}", "   ") if one.kind.cause else "",
         *_to_do(one),
+        "" if one.own_log or one.kind.rank is Rank.CAUSE else _wrapped(f"   {NO_LOG}", "   "),
     ]
     return "\n".join(part for part in parts if part)
 
 
 def _follower(one: Diagnosis) -> str:
-    lines = [_wrapped(f"   > then: {headline(one)} ({one.kind.name}), {_seen(one)}{place(one)}", "     ")]
+    lines = [_wrapped(f"   > hence: {headline(one)} ({one.kind.name}), {_seen(one)}{place(one)}", "     ")]
     return "\n".join([*lines, *(_to_do(one) if one.changes else ())])
 
 
@@ -103,8 +107,14 @@ def place(one: Diagnosis) -> str:
 
 
 def evidence(one: Diagnosis) -> str:
-    """Return the line of the log, without secrets and control characters."""
-    return plain(masked_line(one.evidence.text.strip()), LONGEST_EVIDENCE)
+    """Return the line of the log around what is evidence in it, without secrets and control characters."""
+    shown = plain(masked_line(one.evidence.text.strip()), LOOKED_AT)
+    if len(shown) <= LONGEST_EVIDENCE:
+        return shown
+    found = (pattern(message).search(shown) for message in one.kind.evidence)
+    at = next((match.start() for match in found if match), 0)
+    start = max(0, min(at - LONGEST_EVIDENCE // 4, len(shown) - LONGEST_EVIDENCE))
+    return ("..." if start else "") + plain(shown[start:], LONGEST_EVIDENCE)
 
 
 def _seen(one: Diagnosis) -> str:
@@ -148,6 +158,7 @@ def _object(one: Diagnosis) -> dict[str, Any]:
         "line": one.evidence.number,
         "text": evidence(one),
         "frame": one.frame or None,
+        "ownLog": one.own_log,
         "first": _time(one.seconds) if one.seconds is not None else None,
         "last": _time(one.last) if one.last is not None else None,
         "count": one.count,

@@ -41,6 +41,13 @@ def test_the_logs_of_the_local_cluster(tmp_path: Path, monkeypatch: pytest.Monke
     assert invoke(["diagnose", "--dir", "elsewhere"]).exit_code == 2
 
 
+def test_stdin() -> None:
+    text = (HEAP / "tm-1.log").read_text()
+    answer = invoke(["diagnose", "-"], stdin=text)
+    assert answer.exit_code == 1
+    assert "<stdin>:3" in answer.stdout
+
+
 def test_json() -> None:
     answer = invoke(["diagnose", str(KILLED), "--format", "json"])
     first, second = json.loads(answer.stdout)

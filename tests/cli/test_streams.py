@@ -89,6 +89,8 @@ VERBS: dict[str, str] = {
     "run dry": "run job.sql -p plan.json --dry-run",
     "verify": "verify plan.json",
     "diff": "diff job.yaml other.yaml",
+    "diagnose": "diagnose tm.log",
+    "diagnose json": "diagnose tm.log --format json",
     "import load": "import load job.profile.json",
     "import deployment": "import deployment deployment.yaml",
     "import job": "import job",
@@ -103,7 +105,10 @@ VERBS: dict[str, str] = {
     "usage": "place --nonsense",
     "missing": "show nowhere.yaml",
 }
-WITH_FILE = ("compile", "validate", "place", "recover", "memory", "import load", "show", "export", "schema")
+WITH_FILE = (
+    *("compile", "validate", "place", "recover", "memory", "import load", "show", "export", "schema"),
+    *("diagnose", "diagnose json"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +121,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "small.yaml").write_text(CLUSTER.replace("cpu: 4", "cpu: 0.1"))
     (folder / "broken.yaml").write_bytes((FOLDER / "broken/GRA301.yaml").read_bytes())
     (folder / "job.sql").write_text("")
+    (folder / "tm.log").write_text("java.lang.OutOfMemoryError: Java heap space\n")
     (folder / "deployment.yaml").write_text(DEPLOYMENT)
     profile = api.compile(api.load_job(folder / "job.yaml"))
     api.save(profile, folder / "job.profile.json")

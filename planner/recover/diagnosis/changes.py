@@ -19,6 +19,8 @@ from planner.units import GIB, MIB, format_duration, format_size, parse_duration
 
 MOST_METASPACE = 512 * MIB
 """Above that metaspace is not raised: it is a leak."""
+_OF_GROUPS = {"task_heap": "heap", "task_off_heap": "offHeap", "managed": "managed"}
+"""Parts that a placement derives from fields of slot sharing groups."""
 WHOLE, FLINK = PREFIX + "process.size", PREFIX + "flink.size"
 KEPT = "as it is, so that nothing else shifts"
 """Why an option is set to what the process has already."""
@@ -191,7 +193,8 @@ def _raised(process: Process, memory: TaskManagerMemory, part: str, step: int, w
     sizes = {name: getattr(memory, name) for name in _OPTIONS}
     raised = _up(sizes[part] + step)
     left, sizes[part] = raised - sizes[part], raised
-    reasons = {part: why}
+    group = _OF_GROUPS.get(part) if process.placed is not None else None
+    reasons = {part: f"{why}; to keep it, raise {group} of its groups and place again" if group else why}
     for name, (free, reason) in _free(process, memory).items():
         given = min(_up(left), free // MIB * MIB)
         if name != part and given > 0:

@@ -106,7 +106,7 @@ class Diagnosis:
 
     ``process`` is the id of a TaskManager, `JOBMANAGER`, or empty where it is the job's; ``others`` are those
     to which the same happened. ``seconds`` is when it was first logged, ``last`` when last. ``frame`` is the
-    method of the job's code that failed.
+    method of the job's code that failed; ``own_log`` tells whether a log of the process is among those read.
     """
 
     kind: FailureClass
@@ -119,6 +119,7 @@ class Diagnosis:
     count: int
     follows: int | None
     frame: str
+    own_log: bool
     changes: tuple[Change, ...]
 
 
@@ -277,6 +278,7 @@ def _diagnoses(scan: _Scan, placement: Placement | None, options: Mapping[str, s
             one.count,
             follows,
             one.fields.get("frame", ""),
+            not one.process or any(file.process == one.process for file in scan.files),
             wanted,
         )
 

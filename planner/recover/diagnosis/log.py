@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 LONGEST_LINE = 64 * 1024
@@ -23,6 +24,7 @@ MOST_LINES = 300
 MOST_FRAMES = 40
 """Methods of one exception that are kept."""
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_FLINK_STAMP = len("2026-03-02 03:40:12,904")
 _STAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _POD = re.compile(r"\[pod/[^\]\s]{1,400}\] ")
 _WRAPPED = re.compile(rf"({_STAMP}) (?:(?:stdout|stderr) [FP] )?")
@@ -219,6 +221,15 @@ def _time(value: Any) -> float | None:
 
 def _seconds(stamp: str) -> float | None:
     """Return the time that a stamp says in seconds since 1970, as UTC where it names no zone."""
+    if len(stamp) == _FLINK_STAMP and stamp[-4] == "," and stamp[-3:].isdecimal():
+        whole_seconds = _whole(stamp[:-4])
+        return None if whole_seconds is None else whole_seconds + int(stamp[-3:]) / 1000
+    return _whole(stamp)
+
+
+@lru_cache(maxsize=64)
+def _whole(stamp: str) -> float | None:
+    """Return the time of a stamp; many lines have the same second."""
     text = stamp.replace(",", ".")
     whole, dot, rest = text.partition(".")
     if dot:  # Python reads up to six digits of a second
