@@ -15,7 +15,7 @@ from planner.recover.diagnosis.classes import Rank, pattern
 from planner.recover.diagnosis.diagnose import Diagnosis
 from planner.report.printable import plain
 from planner.report.sarif import LEVELS, sarif_log
-from planner.units import format_size, parse_size
+from planner.units import parse_size, rounded_size
 
 WIDTH = 80
 MOST_NAMES = 5
@@ -73,18 +73,20 @@ def _to_do(one: Diagnosis) -> list[str]:
     for change in one.changes:
         if change.why != KEPT:
             before = f"{spelled(change.before)} ({change.source})" if change.before is not None else UNKNOWN
-            lines.append(_wrapped(f"   change {change.option}: {before} -> {change.after}", "     "))
+            lines.append(_wrapped(f"   change {change.option}: {before} -> {spelled(change.after)}", "     "))
             lines.append(_wrapped(f"     {change.why}", "     "))
-    kept = ", ".join(f"{change.option}: {change.after}" for change in one.changes if change.why == KEPT)
+    kept = ", ".join(
+        f"{change.option}: {spelled(change.after)}" for change in one.changes if change.why == KEPT
+    )
     if kept:
         lines.append(_wrapped(f"   keep {kept}", "     "))
     return lines
 
 
 def spelled(value: str) -> str:
-    """Return a value as people read it: bytes that are whole megabytes as such."""
+    """Return a value as people read it: bytes in mb."""
     try:
-        return format_size(parse_size(value)) if value.endswith("b") else value
+        return rounded_size(parse_size(value)) if value.endswith(("b", "bytes")) else value
     except ValueError:
         return value
 

@@ -15,7 +15,7 @@ from planner.memory.process import MemoryConfigurationError
 from planner.memory.taskmanager import PREFIX, TaskManagerMemory, derive_taskmanager
 from planner.recover.restart_strategy import restart_strategy
 from planner.rules.validate import CLUSTER_VERSION
-from planner.units import GIB, MIB, format_duration, format_size, parse_duration, parse_size
+from planner.units import GIB, MIB, format_duration, format_size, parse_duration, parse_size, rounded_size
 
 MOST_METASPACE = 512 * MIB
 """Above that metaspace is not raised: it is a leak."""
@@ -198,7 +198,8 @@ def _raised(process: Process, memory: TaskManagerMemory, part: str, step: int, w
     for name, (free, reason) in _free(process, memory).items():
         given = min(_up(left), free // MIB * MIB)
         if name != part and given > 0:
-            sizes[name] -= given
+            rest = sizes[name] - given
+            sizes[name] = rest // MIB * MIB if process.placed is None else rest  # slots may need all of it
             reasons[name] = reason
             left = max(left - given, 0)
     wanted = replace(memory, **sizes)
@@ -208,12 +209,18 @@ def _raised(process: Process, memory: TaskManagerMemory, part: str, step: int, w
     if left and not totals:
         reasons[part] += f"; {grows}"
     now = memory.dynamic_options()
+    left_over = ""
+    if not options.keys() & {PREFIX + option for option in _OPTIONS[part]}:
+        old, new = (rounded_size(size) for size in (getattr(memory, part), sizes[part]))
+        left_over = f"{reasons[part]}: task heap is what the others leave, {old} -> {new}; "
     for key, value in options.items():
         name = next((name for name in sizes if key.removeprefix(PREFIX) in _OPTIONS[name]), "")
         before, source = process.options.get(key), process.present(key)[1]
         if before is None and key in now:
             before, source = format_size(_size(now[key]) or 0), "derived as Flink does"
-        yield Change(key, before, source, value, reasons.get(name, grows if key in totals else KEPT))
+        reason = reasons.get(name, grows if key in totals else KEPT)
+        yield Change(key, before, source, value, reason if reason == KEPT else left_over + reason)
+        left_over = "" if reason != KEPT else left_over
 
 
 def _options(process: Process, wanted: TaskManagerMemory, parts: list[str], total: int) -> dict[str, str]:
@@ -230,7 +237,13 @@ def _options(process: Process, wanted: TaskManagerMemory, parts: list[str], tota
         if (before := _size(process.options.get(key))) is not None and before != size
     }
     free = [part for part in parts if part != "task_heap" or PREFIX + "task.heap.size" in process.options]
-    for names in (free, [*free, "network"], parts, [*parts, "network"], [*parts, "network", "managed"]):
+    for names in (
+        free,
+        *([*free, other] for other in ("network", "jvm_overhead")),
+        parts,
+        [*parts, "network"],
+        [*parts, "network", "managed"],
+    ):
         found = {
             PREFIX + option: sizes[option] for name in dict.fromkeys(names) for option in _OPTIONS[name]
         } | grown
