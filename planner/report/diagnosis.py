@@ -13,6 +13,7 @@ from planner.documents.sensitive import masked_line
 from planner.recover.diagnosis.changes import KEPT, Change
 from planner.recover.diagnosis.classes import Rank, pattern
 from planner.recover.diagnosis.diagnose import Diagnosis
+from planner.recover.diagnosis.log import Line
 from planner.report.printable import plain
 from planner.report.sarif import LEVELS, sarif_log
 from planner.units import parse_size, rounded_size
@@ -55,6 +56,7 @@ def _first_cause(number: int, one: Diagnosis) -> str:
         _wrapped(f"   {_seen(one)}{place(one)}", "   "),
         _wrapped(f"     {evidence(one)}", "     "),
         _wrapped(f"     at {plain(one.frame)}", "     ") if one.frame else "",
+        _wrapped(f"     {_shown(one.because)}", "     ") if one.because is not None else "",
         _wrapped(f"   {one.kind.cause}", "   ") if one.kind.cause else "",
         *_to_do(one),
         "" if one.own_log or one.kind.rank is Rank.CAUSE else _wrapped(f"   {NO_LOG}", "   "),
@@ -119,6 +121,10 @@ def evidence(one: Diagnosis) -> str:
     return ("..." if start else "") + plain(shown[start:], LONGEST_EVIDENCE)
 
 
+def _shown(line: Line) -> str:
+    return plain(masked_line(line.text.strip()), LONGEST_EVIDENCE)
+
+
 def _seen(one: Diagnosis) -> str:
     """Return when and how often."""
     if one.seconds is None:
@@ -159,6 +165,7 @@ def _object(one: Diagnosis) -> dict[str, Any]:
         "file": one.evidence.file,
         "line": one.evidence.number,
         "text": evidence(one),
+        "because": _shown(one.because) if one.because is not None else None,
         "frame": one.frame or None,
         "ownLog": one.own_log,
         "first": _time(one.seconds) if one.seconds is not None else None,

@@ -226,8 +226,7 @@ def down_while_running(cluster: Broken) -> None:
 
 
 def scale_in(cluster: Broken) -> None:
-    cluster.submit("finish", "100")
-    cluster.until(lambda: all(j["state"] == "FINISHED" for j in cluster.ask("/jobs/overview")["jobs"]))
+    cluster.reaches(cluster.submit("finish", "100"), "FINISHED")
     cluster.signal("tm-2", signal.SIGTERM)
     time.sleep(3)
 

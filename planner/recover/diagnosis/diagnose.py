@@ -8,96 +8,20 @@ what others say of a process that has gone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from planner.documents.finding import Severity
 from planner.documents.placement import Placement
 from planner.recover.diagnosis.changes import Change, Process, changes
-from planner.recover.diagnosis.classes import BY_NAME, CLASSES, FailureClass, Rank, classes_in
-from planner.recover.diagnosis.log import Cause, Event, Line, read_events, read_lines
+from planner.recover.diagnosis.classes import CLASSES, FailureClass, Rank
+from planner.recover.diagnosis.log import Line
+from planner.recover.diagnosis.scan import JOBMANAGER, OF_THE_JOB, Failure, LogFile, Order, Scan
 
-JOBMANAGER = "JobManager"
-"""The process that has no id."""
-MOST_FAILURES = 1000
-"""Failures that are kept apart; a log may name any number of processes."""
-MOST_OPTIONS = 2000
-LONGEST_NAME = 200
 SLACK = 5.0
 """Seconds that the log of a failing process may be behind those who miss it."""
 WINDOW = 600.0
 """Seconds after which a failure is not taken for the reason of another one."""
-_FAILED = re.compile(r" switched from \w{1,20} to FAILED| reached terminal state FAILED")
-_TASK = re.compile(r"^(.{1,400}?) \(\d+/\d+\)")
-_PLACE = re.compile(r"\bon (\S{1,300}) @ \S{1,300} \(dataPort=(\d{1,5})\)")
-_WORKER = re.compile(r"Worker (\S{1,300}) is terminated\.")
-_OWN_ID = re.compile(r"Starting TaskManager with ResourceID: (\S{1,300})")
-_OPTION = re.compile(r"Loading (?:dynamic )?configuration property: ([\w.-]{1,200}), (.{0,1000})")
-_ARGUMENT = re.compile(r"\s{1,8}([a-z][\w.-]{1,200})=(.{1,1000})")
-_VERSION = re.compile(r"Starting .{1,100}\(Version: (\d{1,3}\.\d{1,3})")
-_TASKMANAGER_LOGGERS = ("org.apache.flink.runtime.taskexecutor.",)
-_JOBMANAGER_LOGGERS = tuple(
-    f"org.apache.flink.runtime.{package}."
-    for package in (
-        "entrypoint",
-        "jobmaster",
-        "dispatcher",
-        "resourcemanager",
-        "executiongraph",
-        "jobmanager",
-    )
-)
-_OF_THE_PROCESS = ("ClusterEntrypoint", "FatalExitExceptionHandler", "ClusterUncaughtExceptionHandler")
-"""Loggers by which a JobManager tells of itself; what else it says of failures is of the job."""
-_QUIET = ("TRACE", "DEBUG")
-_FLINK = ("org.apache.flink.", "org.apache.pekko.", "akka.")
-_NOT_OF_THE_JOB = ("org.apache.flink.", "java.", "javax.", "jdk.", "sun.", "com.sun.", "scala.")
-_SAY_NOTHING = frozenset({"gave-up", "state-backend", "checkpoint-tolerance"})
-"""Classes of exceptions that only wrap another one."""
-_OF_THE_JOB = frozenset({"user-code", "class-missing", "checkpoint-failed", "state-mapping"})
-"""Classes of which it does not matter on which TaskManager they happened."""
-
-
-@dataclass(slots=True)
-class _File:
-    """What a log says of the process that wrote it."""
-
-    name: str
-    number: int
-    process: str = ""
-    options: dict[str, str] = field(default_factory=dict)
-    version: str = ""
-    ended: float | None = None
-
-    @property
-    def jobmanager(self) -> bool:
-        return self.process == JOBMANAGER
-
-
-Order = tuple[bool, float, int, int]
-"""When something was logged: by time, then by the order of files and lines; without a time last."""
-
-
-@dataclass(slots=True)
-class _Failure:
-    """What one class of failures did to one process."""
-
-    kind: FailureClass
-    process: str
-    detail: str
-    line: Line
-    seconds: float | None
-    order: Order
-    fields: dict[str, str]
-    file: _File
-    last: float | None
-    count: int = 1
-    others: list[str] = field(default_factory=list)
-    """More processes to which the same happened."""
-    certain: bool = True
-    together: set[str] = field(default_factory=set)
-    """Classes that the same events are evidence of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +29,9 @@ class Diagnosis:
     """A failure with its evidence, and what to change; ``follows`` is the place of its cause in the list.
 
     ``process`` is the id of a TaskManager, `JOBMANAGER`, or empty where it is the job's; ``others`` are those
-    to which the same happened. ``seconds`` is when it was first logged, ``last`` when last. ``frame`` is the
-    method of the job's code that failed; ``own_log`` tells whether a log of the process is among those read.
+    to which the same happened. ``because`` is the exception at the bottom of the trace, ``frame`` the method of
+    the job's code that failed. ``seconds`` is when it was first logged, ``last`` when last; ``own_log`` tells
+    whether a log of the process is among those read.
     """
 
     kind: FailureClass
@@ -114,6 +39,7 @@ class Diagnosis:
     process: str
     others: tuple[str, ...]
     evidence: Line
+    because: Line | None
     seconds: float | None
     last: float | None
     count: int
@@ -134,123 +60,13 @@ def diagnose(
 
     ``placement`` is that of the cluster, ``options`` are Flink's options that its logs do not tell.
     """
-    found = _Scan()
+    found = Scan()
     for name, chunks in logs:
         found.read(name, chunks)
     return list(_diagnoses(found, placement, options or {}))
 
 
-class _Scan:
-    """The failures of some logs."""
-
-    def __init__(self) -> None:
-        self.files: list[_File] = []
-        self.ports: dict[str, str] = {}
-        self.failures: dict[tuple[str, str, str, int], _Failure] = {}
-
-    def read(self, name: str, chunks: Iterable[bytes]) -> None:
-        """Read one log."""
-        file = _File(name, len(self.files))
-        self.files.append(file)
-        before: float | None = None
-        for event in read_events(read_lines(name, chunks)):
-            before = event.seconds if event.seconds is not None else before
-            _learn(file, event, before)
-            self._place(event)
-            self._match(file, event, before)
-
-    def _place(self, event: Event) -> None:
-        found = _PLACE.search(event.message) if "(dataPort=" in event.message else None
-        if found is not None and len(self.ports) < MOST_OPTIONS:
-            self.ports[found[2]] = found[1]
-
-    def _match(self, file: _File, event: Event, seconds: float | None) -> None:
-        """Add the failures that an event is evidence of."""
-        if event.level in _QUIET or (event.level == "INFO" and not event.logger.startswith(_FLINK)):
-            return
-        found: dict[str, tuple[FailureClass, Line, dict[str, str]]] = {}
-        for line in event.lines:
-            for kind, fields in classes_in(line.text):
-                found.setdefault(kind.name, (kind, line, fields))
-        failed = _FAILED.search(event.message) is not None
-        if failed and event.causes and found.keys() <= _SAY_NOTHING:
-            kind, cause, frame = _of_the_job(event.causes)
-            found[kind.name] = (kind, cause.line, {"class_": cause.name, "frame": frame})
-        placed = _PLACE.search(event.message) or _WORKER.search(event.message)
-        for name, (kind, line, fields) in found.items():
-            process = self._named(fields) or (placed[1] if placed else "")
-            process = JOBMANAGER if name == "jobmanager-lost" else "" if name in _OF_THE_JOB else process
-            if kind.rank is Rank.LOSS and not process and not file.jobmanager:
-                continue  # whoever it is that this process does not reach
-            detail = fields.get("class_", "")[:LONGEST_NAME]
-            key = (name, process, detail, file.number)
-            order: Order = (seconds is None, seconds or 0.0, file.number, line.number)
-            certain = kind.name != "terminated" or failed
-            before = self.failures.get(key)
-            if before is None:
-                if len(self.failures) < MOST_FAILURES:
-                    own = not process and name not in _OF_THE_JOB and _tells_of_itself(event)
-                    self.failures[key] = _Failure(
-                        kind,
-                        JOBMANAGER if own and file.jobmanager else process,
-                        detail,
-                        line,
-                        seconds,
-                        order,
-                        fields,
-                        file,
-                        seconds,
-                        certain=certain,
-                        together=set(found) - {name},
-                    )
-                continue
-            before.count += 1
-            before.last = seconds if seconds is not None else before.last
-            before.certain |= certain
-            before.together |= set(found) - {name}
-            if order < before.order:
-                before.line, before.seconds, before.order, before.fields = line, seconds, order, fields
-
-    def _named(self, fields: Mapping[str, str]) -> str:
-        """Return the TaskManager that a message names, by its id or by its address."""
-        if "address" in fields:
-            port = fields["address"].rpartition(":")[2]
-            return fields.get("tm") or self.ports.get(port, fields["address"])
-        return fields.get("tm", "")
-
-
-def _learn(file: _File, event: Event, seconds: float | None) -> None:
-    """Note what a line says of the process that writes the log."""
-    if not file.process or not file.version:
-        if found := _OWN_ID.search(event.message):
-            file.process = found[1]
-        elif not file.process and event.logger.startswith(_JOBMANAGER_LOGGERS):
-            file.process = JOBMANAGER
-        if found := _VERSION.search(event.message):
-            file.version = found[1]
-    found = _OPTION.match(event.message) or (
-        _ARGUMENT.fullmatch(event.message) if event.message[:1].isspace() else None
-    )
-    if found is not None and len(file.options) < MOST_OPTIONS:
-        file.options[found[1]] = found[2]
-    if "RECEIVED SIGNAL 15" in event.message:
-        file.ended = seconds
-
-
-def _tells_of_itself(event: Event) -> bool:
-    return not event.level or event.logger.endswith(_OF_THE_PROCESS)
-
-
-def _of_the_job(causes: list[Cause]) -> tuple[FailureClass, Cause, str]:
-    """Return whether code of the job failed, with which exception that is not Flink's, and where."""
-    frame = next(
-        (frame for cause in causes for frame in cause.frames if not frame.startswith(_NOT_OF_THE_JOB)), ""
-    )
-    named = next((cause for cause in causes if not cause.name.startswith("org.apache.flink.")), causes[-1])
-    return BY_NAME["user-code" if frame else "unknown"], named, frame
-
-
-def _diagnoses(scan: _Scan, placement: Placement | None, options: Mapping[str, str]) -> Iterator[Diagnosis]:
+def _diagnoses(scan: Scan, placement: Placement | None, options: Mapping[str, str]) -> Iterator[Diagnosis]:
     failures = _merged(scan)
     causes = {id(one): _cause(one, failures) for one in failures}
     failures = _together(_unwanted(failures, causes, scan.files), causes)
@@ -273,6 +89,7 @@ def _diagnoses(scan: _Scan, placement: Placement | None, options: Mapping[str, s
             one.process,
             tuple(one.others),
             one.line,
+            one.because,
             one.seconds,
             one.last,
             one.count,
@@ -283,13 +100,13 @@ def _diagnoses(scan: _Scan, placement: Placement | None, options: Mapping[str, s
         )
 
 
-def _merged(scan: _Scan) -> list[_Failure]:
+def _merged(scan: Scan) -> list[Failure]:
     """Return the failures of all logs in order, those of one process that several logs tell of as one."""
-    merged: dict[tuple[str, str, str], _Failure] = {}
+    merged: dict[tuple[str, str, str], Failure] = {}
     whole = sorted(scan.failures.values(), key=lambda one: one.order)
     for one in whole:
-        if not one.process and one.kind.name not in _OF_THE_JOB and not one.file.jobmanager:
-            one.process = one.file.process or one.file.name
+        if not one.process and one.kind.name not in OF_THE_JOB and not one.file.jobmanager:
+            one.process = one.file.process or (one.file.name if one.file.task_manager else "")
         before = merged.get((one.kind.name, one.process, one.detail))
         if before is None and not one.process and one.kind.rank <= Rank.LOSS and not one.detail:
             # the JobManager repeats what a task failed of, and does not say where
@@ -305,7 +122,7 @@ def _merged(scan: _Scan) -> list[_Failure]:
     return list(merged.values())
 
 
-def _cause(one: _Failure, failures: list[_Failure]) -> _Failure | None:
+def _cause(one: Failure, failures: list[Failure]) -> Failure | None:
     """Return the failure that another one follows from, None for a first cause."""
     found = [other for other in failures if other is not one and _nearer(other, one)]
     together = [other for other in found if other.kind.name in one.together and _same_time(other, one)]
@@ -325,7 +142,7 @@ def _cause(one: _Failure, failures: list[_Failure]) -> _Failure | None:
     return max(own, key=lambda other: (-other.kind.rank, other.order)) if own else None
 
 
-def _nearer(other: _Failure, one: _Failure) -> bool:
+def _nearer(other: Failure, one: Failure) -> bool:
     """Tell whether a failure can be the reason of another one by what they are."""
     mine, theirs = one.kind.rank, other.kind.rank
     if theirs == mine and mine is not Rank.CAUSE:
@@ -336,18 +153,18 @@ def _nearer(other: _Failure, one: _Failure) -> bool:
     return theirs < mine
 
 
-def _same_time(other: _Failure, one: _Failure) -> bool:
+def _same_time(other: Failure, one: Failure) -> bool:
     return other.order <= one.order or one.seconds is None or _explains(other, one)
 
 
-def _explains(other: _Failure, one: _Failure) -> bool:
+def _explains(other: Failure, one: Failure) -> bool:
     """Tell whether a failure was before another one, and not long before."""
     if one.seconds is None or other.seconds is None or other.last is None:
         return other.order[2:] < one.order[2:] or other.file is not one.file
     return other.seconds <= one.seconds + SLACK and one.seconds - other.last <= WINDOW
 
 
-def _takes_slots(other: _Failure) -> bool:
+def _takes_slots(other: Failure) -> bool:
     """Tell whether a failure ends a TaskManager."""
     return other.kind.rank is Rank.LOSS or other.kind.name in _ENDING
 
@@ -358,15 +175,15 @@ _ENDING = frozenset(
 
 
 def _unwanted(
-    failures: list[_Failure], causes: dict[int, _Failure | None], files: list[_File]
-) -> list[_Failure]:
+    failures: list[Failure], causes: dict[int, Failure | None], files: list[LogFile]
+) -> list[Failure]:
     """Return the failures without those that were meant: processes that were told to end while nothing ran.
 
     When a whole cluster ends, so does its JobManager, and what others say from then on is no failure.
     """
-    ends = [file.ended for file in files if file.jobmanager and file.ended is not None]
+    ends = [moment for file in files if file.jobmanager for moment in file.ended]
 
-    def meant(one: _Failure) -> bool:
+    def meant(one: Failure) -> bool:
         gone = one.kind.rank is Rank.LOSS or one.kind.name in ("terminated", "connection-lost")
         late = one.seconds if gone or one.kind.rank is Rank.CONSEQUENCE else None
         # the processes of a cluster are told to end in any order
@@ -384,9 +201,9 @@ def _unwanted(
     return kept
 
 
-def _together(failures: list[_Failure], causes: dict[int, _Failure | None]) -> list[_Failure]:
+def _together(failures: list[Failure], causes: dict[int, Failure | None]) -> list[Failure]:
     """Return the failures with those as one that happened to several processes for the same reason."""
-    kept: list[_Failure] = []
+    kept: list[Failure] = []
     for one in sorted(failures, key=lambda each: (each.kind.rank, each.order)):
         first = next(
             (
@@ -414,31 +231,31 @@ def _together(failures: list[_Failure], causes: dict[int, _Failure | None]) -> l
     return kept
 
 
-def _in_chains(failures: list[_Failure], causes: Mapping[int, _Failure | None]) -> list[_Failure]:
+def _in_chains(failures: list[Failure], causes: Mapping[int, Failure | None]) -> list[Failure]:
     """Return first causes by time, each with what follows from it below it; last what needs nobody."""
-    below: dict[int, list[_Failure]] = {}
+    below: dict[int, list[Failure]] = {}
     for one in failures:
         cause = causes[id(one)]
         below.setdefault(id(cause) if cause is not None else 0, []).append(one)
 
-    def chain(one: _Failure) -> Iterator[_Failure]:
+    def chain(one: Failure) -> Iterator[Failure]:
         yield one
         for other in sorted(below.get(id(one), ()), key=lambda each: each.order):
             yield from chain(other)
 
-    def alone(one: _Failure) -> bool:
+    def alone(one: Failure) -> bool:
         return one.kind.severity is Severity.INFO and id(one) not in below
 
     first = sorted(below.get(0, ()), key=lambda one: (alone(one), _begin(one, below)))
     return [each for one in first for each in chain(one)]
 
 
-def _begin(one: _Failure, below: Mapping[int, list[_Failure]]) -> Order:
+def _begin(one: Failure, below: Mapping[int, list[Failure]]) -> Order:
     """Return when a failure was first noticed, by itself or by others."""
     return min([one.order, *(_begin(other, below) for other in below.get(id(one), ()))])
 
 
-def _severity(one: _Failure, root: _Failure) -> Severity:
+def _severity(one: Failure, root: Failure) -> Severity:
     """Return how bad a failure is: what follows from another one is none of its own.
 
     Unless the first cause was a process that ended: then it is the job's settings that let the job end.
@@ -451,8 +268,8 @@ def _severity(one: _Failure, root: _Failure) -> Severity:
 
 
 def _process(
-    one: _Failure,
-    scan: _Scan,
+    one: Failure,
+    scan: Scan,
     placement: Placement | None,
     options: Mapping[str, str],
     versions: list[str],

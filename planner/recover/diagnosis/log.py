@@ -38,9 +38,7 @@ _LEVELS = ("log.level", "level", "_level")
 _LOGGERS = ("log.logger", "logger_name", "loggerName", "_logger", "logger")
 _MESSAGES = ("message", "short_message", "msg")
 _TRACES = ("error.stack_trace", "stack_trace", "full_message", "thrown", "exception")
-_CAUSE = re.compile(
-    r"\s{0,8}(?:Caused by: |Suppressed: )?((?:[a-z_][\w$]{0,99}\.){1,20}[A-Z][\w$]{0,199})(?=:|$)"
-)
+_CAUSE = re.compile(r"\s{0,8}(?:Caused by: )?((?:[a-z_][\w$]{0,99}\.){1,20}[A-Z][\w$]{0,199})(?=:|$)")
 _FRAME = re.compile(r"\s{1,8}at (?:[\w.$@-]{0,200}/){0,2}([\w.$<>]{1,400}(?:\([^()]{0,200}\))?)")
 
 

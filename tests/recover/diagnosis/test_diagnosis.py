@@ -61,6 +61,49 @@ SCENARIOS: dict[str, list[tuple[str, str, str]]] = {
         (">gave-up", "", "Recovery is suppressed by NoRestart"),
     ],
     "no-slots-adaptive": [("no-slots", "", "Not enough resources available for scheduling")],
+    "network-buffers": [
+        ("network-buffers", r"tm-\d", "Insufficient number of network buffers"),
+        (">?gave-up", "", "Recovery is suppressed by NoRestart"),
+    ],
+    "stuck": [
+        ("stuck-cancel", r"tm-\d", "did not react to cancelling|did not exit gracefully"),
+        (">fatal-error", r"tm-\d", "Fatal error occurred|Encountered fatal error"),
+        (">?unreachable", r"tm-\d", "the recipient is unreachable|no longer reachable"),
+        (">?connection-lost", r"tm-\d", CLOSED),
+    ],
+    "checkpoint-expired": [("checkpoint-expired", "", "expired before completing")],
+    "checkpoint-failed": [
+        ("checkpoint-failed", "", "Could not complete snapshot 1 for operator"),
+        (">gave-up", "", "Recovery is suppressed by NoRestart"),
+    ],
+    "checkpoint-tolerance": [
+        ("checkpoint-expired", "", "expired before completing"),
+        (">checkpoint-tolerance", "", "Exceeded checkpoint tolerable failure threshold"),
+        (">gave-up", "", "Recovery is suppressed by NoRestart"),
+    ],
+    "killed-for-good": [
+        ("unreachable", "tm-2", "the recipient is unreachable|no longer reachable"),
+        (">connection-lost", "tm-2", CLOSED),
+        (">no-slots", "", "Could not acquire"),
+        (">gave-up", "", "Recovery is suppressed"),
+        (">?partition-not-found", ".*", "PartitionNotFound"),
+    ],
+    "rpc-size": [
+        ("rpc-size", "", "Discarding oversized payload"),
+        (">?gave-up", "", "Recovery is suppressed"),
+        (">?unknown", ".*", "timed out"),
+    ],
+    "managed": [
+        ("managed-memory", r"tm-\d", "The fraction of memory to allocate should not be 0"),
+        (">gave-up", "", "Recovery is suppressed"),
+        (">?state-backend", ".*", "StreamOperatorStateContext|Failed to build"),
+    ],
+    "two-causes": [
+        ("user-code", "", "java.lang.IllegalStateException: cannot price order 4711"),
+        (">gave-up", "", "Recovery is suppressed"),
+        ("unreachable", "tm-2", "the recipient is unreachable|no longer reachable"),
+        (">connection-lost", "tm-2", CLOSED),
+    ],
     "uid": [("state-mapping", "", "Cannot map checkpoint/savepoint state")],
     "max-parallelism": [("state-mapping", "", "Max parallelism mismatch")],
     "composed-container-killed": [
