@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 from in_process import invoke
+from rest_server import planned
+
+from planner import api
+from planner.memory.taskmanager import derive_taskmanager
+from planner.units import MIB
 
 LOGS = Path(__file__).parent.parent / "recover/logs"
 HEAP, KILLED = LOGS / "composed-gc", LOGS / "composed-container-killed"
@@ -82,6 +87,31 @@ def test_secrets_and_control_characters_of_a_log_are_masked(tmp_path: Path) -> N
         assert not {"hunter2", "hunter3", "\x1b"} & {
             word for word in ("hunter2", "hunter3", "\x1b") if word in answer.stdout
         }
+
+
+def test_a_placement_says_what_its_taskmanagers_have(tmp_path: Path) -> None:
+    placement, _, _ = planned()
+    api.save(placement, tmp_path / "plan.json")
+    tm = placement.task_managers[0]
+    (tmp_path / "jm.log").write_text(
+        "2026-03-02 02:31:31,411 INFO  org.apache.flink.runtime.executiongraph.ExecutionGraph - count (1/2) (a_b_0_0)"
+        f" switched from RUNNING to FAILED on {tm.id} @ host (dataPort=4711).\n"
+        "java.lang.OutOfMemoryError: Java heap space\n"
+    )
+    answer = invoke(
+        ["diagnose", str(tmp_path / "jm.log"), "-p", str(tmp_path / "plan.json"), "--format", "json"]
+    )
+    (found,) = json.loads(answer.stdout)
+    assert tm.memory is not None
+    options = tm.memory.dynamic_options
+    for change in found["changes"]:
+        assert change["fromSource"] == "the placement"
+        assert change["from"] == options[change["option"]]
+    changed = {change["option"]: change["to"] for change in found["changes"]}
+    before, after = derive_taskmanager(options), derive_taskmanager({**options, **changed})
+    assert after.task_heap > before.task_heap
+    assert after.process <= before.process + MIB or "the process grows" in answer.stdout
+    assert "raise heap of its groups" in answer.stdout
 
 
 def test_a_log_is_not_overwritten(tmp_path: Path) -> None:

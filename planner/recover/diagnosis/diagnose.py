@@ -29,9 +29,9 @@ class Diagnosis:
     """A failure with its evidence, and what to change; ``follows`` is the place of its cause in the list.
 
     ``process`` is the id of a TaskManager, `JOBMANAGER`, or empty where it is the job's; ``others`` are those
-    to which the same happened. ``because`` is the exception at the bottom of the trace, ``frame`` the method of
-    the job's code that failed. ``seconds`` is when it was first logged, ``last`` when last; ``own_log`` tells
-    whether a log of the process is among those read.
+    to which the same happened. ``because`` is the exception at the bottom of the trace, ``frame`` the method
+    of the job's code that failed. ``seconds`` is when it was first logged, ``last`` when last; ``own_log``
+    tells whether a log of the process is among those read.
     """
 
     kind: FailureClass

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,39 @@ def test_the_first_cause_comes_first(folder: str) -> None:
 @pytest.mark.parametrize("folder", [name for name in FOLDERS if "healthy" in name])
 def test_no_false_alarm(folder: str) -> None:
     assert read(folder) == []
+
+
+REAL = [name for name in FOLDERS if re.search(r"\d$", name)]
+"""Real logs in the layout of Flink's distribution."""
+
+
+def as_kubectl(text: str) -> bytes:
+    return "".join(
+        f"[pod/tm-0/main] 2030-01-01T00:00:00.{number:09d}Z {line}\n"
+        for number, line in enumerate(text.splitlines(), 1)
+    ).encode()
+
+
+def as_ecs(text: str) -> bytes:
+    """Return the events of a log as JSON lines; what follows a head is its trace."""
+    found: list[dict[str, str]] = []
+    for line in text.splitlines():
+        if head := re.match(r"(\S+) (\S+),(\d+) (\w+)\s+(\S+)\s+\[\] - (.*)", line):
+            day, time, millis, level, logger, message = head.groups()
+            stamp = f"{day}T{time}.{millis}Z"
+            found.append({"@timestamp": stamp, "log.level": level, "log.logger": logger, "message": message})
+        elif found:
+            before = found[-1].get("error.stack_trace", "")
+            found[-1]["error.stack_trace"] = f"{before}\n{line}" if before else line
+    return "".join(json.dumps(entry) + "\n" for entry in found).encode()
+
+
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("layout", [as_kubectl, as_ecs, lambda text: text.encode("utf-16")])
+def test_the_layout_does_not_matter(name: str, layout: Callable[[str], bytes]) -> None:
+    files = [(path.name, [layout(path.read_text())]) for path in sorted((LOGS / name).iterdir())]
+    found = [(one.kind.name, one.process, one.evidence.file) for one in diagnose(files)]
+    assert found == [(one.kind.name, one.process, one.evidence.file) for one in read(name)]
 
 
 @pytest.mark.parametrize("name", ["composed-gc", "composed-container-killed"])
