@@ -8,6 +8,7 @@ what others say of a process that has gone.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ SLACK = 5.0
 """Seconds that the log of a failing process may be behind those who miss it."""
 WINDOW = 600.0
 """Seconds after which a failure is not taken for the reason of another one."""
+
+
+_PLACES = {one.name: place for place, one in enumerate(CLASSES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def diagnose(
 
 def _diagnoses(scan: Scan, placement: Placement | None, options: Mapping[str, str]) -> Iterator[Diagnosis]:
     failures = _merged(scan)
-    causes = {id(one): _cause(one, failures) for one in failures}
+    causes = _causes(failures)
     failures = _together(_unwanted(failures, causes, scan.files), causes)
     ordered = _in_chains(failures, causes)
     places = {id(one): place for place, one in enumerate(ordered)}
@@ -122,34 +126,42 @@ def _merged(scan: Scan) -> list[Failure]:
     return list(merged.values())
 
 
-def _cause(one: Failure, failures: list[Failure]) -> Failure | None:
-    """Return the failure that another one follows from, None for a first cause."""
-    found = [other for other in failures if other is not one and _nearer(other, one)]
-    together = [other for other in found if other.kind.name in one.together and _same_time(other, one)]
-    if together:
-        return min(together, key=lambda other: (other.kind.rank, CLASSES.index(other.kind)))
-    own = [other for other in found if one.process and other.process == one.process and _explains(other, one)]
-    if not own and one.kind.name in ("jobmanager-lost",):
-        own = [other for other in found if other.process == one.file.process and _explains(other, one)]
-    if not own and one.kind.rank is Rank.CONSEQUENCE and not one.process:
-        own = [
-            other
-            for other in found
-            if other.order <= one.order
-            and _explains(other, one)
-            and (one.kind.name != "no-slots" or _takes_slots(other))
-        ]
-    return max(own, key=lambda other: (-other.kind.rank, other.order)) if own else None
+def _causes(failures: list[Failure]) -> dict[int, Failure | None]:
+    """Return by identity the failure that each one follows from, None for a first cause."""
+    by_name: dict[str, list[Failure]] = defaultdict(list)
+    by_process: dict[str, list[Failure]] = defaultdict(list)
+    for one in failures:
+        by_name[one.kind.name].append(one)
+        by_process[one.process].append(one)
+
+    def cause(one: Failure) -> Failure | None:
+        named = (other for name in one.together for other in by_name[name])
+        together = [other for other in named if _nearer(other, one) and _same_time(other, one)]
+        if together:
+            return min(together, key=lambda other: (other.kind.rank, _PLACES[other.kind.name], other.order))
+        found = _explaining(by_process[one.process], one) if one.process else []
+        if not found and one.kind.name == "jobmanager-lost":  # which may have been frozen itself
+            found = _explaining(by_process[one.file.process], one)
+        if not found and one.kind.rank is Rank.CONSEQUENCE and not one.process:
+            found = [other for other in _explaining(failures, one) if other.order <= one.order]
+            if one.kind.name == "no-slots":
+                found = [other for other in found if _takes_slots(other)]
+        return max(found, key=lambda other: (-other.kind.rank, other.order)) if found else None
+
+    return {id(one): cause(one) for one in failures}
+
+
+def _explaining(failures: Iterable[Failure], one: Failure) -> list[Failure]:
+    return [other for other in failures if other is not one and _nearer(other, one) and _explains(other, one)]
 
 
 def _nearer(other: Failure, one: Failure) -> bool:
     """Tell whether a failure can be the reason of another one by what they are."""
     mine, theirs = one.kind.rank, other.kind.rank
     if theirs == mine and mine is not Rank.CAUSE:
-        places = (CLASSES.index(other.kind), CLASSES.index(one.kind))
         if mine is Rank.LOSS:
             return other.order < one.order
-        return places[0] < places[1]
+        return _PLACES[other.kind.name] < _PLACES[one.kind.name]
     return theirs < mine
 
 
@@ -183,6 +195,8 @@ def _unwanted(
     """
     ends = [moment for file in files if file.jobmanager for moment in file.ended]
 
+    followed = {id(cause) for cause in causes.values()}
+
     def meant(one: Failure) -> bool:
         gone = one.kind.rank is Rank.LOSS or one.kind.name in ("terminated", "connection-lost")
         late = one.seconds if gone or one.kind.rank is Rank.CONSEQUENCE else None
@@ -190,7 +204,7 @@ def _unwanted(
         if late is not None and any((-5 if gone else 0) <= late - end <= WINDOW for end in ends):
             return True
         if one.kind.name == "terminated" and not one.certain:
-            return not any(causes[id(other)] is one for other in failures)
+            return id(one) not in followed
         return False
 
     kept = [one for one in failures if not meant(one)]
@@ -203,32 +217,27 @@ def _unwanted(
 
 def _together(failures: list[Failure], causes: dict[int, Failure | None]) -> list[Failure]:
     """Return the failures with those as one that happened to several processes for the same reason."""
-    kept: list[Failure] = []
+    kept: dict[tuple[object, ...], list[Failure]] = defaultdict(list)
+    merged: dict[int, Failure] = {}
     for one in sorted(failures, key=lambda each: (each.kind.rank, each.order)):
-        first = next(
-            (
-                other
-                for other in kept
-                if other.kind is one.kind
-                and other.detail == one.detail
-                and causes[id(other)] is causes[id(one)]
-                and (other.process == JOBMANAGER) == (one.process == JOBMANAGER)
-                and _explains(other, one)
-            ),
-            None,
-        )
+        cause = causes[id(one)]
+        if cause is not None:
+            cause = causes[id(one)] = merged.get(id(cause), cause)
+        alike = kept[one.kind.name, one.detail, id(cause), one.process == JOBMANAGER]
+        first = next((other for other in alike if _explains(other, one)), None)
         if first is None:
-            kept.append(one)
+            alike.append(one)
             continue
+        merged[id(one)] = first
         if one.process and one.process != first.process:
             first.others.append(one.process)
         first.count += one.count
         if one.last is not None:
             first.last = max(one.last, first.last or one.last)
-        for other in failures:
-            if causes[id(other)] is one:
-                causes[id(other)] = first
-    return kept
+    for one in failures:
+        cause = causes[id(one)]
+        causes[id(one)] = None if cause is None else merged.get(id(cause), cause)
+    return [one for alike in kept.values() for one in alike]
 
 
 def _in_chains(failures: list[Failure], causes: Mapping[int, Failure | None]) -> list[Failure]:
