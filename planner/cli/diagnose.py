@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
@@ -61,9 +62,7 @@ def diagnose(
         str | None,
         typer.Option("--job", metavar="ID", help="Which job of --rest. Default: the only one."),
     ] = None,
-    output_format: Annotated[
-        Format, typer.Option("--format", help="How to print diagnoses.", envvar="PLANNER_FORMAT")
-    ] = Format.TEXT,
+    output_format: Annotated[Format, typer.Option("--format", help="How to print diagnoses.")] = Format.TEXT,
     fail_on: Annotated[Level, typer.Option(help="Exit with 1 from this severity on.")] = Level.ERROR,
     folder: FolderOption = None,
     output: OutputOption = None,
@@ -110,12 +109,12 @@ def _files(places: list[Path]) -> list[Path]:
     """Return the logs that a command line names, those of folders by name; end where there are none."""
     found: list[Path] = []
     for place in places:
-        if place.is_dir():
+        if os.path.isdir(place):
             inside = sorted({file for pattern in LOGS for file in place.glob(pattern) if file.is_file()})
             if not inside:
                 fail(f"there is no log in {place}: no {', '.join(LOGS)}")
             found += inside
-        elif not place.exists() and str(place) != STDIN:
+        elif not os.path.exists(place) and str(place) != STDIN:
             fail(f"cannot read {place}: no such file or folder; name logs, or folders with logs")
         else:
             found.append(place)
@@ -123,7 +122,7 @@ def _files(places: list[Path]) -> list[Path]:
 
 
 def _same(output: Path, name: Path) -> bool:
-    return output.exists() and output.samefile(name)
+    return os.path.exists(output) and os.path.exists(name) and os.path.samefile(output, name)
 
 
 def _pieces(name: Path) -> Iterator[bytes]:

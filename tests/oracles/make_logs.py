@@ -518,7 +518,7 @@ def trimmed(text: str, folder: str, home: str) -> str:
 def main(arguments: Sequence[str]) -> None:
     """Write the logs that the command line names."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--flink-home", type=Path)
+    parser.add_argument("--flink-home", type=lambda name: Path(name).resolve())
     parser.add_argument("--layout", choices=[*LAYOUTS, "json"], default="flink")
     parser.add_argument("--whole", type=Path, help="keep the whole logs there as well")
     parser.add_argument("scenario", nargs="*")
