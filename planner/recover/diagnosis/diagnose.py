@@ -17,12 +17,16 @@ from planner.documents.placement import Placement
 from planner.recover.diagnosis.changes import Change, Process, changes
 from planner.recover.diagnosis.classes import CLASSES, FailureClass, Rank
 from planner.recover.diagnosis.log import Line
-from planner.recover.diagnosis.scan import JOBMANAGER, OF_THE_JOB, Failure, LogFile, Order, Scan
+from planner.recover.diagnosis.scan import JOBMANAGER, OF_THE_JOB, Failure, LogFile, Order, Scan, overlaps
 
 SLACK = 5.0
 """Seconds that the log of a failing process may be behind those who miss it."""
 WINDOW = 600.0
 """Seconds after which a failure is not taken for the reason of another one."""
+OWN_WINDOW = 120.0
+"""The same within one process, which may have been started again."""
+ENDING = 30.0
+"""The same for a process that is told to end: what is killed then is not given longer."""
 
 
 _PLACES = {one.name: place for place, one in enumerate(CLASSES)}
@@ -106,24 +110,27 @@ def _diagnoses(scan: Scan, placement: Placement | None, options: Mapping[str, st
 
 def _merged(scan: Scan) -> list[Failure]:
     """Return the failures of all logs in order, those of one process that several logs tell of as one."""
-    merged: dict[tuple[str, str, str], Failure] = {}
-    whole = sorted(scan.failures.values(), key=lambda one: one.order)
-    for one in whole:
+    merged: list[Failure] = []
+    alike: dict[tuple[str, ...], list[Failure]] = defaultdict(list)
+    for one in sorted(scan.failures, key=lambda each: each.order):
         if not one.process and one.kind.name not in OF_THE_JOB and not one.file.jobmanager:
             one.process = one.file.process or (one.file.name if one.file.task_manager else "")
-        before = merged.get((one.kind.name, one.process, one.detail))
-        if before is None and not one.process and one.kind.rank <= Rank.LOSS and not one.detail:
+        known = alike[one.kind.name, one.process, one.detail]
+        if not one.process and one.kind.rank <= Rank.LOSS:
             # the JobManager repeats what a task failed of, and does not say where
-            before = next((other for other in merged.values() if other.kind is one.kind), None)
+            known = alike[one.kind.name, one.detail]
+        before = next((other for other in reversed(known) if overlaps(other, one.seconds)), None)
         if before is None:
-            merged[one.kind.name, one.process, one.detail] = one
+            merged.append(one)
+            alike[one.kind.name, one.process, one.detail].append(one)
+            alike[one.kind.name, one.detail].append(one)
             continue
         before.count += one.count
         before.certain |= one.certain
         before.together |= one.together
         if one.last is not None:
             before.last = max(one.last, before.last or one.last)
-    return list(merged.values())
+    return merged
 
 
 def _causes(failures: list[Failure]) -> dict[int, Failure | None]:
@@ -170,10 +177,16 @@ def _same_time(other: Failure, one: Failure) -> bool:
 
 
 def _explains(other: Failure, one: Failure) -> bool:
-    """Tell whether a failure was before another one, and not long before."""
+    """Tell whether a failure was before another one, and not too long before to be its reason."""
+    if one.process and one.process == other.process:
+        return _before(other, one, ENDING if other.kind.name == "terminated" else OWN_WINDOW)
+    return _before(other, one, WINDOW)
+
+
+def _before(other: Failure, one: Failure, window: float) -> bool:
     if one.seconds is None or other.seconds is None or other.last is None:
         return other.order[2:] < one.order[2:] or other.file is not one.file
-    return other.seconds <= one.seconds + SLACK and one.seconds - other.last <= WINDOW
+    return other.seconds <= one.seconds + SLACK and one.seconds - other.last <= window
 
 
 def _takes_slots(other: Failure) -> bool:
@@ -224,12 +237,12 @@ def _together(failures: list[Failure], causes: dict[int, Failure | None]) -> lis
         if cause is not None:
             cause = causes[id(one)] = merged.get(id(cause), cause)
         alike = kept[one.kind.name, one.detail, id(cause), one.process == JOBMANAGER]
-        first = next((other for other in alike if _explains(other, one)), None)
+        first = next((other for other in alike if _before(other, one, WINDOW)), None)
         if first is None:
             alike.append(one)
             continue
         merged[id(one)] = first
-        if one.process and one.process != first.process:
+        if one.process and one.process not in (first.process, *first.others):
             first.others.append(one.process)
         first.count += one.count
         if one.last is not None:

@@ -112,9 +112,7 @@ def read_events(lines: Iterable[Line]) -> Iterator[Event]:
         if event is not None:
             yield event
         (seconds, level, logger, message), trace = head
-        event = Event(
-            seconds, level, logger, message, [Line(line.file, line.number, text if not trace else message)]
-        )
+        event = Event(seconds, level, logger, message, [Line(line.file, line.number, message)])
         for below in trace[: 4 * MOST_LINES]:  # of a JSON line, all at its number
             _continue(event, Line(line.file, line.number, below[:LONGEST_LINE]))
     if event is not None:

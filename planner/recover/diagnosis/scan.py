@@ -13,6 +13,8 @@ JOBMANAGER = "JobManager"
 """The process that has no id."""
 MOST_FAILURES = 1000
 """Failures that are kept apart; a log may name any number of processes."""
+EPISODE = 15.0
+"""Seconds without a failure after which the same one is another."""
 MOST_OPTIONS = 2000
 LONGEST_NAME = 200
 _FAILED = re.compile(r" switched from \w{1,20} to FAILED| reached terminal state FAILED")
@@ -71,7 +73,7 @@ Order = tuple[bool, float, int, int]
 
 @dataclass(slots=True)
 class Failure:
-    """What one class of failures did to one process."""
+    """What one class of failures did to one process without a longer pause."""
 
     kind: FailureClass
     process: str
@@ -97,7 +99,8 @@ class Scan:
     def __init__(self) -> None:
         self.files: list[LogFile] = []
         self.ports: dict[str, str] = {}
-        self.failures: dict[tuple[str, str, str, int], Failure] = {}
+        self.failures: list[Failure] = []
+        self._latest: dict[tuple[str, str, str, int], Failure] = {}
 
     def read(self, name: str, chunks: Iterable[bytes]) -> None:
         """Read one log."""
@@ -139,11 +142,12 @@ class Scan:
             certain = kind.name != "terminated" or failed
             deepest = event.causes[-1].line if event.causes else line
             because = deepest if deepest.number > line.number else None
-            before = self.failures.get(key)
-            if before is None:
-                if len(self.failures) < MOST_FAILURES:
+            before = self._latest.get(key)
+            room = len(self.failures) < MOST_FAILURES
+            if before is None or (room and not overlaps(before, seconds)):
+                if room:
                     own = not process and name not in OF_THE_JOB and _tells_of_itself(event)
-                    self.failures[key] = Failure(
+                    self._latest[key] = Failure(
                         kind,
                         JOBMANAGER if own and file.jobmanager else process,
                         detail,
@@ -157,6 +161,7 @@ class Scan:
                         certain=certain,
                         together=set(found) - {name},
                     )
+                    self.failures.append(self._latest[key])
                 continue
             before.count += 1
             before.last = seconds if seconds is not None else before.last
@@ -172,6 +177,11 @@ class Scan:
             port = fields["address"].rpartition(":")[2]
             return fields.get("tm") or self.ports.get(port, fields["address"])
         return fields.get("tm", "")
+
+
+def overlaps(failure: Failure, seconds: float | None) -> bool:
+    """Tell whether what was logged at some time belongs to a failure of the same kind before."""
+    return seconds is None or failure.last is None or seconds - failure.last <= EPISODE
 
 
 def _learn(file: LogFile, event: Event, seconds: float | None) -> None:

@@ -234,6 +234,27 @@ def test_names_are_kept_apart_up_to_a_limit() -> None:
     assert [len(one.others) for one in found] == [999]
 
 
+def test_a_process_that_was_told_to_end_and_came_back_can_be_killed() -> None:
+    logger = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+    before = (
+        f"2026-03-02 02:31:00,000 INFO  {logger} - Starting TaskManager with ResourceID: tm-1\n"
+        f"2026-03-02 02:31:31,411 WARN  {logger} - RECEIVED SIGNAL 15: SIGTERM. Shutting down as requested.\n"
+    )
+    after = f"2026-03-02 02:32:00,000 INFO  {logger} - Starting TaskManager with ResourceID: tm-1\n"
+    jobmanager = (
+        "INFO  org.apache.flink.runtime.executiongraph.ExecutionGraph - map (1/1) (a_b_0_0) switched from"
+    )
+    failed = (
+        f"2026-03-02 02:31:31,500 {jobmanager} RUNNING to FAILED on tm-1 @ host (dataPort=1).\n"
+        "org.apache.flink.util.FlinkExpectedException: The TaskExecutor is shutting down.\n"
+        f"2026-03-02 02:32:30,500 {jobmanager} RUNNING to FAILED on tm-1 @ host (dataPort=1).\n"
+        "org.apache.flink.runtime.jobmaster.JobMasterException: TaskManager with id tm-1 is no longer reachable.\n"
+    )
+    logs = [("tm-1.log.1", before), ("tm-1.log", after), ("jm.log", failed)]
+    found = diagnose([(name, [text.encode()]) for name, text in logs])
+    assert [(one.kind.name, one.follows) for one in found] == [("unreachable", None), ("terminated", None)]
+
+
 def test_an_evicted_taskmanager_is_no_error_unless_the_job_gave_up() -> None:
     text = (
         "2026-03-02 02:31:30,000 WARN  org.apache.flink.runtime.taskexecutor.TaskManagerRunner - Starting TaskManager with ResourceID: tm-1\n"
