@@ -366,6 +366,20 @@ def _expired(_: Mapping[str, str], process: Process) -> Iterator[Change]:
     yield Change(key, before, source, format_duration(2 * now), "once")
 
 
+def _storage(_: Mapping[str, str], process: Process) -> Iterator[Change]:
+    for key, after, why in (
+        ("execution.checkpointing.storage", "filesystem", "as soon as there is a folder"),
+        (
+            "execution.checkpointing.dir",
+            "a folder that every process reaches",
+            "such as s3://bucket/checkpoints",
+        ),
+    ):
+        before, source = process.present(key)
+        if before is None or before.strip().lower() in ("", "jobmanager"):
+            yield Change(key, before, source, after, why)
+
+
 def _restart(_: Mapping[str, str], process: Process) -> Iterator[Change]:
     try:
         strategy = restart_strategy(process.options)
@@ -401,6 +415,7 @@ _CHANGES: dict[str, Callable[[Mapping[str, str], Process], Iterator[Change]]] = 
         "taskmanager.network.request-backoff.max", 30_000, "milliseconds; producers may be that late"
     ),
     "checkpoint-expired": _expired,
+    "checkpoint-storage": _storage,
     "checkpoint-tolerance": _number(
         "execution.checkpointing.tolerable-failed-checkpoints", 3, "one slow checkpoint does not end the job"
     ),

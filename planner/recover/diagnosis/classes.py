@@ -252,6 +252,17 @@ CLASSES = (
         f"{FLINK_DOCS}ops/state/checkpointing_under_backpressure/",
     ),
     FailureClass(
+        "checkpoint-storage",
+        "checkpoints are too large for the memory of the JobManager",
+        (
+            "Size of the state is larger than the maximum permitted memory-backed state."
+            " Size={size}, maxSize={most}.",
+        ),
+        "Without a folder for checkpoints Flink sends state to the JobManager, up to 5 mb of each task.",
+        "keep checkpoints in a file system",
+        f"{FLINK_DOCS}ops/state/checkpoints/",
+    ),
+    FailureClass(
         "checkpoint-failed",
         "a task could not write its part of a checkpoint",
         (
@@ -261,6 +272,7 @@ CLASSES = (
         "Code of the job, or the storage of checkpoints: permission, quota, connection.",
         "read the cause below it",
         f"{FLINK_DOCS}ops/state/checkpoints/",
+        rank=Rank.CONSEQUENCE,
     ),
     FailureClass(
         "user-code",

@@ -43,7 +43,9 @@ _FLINK = ("org.apache.flink.", "org.apache.pekko.", "akka.")
 _NOT_OF_THE_JOB = ("org.apache.flink.", "java.", "javax.", "jdk.", "sun.", "com.sun.", "scala.")
 _SAY_NOTHING = frozenset({"gave-up", "state-backend", "checkpoint-tolerance"})
 """Classes of exceptions that only wrap another one."""
-OF_THE_JOB = frozenset({"user-code", "class-missing", "checkpoint-failed", "state-mapping"})
+OF_THE_JOB = frozenset(
+    {"user-code", "class-missing", "checkpoint-failed", "checkpoint-storage", "state-mapping"}
+)
 """Classes of which it does not matter on which TaskManager they happened."""
 
 
@@ -141,7 +143,8 @@ class Scan:
             order: Order = (seconds is None, seconds or 0.0, file.number, line.number)
             certain = kind.name != "terminated" or failed
             deepest = event.causes[-1].line if event.causes else line
-            because = deepest if deepest.number > line.number else None
+            same = any(other is kind for other, _ in classes_in(deepest.text))
+            because = deepest if deepest.number > line.number and not same else None
             before = self._latest.get(key)
             room = len(self.failures) < MOST_FAILURES
             if before is None or (room and not overlaps(before, seconds)):

@@ -145,6 +145,7 @@ def test_metaspace_is_raised_once() -> None:
             {"execution.checkpointing.unaligned.enabled": "true"},
             ("execution.checkpointing.timeout", "10 min", "20 min"),
         ),
+        ("checkpoint-storage", {}, ("execution.checkpointing.storage", None, "filesystem")),
         ("registration", {}, ("taskmanager.registration.timeout", "5 min", "10 min")),
         ("rpc-size", {}, ("pekko.framesize", "10485760b", "33554432b")),
         ("rpc-size", {"pekko.framesize": "64m"}, None),

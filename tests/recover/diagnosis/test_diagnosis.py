@@ -107,6 +107,11 @@ SCENARIOS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "uid": [("state-mapping", "", "Cannot map checkpoint/savepoint state")],
     "max-parallelism": [("state-mapping", "", "Max parallelism mismatch")],
+    "composed-checkpoint-storage": [
+        ("checkpoint-storage", "", "larger than the maximum permitted memory-backed state"),
+        (">checkpoint-failed", "", "Could not materialize checkpoint"),
+        (">checkpoint-tolerance", "", "Exceeded checkpoint tolerable failure threshold"),
+    ],
     "composed-container-killed": [
         ("container-killed", "orders-taskmanager-1-2", "reason=OOMKilled"),
         (">connection-lost", "orders-taskmanager-1-2", CLOSED),
