@@ -233,6 +233,14 @@ def test_what_happens_on_many_taskmanagers_is_one_failure() -> None:
     assert (one.process, len(one.others), one.count) == ("tm-0", 8, 9)
 
 
+def test_a_class_that_a_library_looks_for_is_no_failure() -> None:
+    line = "2026-03-02 02:31:31,411 {} org.apache.flink.runtime.util.HadoopUtils - no Hadoop\n{}\n"
+    missing = "java.lang.ClassNotFoundException: org.apache.hadoop.conf.Configuration"
+    assert diagnose([("tm.log", [line.format("WARN ", missing).encode()])]) == []
+    (one,) = diagnose([("tm.log", [line.format("ERROR", missing).encode()])])
+    assert one.kind.name == "class-missing"
+
+
 def test_names_are_kept_apart_up_to_a_limit() -> None:
     line = "2026-03-02 02:31:31,411 INFO  org.apache.flink.runtime.jobmaster.JobMaster - TaskManager with id {} is no longer reachable.\n"
     found = diagnose([("jm.log", ["".join(map(line.format, range(3000))).encode()])])
