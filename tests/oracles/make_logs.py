@@ -523,6 +523,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--whole", type=Path, help="keep the whole logs there as well")
     parser.add_argument("scenario", nargs="*")
     given = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that clusters end as well
     with tempfile.TemporaryDirectory() as folder:
         jar = job_jar(given.flink_home, Path(folder))
         for name in given.scenario or SCENARIOS:
