@@ -72,7 +72,7 @@ OPTIONS = {
     "restart-strategy.fixed-delay.delay": "500 ms",
 }
 """Options of every cluster here, unless a scenario says otherwise."""
-SECONDS = 60.0
+SECONDS = 180.0
 LONGEST_LOG = 200
 FRAMES = 4
 """Frames of a trace that are kept below each exception."""
@@ -233,7 +233,7 @@ def scale_in(cluster: Broken) -> None:
 
 def failing(how: str, *arguments: str) -> Callable[[Broken], None]:
     def act(cluster: Broken) -> None:
-        cluster.reaches(cluster.submit(how, *arguments), "FAILED", seconds=120)
+        cluster.reaches(cluster.submit(how, *arguments), "FAILED", seconds=SECONDS)
 
     return act
 
@@ -244,8 +244,8 @@ def ending(how: str) -> Callable[[Broken], None]:
     def act(cluster: Broken) -> None:
         job = cluster.submit(how)
         names = [name for name in cluster.processes if name != "jobmanager"]
-        cluster.until(lambda: any(cluster.processes[name].poll() is not None for name in names), 120)
-        cluster.reaches(job, "FAILED", "RESTARTING", seconds=120)
+        cluster.until(lambda: any(cluster.processes[name].poll() is not None for name in names))
+        cluster.reaches(job, "FAILED", "RESTARTING", seconds=SECONDS)
         time.sleep(3)
 
     return act
@@ -255,7 +255,7 @@ def killed(cluster: Broken) -> None:
     job = cluster.submit("run")
     cluster.checkpoints(job, 1)
     cluster.signal("tm-2", signal.SIGKILL)
-    cluster.until(lambda: cluster.ask("/overview")["taskmanagers"] == 1, 120)
+    cluster.until(lambda: cluster.ask("/overview")["taskmanagers"] == 1)
     time.sleep(2)
     cluster.begin("tm-3")
     cluster.runs(job)
@@ -267,7 +267,7 @@ def killed_for_good(cluster: Broken) -> None:
     job = cluster.submit("run")
     cluster.checkpoints(job, 1)
     cluster.signal("tm-2", signal.SIGKILL)
-    cluster.reaches(job, "FAILED", seconds=120)
+    cluster.reaches(job, "FAILED", seconds=SECONDS)
 
 
 def drained(cluster: Broken) -> None:

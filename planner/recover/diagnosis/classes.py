@@ -327,7 +327,11 @@ CLASSES = (
     FailureClass(
         "heartbeat",
         "it did not answer heartbeats",
-        ("eartbeat of TaskManager with id {tm} timed out.",),
+        (
+            "eartbeat of TaskManager with id {tm} timed out.",
+            "The heartbeat of JobManager with id {id} timed out.",
+            "The heartbeat of ResourceManager with id {id} timed out.",
+        ),
         "A long garbage collection, too little CPU, a frozen process, or its host is gone.",
         "look at its garbage collection and its CPU limit first",
         f"{_RUNTIME}heartbeat/HeartbeatManagerImpl.java",
@@ -338,11 +342,9 @@ CLASSES = (
         "its TaskManagers do not reach it any more",
         (
             "JobManager with id {id} is no longer reachable.",
-            "The heartbeat of JobManager with id {id} timed out.",
             "ResourceManager with id {id} is no longer reachable.",
-            "The heartbeat of ResourceManager with id {id} timed out.",
         ),
-        "The JobManager ended or was cut off, or this process was frozen itself.",
+        "The JobManager ended or was cut off from them.",
         "look at how the JobManager ended; high availability lets another one go on",
         f"{_RUNTIME}taskexecutor/TaskExecutor.java",
         rank=Rank.LOSS,

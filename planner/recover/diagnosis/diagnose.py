@@ -147,7 +147,7 @@ def _causes(failures: list[Failure]) -> dict[int, Failure | None]:
         if together:
             return min(together, key=lambda other: (other.kind.rank, _PLACES[other.kind.name], other.order))
         found = _explaining(by_process[one.process], one) if one.process else []
-        if not found and one.kind.name == "jobmanager-lost":  # which may have been frozen itself
+        if not found and one.process == JOBMANAGER and not one.file.jobmanager:  # it may be frozen itself
             found = _explaining(by_process[one.file.process], one)
         if not found and one.kind.rank is Rank.CONSEQUENCE and not one.process:
             found = [other for other in _explaining(failures, one) if other.order <= one.order]
@@ -164,6 +164,8 @@ def _explaining(failures: Iterable[Failure], one: Failure) -> list[Failure]:
 
 def _nearer(other: Failure, one: Failure) -> bool:
     """Tell whether a failure can be the reason of another one by what they are."""
+    if (other.kind, other.process) == (one.kind, one.process):
+        return False
     mine, theirs = one.kind.rank, other.kind.rank
     if theirs == mine and mine is not Rank.CAUSE:
         if mine is Rank.LOSS:

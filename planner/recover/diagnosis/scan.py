@@ -43,6 +43,8 @@ _FLINK = ("org.apache.flink.", "org.apache.pekko.", "akka.")
 _NOT_OF_THE_JOB = ("org.apache.flink.", "java.", "javax.", "jdk.", "sun.", "com.sun.", "scala.")
 _SAY_NOTHING = frozenset({"gave-up", "state-backend", "checkpoint-tolerance"})
 """Classes of exceptions that only wrap another one."""
+_NAME_THE_JOBMANAGER = ("heartbeat", "jobmanager-lost")
+"""Classes whose messages name a TaskManager or the JobManager."""
 OF_THE_JOB = frozenset(
     {"user-code", "class-missing", "checkpoint-failed", "checkpoint-storage", "state-mapping"}
 )
@@ -137,7 +139,10 @@ class Scan:
         placed = _PLACE.search(event.message) or _WORKER.search(event.message)
         for name, (kind, line, fields) in found.items():
             process = self._named(fields) or (placed[1] if placed else "")
-            process = JOBMANAGER if name == "jobmanager-lost" else "" if name in OF_THE_JOB else process
+            if name in OF_THE_JOB:
+                process = ""
+            elif name in _NAME_THE_JOBMANAGER and "tm" not in fields:
+                process = JOBMANAGER
             if kind.rank is Rank.LOSS and not process and not file.jobmanager:
                 continue  # whoever it is that this process does not reach
             detail = fields.get("class_", "")[:LONGEST_NAME]
