@@ -380,16 +380,29 @@ def _storage(_: Mapping[str, str], process: Process) -> Iterator[Change]:
             yield Change(key, before, source, after, why)
 
 
-def _restart(_: Mapping[str, str], process: Process) -> Iterator[Change]:
-    try:
-        strategy = restart_strategy(process.options)
-    except ValueError:
-        return
-    if strategy.type == "exponential-delay":
-        return
-    key = "restart-strategy.type"
-    source = process.told_by if key in process.options else strategy.source
-    yield Change(key, strategy.type, source, "exponential-delay", "it restarts for as long as it takes")
+def _restart(filled: Mapping[str, str], process: Process) -> Iterator[Change]:
+    """Restart for as long as it takes, where the strategy that gave up (in the message) is another."""
+    told = filled.get("strategy", "")
+    name = next((name for start, name in _STRATEGIES.items() if told.startswith(start)), None)
+    source = "the message"
+    if name is None:
+        try:
+            strategy = restart_strategy(process.options)
+        except ValueError:
+            return
+        name, source = strategy.type, strategy.source
+    if name != "exponential-delay":
+        why = "it restarts for as long as it takes"
+        yield Change("restart-strategy.type", name, source, "exponential-delay", why)
+
+
+_STRATEGIES = {
+    "NoRestart": "none",
+    "FixedDelay": "fixed-delay",
+    "FailureRate": "failure-rate",
+    "ExponentialDelay": "exponential-delay",
+}
+"""Restart strategies by what the names of their classes begin with."""
 
 
 def _frame(_: Mapping[str, str], process: Process) -> Iterator[Change]:

@@ -375,6 +375,16 @@ CLASSES = (
         rank=Rank.CONSEQUENCE,
     ),
     FailureClass(
+        "rpc-timeout",
+        "a process did not answer a message in time",
+        ("timed out. This is usually caused by: 1) Pekko failed sending the message silently",),
+        "The message was too large to be sent, or the process that got it is slow.",
+        "look for a message that was too large; else look at CPU and garbage collection, then raise"
+        " pekko.ask.timeout",
+        f"{FLINK_DOCS}deployment/config/",
+        rank=Rank.CONSEQUENCE,
+    ),
+    FailureClass(
         "unknown",
         "a task failed for a reason that planner does not know",
         (),

@@ -23,6 +23,8 @@ SLACK = 5.0
 """Seconds that the log of a failing process may be behind those who miss it."""
 WINDOW = 600.0
 """Seconds after which a failure is not taken for the reason of another one."""
+DETECTION = 120.0
+"""Seconds until it is noticed that a process has gone, by heartbeats at the latest."""
 OWN_WINDOW = 120.0
 """The same within one process, which may have been started again."""
 ENDING = 30.0
@@ -188,7 +190,8 @@ def _explains(other: Failure, one: Failure) -> bool:
 def _before(other: Failure, one: Failure, window: float) -> bool:
     if one.seconds is None or other.seconds is None or other.last is None:
         return other.order[2:] < one.order[2:] or other.file is not one.file
-    return other.seconds <= one.seconds + SLACK and one.seconds - other.last <= window
+    noticed = DETECTION if other.kind.rank is Rank.LOSS and other.process == one.process else SLACK
+    return other.seconds <= one.seconds + noticed and one.seconds - other.last <= window
 
 
 def _takes_slots(other: Failure) -> bool:

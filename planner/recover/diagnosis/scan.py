@@ -46,7 +46,7 @@ _SAY_NOTHING = frozenset({"gave-up", "state-backend", "checkpoint-tolerance"})
 _NAME_THE_JOBMANAGER = ("heartbeat", "jobmanager-lost")
 """Classes whose messages name a TaskManager or the JobManager."""
 OF_THE_JOB = frozenset(
-    {"user-code", "class-missing", "checkpoint-failed", "checkpoint-storage", "state-mapping"}
+    {"user-code", "class-missing", "checkpoint-failed", "checkpoint-storage", "rpc-timeout", "state-mapping"}
 )
 """Classes of which it does not matter on which TaskManager they happened."""
 

@@ -43,10 +43,12 @@ SCENARIOS: dict[str, list[tuple[str, str, str]]] = {
         (">gave-up", "", "Recovery is suppressed by NoRestart"),
     ],
     "killed": [
+        (">?rpc-timeout", "", "timed out"),
         ("unreachable", "tm-2", "the recipient is unreachable|no longer reachable"),
         (">connection-lost", "tm-2", CLOSED),
     ],
     "frozen": [
+        (">?rpc-timeout", "", "timed out"),
         ("heartbeat", "tm-2", "eartbeat of TaskManager with id tm-2 timed out"),
         (">heartbeat", "JobManager", "The heartbeat of (JobManager|ResourceManager) with id"),
         (">?jobmanager-lost", "JobManager", "no longer reachable"),
@@ -89,7 +91,7 @@ SCENARIOS: dict[str, list[tuple[str, str, str]]] = {
     "rpc-size": [
         ("rpc-size", "", "Discarding oversized payload"),
         (">?gave-up", "", "Recovery is suppressed"),
-        (">?unknown", ".*", "timed out"),
+        (">?rpc-timeout", "", "timed out"),
     ],
     "managed": [
         ("managed-memory", r"tm-\d", "The fraction of memory to allocate should not be 0"),
@@ -104,6 +106,43 @@ SCENARIOS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "uid": [("state-mapping", "", "Cannot map checkpoint/savepoint state")],
     "max-parallelism": [("state-mapping", "", "Max parallelism mismatch")],
+    "composed-bare": [
+        ("heap", "tm-1", OOM + "Java heap space"),
+        (">fatal-error", "tm-1", "Encountered fatal error"),
+    ],
+    "composed-exclusive-buffers": [
+        ("network-buffers", "tm-1", "Timeout triggered when requesting exclusive")
+    ],
+    "composed-jvm-output": [("heap", "", OOM + "Java heap space")],
+    "composed-lost-for-good": [
+        ("unreachable", "tm-2", "no longer reachable"),
+        (">connection-lost", "tm-2", CLOSED),
+        (">no-slots", "", "Slot request bulk is not fulfillable"),
+        (">gave-up", "", "Recovery is suppressed by FixedDelay"),
+    ],
+    "composed-managed": [
+        ("managed-memory", "tm-1", "Not enough memory left to reserve"),
+        (">state-backend", "tm-1", "Exception while creating StreamOperatorStateContext"),
+    ],
+    "composed-network-buffers": [
+        ("network-buffers", "tm-4", "Insufficient number of network buffers"),
+        (">gave-up", "", "Recovery is suppressed by NoRestart"),
+    ],
+    "composed-no-slots-adaptive": [("no-slots", "", "Not enough resources available for scheduling")],
+    "composed-rpc-size": [
+        ("rpc-size", "", "Discarding oversized payload"),
+        (">rpc-timeout", "", "This is usually caused by"),
+    ],
+    "composed-threads": [("threads", "tm-1", "unable to create native thread")],
+    "composed-two-causes": [
+        ("user-code", "", "java.lang.IllegalStateException: cannot price order 4711"),
+        (">gave-up", "", "Recovery is suppressed by NoRestart"),
+        ("metaspace", "tm-2", OOM + "Metaspace"),
+        (">uncaught-exception", "tm-2", "FATAL: Thread"),
+        (">connection-lost", "tm-2", CLOSED),
+        (">unreachable", "tm-2", "no longer reachable"),
+    ],
+    "composed-weight": [("managed-memory", "worker-2:33245-1f2e3d", "fraction of memory to allocate")],
     "composed-checkpoint-storage": [
         ("checkpoint-storage", "", "larger than the maximum permitted memory-backed state"),
         (">checkpoint-failed", "", "Could not materialize checkpoint"),
