@@ -380,6 +380,7 @@ SCENARIOS = {
     "healthy-cancel": Scenario(cancel),
     "healthy-savepoint": Scenario(stop_with_savepoint),
     "healthy-down": Scenario(down_while_running),
+    "healthy-adaptive": Scenario(down_while_running, {"jobmanager.scheduler": "adaptive"}),
     "healthy-scale-in": Scenario(scale_in),
     "heap": Scenario(failing("heap")),
     "direct": Scenario(failing("direct"), NO_RESTART),
@@ -399,6 +400,10 @@ SCENARIOS = {
             "jobmanager.adaptive-scheduler.resource-wait-timeout": "2 s",
             "jobmanager.adaptive-scheduler.submission.resource-wait-timeout": "2 s",
         },
+    ),
+    "network-pressure": Scenario(
+        down_while_running,
+        {"taskmanager.memory.network.min": "1mb", "taskmanager.memory.network.max": "1mb"},
     ),
     "network-buffers": Scenario(
         failing("run"),

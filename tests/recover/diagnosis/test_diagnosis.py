@@ -61,6 +61,7 @@ SCENARIOS: dict[str, list[tuple[str, str, str]]] = {
         (">gave-up", "", "Recovery is suppressed by NoRestart"),
     ],
     "no-slots-adaptive": [("no-slots", "", "Not enough resources available for scheduling")],
+    "network-pressure": [("network-pressure", r"tm-\d", "Memory usage")],
     "network-buffers": [
         ("network-buffers", r"tm-\d", "Insufficient number of network buffers"),
         (">?gave-up", "", "Recovery is suppressed by NoRestart"),
