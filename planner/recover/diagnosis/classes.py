@@ -280,7 +280,7 @@ CLASSES = (
         (),
         "The exception comes from classes that are not Flink's.",
         "nothing to change in Flink's options: mend the code, or the data that it got",
-        f"{FLINK_DOCS}ops/debugging/debugging_event_time/",
+        f"{FLINK_DOCS}ops/state/task_failure_recovery/",
     ),
     FailureClass(
         "uncaught-exception",
@@ -390,7 +390,7 @@ CLASSES = (
         (),
         "",
         "read the exception; nothing is known that would help",
-        f"{FLINK_DOCS}ops/debugging/debugging_event_time/",
+        f"{FLINK_DOCS}ops/state/task_failure_recovery/",
         rank=Rank.CONSEQUENCE,
     ),
     FailureClass(
