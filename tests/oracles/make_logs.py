@@ -438,19 +438,6 @@ SCENARIOS = {
             "parallelism.default": "1",
         },
     ),
-    "managed": Scenario(
-        failing("run"),
-        {**NO_RESTART, "state.backend.type": "rocksdb", "taskmanager.memory.managed.size": "0b"},
-    ),
-    "partition": Scenario(
-        killed_for_good,
-        {
-            **QUICK,
-            **SLOTS,
-            "taskmanager.network.request-backoff.initial": "1",
-            "taskmanager.network.request-backoff.max": "1",
-        },
-    ),
     "two-causes": Scenario(two_causes, {**QUICK, "restart-strategy.fixed-delay.attempts": "3"}),
 }
 

@@ -94,11 +94,6 @@ SCENARIOS: dict[str, list[tuple[str, str, str]]] = {
         (">?gave-up", "", "Recovery is suppressed"),
         (">?rpc-timeout", "", "timed out"),
     ],
-    "managed": [
-        ("managed-memory", r"tm-\d", "The fraction of memory to allocate should not be 0"),
-        (">gave-up", "", "Recovery is suppressed"),
-        (">?state-backend", ".*", "StreamOperatorStateContext|Failed to build"),
-    ],
     "two-causes": [
         ("user-code", "", "java.lang.IllegalStateException: cannot price order 4711"),
         (">gave-up", "", "Recovery is suppressed"),
