@@ -38,6 +38,8 @@ from planner.cluster.restarts import restart_times
 from planner.cluster.run import Plan, Run, execute, run_program
 from planner.cluster.run import verify as verify_cluster
 from planner.cluster.standalone import Standalone
+from planner.cluster.supervise import PROGRAM, SHELL_PROGRAM, Supervision, in_container, in_folder
+from planner.cluster.supervise import become as become_supervisor
 from planner.cluster.verify import Deviation, NotAsPlanned
 from planner.documents.cluster import Cluster
 from planner.documents.difference import Difference, differences
@@ -187,12 +189,14 @@ __all__ = [
     "SlotsTaken",
     "Standalone",
     "Stop",
+    "Supervision",
     "Target",
     "TimedOut",
     "adaptive",
     "as_catalogue",
     "as_planned",
     "as_written",
+    "become_supervisor",
     "cluster_of_deployment",
     "compile",
     "compile_job",
@@ -239,6 +243,9 @@ __all__ = [
     "simulate",
     "status",
     "stop",
+    "supervise",
+    "supervise_local",
+    "supervisor_program",
     "take_over",
     "to_data",
     "to_json",
@@ -944,6 +951,51 @@ def down(folder: str | Path = FOLDER) -> list[str] | None:
 
     """
     return standalone.down(Path(folder))
+
+
+def supervise(
+    placement: Placement,
+    task_manager: str,
+    command: Sequence[str],
+    *,
+    rest: str | None = None,
+    journal: str | None = None,
+    settings: Mapping[str, float] | None = None,
+) -> Supervision:
+    """Return how ``command`` runs as a TaskManager of a placement, for `become_supervisor`.
+
+    ``settings`` are fields of `planner.cluster.supervisor.Settings`, in the spelling of the specification.
+
+    Raises:
+        OptionRefused: when the placement has no such TaskManager, or says nothing of its memory.
+        NoAnswer: when ``rest`` is no address.
+
+    """
+    return in_container(placement, task_manager, command, rest, journal, settings)
+
+
+def supervise_local(
+    task_manager: str,
+    *,
+    folder: str | Path = FOLDER,
+    settings: Mapping[str, float] | None = None,
+    note: Note = lambda _: None,
+) -> Supervision:
+    """Return how a TaskManager of the local cluster in ``folder`` runs; the one that runs now is ended.
+
+    Raises:
+        ClusterFolderError: when there is no cluster in ``folder``, or its state cannot be read.
+        ClusterBusy: when another planner process uses the folder.
+        ClusterFailed: when its JobManager does not run, or the TaskManager is supervised already.
+        OptionRefused: when it has no such TaskManager.
+
+    """
+    return in_folder(Path(folder), task_manager, settings, note)
+
+
+def supervisor_program(*, shell: bool = False) -> str:
+    """Return the program that supervises, which needs nothing of planner: in Python, or in POSIX shell."""
+    return (SHELL_PROGRAM if shell else PROGRAM).read_text(encoding="utf-8")
 
 
 def plan_run(

@@ -22,6 +22,7 @@ from planner.cli import (
     scale,
     schema,
     show,
+    supervise,
     validate,
     verify,
 )
@@ -86,6 +87,9 @@ app.command("up", epilog=EPILOG)(cluster.up)
 app.command("status", epilog=EPILOG)(cluster.status)
 app.command("down", epilog=EPILOG)(cluster.down)
 app.command("run", epilog=EPILOG)(run.run)
+app.command("supervise", epilog=EPILOG, context_settings={"allow_interspersed_args": False})(
+    supervise.supervise
+)
 app.command("verify", epilog=EPILOG)(verify.verify)
 app.command("migrate", epilog=EPILOG)(migrate.migrate)
 app.command("diagnose", epilog=EPILOG)(diagnose.diagnose)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from planner.cluster.processes import CHOSEN
 from planner.documents.cluster import Cluster
-from planner.documents.placement import Placement
+from planner.documents.placement import PlacedTaskManager, Placement
 from planner.documents.sensitive import HIDDEN, masked
 from planner.flink.errors import OptionRefused
 from planner.memory.jvm_arguments import jvm_arguments
@@ -37,11 +37,17 @@ def launches(placement: Placement, options: Mapping[str, str]) -> dict[str, Laun
     for tm in placement.task_managers:
         if tm.memory is None:
             continue
-        slots = {"taskmanager.numberOfTaskSlots": str(max(len(tm.slots), 1))}
-        own = _chosen_refused(tm.flink_configuration or {}, f"TaskManager {tm.id}")
-        planned = _merged(options, {**slots, **own, **tm.memory.dynamic_options}, "placement")
+        _chosen_refused(tm.flink_configuration or {}, f"TaskManager {tm.id}")
+        planned = _merged(options, task_manager_options(tm), "placement")
         found[_task_manager(tm.id)] = (tm.memory.jvm_arguments, planned)
     return found
+
+
+def task_manager_options(planned: PlacedTaskManager) -> dict[str, str]:
+    """Return the Flink options of a TaskManager of a placement."""
+    slots = {"taskmanager.numberOfTaskSlots": str(max(len(planned.slots), 1))}
+    memory = planned.memory.dynamic_options if planned.memory is not None else {}
+    return {**slots, **(planned.flink_configuration or {}), **memory}
 
 
 def stock_launches(cluster: Cluster, options: Mapping[str, str]) -> dict[str, Launch]:
@@ -95,11 +101,10 @@ def _jobmanager(options: Mapping[str, str]) -> Launch:
     return master.jvm_arguments, {**own, **master.dynamic_options}
 
 
-def _chosen_refused(options: Mapping[str, str], whose: str) -> Mapping[str, str]:
+def _chosen_refused(options: Mapping[str, str], whose: str) -> None:
     for key in CHOSEN:
         if key in options:
             raise OptionRefused(f"{whose}: planner chooses {key} for a local cluster; leave it out")
-    return options
 
 
 def _task_manager(name: str) -> str:

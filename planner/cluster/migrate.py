@@ -297,8 +297,7 @@ class _Migration:
     def _restart(self) -> tuple[set[str], float | None]:
         """End what is not of the target, and wait until the job runs again without it."""
         running = self._cluster.running()
-        old = {name: pid for name, pid in running.items() if name not in self._target.processes()}
-        old.pop("jobmanager", None)
+        old = running.keys() - self._target.processes() - {"jobmanager"}
         job = self._job()
         moves = job is not None and any(
             subtask.task_manager in old for vertex in job.vertices for subtask in vertex.subtasks
@@ -307,18 +306,19 @@ class _Migration:
             self._call("preRestart")
             self._call("preDeploy")
         self._step("restart")
+        ending = self._cluster.to_end(old)
         began = time.monotonic()
-        for pid in old.values():
+        for pid in ending:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         taken = None
         if job is not None and moves:
-            self._wait(job, set(old))
+            self._wait(job, old)
             taken = time.monotonic() - began
             self._call("postRestart")
             self._call("postDeploy")
-        end(old.values())
-        return set(old), taken
+        end(ending)
+        return old, taken
 
     def _job(self) -> RunningJob | None:
         """Return the job that is not over, None where there is none."""

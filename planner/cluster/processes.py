@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from planner.cluster import supervisor
 from planner.cluster.errors import ClusterFailed
 from planner.files import write_atomically
 from planner.flink.errors import FlinkMissing
@@ -251,6 +252,15 @@ def resource_id(pid: int) -> str | None:
         return "jobmanager"
     prefix = f"{_RESOURCE_ID}="
     return next((word.removeprefix(prefix) for word in words if word.startswith(prefix)), None)
+
+
+def supervised_id(pid: int) -> str | None:
+    """Return the TaskManager that a running process supervises, None where it supervises none."""
+    try:
+        words = _psutil().Process(pid).cmdline()
+    except _psutil().Error:
+        return None
+    return words[-1] if str(supervisor.__file__) in words[:-1] else None
 
 
 def cpu_seconds(pid: int) -> float:

@@ -47,6 +47,7 @@ from planner.cluster.processes import (
     private,
     resource_id,
     start,
+    supervised_id,
     taskmanager_command,
     taskmanager_options,
 )
@@ -55,6 +56,7 @@ from planner.cluster.rest import registered as ready
 from planner.documents.answers import MAX_ANSWER, Answer, AnswerError, Port, read_answer
 from planner.errors import TimedOut
 from planner.files import write_atomically
+from planner.flink.errors import OptionRefused
 from planner.flink.jvm import flink_jars, java
 from planner.flink.options import resolved
 
@@ -100,6 +102,20 @@ class Standalone:
         own = marked(self.mark, self.folder)
         found = {name: pid for pid in own if (name := resource_id(pid)) is not None}
         return dict(sorted(found.items(), key=lambda entry: (entry[0] != "jobmanager", entry[0])))
+
+    def supervised(self) -> dict[str, int]:
+        """Return the ids of the processes that supervise TaskManagers, by resource id."""
+        own = marked(self.mark, self.folder)
+        return {name: pid for pid in own if (name := supervised_id(pid)) is not None}
+
+    def to_end(self, names: Collection[str]) -> list[int]:
+        """Return the processes to end so that TaskManagers, by resource id, end for good.
+
+        Supervisors come first: they would start again what ends before they know that it has to.
+        """
+        return [
+            pid for each in (self.supervised(), self.running()) for name, pid in each.items() if name in names
+        ]
 
 
 def read(folder: Path) -> Standalone | None:
@@ -303,8 +319,7 @@ def stop_spares(folder: Path) -> None:
     with locked(folder):
         cluster = read(folder)
         if cluster is not None:
-            spares = {cluster.process(name) for name in cluster.spares}
-            end(pid for name, pid in cluster.running().items() if name in spares)
+            end(cluster.to_end({cluster.process(name) for name in cluster.spares}))
 
 
 def launch(cluster: Standalone, names: Sequence[str], until: float, note: Callable[[str], None]) -> None:
@@ -315,16 +330,16 @@ def launch(cluster: Standalone, names: Sequence[str], until: float, note: Callab
         TimedOut: when not all are registered at the time ``until``.
 
     """
-    running = cluster.running()
+    running, supervised = cluster.running(), cluster.supervised()
     before = registered(cluster) if "jobmanager" in running else {}
     started = {}
     with _written_to(cluster.folder):
         for name in names:
             process = cluster.process(name)
-            if process not in running:
+            if process not in running and process not in supervised:
                 note(f"starting {process}")
                 started[process] = start(cluster.folder, process, _command(cluster, name), cluster.mark)
-            else:
+            elif process in running:
                 before.pop(process, None)  # it has not changed, so its registration is good
     _wait(cluster, [cluster.process(name) for name in names], started, before, until, note)
 
@@ -451,7 +466,7 @@ def _wait(
     while True:
         known = {name for name, place in registered(cluster).items() if before.get(name) != place}
         note(f"{len(known & task_managers)} of {len(task_managers)} TaskManagers registered")
-        running = cluster.running()
+        running = {*cluster.running(), *cluster.supervised()}
         for name in names:
             # one that was just started is not seen while it becomes Java
             if name not in running and (name not in started or started[name].poll() is not None):
@@ -464,6 +479,43 @@ def _wait(
             waited = f"{time.monotonic() - began:.0f} s"
             raise TimedOut(f"not registered within {waited}: {missing}; see {cluster.folder}/log")
         time.sleep(0.3)
+
+
+def hand_over(
+    folder: Path, name: str, note: Callable[[str], None] = lambda _: None
+) -> tuple[Standalone, str, list[str]]:
+    """End a TaskManager of the cluster in a folder; return its resource id and its command line.
+
+    Raises:
+        ClusterFolderError: when there is no cluster in the folder, or its state cannot be read.
+        ClusterBusy: when another planner process uses the folder.
+        ClusterFailed: when its JobManager does not run, or the TaskManager is supervised already.
+        OptionRefused: when it has no such TaskManager, or that is spare, or a secret that an option names
+            cannot be had.
+
+    """
+    folder = folder.resolve()
+    if not (folder / STATE).exists():
+        raise ClusterFolderError(f"no cluster in {folder}; start one with planner up")
+    with locked(folder):
+        cluster = read(folder)
+        running = cluster.running() if cluster is not None else {}
+        if cluster is None or "jobmanager" not in running:
+            raise ClusterFailed(f"the cluster in {folder} does not run; start it with planner up")
+        task_managers = sorted(cluster.launches.keys() - {"jobmanager"})
+        if name not in task_managers:
+            raise OptionRefused(f"the cluster in {folder} has no TaskManager {name!r}: {task_managers}")
+        if name in cluster.spares:
+            raise OptionRefused(f"{name} is spare: planner starts and ends it with the jobs of this cluster")
+        process = cluster.process(name)
+        if (other := cluster.supervised().get(process)) is not None:
+            raise ClusterFailed(f"{process} is supervised already, by process {other}")
+        with _written_to(folder):
+            command = _command(cluster, name)
+        if process in running:
+            note(f"ending {process}, which is then started again")
+            end([running[process]])
+        return cluster, process, command
 
 
 def down(folder: Path) -> list[str] | None:

@@ -293,6 +293,7 @@ def verbs(kind: str) -> list[tuple[str, ...]]:
             ("verify", "{doc}", "--profile", "profile.json", "--rest", NOWHERE),
             ("run", "job.sql", "-p", "{doc}", "--rest", NOWHERE),
             ("up", "-p", "{doc}", *REFUSED),
+            ("supervise", "-t", "large-0", "-p", "{doc}", "--print", "spec", "--", "java", "Main"),
             ("diff", "{doc}", "placement.json"),
         ]
     return [

@@ -49,7 +49,7 @@ WANTED = re.compile(
 """Mutations that have found something before."""
 
 VERBS = {
-    "compile", "validate", "place", "recover", "show", "export", "diff", "up", "run", "verify",
+    "compile", "validate", "place", "recover", "show", "export", "diff", "up", "run", "verify", "supervise",
     "import load", "import job", "import cluster",
 }  # fmt: skip
 FINDING = re.compile(r"^(.+?):([1-9]\d*):([1-9]\d*): (error|warning|info) ([A-Z]{3}\d{3}): \S", re.MULTILINE)

@@ -1,9 +1,22 @@
 #!/bin/sh
-# Build test-job.jar again; needs a JDK (javac, jar), which tests do not.
+# Build the jars again; needs a JDK (javac, jar), which tests do not.
 set -eu
 cd "$(dirname "$0")"
 jars=$(python3 -c 'from planner.flink.jvm import flink_jars; print(":".join(map(str, flink_jars())))')
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-javac --release 11 -Xlint:-options -cp "$jars" -d "$out" ./*.java
-jar --create --file test-job.jar --main-class TestJob -C "$out" .
+
+build() { # JAR CLASS SOURCES
+    file=$1 class=$2
+    shift 2
+    mkdir "$out/$class"
+    javac --release 11 -Xlint:-options -cp "$jars" -d "$out/$class" "$@"
+    jar --create --file "$file" --main-class "$class" -C "$out/$class" .
+}
+
+case ${1:-all} in
+all | test) build test-job.jar TestJob ./*.java ;;
+esac
+case ${1:-all} in
+all | leak) build leak-job.jar LeakJob leaks/*.java ;;
+esac
