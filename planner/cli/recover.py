@@ -47,7 +47,7 @@ def recover(
     output: OutputOption = None,
     output_format: FormatOption = Format.AUTO,
 ) -> None:
-    """Show what restarts if a part of the job is lost, and for how long.
+    """Show what restarts if a part is lost, and for how long.
 
     \b
     Examples:

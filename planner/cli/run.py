@@ -81,7 +81,7 @@ def run(
     Examples:
       planner run job.sql -p job.placement.json
       planner run job.jar -p job.placement.json --rest http://host:8081
-      planner run job.sql -p new.placement.json --from-savepoint /data/savepoint-5f2c-e1
+      planner run job.sql -p new.placement.json --from-savepoint /data/sp-5f2c
       planner run job.sql --dry-run
     """
     from planner import api

@@ -78,7 +78,7 @@ def supervise(
     \b
     Examples:
       planner supervise -t tm-1 -- taskmanager.sh start-foreground
-      planner supervise -t tm-1 --rest http://jobmanager:8081 -- taskmanager.sh start-foreground
+      planner supervise -t tm-1 --rest http://jm:8081 -- bin/my-start
       planner supervise -t large-0
       planner supervise --print shell > supervisor.sh
     """

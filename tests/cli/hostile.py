@@ -293,6 +293,8 @@ def verbs(kind: str) -> list[tuple[str, ...]]:
             ("verify", "{doc}", "--profile", "profile.json", "--rest", NOWHERE),
             ("run", "job.sql", "-p", "{doc}", "--rest", NOWHERE),
             ("up", "-p", "{doc}", *REFUSED),
+            ("migrate", "{doc}", "-p", "{doc}", "--to", "{doc}"),
+            ("migrate", "-p", "{doc}", "--drain", "large-0"),
             ("supervise", "-t", "large-0", "-p", "{doc}", "--print", "spec", "--", "java", "Main"),
             ("diff", "{doc}", "placement.json"),
         ]

@@ -79,6 +79,8 @@ VERBS: dict[str, str] = {
     "place infeasible": "place job.yaml -c small.yaml",
     "place pareto": "place job.yaml -c cluster.yaml --from plan.json --pareto",
     "recover": "recover job.yaml -p plan.json",
+    "scale": "scale job.yaml",
+    "supervise": "supervise -t tm-0 -p plan.json --print spec -- java Main",
     "migrate": "migrate job.yaml -p plan.json --to plan.json",
     "memory": "memory --set taskmanager.memory.process.size=4g",
     "memory text": "memory --set taskmanager.memory.process.size=4g --format text",
