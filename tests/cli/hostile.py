@@ -293,8 +293,8 @@ def verbs(kind: str) -> list[tuple[str, ...]]:
             ("verify", "{doc}", "--profile", "profile.json", "--rest", NOWHERE),
             ("run", "job.sql", "-p", "{doc}", "--rest", NOWHERE),
             ("up", "-p", "{doc}", *REFUSED),
-            ("migrate", "{doc}", "-p", "{doc}", "--to", "{doc}"),
-            ("migrate", "-p", "{doc}", "--drain", "large-0"),
+            ("migrate", "profile.json", "-p", "{doc}", "--to", "{doc}"),
+            ("migrate", "profile.json", "-p", "{doc}", "--drain", "large-0"),
             ("supervise", "-t", "large-0", "-p", "{doc}", "--print", "spec", "--", "java", "Main"),
             ("diff", "{doc}", "placement.json"),
         ]
@@ -1380,8 +1380,8 @@ def _case(document: Document, args: tuple[str, ...]) -> Hostile:
     exits = document.exits
     if args[0] == "place" and 0 in exits:
         exits |= {3, 4}
-    if args[0] == "recover" and 0 in exits:
-        exits |= {2, 3}  # the job cannot be placed, or the placement is of another job
+    if args[0] in ("recover", "migrate") and 0 in exits:
+        exits |= {2, 3}  # the job cannot be placed, or the placement is of another job, or version of it
     if args[0] in ("import", "up", "run", "verify"):
         exits = exits - {0} | {2}  # nothing answers
     if args[0] == "diff":
