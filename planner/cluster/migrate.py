@@ -312,7 +312,8 @@ class _Migration:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         taken = None
-        if job is not None and moves:
+        # where a migration is resumed, the old ones may have ended before
+        if job is not None and (moves or not job.running):
             self._wait(job, old)
             taken = time.monotonic() - began
             self._call("postRestart")

@@ -275,10 +275,6 @@ def up(
     with locked(folder):
         wanted = {name: (list(arguments), dict(options)) for name, (arguments, options) in launches.items()}
         cluster, running = _there_or_new(folder, wanted, home, frozenset(spares), options or {})
-        if running and (folder / JOURNAL).exists():
-            raise MigrationUnfinished(
-                f"a migration of the cluster in {folder} is unfinished: planner migrate --resume, or --abort"
-            )
         flink_jars(cluster.home)  # raises before anything is written that a later planner would go on with
         java()
         for _, options in cluster.launches.values():
@@ -371,6 +367,10 @@ def _there_or_new(
     """
     cluster = read(folder)
     running = cluster.running() if cluster is not None else {}
+    if running and (folder / JOURNAL).exists():
+        raise MigrationUnfinished(
+            f"a migration of the cluster in {folder} is unfinished: planner migrate --resume, or --abort"
+        )
     if cluster is not None and running:
         if cluster.launches != wanted or home not in (None, cluster.home):
             raise ClusterFailed(
