@@ -172,6 +172,6 @@ def covered_as_asked(instance: tuple[dict[str, Any], dict[str, Any]]) -> None:
 
 
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 test_every_loss_finds_room_and_no_spare_is_too_many = FEW(given(instances())(covered_as_asked))
 test_every_loss_finds_room = pytest.mark.extended(MANY(given(instances())(covered_as_asked)))
