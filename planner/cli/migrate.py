@@ -209,7 +209,9 @@ def _say_of_cluster(before: Cluster, left: Cluster) -> None:
 def _about_reserve(before: Cluster, left: Cluster) -> str:
     if before.spec.reserve == left.spec.reserve:
         return ""
-    return f"; its reserve is {left.spec.reserve.task_managers} TaskManagers now"
+    count = left.spec.reserve.task_managers
+    kept = {0: "no TaskManager", 1: "1 TaskManager"}.get(count, f"{count} TaskManagers")
+    return f"; it keeps {kept} in reserve now"
 
 
 def _report(done: Migrated) -> None:

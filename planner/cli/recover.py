@@ -105,6 +105,9 @@ def recover(
 def _print_lines(lines: list[str], kind: str, name: str) -> None:
     if not lines:
         what = {"task": "task", "slotSharingGroup": "slot sharing group", "zone": "zone"}[kind]
-        fail(f"there is no {what} {name!r}" + ("; name the cluster with --cluster" if kind == "zone" else ""))
+        fail(
+            f"there is no {what} {name!r}"
+            + ("; zones are those of the cluster that --cluster names" if kind == "zone" else "")
+        )
     for line in lines:
         emit_text(f"{line}\n")

@@ -53,7 +53,7 @@ def test_a_drain_is_shown_and_written(folder: Path) -> None:
     assert code == 0
     assert f" {drained} " in shown
     assert "Restarts         2 of 4 subtasks" in shown  # every subtask is a region
-    assert "its reserve is 0 TaskManagers" in said
+    assert "keeps no TaskManager in reserve" in said
     code, shown, _ = run("migrate", "--drain", drained, "-o", "new.placement.json")
     assert (code, shown) == (0, "")
     assert drained not in held(folder / "new.placement.json")
