@@ -288,7 +288,7 @@ class Inputs:
 
 def _instead(loaded: Iterable[Loaded]) -> str:
     """Return what is in files of others instead of a document of planner, and what to do with it."""
-    from planner.documents.foreign.base import ForeignDocument
+    from planner.documents.foreign.base import ForeignDocument, KubernetesObject
     from planner.documents.foreign.deployment import FlinkDeployment
 
     others = [entry.document for entry in loaded if isinstance(entry.document, ForeignDocument)]
@@ -300,7 +300,14 @@ def _instead(loaded: Iterable[Loaded]) -> str:
             f" but FlinkDeployment {deployment.name!r}; compile its program ({program}) from where it is built, and"
             " use the FlinkDeployment as the cluster (planner place -c)"
         )
-    return f" but {others[0]!r}" if others else ""
+    if not others:
+        return ""
+    other = others[0]
+    return (
+        f" but {other.kind} {other.name!r}"
+        if isinstance(other, KubernetesObject)
+        else " but a Flink configuration"
+    )
 
 
 def read_bytes(name: str) -> bytes:

@@ -107,7 +107,7 @@ def _documents(source: Source) -> Iterator[Loaded]:
         yield from _kubernetes(source)
     elif configuration := configuration_of(data):
         yield _with_placeholders(Loaded(source, configuration))
-    elif "kind" not in data and (embedded := embedded_configurations(source)):
+    elif not {"kind", "apiVersion"} & data.keys() and (embedded := embedded_configurations(source)):
         yield from (_with_placeholders(Loaded(*found)) for found in embedded)
     else:
         yield _validate(source)
@@ -143,7 +143,9 @@ def _kubernetes(source: Source) -> Iterator[Loaded]:
     embedded = embedded_configurations(source)
     yield from (_with_placeholders(Loaded(*found)) for found in embedded)
     if not embedded:
-        yield Loaded(source, OtherObject(api_version=data["apiVersion"], kind=kind))
+        metadata = data.get("metadata")
+        named = metadata if isinstance(metadata, dict) else {}
+        yield Loaded(source, OtherObject(api_version=data["apiVersion"], kind=kind, metadata=named))
 
 
 def _blue_green(source: Source) -> Iterator[Loaded]:

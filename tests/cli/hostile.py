@@ -1382,6 +1382,8 @@ def _case(document: Document, args: tuple[str, ...]) -> Hostile:
         exits |= {3, 4}
     if args[0] in ("recover", "migrate") and 0 in exits:
         exits |= {2, 3}  # the job cannot be placed, or the placement is of another job, or version of it
+    if args[0] == "supervise" and 0 in exits:
+        exits |= {2}  # the placement has no such TaskManager
     if args[0] in ("import", "up", "run", "verify"):
         exits = exits - {0} | {2}  # nothing answers
     if args[0] == "diff":

@@ -251,6 +251,18 @@ class TestImportDeployment:
         assert "deploy.yaml holds no Job or ResourceProfile but FlinkDeployment 'orders'" in answer.stderr
         assert "local:///a.jar" in answer.stderr
 
+    @pytest.mark.parametrize(
+        ("text", "what"),
+        [
+            ("taskmanager.numberOfTaskSlots: 4\n", "a Flink configuration"),
+            ("apiVersion: v1\nkind: Service\nmetadata: {name: ui}\n", "Service 'ui'"),
+        ],
+    )
+    def test_what_a_file_holds_instead_is_said(self, files: Path, text: str, what: str) -> None:
+        (files / "other.yaml").write_text(text)
+        answer = run("compile", "other.yaml")
+        assert answer.stderr == f"planner: other.yaml holds no Job or ResourceProfile but {what}\n"
+
 
 def test_jobs_are_counted_together(files: Path) -> None:
     (files / "other.yaml").write_text(JOB.replace("{name: orders}", "{name: users}"))

@@ -56,6 +56,7 @@ def test_unknown_fields_are_errors_with_a_suggestion() -> None:
         ("parallelism: 2", "chaining: sometimes", "DOC104", "ALWAYS, HEAD, NEVER"),
         ("parallelism: 2", "resources: {heap: 1.5g}", "DOC104", "has decimals"),
         ("kind: Job", "kind: Jbo", "DOC009", "did you mean 'Job'"),
+        ("kind: Job", "kindx: Job", "DOC009", "does not say what kind"),
         ("planner/v1", "planner/v9", "DOC010", "unknown apiVersion"),
         ("kind: source", "kind: yes", "DOC104", "x"),
         ("spec:", "spec:\n  flinkVersion: 2.2", "DOC104", "in quotes"),
@@ -68,6 +69,12 @@ def test_errors_are_in_the_users_words(old: str, new: str, code: str, words: str
         return
     assert [entry[0] for entry in found] == [code]
     assert words in found[0][3]
+
+
+def test_options_within_a_document_without_a_kind_are_not_taken_for_the_document() -> None:
+    with_options = JOB.replace("spec:", "spec:\n  flinkConfiguration: {state.backend.type: rocksdb}")
+    found = findings(with_options.replace("kind: Job\n", ""))
+    assert [entry[0] for entry in found] == ["DOC009"]
 
 
 @pytest.mark.parametrize(
