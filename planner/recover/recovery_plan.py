@@ -32,7 +32,7 @@ from planner.place.model.slots import job_slots, vertex_loads
 from planner.recover.downtime import Circumstances, downtime
 from planner.recover.restart_sets import Mask, restarted_subtasks, subtask_mask
 from planner.recover.restart_strategy import restart_strategy
-from planner.recover.settings import SETTINGS, TIMEOUT, recovery_options
+from planner.recover.settings import FAILOVER, SETTINGS, TIMEOUT, recovery_options
 from planner.units import CORE
 
 FEW_REGIONS = 500
@@ -56,12 +56,12 @@ def recovery_plan(
 
     """
     options = planner_fields(profile).flink_configuration
-    full = _restarts_fully(options)
+    present = {**options, **(placement.flink_configuration or {})}
+    full = _restarts_fully(present)
     regions = pipelined_regions(job)
     total = sum(vertex.parallelism for vertex in job.vertices)
     placed = _subtasks_by_task_manager(profile, job, placement)
     sizes = _restart_sizes(job, regions) if len(regions.members) <= FEW_REGIONS else None
-    present = {**options, **(placement.flink_configuration or {})}
     proposed = {**present, **_fast(profile, present)}
     circumstances = _circumstances(profile, job, placement)
     return RecoveryPlan(
@@ -192,13 +192,13 @@ def restarted_by(
     regions = pipelined_regions(job)
     placed = _subtasks_by_task_manager(profile, job, placement)
     numbers = [regions.offsets[v] + i for name in task_managers for v, i in placed.get(name, ())]
-    options = planner_fields(profile).flink_configuration
+    options = {**planner_fields(profile).flink_configuration, **(placement.flink_configuration or {})}
     return _restarted(job, regions, subtask_mask(regions, numbers), _restarts_fully(options))
 
 
 def _restarts_fully(options: Mapping[str, str]) -> bool:
     """Tell whether the whole job restarts whatever fails."""
-    return options.get("jobmanager.execution.failover-strategy", "region").strip().lower() == "full"
+    return options.get(FAILOVER, "region").strip().lower() == "full"
 
 
 def _restarted(job: JobGraph, regions: Regions, lost: Mask, full: bool) -> int:

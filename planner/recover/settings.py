@@ -29,6 +29,9 @@ BACKOFF = "restart-strategy.exponential-delay.initial-backoff"
 CANCELLATION = "task.cancellation.timeout"
 BACKUP = "execution.checkpointing.local-backup.enabled"
 FROM_LOCAL = "execution.state-recovery.from-local"
+FAILOVER = "jobmanager.execution.failover-strategy"
+"""Whether a region or the whole job restarts. `DefaultSchedulerFactory` reads it from the JobManager's own
+configuration: in that of a job alone it would have no effect."""
 OLD_LOCAL = "state.backend.local-recovery"
 """The option of local recovery before Flink 1.20, which has two instead (FLIP-406)."""
 
@@ -110,13 +113,15 @@ def recovery_options(
 ) -> dict[str, str]:
     """Return the options that a cluster is given so that it recovers as a job asks for.
 
-    What ``configuration``, the job's own, sets itself stays as it is. ``heap`` (bytes) and ``cpu`` (CPU
+    What ``configuration``, the job's own, sets itself stays as it is, and what is to restart is the job's to
+    say whatever ``recovery`` is. ``heap`` (bytes) and ``cpu`` (CPU
     units) are those of the TaskManager with the longest garbage collection: the heartbeat timeout of
     ``fast`` is twice as long, and at most Flink's.
     """
+    failover = {key: configuration[key] for key in (FAILOVER,) if key in configuration}
     if recovery is None or recovery is Recovery.FLINK:
-        return {}
-    own = {one.key: configuration[one.key] for one in SETTINGS if one.key in configuration}
+        return failover
+    own = {**failover, **{one.key: configuration[one.key] for one in SETTINGS if one.key in configuration}}
     if recovery is Recovery.CUSTOM:
         return own
     chosen = {one.key: one.fast for one in SETTINGS}

@@ -11,7 +11,7 @@ from planner import api
 from planner.cluster.launches import launches
 from planner.documents.option_tables import option_table
 from planner.documents.vocabulary import Recovery
-from planner.recover.settings import OLD_LOCAL, SETTINGS, recovery_options, seconds
+from planner.recover.settings import FAILOVER, OLD_LOCAL, SETTINGS, recovery_options, seconds
 from planner.units import CORE, GIB, parse_duration
 
 
@@ -37,6 +37,13 @@ def test_what_a_person_set_is_kept() -> None:
     assert "restart-strategy.exponential-delay.initial-backoff" not in chosen
     assert recovery_options(Recovery.CUSTOM, own, "2.2") == {k: own[k] for k in own if k != "other"}
     assert recovery_options(Recovery.FLINK, own, "2.2") == recovery_options(None, own, "2.2") == {}
+
+
+@pytest.mark.parametrize("recovery", [None, *Recovery])
+def test_what_restarts_is_said_to_the_jobmanager_whose_option_it_is(recovery: Recovery | None) -> None:
+    chosen = recovery_options(recovery, {FAILOVER: "full"}, "2.2")
+    assert chosen[FAILOVER] == "full"
+    assert FAILOVER not in recovery_options(recovery, {}, "2.2")
 
 
 @pytest.mark.parametrize(("heap", "cores", "timeout"), [(1, 2, 10), (8, 2, 20), (60, 4, 50), (64, 64, 10)])

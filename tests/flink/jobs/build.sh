@@ -20,3 +20,6 @@ esac
 case ${1:-all} in
 all | leak) build leak-job.jar LeakJob leaks/*.java ;;
 esac
+case ${1:-all} in
+all | restart) build restart-job.jar RestartJob restarts/*.java ;;
+esac
