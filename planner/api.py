@@ -83,6 +83,7 @@ from planner.place.clock import Clock, Stop
 from planner.place.infeasible import Explanation, Infeasible
 from planner.place.model.constraints import ZONE
 from planner.place.model.objective import BALANCE, PACK, Objective, objectives
+from planner.place.model.slots import turn_options
 from planner.place.model.task_managers import ClusterError, task_manager_ids, task_managers_of
 from planner.place.moves.move_list import Point
 from planner.place.result import Progress
@@ -490,7 +491,7 @@ def place(
     placement = engine.place(
         profile, graph, cluster, clock, progress, objective=objective, previous=previous, slack=slack
     )
-    return _with_recovery(placement, profile)
+    return _with_options(placement, profile)
 
 
 def as_planned(job: Job | ResourceProfile, placement: Placement) -> tuple[ResourceProfile, JobGraph]:
@@ -1246,8 +1247,8 @@ def take_over(
     return found
 
 
-def _with_recovery(placement: Placement, profile: ResourceProfile) -> Placement:
-    """Return a placement with the options that make its cluster recover as the job asks for."""
+def _with_options(placement: Placement, profile: ResourceProfile) -> Placement:
+    """Return a placement with the options that its cluster needs to keep it, and to recover as asked."""
     fields = planner_fields(profile)
     slowest, cores = 0, CORE
     for tm in placement.task_managers:
@@ -1260,7 +1261,8 @@ def _with_recovery(placement: Placement, profile: ResourceProfile) -> Placement:
     chosen = recovery_options(
         fields.recovery, fields.flink_configuration, fields.flink_version, slowest, cores
     )
-    return placement.model_copy(update={"flink_configuration": chosen or None})
+    options = {**turn_options(profile), **chosen}
+    return placement.model_copy(update={"flink_configuration": options or None})
 
 
 def _takeovers(
@@ -1283,7 +1285,7 @@ def _takeovers(
         for there in (cluster, with_reserve(cluster, spares - (1 if one.reserve and gone else 0))):
             found = takeover(profile, graph, there, previous, source, one.id, Clock(Stop()))
             if found is not None:
-                found = _with_recovery(found, profile)
+                found = _with_options(found, profile)
                 if best is None or found.imbalance.max < best[0].imbalance.max:
                     best = found, there
                 break

@@ -164,7 +164,8 @@ class Placement(Envelope):
     """Every slot of the job on a TaskManager; with a ``strategy`` it simulates Flink's own scheduler.
 
     ``uncovered`` are TaskManagers whose loss those in reserve do not make up for. ``flinkConfiguration`` are
-    options that every process of the cluster is given, so that it recovers as the job asks for.
+    options that every process of the cluster is given, so that it recovers as the job asks for, and that
+    the regions of a batch job take turns in its slots.
     """
 
     kind: Literal["Placement"]

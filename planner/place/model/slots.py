@@ -9,11 +9,15 @@ from decimal import Decimal
 from fractions import Fraction
 
 from planner.documents.profile import Node, ResourceProfile
-from planner.graph.from_profile import operator_id
+from planner.documents.vocabulary import JobType
+from planner.graph.from_profile import operator_id, planner_fields
 from planner.graph.job_graph import JobGraph
 from planner.graph.regions import Subtask
 from planner.graph.slot_sharing import Slots, local_input_preferred
 from planner.units import GIB
+
+TURNS = {"slot.idle.timeout": "100", "slot.request.timeout": str(24 * 60 * 60 * 1000)}
+"""Milliseconds, which Flink 1.18 reads as well. See `turn_options`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,21 @@ def slot_resources(profile: ResourceProfile) -> dict[str, SlotResources]:
         )
         for group in profile.ssg_profiles
     }
+
+
+def turn_options(profile: ResourceProfile) -> dict[str, str]:
+    """Return the JobManager's options under which the regions of a batch job take turns in its slots.
+
+    Each region of the default group asks for slots with its own network memory, and the quotas leave room for
+    one at a time. Flink keeps the slots of one that is done for ``slot.idle.timeout``, 50 s, and again as
+    long until it looks; and it fails a request that no slot of its size can serve after
+    ``slot.request.timeout``, 5 min (`PhysicalSlotRequestBulkCheckerImpl`), although another region's will be
+    free. What the job sets itself stays.
+    """
+    fields = planner_fields(profile)
+    if fields.type is not JobType.BATCH:
+        return {}
+    return {key: fields.flink_configuration.get(key, value) for key, value in TURNS.items()}
 
 
 def job_slots(
