@@ -141,8 +141,8 @@ def main() -> None:
         print(lines[-1], flush=True)
     if options.write:
         about = (
-            f"`python bench/real/reserve.py --count {options.count} --seed {options.seed} --write`: random jobs"
-            " on random clusters\nwith `reserve: {cover: any-one}`, a TaskManager with slots killed by SIGKILL in"
+            f"`python bench/real/reserve.py --count {options.count} --seed {options.seed} --write`: random"
+            " jobs on random\nclusters with `reserve: {cover: any-one}`, a TaskManager with slots killed in"
             " each, and what `planner verify` says\nwhen every subtask runs again."
         )
         table = "\n".join(lines)
