@@ -149,7 +149,7 @@ class ClusterSubject:
 
     cluster: Cluster
     task_managers: Sequence[TaskManager]
-    errors: Sequence[tuple[Path, str]] = ()
+    errors: Sequence[tuple[Sequence[Path], str]] = ()
     options: Sequence[OptionsView] = ()
 
 

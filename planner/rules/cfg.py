@@ -399,3 +399,25 @@ class NoOptionTable(JobRule):
         message = without_table(subject.flink_version)
         if message is not None:
             yield Match(("spec" if subject.kind == "Job" else "planner", "flinkVersion"), message)
+
+
+class MemoryInJavaOptions(OptionRule):
+    code, name, severity = "CFG413", "memory-in-java-options", Severity.WARNING
+    summary = "A JVM argument in env.java.opts replaces the one that follows from the memory options."
+    why = "Flink's scripts put env.java.opts behind the arguments that they derive, and the JVM takes the last one. The process then has another heap, direct memory or metaspace than Flink shares out, and may be killed for more memory than its container has."
+    hint = "remove it, and set the size with taskmanager.memory.* or jobmanager.memory.*"
+    source = "Flink's start scripts, taskmanager.sh and flink-daemon.sh; ProcessMemoryUtils"
+    source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/util/config/memory/ProcessMemoryUtils.java"
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        for key, value in options.configuration.items():
+            if key == "env.java.opts" or key.startswith(("env.java.opts.", "env.java.default-opts.")):
+                for argument in value.split():
+                    flag = next((each for each in _DERIVED if argument.strip(_QUOTES).startswith(each)), None)
+                    if flag is not None:
+                        message = f"{key}: {argument.strip(_QUOTES)} replaces the {flag} that Flink derives"
+                        yield Match(options.path(key), message)
+
+
+_DERIVED = ("-Xmx", "-Xms", "-XX:MaxDirectMemorySize", "-XX:MaxMetaspaceSize")
+_QUOTES = "\"'"
