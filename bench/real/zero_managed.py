@@ -197,7 +197,7 @@ def watched(rest: Rest, job: str, seconds: float) -> str:
         start = time.monotonic()
         while time.monotonic() < start + seconds:
             time.sleep(POLL_SECONDS)
-            state = rest.get(f"/jobs/{job}")["state"]
+            state = rest.get(f"/jobs/{job}", dict[str, Any])["state"]
             if state == "FINISHED":
                 return "finishes"
             if state in ENDED:

@@ -11,7 +11,7 @@ from planner.memory.taskmanager import FALLBACKS, PREFIX
 from planner.place.model.constraints import zone_of
 from planner.place.model.task_managers import field_options, is_amount
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, ClusterRule, ClusterSubject, Match
-from planner.units import parse_size
+from planner.units import format_size, parse_size
 
 
 class DuplicateTaskManager(ClusterRule):
@@ -123,7 +123,10 @@ class ContradictingOptions(ClusterRule):
                 key = key if key in options.configuration else old
                 written = options.configuration.get(key)
                 if written is not None and not _same(key, written, value):
-                    message = f"class {entry.name!r}: {'.'.join(field)} is {value}, and {key} is {written!r}"
+                    message = (
+                        f"class {entry.name!r}: {'.'.join(field)} is {_spelled(key, value)}, and {key} is"
+                        f" {written!r}"
+                    )
                     yield Match((*path, *field), message)
                     yield Match(options.path(key), message)
             for fraction, pins in _without_effect({**options.configuration, **_values(fields)}):
@@ -137,6 +140,16 @@ class ContradictingOptions(ClusterRule):
                 if is_amount(key) and key not in fields:
                     message = f"class {entry.name!r}: planner sets {key} from external and from the quotas"
                     yield Match(options.path(key), message, "declare the resource under external")
+                elif key == _RESOURCE_ID:
+                    message = f"class {entry.name!r}: planner sets {key} to the id of each TaskManager"
+                    yield Match(options.path(key), message, "name the TaskManager under taskManagers")
+
+
+_RESOURCE_ID = "taskmanager.resource-id"
+
+
+def _spelled(key: str, value: str) -> str:
+    return format_size(parse_size(value)) if key.startswith(PREFIX) else value
 
 
 def _values(fields: Mapping[str, tuple[tuple[str, ...], str]]) -> dict[str, str]:

@@ -56,6 +56,14 @@ _PART_KEYS = tuple(
         "network.fraction",
     )
 )
+_OUTSIDE_SLOTS = (
+    "framework.heap.size",
+    "framework.off-heap.size",
+    "jvm-metaspace.size",
+    "jvm-overhead.min",
+    "jvm-overhead.max",
+    "jvm-overhead.fraction",
+)
 _TOTAL_KEYS = (PREFIX + "flink.size", PREFIX + "process.size")
 
 
@@ -396,7 +404,7 @@ def _budget(configured: Mapping[str, str]) -> tuple[TaskManagerMemory, int, Part
             "MEM402",
             f"framework memory, {rounded_size(outside)}, is more than the {rounded_size(flink)} of total"
             " Flink memory that JVM metaspace and overhead leave",
-            *(PREFIX + name for name in ("framework.heap.size", "framework.off-heap.size")),
+            *(PREFIX + name for name in _OUTSIDE_SLOTS),
             *_TOTAL_KEYS,
         )
     blank = TaskManagerMemory(
