@@ -256,9 +256,10 @@ def main() -> None:
 
 HEADER = """# Slots without managed memory
 
-Made by `python bench/real/zero_managed.py --write`. What state backends, Python workers and batch operators
-do in a slot that has no managed memory, tried on real Flinks: each row is a job that planner placed on one
-TaskManager, once with no managed memory in its groups and once with some.
+Made by `python bench/real/zero_managed.py --write`, with `--flink-home` for other versions than the extra's
+and `--pyflink` for interpreters with the PyFlink of each. What state backends, Python workers and batch
+operators do in a slot that has no managed memory, tried on real Flinks: each row is a job that planner placed
+on one TaskManager, once with no managed memory in its groups and once with some.
 [MEM501](../rules/MEM501.md) says the same of a job. A job that runs was watched for 15 s.
 
 | what | Flink | without managed memory | with 128 mb |
