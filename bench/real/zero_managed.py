@@ -1,11 +1,12 @@
 """What RocksDB, ForSt, Python and batch operators do in a slot without managed memory, on real Flinks.
 
-    python bench/real/zero_managed.py [--flink-home DIR]... [--pyflink PYTHON] [--case NAME]... [--write]
+    python bench/real/zero_managed.py [--flink-home DIR]... [--pyflink PYTHON]... [--case NAME]... [--write]
 
 Every case is a job whose groups have no managed memory, placed by planner on one TaskManager and run
 under that placement; beside it the same with managed memory. A job that runs is watched for a while.
-The extra's Flink is tried, and those that ``--flink-home`` names; ``--pyflink`` is an interpreter that has
-the extra's PyFlink. ``--only-homes`` leaves the extra's out, ``--zero-only`` the runs with managed memory.
+The extra's Flink is tried, and those that ``--flink-home`` names; each ``--pyflink`` is an interpreter that
+has the PyFlink of one of them. ``--only-homes`` leaves the extra's out, ``--zero-only`` the runs with managed
+memory.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import logging
 import re
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -171,7 +173,7 @@ def outcomes(cases: Sequence[Case], size: int, home: Path | None, python: str) -
                         placement, folder=folder / ".planner", time_limit=TIME_LIMIT, flink_home=home
                     )
                     apply(jvm, graph, compiled, profile)
-                    job = submit(jvm, graph, running.url)
+                    job = submit(jvm, graph, Rest(running.url))
                 seconds = TIME_LIMIT if case.use is UseCase.OPERATOR else WATCH_SECONDS
                 yield watched(Rest(running.url), job, seconds)
                 end(Rest(running.url), job)
@@ -195,7 +197,7 @@ def watched(rest: Rest, job: str, seconds: float) -> str:
         start = time.monotonic()
         while time.monotonic() < start + seconds:
             time.sleep(POLL_SECONDS)
-            state = rest.get(f"/jobs/{job}")["state"]
+            state = rest.get(f"/jobs/{job}", dict[str, Any])["state"]
             if state == "FINISHED":
                 return "finishes"
             if state in ENDED:
@@ -211,29 +213,36 @@ def versions(homes: Sequence[Path | None]) -> Iterator[tuple[str, Path | None]]:
         yield dist.removeprefix("flink-dist-").removesuffix(".jar"), home
 
 
+def pyflink_version(python: str) -> str:
+    """Return the version of PyFlink that an interpreter has."""
+    code = "from importlib.metadata import version; print(version('apache-flink'))"
+    return subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--flink-home", type=Path, action="append", default=[])
     parser.add_argument("--only-homes", action="store_true")
     parser.add_argument("--zero-only", action="store_true", help="leave out the runs with managed memory")
-    parser.add_argument("--pyflink", default="")
+    parser.add_argument("--pyflink", action="append", default=[])
     parser.add_argument("--case", action="append", choices=[case.name for case in CASES])
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
     logging.disable(logging.CRITICAL)
     rows: list[str] = []
+    pyflink = {pyflink_version(python): python for python in chosen.pyflink}
     for version, home in versions([*([] if chosen.only_homes else [None]), *chosen.flink_home]):
         cases = [
             case
             for case in CASES
             if (not chosen.case or case.name in chosen.case)
             and _order(version) >= _order(case.since)
-            and (case.kind != "python" or (chosen.pyflink and home is None))
+            and (case.kind != "python" or version in pyflink)
         ]
         found: list[list[str]] = []
         for size in (0,) if chosen.zero_only else (0, ENOUGH):
             found.append([])
-            for case, one in zip(cases, outcomes(cases, size, home, chosen.pyflink), strict=True):
+            for case, one in zip(cases, outcomes(cases, size, home, pyflink.get(version, "")), strict=True):
                 print(f"{version}, {size // MIB} mb, {case.what}: {one}", flush=True)
                 found[-1].append(one)
         zeros, controls = found[0], found[1] if len(found) > 1 else ["-"] * len(cases)
@@ -247,9 +256,10 @@ def main() -> None:
 
 HEADER = """# Slots without managed memory
 
-Made by `python bench/real/zero_managed.py --write`. What state backends, Python workers and batch operators
-do in a slot that has no managed memory, tried on real Flinks: each row is a job that planner placed on one
-TaskManager, once with no managed memory in its groups and once with some.
+Made by `python bench/real/zero_managed.py --write`, with `--flink-home` for other versions than the extra's
+and `--pyflink` for interpreters with the PyFlink of each. What state backends, Python workers and batch
+operators do in a slot that has no managed memory, tried on real Flinks: each row is a job that planner placed
+on one TaskManager, once with no managed memory in its groups and once with some.
 [MEM501](../rules/MEM501.md) says the same of a job. A job that runs was watched for 15 s.
 
 | what | Flink | without managed memory | with 128 mb |

@@ -37,7 +37,15 @@ def launches(placement: Placement, options: Mapping[str, str]) -> dict[str, Laun
     for tm in placement.task_managers:
         if tm.memory is None:
             continue
-        _chosen_refused(tm.flink_configuration or {}, f"TaskManager {tm.id}")
+        own = tm.flink_configuration or {}
+        _chosen_refused(own, f"TaskManager {tm.id}")
+        for key, value in (placement.flink_configuration or {}).items():
+            if own.get(key, value) != value:
+                raise OptionRefused(
+                    f"TaskManager {tm.id}: {key} is {masked(key, own[key])} in its class, and"
+                    f" {masked(key, value)} for all processes, so that the job recovers as it asks for;"
+                    " leave it out of the class, or set the same in the job's flinkConfiguration"
+                )
         planned = _merged(options, task_manager_options(tm), "placement")
         found[_task_manager(tm.id)] = (tm.memory.jvm_arguments, planned)
     return found

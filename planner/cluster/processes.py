@@ -11,12 +11,14 @@ import contextlib
 import errno
 import os
 import random
+import shlex
 import signal
 import socket
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -25,7 +27,7 @@ import yaml
 from planner.cluster import supervisor
 from planner.cluster.errors import ClusterFailed
 from planner.files import write_atomically
-from planner.flink.errors import FlinkMissing
+from planner.flink.errors import FlinkMissing, OptionRefused
 from planner.flink.jvm import JAVA_17, flink_jars, java
 
 if TYPE_CHECKING:
@@ -54,7 +56,10 @@ MARK = "PLANNER_CLUSTER"
 LONGEST_NAME = 248
 """Bytes of a process's name: with ``.log.1`` behind it, it names a file, which may have 255."""
 PORTS = range(20_000, 32_000)
-_LOGGING = """rootLogger.level = INFO
+_OLD_JAVA_OPTIONS = "env.java.opts"
+"""What Flink still reads in place of ``env.java.opts.all``."""
+_LEVEL = "env.log.level"
+_LOGGING = """rootLogger.level = {level}
 rootLogger.appenderRef.out.ref = out
 appender.out.name = out
 appender.out.type = CONSOLE
@@ -121,7 +126,9 @@ def configure(folder: Path, name: str, options: Mapping[str, str]) -> None:
     _make_private(place)
     text = yaml.safe_dump(dict(options), default_style='"', width=2**31, sort_keys=False)
     write_atomically(place / "config.yaml", text, private=True)
-    write_atomically(place / "log4j.properties", _LOGGING, private=True)
+    level = options.get(_LEVEL, "").strip().upper()
+    logging = _LOGGING.format(level=level if level.isalpha() else "INFO")
+    write_atomically(place / "log4j.properties", logging, private=True)
 
 
 def jobmanager_options(folder: Path, ports: Ports) -> dict[str, str]:
@@ -133,6 +140,32 @@ def taskmanager_options(folder: Path, ports: Ports, name: str) -> dict[str, str]
     """Return the Flink options that every TaskManager here has, and the resource id of this one."""
     local = {"taskmanager.host": HOST, "taskmanager.bind-host": HOST, _RESOURCE_ID: name}
     return {**_shared(folder, ports), **local}
+
+
+def java_options(folder: Path, name: str, options: Mapping[str, str]) -> list[str]:
+    """Return the JVM arguments that options ask for, as Flink's start scripts read them.
+
+    Behind those of the memory, so that they win. As there, quotes end with the text and do not hold a
+    blank together; of variables there are those of the environment and ``FLINK_LOG_PREFIX``.
+
+    Raises:
+        OptionRefused: when the quotes of an option do not end.
+
+    """
+    process = "jobmanager" if name == "jobmanager" else "taskmanager"
+    keys = [f"env.java.{kind}.{who}" for who in ("all", process) for kind in ("default-opts", "opts")]
+    given = {key: options[key] for key in keys if key in options}
+    if _OLD_JAVA_OPTIONS in options:
+        given.setdefault("env.java.opts.all", options[_OLD_JAVA_OPTIONS])
+    variables = {**os.environ, "FLINK_LOG_PREFIX": str(log_file(folder, name).with_suffix(""))}
+    found: list[str] = []
+    for key in keys:
+        try:
+            words = shlex.split(Template(given.get(key, "")).safe_substitute(variables))
+        except ValueError:
+            raise OptionRefused(f"{key}: a quote in it does not end") from None
+        found += " ".join(words).split()
+    return found
 
 
 def jobmanager_command(folder: Path, arguments: Sequence[str], home: Path | None = None) -> list[str]:

@@ -38,6 +38,7 @@ from planner.cluster.processes import (
     configure,
     end,
     free_ports,
+    java_options,
     jobmanager_command,
     jobmanager_options,
     log_file,
@@ -277,8 +278,9 @@ def up(
         cluster, running = _there_or_new(folder, wanted, home, frozenset(spares), options or {})
         flink_jars(cluster.home)  # raises before anything is written that a later planner would go on with
         java()
-        for _, options in cluster.launches.values():
+        for name, (_, options) in cluster.launches.items():
             resolved(options)
+            java_options(folder, name, options)
         with _written_to(folder):
             if not running:
                 cluster = replace(cluster, control_group=cgroups.folder_for(cluster.mark))
@@ -416,6 +418,7 @@ def _command(cluster: Standalone, name: str) -> list[str]:
         else taskmanager_options(folder, cluster.ports, name)
     )
     configure(folder, name, {**own, **resolved(options)})
+    arguments = [*arguments, *java_options(folder, name, options)]
     if jobmanager:
         return jobmanager_command(folder, arguments, cluster.home)
     command = taskmanager_command(folder, name, arguments, cluster.home)

@@ -33,7 +33,9 @@ class NetworkOptions:
 
         """
         known = option_table(version).options
-        given = {n: configuration[key] for n, key in _KEYS.items() if key in configuration and key in known}
+        given = {
+            n: configuration[key] for n, key in NETWORK_KEYS.items() if key in configuration and key in known
+        }
         return cls(
             **{
                 name: parse_size(value) if name == "segment_size" else int(value)
@@ -42,7 +44,7 @@ class NetworkOptions:
         )
 
 
-_KEYS = {
+NETWORK_KEYS = {
     "segment_size": "taskmanager.memory.segment-size",
     "sort_shuffle_min_buffers": "taskmanager.network.sort-shuffle.min-buffers",
     "required_per_gate": "taskmanager.network.memory.read-buffer.required-per-gate.max",
@@ -50,6 +52,7 @@ _KEYS = {
     "floating_buffers_per_gate": "taskmanager.network.memory.floating-buffers-per-gate",
     "sort_shuffle_min_parallelism": "taskmanager.network.sort-shuffle.min-parallelism",
 }
+"""The options of `NetworkOptions`, by its fields."""
 
 
 def vertex_buffers(job: JobGraph, vertex: int, options: NetworkOptions) -> int | None:

@@ -207,6 +207,7 @@ class Options:
                 f" within {format_size_human(overhead.min)}"
                 f" and {format_size_human(overhead.max)}",
                 self.key("process.size"),
+                self.key("flink.size"),
                 self.key("jvm-overhead.min"),
                 self.key("jvm-overhead.max"),
             )
@@ -229,5 +230,6 @@ class Options:
                 f" total process memory {format_size_human(process)}",
                 self.key("process.size"),
                 self.key("jvm-metaspace.size"),
+                *(self.key(f"jvm-overhead.{end}") for end in ("min", "max", "fraction")),
             )
         return process - metaspace - overhead, overhead

@@ -19,6 +19,18 @@ FALLBACKS = {
 }
 
 
+_BESIDE_HEAP = (
+    "framework.heap.size",
+    "framework.off-heap.size",
+    "task.off-heap.size",
+    "managed.size",
+    "managed.fraction",
+    "network.min",
+    "network.max",
+    "network.fraction",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class TaskManagerMemory:
     """The parts of a TaskManager's memory, in bytes."""
@@ -157,8 +169,7 @@ def _split(options: Options, flink: int) -> Split:
             f"framework, task off-heap, managed ({format_size_human(managed)}) and network memory"
             f" ({format_size_human(network)}) are {format_size_human(base + network)} together, more than"
             f" total Flink memory {format_size_human(flink)}",
-            options.key("flink.size"),
-            options.key("process.size"),
+            *(options.key(name) for name in ("flink.size", "process.size", *_BESIDE_HEAP)),
         )
     return fixed, (flink - base - network, network, managed)
 
@@ -175,9 +186,7 @@ def _rest_for_network(options: Options, flink: int, base: int) -> int:
             "MEM402",
             f"the configured parts are {format_size_human(base)} together,"
             f" more than total Flink memory {format_size_human(flink)}",
-            options.key("flink.size"),
-            options.key("task.heap.size"),
-            options.key("managed.size"),
+            *(options.key(name) for name in ("flink.size", "process.size", "task.heap.size", *_BESIDE_HEAP)),
         )
     network = flink - base
     try:

@@ -149,7 +149,7 @@ class ClusterSubject:
 
     cluster: Cluster
     task_managers: Sequence[TaskManager]
-    errors: Sequence[tuple[Path, str]] = ()
+    errors: Sequence[tuple[Sequence[Path], str]] = ()
     options: Sequence[OptionsView] = ()
 
 
@@ -172,13 +172,17 @@ class ManifestSubject:
 
 @dataclass(frozen=True)
 class Match:
-    """Where a rule found something, and what; ``hint`` and ``severity`` replace the rule's own."""
+    """Where a rule found something, and what; ``hint`` and ``severity`` replace the rule's own.
+
+    ``in_cluster`` is for a rule over a job and its cluster: ``path`` leads to a place in the cluster.
+    """
 
     path: Path
     message: str
     hint: str | None = None
     key: bool = False
     severity: Severity | None = None
+    in_cluster: bool = False
 
 
 class Rule:
@@ -251,7 +255,7 @@ class ClusterRule(Rule):
 
 
 class FitRule(Rule):
-    """A rule over a job and the cluster it is meant for; its matches are in the job."""
+    """A rule over a job and the cluster it is meant for; its matches are in the job unless they say so."""
 
     def check(self, subject: Subject, cluster: ClusterSubject) -> Iterable[Match]:
         """Return what the rule finds."""

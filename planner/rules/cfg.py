@@ -12,7 +12,7 @@ from planner.documents.option_tables import Option, of_operator, of_vendor, supp
 from planner.documents.vocabulary import Backend, JobType, strategy_name
 from planner.graph.from_job import checkpointing_options, restart_options, unused_restart_fields
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, JobRule, Match, OptionRule, OptionsView, Subject
-from planner.units import parse_duration, parse_size
+from planner.units import KIB, format_size, parse_duration, parse_size
 
 
 class UnknownOption(OptionRule):
@@ -62,9 +62,10 @@ class RenamedOption(OptionRule):
             current = options.table.fallbacks.get(key)
             outdated = options.table.outdated.get(key)
             if current:
-                yield Match(
-                    options.path(key), f"{key!r} is now called {current!r}", f"write {current}", key=True
-                )
+                message, hint = f"{key!r} is now called {current!r}", f"write {current}"
+                if current in options.configuration:
+                    message, hint = f"{message}, which is set too and goes before it", "remove the old one"
+                yield Match(options.path(key), message, hint, key=True)
             elif outdated:
                 message = f"{key!r} is deprecated, and Flink {outdated.since} does not read it"
                 hint = f"write {outdated.replacement}"
@@ -121,6 +122,10 @@ _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[fFdD]?")
 
 
+_PAGE, _LEAST_PAGE = "taskmanager.memory.segment-size", 4 * KIB
+"""The option of which `ConfigurationParserUtils.getPageSize` takes not every size."""
+
+
 _RANGES = {"Integer": 2**31, "Long": 2**63}
 
 
@@ -141,7 +146,9 @@ def _unreadable(option: Option, value: str) -> str | None:
     try:
         match option.type:
             case "MemorySize":
-                parse_size(value)
+                size = parse_size(value)
+                if option.key == _PAGE and (size < _LEAST_PAGE or size & (size - 1)):
+                    return f"{value[:40]!r} is not a power of 2 of at least {format_size(_LEAST_PAGE)}"
             case "Duration":
                 parse_duration(value)
             case "Boolean" if text.lower() not in ("true", "false"):
@@ -399,3 +406,33 @@ class NoOptionTable(JobRule):
         message = without_table(subject.flink_version)
         if message is not None:
             yield Match(("spec" if subject.kind == "Job" else "planner", "flinkVersion"), message)
+
+
+class MemoryInJavaOptions(OptionRule):
+    code, name, severity = "CFG413", "memory-in-java-options", Severity.WARNING
+    summary = "A JVM argument in env.java.opts replaces the one that follows from the memory options."
+    why = "Flink's scripts put env.java.opts behind the arguments that they derive, and the JVM takes the last one. The process then has another heap, direct memory or metaspace than Flink shares out, and may be killed for more memory than its container has."
+    hint = "remove it, and set the size with taskmanager.memory.* or jobmanager.memory.*"
+    source = "Flink's start scripts, taskmanager.sh and flink-daemon.sh; ProcessMemoryUtils"
+    source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/util/config/memory/ProcessMemoryUtils.java"
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        for key, value in options.configuration.items():
+            if key in _JAVA_OPTIONS:
+                for argument in value.split():
+                    flag = next((each for each in _DERIVED if argument.strip(_QUOTES).startswith(each)), None)
+                    if flag is not None:
+                        message = f"{key}: {argument.strip(_QUOTES)} replaces the {flag} that Flink derives"
+                        yield Match(options.path(key), message)
+
+
+_JAVA_OPTIONS = (
+    "env.java.opts",
+    *(
+        f"env.java.{opts}.{who}"
+        for opts in ("opts", "default-opts")
+        for who in ("all", "taskmanager", "jobmanager")
+    ),
+)
+_DERIVED = ("-Xmx", "-Xms", "-XX:MaxDirectMemorySize", "-XX:MaxMetaspaceSize")
+_QUOTES = "\"'"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from planner.documents.finding import Severity
+from planner.documents.finding import Path, Severity
 from planner.documents.vocabulary import Cover
 from planner.memory.taskmanager import FALLBACKS, PREFIX
 from planner.place.model.constraints import zone_of
-from planner.place.model.task_managers import field_options
+from planner.place.model.task_managers import field_options, is_amount
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, ClusterRule, ClusterSubject, Match
-from planner.units import parse_size
+from planner.units import format_size, parse_size
 
 
 class DuplicateTaskManager(ClusterRule):
@@ -50,8 +50,9 @@ class BrokenTaskManager(ClusterRule):
     source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/clusterframework/TaskExecutorProcessUtils.java"
 
     def check(self, subject: ClusterSubject) -> Iterator[Match]:
-        for path, message in subject.errors:
-            yield Match(path, message)
+        for paths, message in subject.errors:
+            for path in paths:
+                yield Match(path, message)
 
 
 class NoTaskManagers(ClusterRule):
@@ -105,28 +106,81 @@ class ContradictingCounts(ClusterRule):
 
 class ContradictingOptions(ClusterRule):
     code, name, severity = "CLU706", "contradicting-options", Severity.ERROR
-    summary = "An option in a class's flinkConfiguration contradicts another field of the class."
-    why = "A TaskManager can only have one of the two values, and neither may be replaced in silence."
+    otherwise = "or warning for a fraction that has no effect"
+    summary = "An option in a class's flinkConfiguration contradicts another field or option of the class."
+    why = "A TaskManager can only have one of the two values, and neither may be replaced in silence. Flink does not look at the fraction of a part of memory whose size is given."
     hint = "leave one of the two out"
-    source = "planner's document format: memory, cpu, slots and external stand for Flink options"
+    source = "planner's document format: memory, cpu, slots and external stand for Flink options; Flink's ProcessMemoryUtils and TaskExecutorFlinkMemoryUtils"
     source_url = f"{FLINK_DOCS}deployment/config/"
 
     def check(self, subject: ClusterSubject) -> Iterator[Match]:
         classes = zip(subject.cluster.spec.task_manager_classes, subject.options, strict=True)
         for index, (entry, options) in enumerate(classes):
             path = ("spec", "taskManagerClasses", index)
-            for key, (field, value) in field_options(entry).items():
+            fields = field_options(entry)
+            for key, (field, value) in fields.items():
                 old = FALLBACKS.get(key.removeprefix(PREFIX), key)
                 key = key if key in options.configuration else old
                 written = options.configuration.get(key)
                 if written is not None and not _same(key, written, value):
-                    message = f"class {entry.name!r}: {'.'.join(field)} is {value}, and {key} is {written!r}"
+                    message = (
+                        f"class {entry.name!r}: {'.'.join(field)} is {_spelled(key, value)}, and {key} is"
+                        f" {written!r}"
+                    )
                     yield Match((*path, *field), message)
                     yield Match(options.path(key), message)
+            for fraction, pins in _without_effect({**options.configuration, **_values(fields)}):
+                message = f"class {entry.name!r}: {fraction} has no effect beside {' and '.join(pins)}"
+                hint = f"leave {fraction} out, or what is beside it"
+                places: list[Path] = [options.path(fraction)]
+                places += [(*path, *fields[pin][0]) if pin in fields else options.path(pin) for pin in pins]
+                for place in dict.fromkeys(places):
+                    yield Match(place, message, hint, severity=Severity.WARNING)
             for key in options.configuration:
-                if key.startswith("external-resource") and key not in field_options(entry):
+                if is_amount(key) and key not in fields:
                     message = f"class {entry.name!r}: planner sets {key} from external and from the quotas"
                     yield Match(options.path(key), message, "declare the resource under external")
+                elif key == _RESOURCE_ID:
+                    message = f"class {entry.name!r}: planner sets {key} to the id of each TaskManager"
+                    yield Match(options.path(key), message, "name the TaskManager under taskManagers")
+
+
+_RESOURCE_ID = "taskmanager.resource-id"
+
+
+def _spelled(key: str, value: str) -> str:
+    return format_size(parse_size(value)) if key.startswith(PREFIX) else value
+
+
+def _values(fields: Mapping[str, tuple[tuple[str, ...], str]]) -> dict[str, str]:
+    return {key: value for key, (_, value) in fields.items()}
+
+
+def _without_effect(configuration: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the fractions of memory that Flink does not look at, and the options that say the size instead."""
+
+    def given(*names: str) -> tuple[str, ...]:
+        keys = (
+            next((key for key in (PREFIX + n, FALLBACKS.get(n, "")) if key in configuration), "")
+            for n in names
+        )
+        return tuple(filter(None, keys))
+
+    def equal(pair: tuple[str, ...]) -> bool:
+        return len(pair) == 2 and _same(PREFIX, configuration[pair[0]], configuration[pair[1]])
+
+    pins = {
+        "managed.fraction": [given("managed.size")],
+        "network.fraction": [bounds for bounds in [given("network.min", "network.max")] if equal(bounds)],
+        "jvm-overhead.fraction": [
+            *(bounds for bounds in [given("jvm-overhead.min", "jvm-overhead.max")] if equal(bounds)),
+            *(totals for totals in [given("process.size", "flink.size")] if len(totals) == 2),
+        ],
+    }
+    for name, found in pins.items():
+        (fraction, *_), pinned = given(name) or ("",), next(filter(None, found), ())
+        if fraction and pinned:
+            yield fraction, pinned
 
 
 class ContradictingReserve(ClusterRule):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from planner.documents.finding import Path, Severity
+from planner.memory.network import NETWORK_KEYS
 from planner.memory.slot_resources import slot_counts
 from planner.place.model.constraints import ZONE
 from planner.place.model.problem import TOGETHER
@@ -19,6 +20,7 @@ from planner.rules.base import (
     Subject,
     TogetherRule,
 )
+from planner.rules.cfg import same_value
 from planner.units import format_cpu, rounded_size
 
 
@@ -212,3 +214,27 @@ class TogetherTooBig(TogetherRule):
 
 def _slots(subject: Subject) -> Mapping[str, int]:
     return {} if subject.job_graph is None else slot_counts(subject.job_graph)
+
+
+class OtherBuffers(FitRule):
+    code, name, severity = "FIT806", "other-buffers", Severity.WARNING
+    summary = "A TaskManager class has other network buffers than the job is planned with."
+    why = "The JobManager announces the network memory of a slot, and planner plans it, by the job's options; a TaskManager divides that memory by its own. With larger buffers it has fewer of them than the job's tasks require, which then fail with an insufficient number of network buffers; with smaller ones the announced memory is too much."
+    hint = "set the same value in the job and in every class, and for the JobManager"
+    source = "Flink's NettyShuffleMaster and NettyShuffleServiceFactory"
+    source_url = (
+        f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/shuffle/NettyShuffleMaster.java"
+    )
+
+    def check(self, subject: Subject, cluster: ClusterSubject) -> Iterator[Match]:
+        classes = zip(cluster.cluster.spec.task_manager_classes, cluster.options, strict=True)
+        for entry, options in classes:
+            for key in NETWORK_KEYS.values():
+                option, there = subject.options.table.find(key), options.configuration.get(key)
+                here = subject.configuration.get(key, option.default if option else None)
+                if option is None or there is None or here is None or same_value(option, here, there):
+                    continue
+                message = f"{key} is {there!r} in class {entry.name!r}, and the job is planned with {here!r}"
+                yield Match(options.path(key), message, in_cluster=True)
+                if key in subject.configuration:
+                    yield Match(subject.option_path(key), message)

@@ -234,8 +234,18 @@ def of_cluster(cluster: Cluster, data: object, table: OptionTable) -> ClusterSub
     for index, entry in enumerate(cluster.spec.task_manager_classes):
         paths = option_paths(data, ("spec", "taskManagerClasses", index, "flinkConfiguration"))
         views.append(OptionsView(entry.flink_configuration, paths, table))
-    errors = [(error.path, str(error)) for error in cluster_errors(cluster)]
+    errors = [
+        ([_as_written(path, views) for path in (error.path, *error.others)], str(error))
+        for error in cluster_errors(cluster)
+    ]
     return ClusterSubject(cluster, () if errors else task_managers_of(cluster), errors, views)
+
+
+def _as_written(path: Path, options: Sequence[OptionsView]) -> Path:
+    """Return where an option of a class is written, whose key stands last in ``path``."""
+    if len(path) == 5 and path[1] == "taskManagerClasses" and path[3] == "flinkConfiguration":
+        return options[int(path[2])].path(str(path[4]))
+    return path
 
 
 def of_manifest(

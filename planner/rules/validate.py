@@ -79,9 +79,9 @@ def validate(documents: Sequence[Loaded], *, fit: bool = True) -> list[Finding]:
     if fit and len(clusters) == 1 and clusters[0].task_managers:
         jobs = [(c.subject, c.loaded.source) for c in checked if isinstance(c.subject, Subject)]
         jobs = [(subject, source) for subject, source in jobs if subject.resources]
-        for subject, source in jobs:
-            findings += _run_fit(subject, clusters[0], source)
         (place,) = (c.loaded.source for c in checked if c.subject is clusters[0])
+        for subject, source in jobs:
+            findings += _run_fit(subject, clusters[0], source, place)
         table = option_table(cluster_version)
         findings += _run_together([subject for subject, _ in jobs], clusters[0], place, table)
     ignored = {id(c.loaded.source): _suppressions(c.loaded.source) for c in checked if findings}
@@ -212,13 +212,17 @@ def _memory_finding(
     return Finding(error.code, Severity.ERROR, message, hint, source.name, position, source.absolute(path))
 
 
-def _run_fit(subject: Subject, cluster_subject: ClusterSubject, source: Source) -> list[Finding]:
-    return [
-        finding
-        for rule in RULES
-        if isinstance(rule, FitRule)
-        for finding in _findings(rule, rule.check(subject, cluster_subject), source, subject.options.table)
-    ]
+def _run_fit(
+    subject: Subject, cluster_subject: ClusterSubject, source: Source, place: Source
+) -> list[Finding]:
+    findings: list[Finding] = []
+    for rule in RULES:
+        if isinstance(rule, FitRule):
+            matches = list(rule.check(subject, cluster_subject))
+            for at, there in ((source, False), (place, True)):
+                found = [match for match in matches if match.in_cluster is there]
+                findings += _findings(rule, found, at, subject.options.table)
+    return findings
 
 
 def _run_together(

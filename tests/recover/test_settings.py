@@ -82,3 +82,19 @@ def test_a_job_asks_and_every_process_is_told(tmp_path: Path) -> None:
         assert options.items() >= placement.flink_configuration.items()
     with pytest.raises(api.OptionRefused, match="the placement sets it to 1 s"):
         launches(placement, {"heartbeat.interval": "5 s"})
+
+
+def test_an_option_of_a_class_against_what_every_process_is_told() -> None:
+    placement = _placed_with({"heartbeat.interval": "5 s"})
+    with pytest.raises(api.OptionRefused, match=r"heartbeat\.interval is 5 s in its class, and 1 s for all"):
+        launches(placement, {})
+    assert launches(_placed_with({"heartbeat.interval": "1 s"}), {})
+
+
+def _placed_with(options: dict[str, str]) -> api.Placement:
+    operators = [{"id": "s", "kind": "source", "parallelism": 1}]
+    tm = {"name": "t", "count": 1, "cpu": 1, "memory": {"process": "1600 mb"}, "flinkConfiguration": options}
+    head = {"apiVersion": "planner/v1", "metadata": {"name": "j"}}
+    job = {**head, "kind": "Job", "spec": {"recovery": "fast", "operators": operators}}
+    cluster = {**head, "kind": "Cluster", "spec": {"taskManagerClasses": [tm]}}
+    return api.place(api.Job.model_validate(job), api.Cluster.model_validate(cluster))

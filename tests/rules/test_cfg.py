@@ -8,7 +8,7 @@ import pytest
 
 from planner.documents.finding import Severity
 from planner.documents.option_tables import option_table
-from rules.documents import SOURCE, find, job, op, with_options
+from rules.documents import SOURCE, cluster, find, job, op, with_options
 
 
 class TestKeys:
@@ -35,6 +35,20 @@ class TestKeys:
         (found,) = with_options("2.2")("state.savepoints.dir", "s3://lake/savepoints")
         assert (found.code, found.severity) == ("CFG402", Severity.WARNING)
         assert found.hint == "write execution.checkpointing.savepoint-dir"
+
+    def test_a_renamed_option_beside_its_new_name(self) -> None:
+        old, new = "taskmanager.memory.size", "taskmanager.memory.managed.size"
+        options = {old: "90m", new: "100m"}
+        shape = {
+            "name": "tm",
+            "count": 1,
+            "cpu": 1,
+            "memory": {"process": "4g"},
+            "flinkConfiguration": options,
+        }
+        (found,) = find(cluster(shape), code="CFG402")
+        assert found.message == f"{old!r} is now called {new!r}, which is set too and goes before it"
+        assert found.hint == "remove the old one"
 
     def test_the_current_name_is_fine(self) -> None:
         assert with_options("2.2")("execution.checkpointing.savepoint-dir", "s3://lake/savepoints") == []
@@ -134,6 +148,32 @@ class TestValues:
     def test_a_yaml_list_and_a_yaml_boolean(self) -> None:
         options = {"pipeline.jars": ["a.jar", "b.jar"], "pipeline.object-reuse": True}
         assert find(job(SOURCE, flinkConfiguration=options), code="CFG") == []
+
+    @pytest.mark.parametrize(
+        ("value", "fine"), [("64kb", True), ("4096", True), ("2 kb", False), ("48 kb", False), ("0", False)]
+    )
+    def test_a_network_buffer_is_a_power_of_two(self, value: str, fine: bool) -> None:
+        found = with_options()("taskmanager.memory.segment-size", value, "CFG404")
+        assert [f.message.endswith("is not a power of 2 of at least 4 kb") for f in found] == [True] * (
+            not fine
+        )
+
+
+class TestJavaOptions:
+    @pytest.mark.parametrize(
+        ("text", "flags"),
+        [
+            ("-Xmx2g", ["-Xmx"]),
+            ("-Dx=1 '-Xms1g' -XX:MaxMetaspaceSize=1g", ["-Xms", "-XX:MaxMetaspaceSize"]),
+            ("-XX:MaxDirectMemorySize=1g", ["-XX:MaxDirectMemorySize"]),
+            ("-Xlog:gc -Xss1m -XX:+UseZGC -Dx=-Xmx", []),
+            ("", []),
+        ],
+    )
+    def test_memory_in_them(self, text: str, flags: list[str]) -> None:
+        found = with_options()("env.java.opts.taskmanager", text, "CFG413")
+        assert {f.message.rpartition(" replaces the ")[2].split()[0] for f in found} == set(flags)
+        assert not with_options()("env.java.opts.client", text, "CFG413")
 
 
 class TestContradictions:

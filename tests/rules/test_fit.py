@@ -70,3 +70,26 @@ class TestFit:
 
     def test_with_two_clusters_there_is_nothing_to_compare(self) -> None:
         assert self.fit({"cpu": 8}, cluster(STANDARD), cluster(STANDARD)) == []
+
+
+class TestOtherBuffers:
+    KEY = "taskmanager.memory.segment-size"
+
+    @pytest.mark.parametrize(
+        ("of_class", "of_job", "pointers"),
+        [
+            ("64 kb", "32 kb", ["/spec/taskManagerClasses/0/flinkConfiguration/" + KEY, "/spec/flinkConfiguration/" + KEY]),
+            ("64 kb", None, ["/spec/taskManagerClasses/0/flinkConfiguration/" + KEY]),
+            ("32768", None, []),
+            ("64 kb", "65536 bytes", []),
+            (None, "64 kb", []),
+        ],
+    )  # fmt: skip
+    def test_is_found_where_it_stands(
+        self, of_class: str | None, of_job: str | None, pointers: list[str]
+    ) -> None:
+        shape = {**STANDARD, "flinkConfiguration": {self.KEY: of_class} if of_class else {}}
+        document = job(SOURCE, flinkConfiguration={self.KEY: of_job} if of_job else {})
+        found = find(document, cluster(shape), code="FIT806")
+        assert sorted(finding.pointer or "" for finding in found) == sorted(pointers)
+        assert all("'64 kb'" in finding.message for finding in found)

@@ -22,6 +22,7 @@ class TestManagedMemory:
         group = {"name": "default", "resources": resources}
         options = {"state.backend.type": more.pop("backend", "rocksdb"), **more.pop("options", {})}
         spec = {"type": more.pop("type", "streaming"), "slotSharingGroups": [group]}
+        spec["flinkVersion"] = more.pop("version", "2.2")
         operator = op("count", kind, {"from": "events", "ship": "hash"}, **more)
         document = job(SOURCE, operator, flinkConfiguration=options, **spec)
         return find(document, code=code)
@@ -67,8 +68,10 @@ class TestManagedMemory:
         assert self.found({"STATE_BACKEND": "256 mb"}) == []
         assert self.found(None) == []
 
-    def test_python(self) -> None:
-        (found,) = self.found({}, kind="python", backend="hashmap")
+    @pytest.mark.parametrize("version", ["1.20", "2.2", "2.3"])
+    def test_python(self, version: str) -> None:
+        """Tried on each: docs/benchmarks/zero-managed-memory.md."""
+        (found,) = self.found({}, kind="python", backend="hashmap", version=version)
         assert found.severity is Severity.WARNING
         assert found.message == (
             "group 'default' has no managed memory, so nothing limits the memory of the Python worker of 'count'"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -44,7 +44,27 @@ MAX_DIGITS = 10
 """Of a number that Flink reads as an int."""
 PARTS = ("heap", "offHeap", "managed", "network")
 """The parts of memory that slots take, as documents name them for a slot."""
-SLOT_PARTS = ("task_heap", "task_off_heap", "managed", "network")
+_PART_KEYS = tuple(
+    PREFIX + name
+    for name in (
+        "task.heap.size",
+        "task.off-heap.size",
+        "managed.size",
+        "managed.fraction",
+        "network.min",
+        "network.max",
+        "network.fraction",
+    )
+)
+_OUTSIDE_SLOTS = (
+    "framework.heap.size",
+    "framework.off-heap.size",
+    "jvm-metaspace.size",
+    "jvm-overhead.min",
+    "jvm-overhead.max",
+    "jvm-overhead.fraction",
+)
+_TOTAL_KEYS = (PREFIX + "flink.size", PREFIX + "process.size")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +108,18 @@ class TaskManager:
 
 
 class ClusterError(PlannerError, ValueError):
-    """A TaskManager whose figures are inconsistent; ``path`` leads to them in the document."""
+    """A TaskManager whose figures are inconsistent; ``path`` leads to them in the document.
 
-    def __init__(self, path: tuple[str | int, ...], message: str) -> None:
+    ``others`` are the other places that they contradict: of an option its key stands last, however it is
+    written.
+    """
+
+    def __init__(
+        self, path: tuple[str | int, ...], message: str, others: Sequence[tuple[str | int, ...]] = ()
+    ) -> None:
         super().__init__(message)
         self.path = path
+        self.others = tuple(others)
 
 
 def task_managers_of(cluster: Cluster) -> list[TaskManager]:
@@ -191,7 +218,9 @@ def _named(
 ) -> TaskManager:
     shape = _shape(one, classes, path)
     labels, options = tuple(sorted(shape.labels.items())), other_options(shape.flink_configuration)
-    return TaskManager(one.id, one.class_, _capacity(shape, path), labels, options)
+    of_class = next((index for index, name in enumerate(classes) if name == one.class_), 0)
+    where = ("spec", "taskManagerClasses", of_class, "flinkConfiguration")
+    return TaskManager(one.id, one.class_, _capacity(shape, path, where), labels, options)
 
 
 def _shape(
@@ -255,13 +284,16 @@ def field_options(shape: TaskManagerShape) -> dict[str, tuple[tuple[str, ...], s
 
 
 def other_options(configuration: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the options of a TaskManager that are not of its memory, CPU or external resources."""
-    own = {*(PREFIX + name for name in MEMORY_OPTIONS), *FALLBACKS.values(), CPU, "external-resources"}
+    """Return the options of a TaskManager that are not of its memory, its CPU or its external resources."""
+    own = {*(PREFIX + name for name in MEMORY_OPTIONS), *FALLBACKS.values(), CPU}
     return tuple(
-        (key, value)
-        for key, value in sorted(configuration.items())
-        if key not in own and not key.startswith("external-resource.")
+        (key, value) for key, value in sorted(configuration.items()) if key not in own and not is_amount(key)
     )
+
+
+def is_amount(key: str) -> bool:
+    """Tell whether an option says which external resources a TaskManager has, or how much of one."""
+    return key == "external-resources" or (key.startswith("external-resource.") and key.endswith(".amount"))
 
 
 def memory_options(memory: Memory, configuration: Mapping[str, str]) -> dict[str, str]:
@@ -276,33 +308,54 @@ def memory_options(memory: Memory, configuration: Mapping[str, str]) -> dict[str
     return options
 
 
-def _capacity(shape: TaskManagerShape, path: tuple[str | int, ...]) -> Capacity:
+def _capacity(
+    shape: TaskManagerShape, path: tuple[str | int, ...], options: tuple[str | int, ...] | None = None
+) -> Capacity:
+    """Return what a TaskManager offers that stands at ``path``; its ``options`` may be those of its class."""
     own = shape.flink_configuration
     configured = memory_options(shape.memory, own)
+
+    def error(message: str, keys: Iterable[str]) -> ClusterError:
+        found = _written(shape, keys, path, options or (*path, "flinkConfiguration"))
+        first, *others = found or [
+            (*path, "memory" if shape.memory.model_fields_set else "flinkConfiguration")
+        ]
+        return ClusterError(first, message, others)
+
     try:
         fixed, budget, parts = _budget(configured)
         slots = shape.slots if shape.slots is not None else _number_of_slots(own)
-    except MemoryConfigurationError as error:
-        where = "flinkConfiguration" if any(key in own for key in error.keys) else "memory"
-        raise ClusterError((*path, where), str(error)) from None
-    in_fields = any(getattr(shape.memory, part) is not None for part in SLOT_PARTS)
-    where = "memory" if in_fields or not own else "flinkConfiguration"
+    except MemoryConfigurationError as refused:
+        raise error(str(refused), refused.keys) from None
     taken = sum(size or 0 for size in parts)
+    room = f"the {rounded_size(budget)} that slots may use"
     if taken > budget:
-        raise ClusterError(
-            (*path, where),
-            f"its parts are larger together than the {rounded_size(budget)} that slots may use",
-        )
+        raise error(f"its parts are larger together than {room}", (*_PART_KEYS, *_TOTAL_KEYS))
     if None not in parts and taken < budget and _has_total(configured):
-        raise ClusterError(
-            (*path, where),
-            f"its parts are less together than the {rounded_size(budget)} of the slots; leave one out",
-        )
+        raise error(f"its parts are less together than {room}; leave one out", (*_PART_KEYS, *_TOTAL_KEYS))
     more_overhead = PREFIX + "process.size" in configured and not any(
         key.startswith(f"{PREFIX}jvm-overhead.") for key in configured
     )
     external = tuple(sorted(shape.external.items()))
     return Capacity(shape.cpu, budget, parts, slots, external, fixed, more_overhead)
+
+
+def _written(
+    shape: TaskManagerShape,
+    keys: Iterable[str],
+    path: tuple[str | int, ...],
+    options: tuple[str | int, ...],
+) -> list[tuple[str | int, ...]]:
+    """Return where those of some Flink options stand that a TaskManager has: as options, or as its fields."""
+    fields = field_options(shape)
+    found: dict[tuple[str | int, ...], None] = {}
+    for key in keys:
+        for spelling in (key, FALLBACKS.get(key.removeprefix(PREFIX), key)):
+            if spelling in shape.flink_configuration:
+                found[(*options, spelling)] = None
+        if key in fields:
+            found[(*path, *fields[key][0])] = None
+    return list(found)
 
 
 def _has_total(configured: Mapping[str, str]) -> bool:
@@ -351,6 +404,8 @@ def _budget(configured: Mapping[str, str]) -> tuple[TaskManagerMemory, int, Part
             "MEM402",
             f"framework memory, {rounded_size(outside)}, is more than the {rounded_size(flink)} of total"
             " Flink memory that JVM metaspace and overhead leave",
+            *(PREFIX + name for name in _OUTSIDE_SLOTS),
+            *_TOTAL_KEYS,
         )
     blank = TaskManagerMemory(
         options.sized("framework.heap.size", FRAMEWORK),
@@ -362,7 +417,17 @@ def _budget(configured: Mapping[str, str]) -> tuple[TaskManagerMemory, int, Part
         options.metaspace(),
         overhead,
     )
-    return blank, flink - outside, _parts(options, flink, network_range(options).part_of(flink))
+    parts = _parts(options, flink, network_range(options).part_of(flink))
+    return blank, flink - outside, _with_rest(options, flink - outside, parts)
+
+
+def _with_rest(options: Options, budget: int, parts: Parts) -> Parts:
+    """Return the parts with the network memory that all others leave, where a range is said of it."""
+    *others, network = parts
+    if network is None or None in others:
+        return parts
+    rest, allowed = budget - sum(size or 0 for size in others), network_range(options)
+    return (*parts[:3], rest) if allowed.min <= rest <= allowed.max else parts
 
 
 def _parts(options: Options, flink: int, network: int) -> Parts:

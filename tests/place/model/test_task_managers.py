@@ -9,8 +9,9 @@ from rules.documents import cluster, find, job, op
 
 from place.test_bend import documents
 from planner import api
+from planner.documents.cluster import Memory
 from planner.memory.taskmanager import derive_taskmanager
-from planner.place.model.task_managers import SLOTS
+from planner.place.model.task_managers import SLOTS, memory_options
 from planner.units import GIB, MIB
 
 MEMORY = "taskmanager.memory."
@@ -88,19 +89,117 @@ def test_what_contradicts_an_option_is_found_at_both_places(
         assert find(cluster({**shape, "flinkConfiguration": {key: same}}), code="CLU706") == []
 
 
-def test_parts_that_do_not_fit_are_found_where_they_stand() -> None:
-    shape = {"name": "tm", "count": 1, "cpu": 1, "memory": {"process": "4g"}}
-    (finding,) = find(cluster({**shape, "flinkConfiguration": {MEMORY + "task.heap.size": "8g"}}), code="CLU")
-    assert finding.pointer == "/spec/taskManagerClasses/0/flinkConfiguration"
-    for key, value in ((MEMORY + "managed.size", "x"), (SLOTS, "0"), (SLOTS, "9" * 5000)):
-        (finding,) = find(cluster({**shape, "flinkConfiguration": {key: value}}), code="CLU")
-        assert finding.pointer == "/spec/taskManagerClasses/0/flinkConfiguration"
+OPTION_AT = "/spec/taskManagerClasses/0/flinkConfiguration/"
+FIELD_AT = "/spec/taskManagerClasses/0/"
+
+
+def pointers(options: dict[str, Any], code: str = "CLU", **shape: Any) -> set[str]:
+    shape = {"name": "tm", "count": 1, "cpu": 1, "memory": {"process": "4g"}, **shape}
+    found = find(cluster({**shape, "flinkConfiguration": options}), code=code)
+    short = {OPTION_AT + MEMORY: "", OPTION_AT: "", FIELD_AT: ""}
+    return {
+        next(pointer.removeprefix(at) for at in short if pointer.startswith(at))
+        for pointer in (finding.pointer or "" for finding in found)
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "memory", "places"),
+    [
+        ({"task.heap.size": "8g"}, {"process": "4g"}, {"task.heap.size", "memory/process"}),
+        ({"task.heap.size": "8g"}, {"flink": "4g"}, {"task.heap.size", "memory/flink"}),
+        ({"task.heap.size": "2g"}, {"process": "4g", "managed": "2g"}, {"task.heap.size", "memory/managed", "memory/process"}),
+        ({"flink.size": "2g"}, {"process": "4g"}, {"flink.size", "memory/process"}),
+        ({"process.size": "5g"}, {"flink": "3g"}, {"process.size", "memory/flink"}),
+        ({"process.size": "5g", "flink.size": "3g"}, {}, {"process.size", "flink.size"}),
+        ({"network.min": "2g", "network.max": "1g"}, {"process": "4g"}, {"network.min", "network.max"}),
+        ({"jvm-overhead.min": "3900m", "jvm-overhead.max": "4g"}, {"process": "4g"}, {"jvm-overhead.min", "jvm-overhead.max", "memory/process"}),
+        ({"jvm-metaspace.size": "5g"}, {"process": "4g"}, {"jvm-metaspace.size", "memory/process"}),
+        ({"framework.heap.size": "5g"}, {"process": "4g"}, {"framework.heap.size", "memory/process"}),
+        ({"framework.off-heap.size": "5g"}, {"taskHeap": "1g", "managed": "1g", "flink": "4g"}, {"framework.off-heap.size", "memory/flink"}),
+        ({"managed.size": "x"}, {"process": "4g"}, {"managed.size"}),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_together_is_found_wherever_it_stands(
+    options: dict[str, str], memory: dict[str, str], places: set[str]
+) -> None:
+    found = pointers({MEMORY + key: value for key, value in options.items()}, memory=memory, code="CLU702")
+    assert found == places
+    nested = {"taskmanager": {"memory": options}}
+    written = {place if "/" in place else f"taskmanager/memory/{place}" for place in places}
+    assert pointers(nested, memory=memory, code="CLU702") == written
+
+
+@pytest.mark.parametrize("value", ["0", "9" * 5000])
+def test_a_number_of_slots_that_is_none(value: str) -> None:
+    assert pointers({SLOTS: value}) == {SLOTS}
+
+
+def test_options_of_a_class_that_contradict_a_taskmanager_of_it() -> None:
+    options = {MEMORY + "task.heap.size": "3g"}
+    shape = {"name": "tm", "count": 1, "cpu": 1, "memory": {"process": "8g"}, "flinkConfiguration": options}
+    one = {"id": "small", "class": "tm", "memory": {"process": "2g"}}
+    found = find(cluster(shape, taskManagers=[one]), code="CLU702")
+    assert {finding.pointer for finding in found} == {
+        OPTION_AT + MEMORY + "task.heap.size",
+        "/spec/taskManagers/0/memory/process",
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "memory", "places"),
+    [
+        ({"managed.size": "1g", "managed.fraction": "0.2"}, {"process": "4g"}, {"managed.size", "managed.fraction"}),
+        ({"managed.fraction": "0.2"}, {"process": "4g", "managed": "1g"}, {"memory/managed", "managed.fraction"}),
+        ({"network.fraction": "0.2"}, {"process": "4g", "network": "1g"}, {"memory/network", "network.fraction"}),
+        ({"network.min": "1g", "network.max": "1024m", "network.fraction": "0.2"}, {"process": "4g"}, {"network.min", "network.max", "network.fraction"}),
+        ({"network.max": "80m", "network.fraction": "0.2"}, {"process": "4g"}, set()),
+        ({"jvm-overhead.fraction": "0.2"}, {"process": "4g", "jvmOverhead": "1g"}, {"memory/jvmOverhead", "jvm-overhead.fraction"}),
+        ({"jvm-overhead.fraction": "0.2"}, {"process": "4g", "flink": "3g"}, {"memory/process", "memory/flink", "jvm-overhead.fraction"}),
+    ],
+)  # fmt: skip
+def test_a_fraction_that_flink_does_not_look_at_is_found(
+    options: dict[str, str], memory: dict[str, str], places: set[str]
+) -> None:
+    written = {MEMORY + key: value for key, value in options.items()}
+    assert pointers(written, memory=memory, code="CLU706") == places
+    alone = {key: value for key, value in written.items() if not key.endswith("fraction")}
+    assert pointers(alone, memory=memory) == set()
+    if places:  # Flink's answer is the same without it
+        stock = {**written, **memory_options(Memory.model_validate(memory), {})}
+        without = {key: value for key, value in stock.items() if not key.endswith("fraction")}
+        assert derive_taskmanager(stock) == derive_taskmanager(without)
+
+
+@pytest.mark.parametrize(("high", "fits"), [("600m", True), ("550m", False)])
+def test_network_memory_is_what_all_other_parts_leave(high: str, fits: bool) -> None:
+    parts = {"task.heap.size": "1g", "task.off-heap.size": "0", "managed.size": "1225m", "network.max": high}
+    options = {MEMORY + key: value for key, value in {**parts, "flink.size": "3g"}.items()}
+    if not fits:
+        assert len(pointers(options, memory={})) == 5
+        return
+    (tm,) = placed(memory={}, flinkConfiguration=options).task_managers
+    assert tm.memory is not None
+    assert derive_taskmanager(tm.memory.dynamic_options) == derive_taskmanager(options)
 
 
 def test_external_resources_are_declared_under_external() -> None:
-    shape = {"name": "tm", "count": 1, "cpu": 1, "memory": {"process": "4g"}}
-    (finding,) = find(cluster({**shape, "flinkConfiguration": {"external-resources": "gpu"}}), code="CLU706")
-    assert "external" in finding.hint
+    for key, value in (("external-resources", "gpu"), ("external-resource.gpu.amount", "1")):
+        shape = {"name": "tm", "count": 1, "cpu": 1, "memory": {"process": "4g"}}
+        (finding,) = find(cluster({**shape, "flinkConfiguration": {key: value}}), code="CLU706")
+        assert "external" in finding.hint
+
+
+def test_what_else_is_said_of_an_external_resource_is_kept() -> None:
+    options = {
+        "external-resource.gpu.driver-factory.class": "org.apache.flink.externalresource.gpu.GPUDriverFactory",
+        "external-resource.gpu.kubernetes.config-key": "nvidia.com/gpu",
+    }
+    assert pointers(options, external={"gpu": 1}) == set()
+    (tm,) = placed(external={"gpu": 1}, flinkConfiguration=options).task_managers
+    assert tm.flink_configuration == options
+    assert tm.memory is not None
+    assert tm.memory.dynamic_options["external-resource.gpu.amount"] == "1"
 
 
 @pytest.mark.parametrize(("heap", "fits"), [("700 mb", True), ("900 mb", False)])
