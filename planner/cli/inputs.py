@@ -82,6 +82,7 @@ JobIndexOption = Annotated[
     typer.Option(
         "--job-index",
         min=1,
+        max=2**31 - 1,
         metavar="N",
         help="Which job of a SQL script that makes several. Default: all as one.",
     ),

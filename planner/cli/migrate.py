@@ -77,7 +77,8 @@ def migrate(
         bool, typer.Option("--abort", show_default=False, help="Take an unfinished migration back.")
     ] = False,
     seconds: Annotated[
-        float, typer.Option("--time-limit", min=1, metavar="SECONDS", help="When to give up on a step.")
+        float,
+        typer.Option("--time-limit", min=1, max=86400, metavar="SECONDS", help="When to give up on a step."),
     ] = SECONDS,
     output: OutputOption = None,
     output_format: FormatOption = Format.AUTO,
