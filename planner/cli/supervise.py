@@ -114,7 +114,7 @@ def supervise(
             settings=settings,
         )
         for key in found.left_out:
-            say(f"planner: {key} is a secret; the Flink configuration of this image has to have it")
+            say(f"planner: {key} holds a secret; the Flink configuration of this image has to have it")
     elif placement is not None or rest is not None or journal is not None:
         fail("-p, --rest and --journal are for a COMMAND; planner up's cluster has its own")
     elif part is not None:
