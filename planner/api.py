@@ -62,7 +62,7 @@ from planner.documents.sensitive import is_sensitive, masked_arguments
 from planner.documents.source import Source
 from planner.documents.write import as_written, digest, to_data, to_json, to_yaml
 from planner.errors import PlannerError, TimedOut
-from planner.files import write_atomically
+from planner.files import real, write_atomically
 from planner.flink.errors import FlinkMissing, NoFlinkHome, OptionRefused, ProgramError
 from planner.flink.program import COMPILE_SECONDS, Toolchain, as_compiled, require_compilable, stream_graph
 from planner.flink.stream_graph import flink_version, profile_of, secret_options
@@ -232,6 +232,7 @@ __all__ = [
     "plan_run",
     "process_memory",
     "program_of_deployment",
+    "real",
     "recover",
     "restart_outline",
     "restart_parts",
@@ -933,7 +934,7 @@ def status(folder: str | Path = FOLDER) -> ClusterStatus | None:
         ClusterFolderError: when its state cannot be read.
 
     """
-    cluster = standalone.read(Path(folder).resolve())
+    cluster = standalone.read(real(folder))
     if cluster is None:
         return None
     running = cluster.running()
@@ -1139,7 +1140,7 @@ def options_beside(placement: Placement, folder: str | Path = FOLDER) -> dict[st
         PlacementMismatch: when the cluster was started with another placement.
 
     """
-    local = standalone.read(Path(folder).resolve())
+    local = standalone.read(real(folder))
     if local is None:
         raise ClusterFolderError(f"no cluster in {folder}; start one with planner up")
     given: dict[str, str] = {}
@@ -1329,7 +1330,7 @@ def migrate(
 
     """
     place_of = Path(folder)
-    local = standalone.read(place_of.resolve())
+    local = standalone.read(real(place_of))
     options = dict(local.options) if local is not None else {}
     wanted = {name: one for name, one in launches(after, options).items() if name != "jobmanager"}
     spares = [tm.id for tm in after.task_managers if tm.reserve]
@@ -1360,10 +1361,10 @@ def resume_migration(
     unfinished = unfinished_migration(folder)
     if unfinished is None:
         raise ClusterFolderError(f"no migration in {folder} is unfinished")
-    done = go_on(Path(folder), time_limit, note, abort=abort)
     placement = Placement.model_validate(
         unfinished.before if abort or unfinished.aborting else unfinished.after
     )
+    done = go_on(Path(folder), time_limit, note, abort=abort)
     return done, placement, _verified(placement, profile, Path(folder), note)
 
 
@@ -1374,7 +1375,7 @@ def unfinished_migration(folder: str | Path = FOLDER) -> Journal | None:
         ClusterFolderError: when its journal cannot be read.
 
     """
-    return journal_of(Path(folder).resolve())
+    return journal_of(real(folder))
 
 
 def _verified(
@@ -1461,7 +1462,7 @@ def import_cluster(
 def _rest(rest: str | None, folder: str | Path) -> Rest:
     if rest is not None:
         return Rest.at(rest)
-    local = standalone.read(Path(folder).resolve())
+    local = standalone.read(real(folder))
     if local is None:
         raise ClusterFolderError(
             f"no cluster in {folder}; start one with planner up, or name one by its REST address (--rest URL)"
@@ -1474,5 +1475,5 @@ def _home(folder: str | Path) -> Path | None:
 
     Only of one that runs: what a folder alone says is not a reason to run what it names.
     """
-    local = standalone.read(Path(folder).resolve())
+    local = standalone.read(real(folder))
     return local.home if local and local.running() else None

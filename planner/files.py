@@ -45,6 +45,17 @@ def write_atomically(path: Path, text: str, *, private: bool = False) -> None:
         raise
 
 
+def real(path: str | Path) -> Path:
+    """Return where a path leads, from the root, through all links.
+
+    A path that leads nowhere is returned as far as it leads: whoever opens it is told why it cannot be.
+    """
+    try:
+        return Path(os.path.realpath(path))
+    except OSError:  # the current folder was removed
+        return Path(path)
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

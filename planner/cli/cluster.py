@@ -46,7 +46,7 @@ def up(
     ] = None,
     folder: FolderOption = None,
     seconds: Annotated[
-        float, typer.Option("--time-limit", min=1, metavar="SECONDS", help="When to give up.")
+        float, typer.Option("--time-limit", min=1, max=86400, metavar="SECONDS", help="When to give up.")
     ] = 120.0,
     flink_home: HomeOption = None,
 ) -> None:

@@ -79,6 +79,7 @@ def compile_(
         typer.Option(
             "--time-limit",
             min=1,
+            max=86400,
             metavar="SECONDS",
             help="How long the main of a program may take to make its job. Default: 120.",
         ),

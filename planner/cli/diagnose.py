@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
+import gzip
 import os
+import stat
 import sys
+import zlib
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, BinaryIO, cast
 
 import typer
 
@@ -21,6 +25,10 @@ from planner.cli.validate import Level
 LOGS = ("*.log", "*.log.[0-9]*", "*.out")
 """Names of the logs in a folder, rotated ones among them."""
 PIECE = 1 << 20
+SAMPLE = 4096
+GZIP = b"\x1f\x8b"
+CONTROLS = bytes(range(32)).translate(None, b"\t\n\r\x1b")
+"""Bytes that no log has; the escape character begins a colour."""
 
 
 class Format(StrEnum):
@@ -126,17 +134,57 @@ def _same(output: Path, name: Path) -> bool:
 
 
 def _pieces(name: Path) -> Iterator[bytes]:
-    """Yield the bytes of a log in pieces."""
+    """Yield the bytes of a log in pieces, those of a compressed one as they were."""
     try:
         if str(name) == STDIN:
-            yield from _all_of(sys.stdin.buffer)
+            if sys.stdin is None:
+                fail("cannot read stdin: it is closed")
+            yield from _all_of(sys.stdin.buffer, "stdin")
             return
         with open(name, "rb") as file:
-            yield from _all_of(file)
-    except OSError as error:
-        fail(f"cannot read {name}: {error.strerror or error}")
+            yield from _all_of(file, str(name))
+    except (OSError, EOFError, zlib.error) as error:
+        fail(f"cannot read {name}: {getattr(error, 'strerror', None) or error}")
 
 
-def _all_of(file: IO[bytes]) -> Iterator[bytes]:
-    while piece := file.read(PIECE):
-        yield piece
+def _all_of(file: IO[bytes], name: str) -> Iterator[bytes]:
+    if _is_device(file):
+        fail(f"cannot read {name}: it is a device, which has no end; name logs, or folders with logs")
+    first = file.read(PIECE)
+    if first.startswith(GZIP):
+        file = cast("IO[bytes]", gzip.GzipFile(fileobj=cast("BinaryIO", _Again(first, file))))
+        first = file.read(PIECE)
+    if _is_binary(first):
+        say(f"planner: {name} is no text, so nothing can be told of it; unpack it if it is compressed")
+    while first:
+        yield first
+        first = file.read(PIECE)
+
+
+class _Again:
+    """A file whose beginning was read already."""
+
+    def __init__(self, begin: bytes, file: IO[bytes]) -> None:
+        self._begin, self._file = begin, file
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at most so many."""
+        found, self._begin = self._begin[:size], self._begin[size:]
+        return found or self._file.read(size)
+
+
+def _is_device(file: IO[bytes]) -> bool:
+    try:
+        mode = os.fstat(file.fileno()).st_mode
+    except (OSError, ValueError):
+        return False  # no file of the system, as where the library is called
+    return stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not file.isatty())
+
+
+def _is_binary(piece: bytes) -> bool:
+    """Tell whether a file that begins so is no text: a tenth of it is what no text has."""
+    sample = piece.lstrip(b"\0")[:SAMPLE]
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return False
+    kept = sample.decode("utf-8", "ignore").encode().translate(None, CONTROLS)
+    return len(sample) - len(kept) > len(sample) / 10

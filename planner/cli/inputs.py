@@ -82,6 +82,7 @@ JobIndexOption = Annotated[
     typer.Option(
         "--job-index",
         min=1,
+        max=2**31 - 1,
         metavar="N",
         help="Which job of a SQL script that makes several. Default: all as one.",
     ),
@@ -432,9 +433,14 @@ def options(settings: list[str] | None, name: str = "-D") -> dict[str, str]:
     for setting in settings or []:
         key, equals, value = setting.partition("=")
         if not equals or not key.strip():
-            fail(f"{name} {masked('', setting)}: write {name} key=value")
+            fail(f"{name} {masked('', first_word(setting))}: write {name} key=value")
         found[key.strip()] = value.strip()
     return found
+
+
+def first_word(text: str) -> str:
+    """Return how an argument that is written wrongly begins; what follows may be a secret."""
+    return next(iter(text.split()), "")[:60]
 
 
 def quiet_bridge() -> None:

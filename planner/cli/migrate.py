@@ -9,7 +9,7 @@ import typer
 
 from planner.cli.cluster import FolderOption
 from planner.cli.errors import fail
-from planner.cli.inputs import Inputs, JobArgument
+from planner.cli.inputs import Inputs, JobArgument, first_word
 from planner.cli.output import Format, FormatOption, OutputOption, emit, emit_result, emit_tables
 from planner.cli.terminal import progress, say
 from planner.cli.verify import as_planned, report_deviations
@@ -77,7 +77,8 @@ def migrate(
         bool, typer.Option("--abort", show_default=False, help="Take an unfinished migration back.")
     ] = False,
     seconds: Annotated[
-        float, typer.Option("--time-limit", min=1, metavar="SECONDS", help="When to give up on a step.")
+        float,
+        typer.Option("--time-limit", min=1, max=86400, metavar="SECONDS", help="When to give up on a step."),
     ] = SECONDS,
     output: OutputOption = None,
     output_format: FormatOption = Format.AUTO,
@@ -170,7 +171,7 @@ def _callbacks(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         name, equals, command = text.partition("=")
         if name not in CALLBACKS or not equals or not command.strip():
-            fail(f"--on {text[:60]}: write CALLBACK=COMMAND with one of {', '.join(CALLBACKS)}")
+            fail(f"--on {first_word(name)}: write CALLBACK=COMMAND with one of {', '.join(CALLBACKS)}")
         found[name] = command
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -64,6 +64,7 @@ def run(
         typer.Option(
             "--time-limit",
             min=1,
+            max=86400,
             metavar="SECONDS",
             help="Maximum wait for the main of the program to end, and then for all subtasks to start.",
         ),
@@ -125,9 +126,9 @@ def run(
 
 def _absolute(savepoint: str) -> str:
     """Return the path of a savepoint as any process finds it: a file of this machine from its root."""
-    return (
-        str(Path(savepoint).resolve()) if "://" not in savepoint and Path(savepoint).exists() else savepoint
-    )
+    from planner import api
+
+    return str(api.real(savepoint)) if "://" not in savepoint and os.path.exists(savepoint) else savepoint
 
 
 def _show_changes(

@@ -232,7 +232,7 @@ def _through_savepoint(
     say(f"planner: the new placement is in {file}")
     program = plan.profile.planner.program if plan.profile.planner else None
     assert program is not None
-    directory = savepoints or str((folder / "savepoints").resolve())
+    directory = savepoints or str(api.real(folder / "savepoints"))
     with progress("stopping the job") as note:
         savepoint = api.stop(plan.profile, folder=folder, job=where.job, savepoint_dir=directory, note=note)
     say(f"planner: the job is stopped, its savepoint is {savepoint}")

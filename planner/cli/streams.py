@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn, TextIO, cast
 
+from planner.documents.sensitive import masked_user_info
 from planner.report.printable import printable_lines
 
 
@@ -80,7 +81,12 @@ def own_streams(data_lost: Callable[[OSError], NoReturn]) -> None:
     out, err = (None if stream is None else number for number, stream in ((1, sys.stdout), (2, sys.stderr)))
     _occupy()
     sys.stdout = cast("TextIO", Stream(out, data_lost))
-    sys.stderr = cast("TextIO", Stream(err, lambda _: None, printable_lines))
+    sys.stderr = cast("TextIO", Stream(err, lambda _: None, for_people))
+
+
+def for_people(text: str) -> str:
+    """Return text without what a terminal obeys, and without the passwords of URLs, as in a usage error."""
+    return masked_user_info(printable_lines(text))
 
 
 def _occupy() -> None:

@@ -50,16 +50,23 @@ def supervise(
         typer.Option("--journal", metavar="FILE", help="Every decision. Default: ID.supervise.jsonl"),
     ] = None,
     cancel_limit: Annotated[
-        float, typer.Option("--cancel-limit", min=1, metavar="SECONDS", help="How long cancelling may take.")
+        float,
+        typer.Option(
+            "--cancel-limit", min=1, max=86400, metavar="SECONDS", help="How long cancelling may take."
+        ),
     ] = 60.0,
     grace: Annotated[
-        float, typer.Option("--grace", min=0, metavar="SECONDS", help="From SIGTERM to SIGKILL.")
+        float, typer.Option("--grace", min=0, max=86400, metavar="SECONDS", help="From SIGTERM to SIGKILL.")
     ] = 25.0,
     window: Annotated[
-        float, typer.Option("--window", min=1, metavar="SECONDS", help="How long a leak is watched.")
+        float,
+        typer.Option("--window", min=1, max=86400, metavar="SECONDS", help="How long a leak is watched."),
     ] = 300.0,
     restarts: Annotated[
-        int, typer.Option("--restarts", min=0, metavar="N", help="Restarts in an hour before it gives up.")
+        int,
+        typer.Option(
+            "--restarts", min=0, max=2**31 - 1, metavar="N", help="Restarts in an hour before it gives up."
+        ),
     ] = 10,
     part: Annotated[
         Part | None,
@@ -107,7 +114,7 @@ def supervise(
             settings=settings,
         )
         for key in found.left_out:
-            say(f"planner: {key} is a secret; the Flink configuration of this image has to have it")
+            say(f"planner: {key} holds a secret; the Flink configuration of this image has to have it")
     elif placement is not None or rest is not None or journal is not None:
         fail("-p, --rest and --journal are for a COMMAND; planner up's cluster has its own")
     elif part is not None:

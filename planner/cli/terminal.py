@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from planner.cli.streams import exact
+from planner.documents.sensitive import masked_user_info
 from planner.report.printable import plain
 
 LONGEST = 1000
@@ -18,8 +19,8 @@ LONGEST = 1000
 
 
 def say(text: str) -> None:
-    """Print a summary or a problem for people, to stderr: no control characters, no endless line."""
-    lines = text.removesuffix("\n").split("\n")
+    """Print a summary or a problem for people, to stderr: no control characters, no endless line, no passwords."""
+    lines = masked_user_info(text).removesuffix("\n").split("\n")
     sys.stderr.write("".join(plain(line, LONGEST) + "\n" for line in lines))
 
 

@@ -7,12 +7,16 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
-from planner.cluster.credentials import NOBODY
-from planner.cluster.errors import CallbackFailed
+from planner.cluster.credentials import NOBODY, Credentials, credentials
+from planner.cluster.errors import CallbackFailed, NoAnswer
 from planner.cluster.transport import Refused, Unanswered, request
+from planner.documents.sensitive import masked_line
+from planner.flink.confined import Tail
 
 CALLBACKS = (
     "preRequestResource",
@@ -39,7 +43,7 @@ def call(callbacks: Mapping[str, str], name: str, event: Mapping[str, Any], seco
     if target is None:
         return
     body = json.dumps({"event": name, **event}).encode()
-    if target.startswith(("http://", "https://")):
+    if target.lower().startswith(("http://", "https://")):
         _post(target, name, body)
     else:
         _run(target, name, body, seconds)
@@ -47,39 +51,64 @@ def call(callbacks: Mapping[str, str], name: str, event: Mapping[str, Any], seco
 
 def _post(url: str, name: str, body: bytes) -> None:
     try:
-        request(url, "POST", NOBODY, body)
+        request(*_shown(url), body)
     except Refused as error:
         raise CallbackFailed(f"callback {name}: the webhook answers {error.status}") from None
-    except Unanswered as error:
+    except (Unanswered, NoAnswer) as error:
         raise CallbackFailed(
             f"callback {name}: the webhook does not answer: {str(error)[:LONGEST]}"
         ) from None
 
 
+def _shown(url: str) -> tuple[str, str, Credentials]:
+    """Return a webhook without the user and password in its address, and as who it is called."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise Unanswered(f"it is no address: {error}") from None
+    if parts.username is None:
+        return url, "POST", NOBODY
+    without = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    return without.geturl(), "POST", credentials(parts)
+
+
 def _run(command: str, name: str, body: bytes, seconds: float) -> None:
-    """Run a command of the user with the shell, as cron and git hooks do, in a process group of its own."""
-    with subprocess.Popen(
-        command,
-        shell=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        process_group=0,
-    ) as process:
+    """Run a command of the user with the shell, as cron and git hooks do, in a process group of its own.
+
+    It has ended when it ends, whatever it leaves running, and of what it says only the end is kept.
+    """
+    with tempfile.TemporaryFile() as event:
+        event.write(body)
+        event.seek(0)
         try:
-            _, errors = process.communicate(body, timeout=seconds)
-        except subprocess.TimeoutExpired:
-            _kill(process)
-            raise CallbackFailed(f"callback {name}: the command does not end within {seconds:g} s") from None
-        except BaseException:
-            _kill(process)
-            raise
+            process = subprocess.Popen(
+                command,
+                shell=True,
+                stdin=event,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                process_group=0,
+            )
+        except (OSError, ValueError) as error:  # such as one that is too long
+            reason = getattr(error, "strerror", None) or error
+            raise CallbackFailed(f"callback {name}: the command cannot be started: {reason}") from None
+    assert process.stderr is not None
+    errors = Tail(process.stderr)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        _kill(process)
+        raise CallbackFailed(f"callback {name}: the command does not end within {seconds:g} s") from None
+    except BaseException:
+        _kill(process)
+        raise
     if process.returncode:
-        said = errors.decode(errors="replace").strip().splitlines()
-        reason = f": {said[-1][:LONGEST]}" if said else ""
+        said = errors.text().splitlines()
+        reason = f": {masked_line(said[-1])[:LONGEST]}" if said else ""
         raise CallbackFailed(f"callback {name}: the command ends with {process.returncode}{reason}")
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -18,17 +18,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from planner.cluster.callbacks import call
 from planner.cluster.errors import CallbackFailed, ClusterFailed, ClusterFolderError, MigrationUnfinished
 from planner.cluster.launches import Launch
 from planner.cluster.processes import end
 from planner.cluster.rest import ENDED, Rest, RunningJob, RunningSubtask, jobs, running_job, task_managers
-from planner.cluster.standalone import JOURNAL, Standalone, launch, locked, process_name, read, write
-from planner.documents.answers import MAX_ANSWER, Answer, AnswerError, read_answer
+from planner.cluster.standalone import (
+    JOURNAL,
+    Standalone,
+    UsableName,
+    content,
+    known,
+    launch,
+    locked,
+    process_name,
+    read,
+    unreadable,
+    write,
+)
+from planner.documents.answers import Answer, AnswerError, read_answer, reason
+from planner.documents.placement import Placement
 from planner.errors import TimedOut
-from planner.files import write_atomically
+from planner.files import real, write_atomically
 
 POLL_SECONDS = 0.05
 Note = Callable[[str], None]
@@ -64,12 +77,28 @@ class Migrated:
 
 
 class _Setup(Answer):
-    launches: dict[str, tuple[list[str], dict[str, str]]]
+    launches: dict[UsableName, tuple[list[str], dict[str, str]]]
     spares: list[str]
     generations: dict[str, Annotated[int, Field(ge=0, le=1_000_000)]]
 
+    @model_validator(mode="after")
+    def _spares_are_known(self) -> _Setup:
+        known(self.spares, self.launches)
+        return self
+
     def setup(self) -> Setup:
         return Setup(self.launches, frozenset(self.spares), self.generations)
+
+
+def _is_placement(data: dict[str, Any]) -> dict[str, Any]:
+    try:
+        Placement.model_validate(data)
+    except ValidationError as error:
+        raise ValueError(reason(error)) from None
+    return data
+
+
+_Placement = Annotated[dict[str, Any], AfterValidator(_is_placement)]
 
 
 class Journal(Answer):
@@ -85,8 +114,8 @@ class Journal(Answer):
     callbacks: dict[str, str] = {}
     old: _Setup
     new: _Setup
-    before: dict[str, Any]
-    after: dict[str, Any]
+    before: _Placement
+    after: _Placement
 
 
 def journal_of(folder: Path) -> Journal | None:
@@ -97,17 +126,11 @@ def journal_of(folder: Path) -> Journal | None:
 
     """
     file = folder / JOURNAL
+    raw = content(file)
     try:
-        with open(file, "rb") as stream:
-            return read_answer(stream.read(MAX_ANSWER + 1), Journal)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ClusterFolderError(f"{file} cannot be read: {error.strerror or error}") from None
+        return None if raw is None else read_answer(raw, Journal)
     except AnswerError as error:
-        raise ClusterFolderError(
-            f"{file} cannot be read ({error}): it was modified, or is not planner's; remove it"
-        ) from None
+        raise unreadable(file, str(error)) from None
 
 
 def migrate(
@@ -130,7 +153,8 @@ def migrate(
         TimedOut: when a step takes longer than ``seconds``; it can be resumed or aborted.
 
     """
-    folder = folder.resolve()
+    folder = real(folder)
+    _cluster(folder)  # before a folder is made
     with locked(folder):
         if journal_of(folder) is not None:
             raise MigrationUnfinished(
@@ -158,7 +182,7 @@ def resume(folder: Path, seconds: float, note: Note = lambda _: None, *, abort: 
 
     Exceptions are those of `migrate`.
     """
-    folder = folder.resolve()
+    folder = real(folder)
     with locked(folder):
         journal = journal_of(folder)
         if journal is None:

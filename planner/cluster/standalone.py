@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from planner.cluster import cgroups
 from planner.cluster.answers import TaskManagers
@@ -56,7 +56,7 @@ from planner.cluster.rest import Rest, jobs, running_job
 from planner.cluster.rest import registered as ready
 from planner.documents.answers import MAX_ANSWER, Answer, AnswerError, Port, read_answer
 from planner.errors import TimedOut
-from planner.files import write_atomically
+from planner.files import real, write_atomically
 from planner.flink.errors import OptionRefused
 from planner.flink.jvm import flink_jars, java
 from planner.flink.options import resolved
@@ -127,23 +127,16 @@ def read(folder: Path) -> Standalone | None:
 
     """
     file = folder / STATE
-    try:
-        facts = file.lstat()
-        if not stat.S_ISREG(facts.st_mode):
-            raise _unreadable(file, "it is no regular file")
-        if facts.st_uid != os.geteuid():
-            raise ClusterFolderError(f"{file} belongs to another user; name a folder of your own with --dir")
-        with open(file, "rb") as stream:
-            state = read_answer(stream.read(MAX_ANSWER + 1), _State)
-    except FileNotFoundError:
+    raw = content(file)
+    if raw is None:
         return None
-    except OSError as error:
-        raise _unreadable(file, error.strerror or str(error)) from None
+    try:
+        state = read_answer(raw, _State)
     except AnswerError as error:
-        raise _unreadable(file, str(error)) from None
+        raise unreadable(file, str(error)) from None
     group, home = (Path(told) if told else None for told in (state.control_group, state.flink_home))
     if group is not None and not cgroups.is_folder_for(group, state.mark):
-        raise _unreadable(file, f"{group} is not the control group of a cluster")
+        raise unreadable(file, f"{group} is not the control group of a cluster")
     ports = Ports(state.rest_port, state.rpc_port)
     return Standalone(
         folder,
@@ -158,7 +151,29 @@ def read(folder: Path) -> Standalone | None:
     )
 
 
-def _unreadable(file: Path, reason: str) -> ClusterFolderError:
+def content(file: Path) -> bytes | None:
+    """Return what a file in the folder of a cluster holds, None where there is none.
+
+    Raises:
+        ClusterFolderError: when it cannot be read, is no file of planner's, or belongs to another user.
+
+    """
+    try:
+        facts = file.lstat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise unreadable(file, "it is no regular file")
+        if facts.st_uid != os.geteuid():
+            raise ClusterFolderError(f"{file} belongs to another user; name a folder of your own with --dir")
+        with open(file, "rb") as stream:
+            return stream.read(MAX_ANSWER + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise unreadable(file, error.strerror or str(error)) from None
+
+
+def unreadable(file: Path, reason: str) -> ClusterFolderError:
+    """Return the error of a file in the folder of a cluster that cannot be read."""
     return ClusterFolderError(
         f"{file} cannot be read ({reason}): it was modified, or is not planner's; remove it"
     )
@@ -180,6 +195,9 @@ def _usable(name: str) -> str:
     return name
 
 
+UsableName = Annotated[str, AfterValidator(_usable)]
+
+
 class _State(Answer):
     """What the folder of a cluster holds; anybody may have written it."""
 
@@ -192,9 +210,25 @@ class _State(Answer):
     generations: dict[str, Annotated[int, Field(ge=0, le=1_000_000)]] = {}
     options: dict[str, str] = {}
     launches: Annotated[
-        dict[Annotated[str, AfterValidator(_usable)], tuple[list[str], dict[str, str]]],
+        dict[UsableName, tuple[list[str], dict[str, str]]],
         AfterValidator(lambda found: _with_jobmanager(found)),
     ]
+
+    @model_validator(mode="after")
+    def _spares_are_known(self) -> _State:
+        known(self.spares, self.launches)
+        return self
+
+
+def known(spares: Collection[str], launches: Mapping[str, Launch]) -> None:
+    """Refuse spares that are not among the processes of a cluster.
+
+    Raises:
+        ValueError: when one is not.
+
+    """
+    if unknown := set(spares) - launches.keys():
+        raise ValueError(f"it has no {min(unknown)!r}, which is to be spare")
 
 
 def _with_jobmanager(found: dict[str, Launch]) -> dict[str, Launch]:
@@ -267,7 +301,7 @@ def up(
         NoFlinkHome: when ``home`` holds no Flink.
 
     """
-    folder, home = folder.resolve(), home and home.resolve()
+    folder, home = real(folder), home and real(home)
     for name in launches:
         try:
             _usable(name)
@@ -298,7 +332,7 @@ def start_spares(folder: Path, seconds: float, note: Callable[[str], None] = lam
 
     Exceptions are those of `up`.
     """
-    folder = folder.resolve()
+    folder = real(folder)
     with locked(folder):
         cluster = read(folder)
         if cluster is not None and cluster.spares:
@@ -313,7 +347,7 @@ def stop_spares(folder: Path) -> None:
         ClusterBusy: when another planner process uses the folder.
 
     """
-    folder = folder.resolve()
+    folder = real(folder)
     with locked(folder):
         cluster = read(folder)
         if cluster is not None:
@@ -369,7 +403,7 @@ def _there_or_new(
     """
     cluster = read(folder)
     running = cluster.running() if cluster is not None else {}
-    if running and (folder / JOURNAL).exists():
+    if running and os.path.lexists(folder / JOURNAL):
         raise MigrationUnfinished(
             f"a migration of the cluster in {folder} is unfinished: planner migrate --resume, or --abort"
         )
@@ -497,8 +531,8 @@ def hand_over(
             cannot be had.
 
     """
-    folder = folder.resolve()
-    if not (folder / STATE).exists():
+    folder = real(folder)
+    if not os.path.lexists(folder / STATE):
         raise ClusterFolderError(f"no cluster in {folder}; start one with planner up")
     with locked(folder):
         cluster = read(folder)
@@ -529,8 +563,8 @@ def down(folder: Path) -> list[str] | None:
         ClusterBusy: when another planner process uses the folder.
 
     """
-    folder = folder.resolve()
-    if not (folder / STATE).exists():
+    folder = real(folder)
+    if not os.path.lexists(folder / STATE):
         return None
     with locked(folder):
         cluster = read(folder)

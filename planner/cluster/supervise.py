@@ -22,7 +22,7 @@ from planner.cluster.launches import task_manager_options
 from planner.cluster.processes import MARK, log_file
 from planner.cluster.rest import Rest
 from planner.documents.placement import Placement
-from planner.documents.sensitive import HIDDEN, is_reference
+from planner.documents.sensitive import HIDDEN, is_reference, masked
 from planner.flink.errors import OptionRefused
 from planner.memory.taskmanager import derive_taskmanager
 
@@ -76,7 +76,10 @@ def in_container(
         "taskmanager.memory.process.size": f"{memory.process}b",
         "taskmanager.memory.flink.size": f"{memory.flink}b",
     }
-    secret = [key for key, value in options.items() if HIDDEN in value or is_reference(key, value)]
+    # a command line is for everybody to see
+    secret = [
+        key for key, value in options.items() if is_reference(key, value) or HIDDEN in masked(key, value)
+    ]
     words = [word for key, value in options.items() if key not in secret for word in ("-D", f"{key}={value}")]
     first, *others = command
     arguments = found.memory.jvm_arguments if os.path.basename(first) == "java" else []

@@ -26,6 +26,7 @@ import os
 import re
 import select
 import signal
+import socket
 import sys
 import threading
 import time
@@ -54,8 +55,11 @@ ERROR_LINES = 10
 LONGEST_LINE = 500
 JOURNAL_BYTES = 2**20
 """The journal is this long at most, and so is the one before it."""
+LONGEST_MESSAGE = 1000
 ANSWER_BYTES = 2**23
+SECRET_BYTES = 2**16
 REST_SECONDS = 5.0
+"""How long the JobManager may take for a whole answer."""
 TICK = 0.2
 FIRST_SECONDS = 0.5
 """When a process is measured for the first time: by then it has entered its control group."""
@@ -579,16 +583,21 @@ class Rest:
         if self._secure:
             import ssl
 
-            trusted = ssl.create_default_context(cafile=self._authority)
+            try:
+                trusted = ssl.create_default_context(cafile=self._authority)
+            except OSError as error:
+                raise RestError(f"PLANNER_REST_CA: {self._authority} cannot be used: {error}") from None
             connection = http.client.HTTPSConnection(
                 self._host, self._port, timeout=REST_SECONDS, context=trusted
             )
         else:
             connection = http.client.HTTPConnection(self._host, self._port, timeout=REST_SECONDS)
         try:
-            connection.request("GET", path, headers=self._headers)
-            answer = connection.getresponse()
-            body = answer.read(ANSWER_BYTES + 1)
+            connection.connect()
+            with _ended_after(REST_SECONDS, connection.sock):
+                connection.request("GET", path, headers=self._headers)
+                answer = connection.getresponse()
+                body = answer.read(ANSWER_BYTES + 1)
             if answer.status != 200:
                 raise RestError(f"{self.address} answers {answer.status} to {path.partition('?')[0]}")
             if len(body) > ANSWER_BYTES:
@@ -600,12 +609,33 @@ class Rest:
             connection.close()
 
 
+@contextlib.contextmanager
+def _ended_after(seconds: float, connection: socket.socket) -> Iterator[None]:
+    """End a connection that takes longer: what sends a byte now and then is late with none of them."""
+
+    def end() -> None:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def _secret(value: str) -> str:
     """Return a credential, or the content of the file that ``@FILE`` names."""
     if not value.startswith("@"):
         return value
     try:
-        return Path(value[1:]).read_text(encoding="utf-8").strip()
+        with open(value[1:], "rb") as file:
+            raw = file.read(SECRET_BYTES + 1)
+        if len(raw) > SECRET_BYTES:
+            raise ValueError(f"it has more than {SECRET_BYTES >> 10} KiB, which is no secret")
+        return raw.decode("utf-8").strip()
     except (OSError, ValueError) as error:
         raise RestError(f"cannot read {value[1:]}: {error}") from None
 
@@ -623,7 +653,7 @@ def number(value: object, *keys: str) -> float:
         value = value.get(key) if isinstance(value, dict) else None
     try:
         found = float(value) if isinstance(value, str | int | float) else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     return found if math.isfinite(found) else 0.0
 
@@ -678,9 +708,11 @@ class Journal:
         self._secrets = secrets
 
     def say(self, text: str) -> None:
-        """Write a message for people."""
-        with contextlib.suppress(OSError, ValueError):
-            os.write(2, f"supervise: {self._name}: {masked(text, self._secrets)}\n".encode())
+        """Write a message for people: what others have named or answered is nothing that a terminal obeys."""
+        line = f"supervise: {self._name}: {masked(text, self._secrets)}"[:LONGEST_MESSAGE]
+        shown = "".join(char if char.isprintable() else "?" for char in line)
+        with contextlib.suppress(OSError):
+            os.write(2, f"{shown}\n".encode())
 
     def write(self, decision: str, facts: Mapping[str, object]) -> None:
         """Append an entry; where the file cannot be written, that is said once, and nothing is kept."""
@@ -694,9 +726,14 @@ class Journal:
             with contextlib.suppress(FileNotFoundError):
                 if self._path.stat().st_size + len(data) > JOURNAL_BYTES:
                     self._path.replace(f"{self._path}.1")
-            opened = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            # a pipe that nobody reads does not stop what watches the process
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+            opened = os.open(self._path, flags, 0o600)
             try:
-                os.write(opened, data)
+                written = os.write(opened, data)
+                if written < len(data):  # no half of an entry is left where the disk is full
+                    os.ftruncate(opened, os.fstat(opened).st_size - written)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             finally:
                 os.close(opened)
         except OSError as error:
@@ -818,6 +855,7 @@ def read_spec(text: str) -> Spec:
 
 
 _LEAST = {"window": 1, "resident": 0.01, "direct": 0.01, "metaspace": 0.01, "threads": 0.01}
+_MOST = 2**63
 
 
 def _camel(name: str) -> str:
@@ -832,8 +870,8 @@ def _numbers(value: object, where: str, known: Sequence[str]) -> dict[str, float
         if key not in known:
             raise ValueError(f"{where}.{key}: there is no such field; known are {', '.join(known)}")
         least = _LEAST.get(key, 0)
-        if isinstance(entry, bool) or not isinstance(entry, int | float) or not least <= entry < math.inf:
-            raise ValueError(f"{where}.{key}: it has to be a number, {least} or more")
+        if isinstance(entry, bool) or not isinstance(entry, int | float) or not least <= entry < _MOST:
+            raise ValueError(f"{where}.{key}: it has to be a number from {least} to 2^63")
     return dict(value)
 
 
@@ -1098,12 +1136,11 @@ class Supervisor:
                 if silent:
                     self._journal.say(f"{rest.address} answers again")
                 silent = False
-            except RestError as error:
-                if not silent:
-                    self._journal.say(f"{error}; cancellations and leaks in the JVM are not seen meanwhile")
-                silent = True
             except Exception as error:  # a thread that ends would never be missed
-                self._journal.say(f"REST: {type(error).__name__}: {error}")
+                if not silent:
+                    why = error if isinstance(error, RestError) else f"REST: {type(error).__name__}: {error}"
+                    self._journal.say(f"{why}; cancellations and leaks in the JVM are not seen meanwhile")
+                silent = True
             time.sleep(max(0.0, min(jobs, figures) - time.monotonic()))
 
     def _post(self, event: Event) -> None:

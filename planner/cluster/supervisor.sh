@@ -18,8 +18,8 @@ usage() {
     exit 2
 }
 
-number() {
-    case $1 in '' | *[!0-9]*) usage ;; esac
+number() { # up to nine digits, which every shell compares
+    case $1 in '' | *[!0-9]* | ??????????*) usage ;; esac
 }
 
 while getopts t:j:g:n:w: option; do
@@ -46,6 +46,11 @@ say() { # TEXT
 
 note() { # DECISION FIELDS
     [ -n "$journal" ] || return 0
+    if [ -p "$journal" ]; then # writing would wait until somebody reads it
+        say "the journal $journal is a pipe; going on without it"
+        journal=''
+        return 0
+    fi
     if [ -f "$journal" ] && [ "$(wc -c <"$journal")" -gt "$((bytes - 1000))" ]; then
         mv -f "$journal" "$journal.1"
     fi

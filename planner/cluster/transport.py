@@ -48,12 +48,12 @@ def request(url: str, method: str = "GET", shown: Credentials = NOBODY, body: by
         Unanswered: when there is no answer within the limits.
 
     """
-    asked = urllib.request.Request(url, body, method=method)
-    if body is not None:
-        asked.add_header("Content-Type", "application/json")
-    if shown.authorization is not None:
-        asked.add_unredirected_header("Authorization", shown.authorization)
     try:
+        asked = urllib.request.Request(url, body, method=method)
+        if body is not None:
+            asked.add_header("Content-Type", "application/json")
+        if shown.authorization is not None:
+            asked.add_unredirected_header("Authorization", shown.authorization)
         with _opener(url, shown).open(asked, timeout=SECONDS) as answer:
             return _read(answer, MAX_ANSWER)
     except urllib.error.HTTPError as error:

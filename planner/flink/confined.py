@@ -48,7 +48,7 @@ class Confined:
         assert guard.stderr is not None
         self._guard = guard
         self._answers = guard.stdout
-        self._told = _Tail(guard.stderr)
+        self._told = Tail(guard.stderr)
         self._expired = False
 
     def line(self) -> str:
@@ -57,7 +57,7 @@ class Confined:
 
     def ignore_the_rest(self) -> None:
         """Let it print as much as it wants."""
-        _Tail(self._answers)
+        Tail(self._answers)
 
     def last_words(self) -> str:
         """Return the end of what it has written to stderr."""
@@ -161,7 +161,7 @@ def _interrupted(error: BaseException | None) -> bool:
     return error is not None
 
 
-class _Tail(threading.Thread):
+class Tail(threading.Thread):
     """Reads a stream to its end in the background and keeps the last of it."""
 
     def __init__(self, stream: IO[bytes]) -> None:

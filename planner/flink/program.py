@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 from planner.documents.base import MAX_PARALLELISM
 from planner.documents.profile import Program, ResourceProfile
 from planner.documents.sensitive import without_secrets
+from planner.files import real
 from planner.flink.datastream_v2 import record_v2
 from planner.flink.errors import ProgramError
 from planner.flink.jvm import HEAP, Jvm, flink_jars, start_jvm
@@ -93,7 +95,7 @@ def stream_graph(
 
     """
     for name in (program.file, *(program.scripts or ()), *(program.jars or ())):
-        if name != STDIN and not Path(name).is_file():
+        if name != STDIN and not os.path.isfile(name):
             raise ProgramError(f"{name} is not there")
     given = {SCHEDULER: "Default", **resolved(program.configuration)}
     program = program.model_copy(update={"configuration": given})
@@ -217,7 +219,7 @@ def _of_jar(jvm: Jvm, program: Program) -> Any:
     builder = builder.setArguments(jvm.array(jvm.view.java.lang.String, program.arguments))
     if program.entry_class:
         builder = builder.setEntryPointClassName(program.entry_class)
-    extra = [Path(name).resolve().as_uri() for name in program.jars or ()]
+    extra = [real(name).as_uri() for name in program.jars or ()]
     builder = builder.setUserClassPaths([jvm.view.java.net.URI.create(url).toURL() for url in extra])
     packaged = builder.build()
     parallelism = default_parallelism(program)
@@ -304,7 +306,7 @@ class _Script:
         self.tables = bridge.create(self.env, settings.build())
         self.together = self.tables.createStatementSet()
         for jar in program.jars or ():
-            self.tables.executeSql(f"ADD JAR '{str(Path(jar).resolve()).replace(chr(39), chr(39) * 2)}'")
+            self.tables.executeSql(f"ADD JAR '{str(real(jar)).replace(chr(39), chr(39) * 2)}'")
 
     def run(self, statement: Statement) -> None:
         """Run a statement, or keep it where it is an INSERT."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -51,6 +52,42 @@ def test_stdin() -> None:
     answer = invoke(["diagnose", "-"], stdin=text)
     assert answer.exit_code == 1
     assert "<stdin>:3" in answer.stdout
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/dev/null"])
+def test_a_device_is_no_log(device: str) -> None:
+    answer = invoke(["diagnose", device])
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert f"cannot read {device}: it is a device, which has no end" in answer.stderr
+
+
+def test_compressed_logs(tmp_path: Path) -> None:
+    packed = gzip.compress((HEAP / "tm-1.log").read_bytes())
+    (tmp_path / "tm.log.1.gz").write_bytes(packed)
+    assert "the Java heap is full" in invoke(["diagnose", str(tmp_path)]).stdout
+    for broken in (packed[:40], packed[:100] + bytes(9), packed[:2]):
+        (tmp_path / "tm.log.1.gz").write_bytes(broken)
+        answer = invoke(["diagnose", str(tmp_path)])
+        assert answer.exit_code == 2
+        assert f"cannot read {tmp_path}/tm.log.1.gz: " in answer.stderr
+
+
+def test_of_what_is_no_text_it_is_said(tmp_path: Path) -> None:
+    for content in (
+        b"\x7fELF" + bytes(range(256)) * 9,
+        "ERROR a.b - c\n".encode("utf-16-le") * 9,
+        b"PK\3\4" + b"\xff" * 99,
+    ):
+        (tmp_path / "x.log").write_bytes(content)
+        assert "x.log is no text, so nothing can be told of it" in invoke(["diagnose", str(tmp_path)]).stderr
+    for text in (
+        b"",
+        b"\0" * 9000,
+        "\x1b[31mERROR\x1b[0m ü\n".encode("latin-1") * 9,
+        "ERROR\n".encode("utf-16") * 9,
+    ):
+        (tmp_path / "x.log").write_bytes(text)
+        assert "is no text" not in invoke(["diagnose", str(tmp_path)]).stderr
 
 
 def test_json() -> None:

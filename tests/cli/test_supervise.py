@@ -98,12 +98,15 @@ def test_settings(here: Path, placed: dict[str, Any]) -> None:
 def test_secrets_are_left_to_the_image(here: Path, placed: dict[str, Any]) -> None:
     data = json.loads(json.dumps(placed))
     one = data["taskManagers"][0]
-    one["flinkConfiguration"] = {"s3.secret-key": "******", "env.x": "y"}
+    one["flinkConfiguration"] = {"s3.secret-key": "******", "env.x": "y", "s3.access.secret": "hunter2"}
+    one["flinkConfiguration"] |= {"x.url": "jdbc://me:hunter2@h", "env.java.opts.all": "-Dpassword=hunter2"}
     data["flinkConfiguration"] = {"heartbeat.interval": "1 s"}
     (here / "job.placement.json").write_text(json.dumps(data))
     answer = supervise("-t", one["id"], "--print", "spec", "--", "true")
     assert "s3.secret-key" not in answer.stdout
-    assert "s3.secret-key is a secret" in answer.stderr
+    assert "hunter2" not in answer.stdout
+    for key in ("s3.secret-key", "s3.access.secret", "x.url", "env.java.opts.all"):
+        assert f"{key} holds a secret" in answer.stderr
     options = options_of(json.loads(answer.stdout)["command"])
     assert (options["env.x"], options["heartbeat.interval"]) == ("y", "1 s")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -33,19 +35,48 @@ def test_without_a_callback_nothing_happens() -> None:
         ("exit 1", "ends with 1"),
         ("sleep 60 & sleep 60", "does not end within 0.2 s"),
         ("http://127.0.0.1:1/hook", "does not answer"),
+        ("HTTP://me:hunter2@127.0.0.1:1/hook", "the webhook does not answer: .*refused"),
+        ("http://me:hunter2@localhost:x/hook", "the webhook does not answer"),
+        ("http://[::1/hook", "the webhook does not answer: it is no address"),
+        ("http://127.0.0.1:1/\nX: y", "the webhook does not answer"),
+        ("echo 'cannot open jdbc://me:hunter2@h: password=hunter2' >&2; exit 1", r"ends with 1: .*\*{6}"),
+        ("true " + "x" * 200_000, "cannot be started: Argument list too long"),
+        ("true \0", "cannot be started: embedded null byte"),
+        ("kill -STOP $$", "does not end within"),
     ],
 )
 def test_failures_say_what_went_wrong(command: str, said: str) -> None:
-    with pytest.raises(CallbackFailed, match=f"callback preDeploy: .*{said}"):
+    with pytest.raises(CallbackFailed, match=f"callback preDeploy: .*{said}") as raised:
         call({"preDeploy": command}, "preDeploy", EVENT, seconds=0.2)
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_command_that_leaves_something_running_has_ended() -> None:
+    call({"preDeploy": "sleep 3 & exit 0"}, "preDeploy", EVENT, seconds=2.5)
+
+
+def test_what_a_command_prints_without_end_is_not_kept() -> None:
+    tracemalloc.start()
+    with pytest.raises(CallbackFailed, match="does not end"):
+        call({"preDeploy": "yes >&2"}, "preDeploy", EVENT, seconds=0.3)
+    assert tracemalloc.get_traced_memory()[1] < 2**21
+    tracemalloc.stop()
+
+
+def test_a_webhook_with_a_password(hook: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Hook, "headers_seen", [])
+    call({"preRestart": hook.replace("://", "://me:hunter%32@")}, "preRestart", EVENT)
+    assert Hook.headers_seen == ["Basic " + base64.b64encode(b"me:hunter2").decode()]
 
 
 class Hook(BaseHTTPRequestHandler):
     status = 204
     seen: list[bytes] = []
+    headers_seen: list[str | None] = []
 
     def do_POST(self) -> None:
         self.seen.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.headers_seen.append(self.headers["Authorization"])
         self.send_response(self.status)
         self.end_headers()
 

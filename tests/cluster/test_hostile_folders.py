@@ -16,12 +16,15 @@ from typing import Any
 
 import pytest
 from in_process import invoke
+from rest_server import planned
 
 from planner import api
 from planner.cluster import cgroups, standalone
 from planner.cluster.errors import ClusterFailed, ClusterFolderError
+from planner.cluster.migrate import journal_of
 from planner.cluster.processes import MARK, marked
-from planner.cluster.standalone import STATE, down, read
+from planner.cluster.standalone import JOURNAL, STATE, down, read
+from planner.documents.write import to_data
 
 DEEP: Any = 0
 for _ in range(70):
@@ -58,7 +61,7 @@ def test_a_state_that_is_right(tmp_path: Path) -> None:
         {"launches": {"tm": [[], {}]}}, {"launches": {"jobmanager": [[], {}], "../x": [[], {}]}},
         {"launches": {"jobmanager": [[], {}], "a" * 300: [[], {}]}}, {"launches": {"jobmanager": [[1], {}]}},
         {"launches": {"jobmanager": [[], {"a": None}]}}, {"launches": {"jobmanager": "ab"}},
-        {"controlGroup": 7}, {"controlGroup": "/"}, {"controlGroup": "/tmp"}, {"flinkHome": []},
+        {"spares": ["tm-9"]}, {"controlGroup": 7}, {"controlGroup": "/"}, {"controlGroup": "/tmp"}, {"flinkHome": []},
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("verb", ["status", "down", "verify", "import job"])
@@ -90,6 +93,71 @@ def test_only_a_regular_file_is_read(tmp_path: Path) -> None:
     os.mkfifo(folder / STATE)
     with pytest.raises(ClusterFolderError, match="no regular file"):
         read(folder)
+
+
+SETUP: dict[str, Any] = {
+    "launches": {"tm-0": [[], {"taskmanager.cpu.cores": "1.0"}]}, "spares": [], "generations": {},
+}  # fmt: skip
+
+
+def journal_data() -> dict[str, Any]:
+    placement = to_data(planned()[0])
+    return {
+        "id": "0" * 32,
+        "step": "restart",
+        "old": SETUP,
+        "new": SETUP,
+        "before": placement,
+        "after": placement,
+    }
+
+
+def journal_in(folder: Path, **changed: Any) -> Path:
+    (folder / JOURNAL).write_text(json.dumps({**journal_data(), **changed}))
+    return folder
+
+
+def test_a_journal_that_is_right(tmp_path: Path) -> None:
+    found = journal_of(journal_in(tmp_path))
+    assert found is not None
+    assert found.step == "restart"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": 7}, {"step": "\x1b[31m"}, {"aborting": "maybe"}, {"called": DEEP}, {"callbacks": {"preRestart": 1}},
+        {"new": {}}, {"new": {**SETUP, "spares": ["tm-9"]}}, {"new": {**SETUP, "generations": {"tm-0": 10**400}}},
+        {"old": {**SETUP, "launches": {"../../x": [[], {}]}}}, {"old": {**SETUP, "launches": {"a" * 300: [[], {}]}}},
+        {"before": {}}, {"after": {"kind": "Placement"}}, {"after": DEEP},
+    ],
+)  # fmt: skip
+def test_no_journal_is_a_traceback(
+    tmp_path: Path, changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = journal_in(folder_with(tmp_path), **changed)
+    for option in ("--status", "--resume", "--abort"):
+        done = invoke(["migrate", option])
+        assert done.exit_code == 2
+        assert f"{folder / JOURNAL} cannot be read" in done.stderr.replace("\n", " ")
+
+
+def test_a_journal_is_read_like_a_state(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / JOURNAL)
+    with pytest.raises(ClusterFolderError, match="no regular file"):
+        journal_of(tmp_path)
+    for raw in (b"", b"{", b"[" * 10**6, b"\xff\xfe"):
+        (tmp_path / JOURNAL).unlink()
+        (tmp_path / JOURNAL).write_bytes(raw)
+        with pytest.raises(ClusterFolderError, match="remove it"):
+            journal_of(tmp_path)
+
+
+def test_a_migration_makes_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(ClusterFolderError, match="no cluster runs in"):
+        api.migrate(planned()[0], planned()[0], folder=tmp_path / "typo")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -283,11 +284,42 @@ def test_the_journal_is_bounded(tmp_path: Path) -> None:
     assert max(sizes) <= JOURNAL_BYTES
 
 
-def test_without_a_journal_it_goes_on(supervised: Start) -> None:
-    run = supervised("echo fine", journal="/no/such/folder/j")
+@pytest.mark.parametrize("journal", ["/no/such/folder/j", "pipe"])
+def test_without_a_journal_it_goes_on(supervised: Start, tmp_path: Path, journal: str) -> None:
+    os.mkfifo(tmp_path / "pipe")  # which nobody reads
+    run = supervised("echo fine", journal=journal)
     code, out, said = run.over()
     assert (code, out) == (0, "fine\n")
     assert said.count("cannot be written") == 1
+
+
+def test_no_half_of_an_entry_is_left(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path / "j"), "tm-1")
+    journal.write("start", {})
+    before = (tmp_path / "j").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, limits[1]))  # as a disk with so much left
+    try:
+        journal.write("restart", {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "j").read_bytes() == before
+
+
+def test_messages_hold_nothing_that_a_terminal_obeys(capfd: pytest.CaptureFixture[str]) -> None:
+    Journal(None, "\x1b[31mtm\udcff").say("\u202eslow \x9bmap\n" + "x" * 5000)
+    said = capfd.readouterr().err
+    assert said.startswith("supervise: ?[31mtm?: ?slow ?map?x")
+    assert said.endswith("x\n")
+    assert len(said) <= supervisor.LONGEST_MESSAGE + 1
+
+
+@pytest.mark.parametrize("place", [("settings", "grace"), ("settings", "window"), ("limits", "resident")])
+def test_numbers_that_no_clock_holds_are_refused(place: tuple[str, str]) -> None:
+    for number in ("1" + "0" * 400, "1e308", "Infinity", "NaN", "-1"):
+        text = f'{{"taskManager": "a", "command": ["b"], "{place[0]}": {{"{place[1]}": {number}}}}}'
+        with pytest.raises(ValueError, match=f"{place[0]}.{place[1]}: it has to be a number"):
+            supervisor.read_spec(text)
 
 
 def test_a_bad_specification_is_said(tmp_path: Path) -> None:
@@ -413,6 +445,7 @@ def test_cancellations_that_follow_each_other_are_not_one(supervised: Start) -> 
         {"jobs": 1},
         {"jobs": [1, {"tasks": []}]},
         {"jobs": [{"tasks": {"canceling": "NaN"}}]},
+        {"jobs": [{"tasks": {"canceling": 10**400}}]},
     ],
 )
 def test_a_server_that_is_not_flink_tells_nothing(answer: Any) -> None:
@@ -421,6 +454,30 @@ def test_a_server_that_is_not_flink_tells_nothing(answer: Any) -> None:
         for asked in (canceling, metrics):
             with contextlib.suppress(RestError):
                 assert not asked(rest, "tm-1")
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.0 200 OK\r\nA: b"])
+def test_the_time_limit_is_for_the_whole_answer(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def drip(handler: Any) -> None:
+        handler.wfile.write(start)
+        while True:
+            handler.wfile.write(b" ")
+            time.sleep(0.02)
+
+    monkeypatch.setattr(supervisor, "REST_SECONDS", 0.2)
+    with serving({"/jobs/overview": drip}) as server:
+        begun = time.monotonic()
+        with pytest.raises(RestError):
+            canceling(Rest(server.url, {}), "tm-1")
+        assert time.monotonic() - begun < 10
+
+
+def test_credentials_that_cannot_be_had_are_said(tmp_path: Path) -> None:
+    with pytest.raises(RestError, match="cannot read /dev/zero: it has more than 64 KiB"):
+        Rest("http://127.0.0.1:9", {"PLANNER_REST_TOKEN": "@/dev/zero"})
+    for file in (tmp_path / "none", PROGRAM):
+        with pytest.raises(RestError, match=f"PLANNER_REST_CA: {file} cannot be used"):
+            Rest("https://127.0.0.1:9", {"PLANNER_REST_CA": str(file)}).get("/")
 
 
 def test_a_server_that_does_not_answer_changes_nothing(supervised: Start) -> None:

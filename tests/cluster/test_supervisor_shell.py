@@ -153,11 +153,22 @@ def test_the_journal_is_bounded_and_may_fail(supervised: Start, tmp_path: Path) 
     run.over()
     assert (tmp_path / "journal.jsonl.1").stat().st_size == 2**20
     assert len(run.entries("exit")) == 1
-    code, out, said = supervised("echo fine", "-j", "/no/such/folder/j").over()
-    assert (code, out, said.count("cannot be written")) == (0, "fine\n", 1)
+    os.mkfifo(tmp_path / "pipe")  # which nobody reads
+    for journal in ("/no/such/folder/j", str(tmp_path / "pipe"), str(tmp_path), "/dev/full"):
+        code, out, said = supervised("echo fine", "-j", journal).over()
+        assert (code, out, said.count("going on without it")) == (0, "fine\n", 1)
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "x", "--", "true"), ("-z", "--", "true")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("-n", "x", "--", "true"),
+        ("-z", "--", "true"),
+        ("-w", "9" * 20, "--", "true"),
+        ("-g", "-1", "true"),
+    ],
+)
 def test_wrong_usage(arguments: tuple[str, ...]) -> None:
     done = subprocess.run(["sh", str(SHELL_PROGRAM), *arguments], capture_output=True, text=True)
     assert done.returncode == 2

@@ -17,7 +17,7 @@ from planner.documents.placement import Placement
 from planner.recover.diagnosis.changes import Change, Process, changes
 from planner.recover.diagnosis.classes import CLASSES, FailureClass, Rank
 from planner.recover.diagnosis.log import Line
-from planner.recover.diagnosis.scan import JOBMANAGER, OF_THE_JOB, Failure, LogFile, Order, Scan, overlaps
+from planner.recover.diagnosis.scan import JOBMANAGER, OF_THE_JOB, Failure, LogFile, Scan, overlaps
 
 SLACK = 5.0
 """Seconds that the log of a failing process may be behind those who miss it."""
@@ -265,21 +265,26 @@ def _in_chains(failures: list[Failure], causes: Mapping[int, Failure | None]) ->
         cause = causes[id(one)]
         below.setdefault(id(cause) if cause is not None else 0, []).append(one)
 
-    def chain(one: Failure) -> Iterator[Failure]:
-        yield one
-        for other in sorted(below.get(id(one), ()), key=lambda each: each.order):
-            yield from chain(other)
-
     def alone(one: Failure) -> bool:
         return one.kind.severity is Severity.INFO and id(one) not in below
 
-    first = sorted(below.get(0, ()), key=lambda one: (alone(one), _begin(one, below)))
-    return [each for one in first for each in chain(one)]
+    first = [_chain(one, below) for one in below.get(0, ())]
+    # by when each was first noticed, by itself or by others
+    first.sort(key=lambda chain: (alone(chain[0]), min(one.order for one in chain)))
+    return [one for chain in first for one in chain]
 
 
-def _begin(one: Failure, below: Mapping[int, list[Failure]]) -> Order:
-    """Return when a failure was first noticed, by itself or by others."""
-    return min([one.order, *(_begin(other, below) for other in below.get(id(one), ()))])
+def _chain(first: Failure, below: Mapping[int, list[Failure]]) -> list[Failure]:
+    """Return a failure and all that follows from it, each with what follows from that below it.
+
+    It may be any number deep: a TaskManager that comes and goes is lost again and again.
+    """
+    found, left = [], [first]
+    while left:
+        found.append(left.pop())
+        following = sorted(below.get(id(found[-1]), ()), key=lambda each: each.order)
+        left += following[::-1]
+    return found
 
 
 def _severity(one: Failure, root: Failure) -> Severity:

@@ -23,6 +23,8 @@ MOST_LINES = 300
 """Lines of one event that are kept; a trace that repeats itself can have any number."""
 MOST_FRAMES = 40
 """Methods of one exception that are kept."""
+FIRST, LAST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1, 9999))
+"""The times that can be told in any zone, in seconds since 1970."""
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _FLINK_STAMP = len("2026-03-02 03:40:12,904")
 _STAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
@@ -91,9 +93,10 @@ def read_lines(file: str, chunks: Iterable[bytes]) -> Iterator[Line]:
             decoder = codecs.getincrementaldecoder(name)("replace")
         *ended, rest = decoder.decode(chunk).split("\n")
         for text in ended:
-            yield Line(file, number, (kept + text)[:LONGEST_LINE].rstrip("\r"))
+            yield Line(file, number, (kept + text).lstrip("\0")[:LONGEST_LINE].rstrip("\r"))
             number, kept = number + 1, ""
-        kept = (kept + rest)[:LONGEST_LINE]
+        # a file that was emptied while it was written to begins with zeros in place of what was there
+        kept = (kept + rest).lstrip("\0")[:LONGEST_LINE]
     if kept:
         yield Line(file, number, kept.rstrip("\r"))
 
@@ -208,8 +211,11 @@ def _time(value: Any) -> float | None:
     if isinstance(value, str):
         return _seconds(value)
     if isinstance(value, dict):
-        seconds, nanos = _time(value.get("epochSecond")), value.get("nanoOfSecond")
-        return seconds + nanos / 1e9 if seconds is not None and isinstance(nanos, int) else seconds
+        seconds, nanos = value.get("epochSecond"), value.get("nanoOfSecond")
+        whole = None if isinstance(seconds, dict) else _time(seconds)
+        if whole is None or not isinstance(nanos, int) or not 0 <= nanos < 10**9:
+            return whole
+        return whole + nanos / 1e9
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e14:
         return float(value) / (1000 if value > 1e11 else 1)
     return None
@@ -234,6 +240,7 @@ def _whole(stamp: str) -> float | None:
         text = f"{whole}.{shown[:6].ljust(6, '0')}{rest[len(shown) :]}"
     try:
         found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        seconds = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
+    return seconds if FIRST <= seconds < LAST else None  # a zone can lead out of the years there are

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -327,3 +328,19 @@ def test_an_evicted_taskmanager_is_no_error_unless_the_job_gave_up() -> None:
     assert [(change.option, change.before, change.after) for change in other.changes] == [
         ("restart-strategy.type", "none", "exponential-delay")
     ]
+
+
+def test_a_taskmanager_that_is_lost_again_and_again() -> None:
+    begun = datetime(2026, 1, 1)
+    messages = (
+        "Heartbeat of TaskManager with id tm-1 timed out.",
+        "TaskManager with id tm-1 is no longer reachable.",
+    )
+    lines = [
+        f"{begun + timedelta(seconds=20 * number):%Y-%m-%d %H:%M:%S},000 INFO  org.apache.flink.runtime.resourcemanager.R"
+        f" [] - {messages[number % 2]}\n"
+        for number in range(1200)
+    ]
+    found = diagnose([("jm.log", ["".join(lines).encode()])])
+    assert len(found) > 900
+    assert [one.follows for one in found] == [None, *range(len(found) - 1)]

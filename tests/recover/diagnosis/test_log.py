@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -120,6 +121,33 @@ def test_zones() -> None:
         '{"@timestamp": "2026-03-02T03:40:12.904Z", "message": "a"}'
     )
     assert east.seconds == utc.seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"instant": {"epochSecond": 1, "nanoOfSecond": 1%s}, "message": "a"}' % ("0" * 400),
+        '{"instant": {"epochSecond": 1, "nanoOfSecond": 1%s}, "message": "a"}' % ("0" * 30),
+        '{"instant": ' + '{"epochSecond":' * 300 + "1" + "}" * 300 + ', "message": "a"}',
+        '{"timeMillis": 1e13, "message": "a"}',
+        '{"timestamp": NaN, "message": "a"}',
+        "9999-12-31T23:59:59-23:59 ERROR a.b - c",
+        "9999-12-31 23:59:59,999999999 ERROR a.b - c",
+        "0001-01-01T00:00:00+23:59 ERROR a.b - c",
+    ],
+)
+def test_every_time_can_be_told(text: str) -> None:
+    (event,) = events(text)
+    if event.seconds is not None:
+        datetime.fromtimestamp(event.seconds, UTC)
+
+
+def test_zeros_in_place_of_what_was_there_before() -> None:
+    """So a log begins that was emptied by another process while Flink wrote to it."""
+    (event,) = events(b"\0" * (3 * LONGEST_LINE) + HEAD.encode(), 10_000)
+    assert event.seconds == pytest.approx(SECONDS)
+    (event,) = events(b"\0" * 100 + HEAD.encode() + b"\nx\n")
+    assert event.seconds == pytest.approx(SECONDS)
 
 
 def test_a_log_of_any_length_takes_little_memory() -> None:
