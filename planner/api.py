@@ -961,17 +961,19 @@ def supervise(
     rest: str | None = None,
     journal: str | None = None,
     settings: Mapping[str, float] | None = None,
+    adjust: str = "propose",
 ) -> Supervision:
     """Return how ``command`` runs as a TaskManager of a placement, for `become_supervisor`.
 
     ``settings`` are fields of `planner.cluster.supervisor.Settings`, in the spelling of the specification.
+    ``adjust`` is what happens when memory runs out: off, propose a change, or apply it.
 
     Raises:
         OptionRefused: when the placement has no such TaskManager, or says nothing of its memory.
         NoAnswer: when ``rest`` is no address.
 
     """
-    return in_container(placement, task_manager, command, rest, journal, settings)
+    return in_container(placement, task_manager, command, rest, journal, settings, adjust)
 
 
 def supervise_local(
@@ -980,17 +982,21 @@ def supervise_local(
     folder: str | Path = FOLDER,
     settings: Mapping[str, float] | None = None,
     note: Note = lambda _: None,
+    placement: Placement | None = None,
+    adjust: str = "propose",
 ) -> Supervision:
     """Return how a TaskManager of the local cluster in ``folder`` runs; the one that runs now is ended.
+
+    ``adjust`` as for `supervise`, where the ``placement`` of the cluster is given; else nothing is adjusted.
 
     Raises:
         ClusterFolderError: when there is no cluster in ``folder``, or its state cannot be read.
         ClusterBusy: when another planner process uses the folder.
         ClusterFailed: when its JobManager does not run, or the TaskManager is supervised already.
-        OptionRefused: when it has no such TaskManager.
+        OptionRefused: when it has no such TaskManager, or gives it other memory than the placement.
 
     """
-    return in_folder(Path(folder), task_manager, settings, note)
+    return in_folder(Path(folder), task_manager, settings, note, placement, adjust)
 
 
 def supervisor_program(*, shell: bool = False) -> str:
