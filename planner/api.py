@@ -223,6 +223,7 @@ __all__ = [
     "migrate",
     "migration",
     "objectives",
+    "operator_labels",
     "options_beside",
     "pareto",
     "parse_size",
@@ -767,6 +768,13 @@ def export(job: Job | ResourceProfile, target: Target = Target.EXPERT_MODE) -> d
     """
     del target  # there is one so far
     return expert_mode(job if isinstance(job, ResourceProfile) else compile(job))
+
+
+def operator_labels() -> dict[str, str]:
+    """Return the option by which the Kubernetes operator labels failures with the classes of a diagnosis."""
+    from planner.recover.diagnosis.labels import LABEL_MAPPER, label_mapper
+
+    return {LABEL_MAPPER: label_mapper()}
 
 
 def schema(kind: str) -> dict[str, Any]:
