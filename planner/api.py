@@ -90,6 +90,8 @@ from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import NoRoom
 from planner.recover.candidates import Candidate, RestartPart, catch_up, efficient, variants
 from planner.recover.diagnosis.diagnose import Diagnosis, Log
+from planner.recover.diagnosis.patch import NotPatchable, Patched
+from planner.recover.diagnosis.patch import patched as patched_text
 from planner.recover.migration import Migration
 from planner.recover.migration import migration as plan_migration
 from planner.recover.rates import NotScalable, Work, decimal, declared_work, demands, source_named
@@ -165,9 +167,11 @@ __all__ = [
     "NoFlinkHome",
     "NoRoom",
     "NotAsPlanned",
+    "NotPatchable",
     "NotScalable",
     "Objective",
     "OptionRefused",
+    "Patched",
     "Placement",
     "PlacementMismatch",
     "Plan",
@@ -227,6 +231,7 @@ __all__ = [
     "options_beside",
     "pareto",
     "parse_size",
+    "patched",
     "place",
     "placement_warnings",
     "plan_run",
@@ -594,6 +599,25 @@ def diagnose(
     cluster = Rest.at(rest)
     told = failure_log(cluster, job or failed_job(cluster))
     return diagnoses([told, *logs], placement, cluster.options())
+
+
+def patched(
+    loaded: Sequence[Loaded], diagnoses: Sequence[Diagnosis], placement: Placement | None = None
+) -> Patched:
+    """Return the text of a file, of which ``loaded`` are the documents, with the changes of diagnoses.
+
+    Raises:
+        NotPatchable: when no change can be put into that file, or it would not be valid then.
+
+    """
+    found = patched_text(loaded, diagnoses, placement)
+    known = {(finding.code, finding.message) for finding in validate(*loaded)}
+    for finding in validate(*load(found.after, loaded[0].source.name)):
+        if finding.severity is Severity.ERROR and (finding.code, finding.message) not in known:
+            raise NotPatchable(
+                f"it would not be valid with these changes: {finding.message} ({finding.code})"
+            )
+    return found
 
 
 def restart_outline(profile: ResourceProfile, graph: JobGraph) -> tuple[list[int], RestartStrategy]:

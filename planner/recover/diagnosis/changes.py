@@ -42,7 +42,7 @@ _OPTIONS = {
 class Change:
     """An option, its present value with who says so, its new value, and why.
 
-    ``before`` is None where nobody says what it is.
+    ``before`` is None where nobody says what it is; ``after`` is in words where it is not ``exact``.
     """
 
     option: str
@@ -50,6 +50,7 @@ class Change:
     source: str
     after: str
     why: str
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def _jobmanager(process: Process, part: str, default: int | None) -> Iterator[Ch
     if (now := _size(total)) is not None:
         yield Change(whole, total, by, format_size(now + step), "the process grows by it")
     elif before is None:
-        yield Change(key, None, "", "25 % more", "nothing here says what it is")
+        yield Change(key, None, "", "25 % more", "nothing here says what it is", exact=False)
 
 
 _OF_JOBMANAGERS: dict[str, tuple[str, int | None]] = {
@@ -314,7 +315,8 @@ def _memory(process: Process) -> TaskManagerMemory | None:
 
 def _unknown(process: Process, name: str, after: str) -> Iterator[Change]:
     before, source = process.present(PREFIX + name)
-    yield Change(PREFIX + name, before, source if before else "", after, "its options are not known here")
+    why = "its options are not known here"
+    yield Change(PREFIX + name, before, source if before else "", after, why, exact=False)
 
 
 def _sized(process: Process, key: str, before: str | None, source: str, step: int, why: str) -> Change:
@@ -393,7 +395,7 @@ def _storage(_: Mapping[str, str], process: Process) -> Iterator[Change]:
     ):
         before, source = process.present(key)
         if before is None or before.strip().lower() in ("", "jobmanager"):
-            yield Change(key, before, source, after, why)
+            yield Change(key, before, source, after, why, exact=key.endswith("storage"))
 
 
 def _restart(filled: Mapping[str, str], process: Process) -> Iterator[Change]:
