@@ -91,6 +91,8 @@ from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import NoRoom
 from planner.recover.candidates import Candidate, RestartPart, catch_up, efficient, variants
 from planner.recover.diagnosis.diagnose import Diagnosis, Log
+from planner.recover.diagnosis.patch import NotPatchable, Patched
+from planner.recover.diagnosis.patch import patched as patched_text
 from planner.recover.migration import Migration
 from planner.recover.migration import migration as plan_migration
 from planner.recover.rates import NotScalable, Work, decimal, declared_work, demands, source_named
@@ -166,9 +168,11 @@ __all__ = [
     "NoFlinkHome",
     "NoRoom",
     "NotAsPlanned",
+    "NotPatchable",
     "NotScalable",
     "Objective",
     "OptionRefused",
+    "Patched",
     "Placement",
     "PlacementMismatch",
     "Plan",
@@ -224,9 +228,11 @@ __all__ = [
     "migrate",
     "migration",
     "objectives",
+    "operator_labels",
     "options_beside",
     "pareto",
     "parse_size",
+    "patched",
     "place",
     "placement_warnings",
     "plan_run",
@@ -597,6 +603,25 @@ def diagnose(
     return diagnoses([told, *logs], placement, cluster.options())
 
 
+def patched(
+    loaded: Sequence[Loaded], diagnoses: Sequence[Diagnosis], placement: Placement | None = None
+) -> Patched:
+    """Return the text of a file, of which ``loaded`` are the documents, with the changes of diagnoses.
+
+    Raises:
+        NotPatchable: when no change can be put into that file, or it would not be valid then.
+
+    """
+    found = patched_text(loaded, diagnoses, placement)
+    known = {(finding.code, finding.message) for finding in validate(*loaded)}
+    for finding in validate(*load(found.after, loaded[0].source.name)):
+        if finding.severity is Severity.ERROR and (finding.code, finding.message) not in known:
+            raise NotPatchable(
+                f"it would not be valid with these changes: {finding.message} ({finding.code})"
+            )
+    return found
+
+
 def restart_outline(profile: ResourceProfile, graph: JobGraph) -> tuple[list[int], RestartStrategy]:
     """Return the sizes of a job's pipelined regions in subtasks, and its restart strategy."""
     sizes = [len(members) for members in pipelined_regions(graph).members]
@@ -769,6 +794,13 @@ def export(job: Job | ResourceProfile, target: Target = Target.EXPERT_MODE) -> d
     """
     del target  # there is one so far
     return expert_mode(job if isinstance(job, ResourceProfile) else compile(job))
+
+
+def operator_labels() -> dict[str, str]:
+    """Return the option by which the Kubernetes operator labels failures with the classes of a diagnosis."""
+    from planner.recover.diagnosis.labels import LABEL_MAPPER, label_mapper
+
+    return {LABEL_MAPPER: label_mapper()}
 
 
 def schema(kind: str) -> dict[str, Any]:
@@ -963,17 +995,19 @@ def supervise(
     rest: str | None = None,
     journal: str | None = None,
     settings: Mapping[str, float] | None = None,
+    adjust: str = "propose",
 ) -> Supervision:
     """Return how ``command`` runs as a TaskManager of a placement, for `become_supervisor`.
 
     ``settings`` are fields of `planner.cluster.supervisor.Settings`, in the spelling of the specification.
+    ``adjust`` is what happens when memory runs out: off, propose a change, or apply it.
 
     Raises:
         OptionRefused: when the placement has no such TaskManager, or says nothing of its memory.
         NoAnswer: when ``rest`` is no address.
 
     """
-    return in_container(placement, task_manager, command, rest, journal, settings)
+    return in_container(placement, task_manager, command, rest, journal, settings, adjust)
 
 
 def supervise_local(
@@ -982,17 +1016,21 @@ def supervise_local(
     folder: str | Path = FOLDER,
     settings: Mapping[str, float] | None = None,
     note: Note = lambda _: None,
+    placement: Placement | None = None,
+    adjust: str = "propose",
 ) -> Supervision:
     """Return how a TaskManager of the local cluster in ``folder`` runs; the one that runs now is ended.
+
+    ``adjust`` as for `supervise`, where the ``placement`` of the cluster is given; else nothing is adjusted.
 
     Raises:
         ClusterFolderError: when there is no cluster in ``folder``, or its state cannot be read.
         ClusterBusy: when another planner process uses the folder.
         ClusterFailed: when its JobManager does not run, or the TaskManager is supervised already.
-        OptionRefused: when it has no such TaskManager.
+        OptionRefused: when it has no such TaskManager, or gives it other memory than the placement.
 
     """
-    return in_folder(Path(folder), task_manager, settings, note)
+    return in_folder(Path(folder), task_manager, settings, note, placement, adjust)
 
 
 def supervisor_program(*, shell: bool = False) -> str:

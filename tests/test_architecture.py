@@ -21,7 +21,8 @@ FLOORS = [
     ["place"],
     ["rules"],
     ["flink"],
-    ["cluster", "recover", "targets"],
+    ["recover", "targets"],
+    ["cluster"],
     ["api", "report"],
     ["cli", "ui"],
 ]

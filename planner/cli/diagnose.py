@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Annotated, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
@@ -21,6 +21,9 @@ from planner.cli.inputs import STDIN, Inputs
 from planner.cli.output import OutputOption, emit, emit_text
 from planner.cli.terminal import progress, say
 from planner.cli.validate import Level
+
+if TYPE_CHECKING:
+    from planner.api import Diagnosis, Placement
 
 LOGS = ("*.log", "*.log.[0-9]*", "*.out")
 """Names of the logs in a folder, rotated ones among them."""
@@ -72,6 +75,15 @@ def diagnose(
     ] = None,
     output_format: Annotated[Format, typer.Option("--format", help="How to print diagnoses.")] = Format.TEXT,
     fail_on: Annotated[Level, typer.Option(help="Exit with 1 from this severity on.")] = Level.ERROR,
+    patch: Annotated[
+        str | None,
+        typer.Option(
+            "--patch",
+            metavar="FILE",
+            help="A job, profile, cluster, FlinkDeployment or Flink configuration: show the changes as a diff of"
+            " it. With -o the changed copy goes there, instead of the diagnoses.",
+        ),
+    ] = None,
     folder: FolderOption = None,
     output: OutputOption = None,
 ) -> None:
@@ -85,6 +97,7 @@ def diagnose(
       planner diagnose
       planner diagnose logs/ -p job.placement.json
       planner diagnose jobmanager.log taskmanager-*.log --format json
+      planner diagnose logs/ --patch deployment.yaml -o new.yaml
       planner diagnose --rest http://host:8081
       kubectl logs --timestamps job-0 | planner diagnose -
     """
@@ -98,19 +111,50 @@ def diagnose(
         inputs.require_valid()
     if job is not None and rest is None:
         fail("--job names a job of a cluster; name that with --rest URL")
+    if patch is not None and output is not None and os.path.lexists(output):
+        fail(f"{output} exists; name a new file for the changed copy of {patch}")
     names = _files(logs or ([] if rest is not None else [(folder or api.FOLDER) / "log"]))
     if output is not None and any(_same(output, name) for name in names):
         fail(f"{output} is an input of this command; write to another file")
     with progress("reading logs"):
         read = [("<stdin>" if str(name) == STDIN else str(name), _pieces(name)) for name in names]
         found = api.diagnose(read, planned, rest=rest, job=job)
+    place = output if patch is None else None
     if output_format is Format.TEXT:
-        emit_text(diagnosis.text(found), output)
+        emit_text(diagnosis.text(found), place)
     else:
-        emit(diagnosis.json_list(found) if output_format is Format.JSON else diagnosis.sarif(found), output)
+        emit(diagnosis.json_list(found) if output_format is Format.JSON else diagnosis.sarif(found), place)
+    if patch is not None:
+        _patch(patch, found, planned, output, to_stderr=output_format is not Format.TEXT)
     say(diagnosis.summary(found, len(names) + (rest is not None)))
     if fail_on is not Level.NEVER and any(one.severity.rank <= Severity(fail_on.value).rank for one in found):
         raise typer.Exit(Exit.FINDINGS)
+
+
+def _patch(
+    name: str, found: list[Diagnosis], placement: Placement | None, output: Path | None, to_stderr: bool
+) -> None:
+    """Show the changes of diagnoses as a diff of a document, and write the changed copy."""
+    from planner import api
+    from planner.report import diagnosis
+
+    inputs = Inputs()
+    loaded = inputs.read(name)
+    inputs.stop_on(inputs.findings)
+    try:
+        patched = api.patched(loaded, found, placement)
+    except api.NotPatchable as error:
+        fail(f"{name}: {error}")
+    for line in diagnosis.left_lines(patched):
+        say(f"planner: {line}")
+    if patched.after == patched.before:
+        say(f"planner: nothing to change in {name}")
+        return
+    diff = diagnosis.difference(patched, name)
+    say(diff.rstrip("\n")) if to_stderr else emit_text(diff)
+    if output is not None:
+        emit(patched.after, output)
+        say(f"planner: the changed copy of {name} is in {output}")
 
 
 def _files(places: list[Path]) -> list[Path]:

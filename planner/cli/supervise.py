@@ -17,6 +17,14 @@ from planner.cli.run import PlacementOption
 from planner.cli.terminal import progress, say
 
 
+class Adjust(StrEnum):
+    """What happens when memory runs out."""
+
+    OFF = "off"
+    PROPOSE = "propose"
+    APPLY = "apply"
+
+
 class Part(StrEnum):
     """What is printed instead of run."""
 
@@ -68,6 +76,13 @@ def supervise(
             "--restarts", min=0, max=2**31 - 1, metavar="N", help="Restarts in an hour before it gives up."
         ),
     ] = 10,
+    adjust: Annotated[
+        Adjust | None,
+        typer.Option(
+            help="When memory runs out: say which change within the process of the placement would help, or"
+            " make it with the next start. Default: propose, where there is a placement."
+        ),
+    ] = None,
     part: Annotated[
         Part | None,
         typer.Option(
@@ -87,6 +102,7 @@ def supervise(
       planner supervise -t tm-1 -- taskmanager.sh start-foreground
       planner supervise -t tm-1 --rest http://jm:8081 -- bin/my-start
       planner supervise -t large-0
+      planner supervise -t large-0 -p job.placement.json --adjust apply
       planner supervise --print shell > supervisor.sh
     """
     from planner import api
@@ -112,17 +128,26 @@ def supervise(
             rest=rest,
             journal=None if journal is None else str(journal),
             settings=settings,
+            adjust=adjust or Adjust.PROPOSE,
         )
         for key in found.left_out:
             say(f"planner: {key} holds a secret; the Flink configuration of this image has to have it")
-    elif placement is not None or rest is not None or journal is not None:
-        fail("-p, --rest and --journal are for a COMMAND; planner up's cluster has its own")
+    elif rest is not None or journal is not None:
+        fail("--rest and --journal are for a COMMAND; planner up's cluster has its own")
     elif part is not None:
         fail("--print spec needs a COMMAND, as in -- taskmanager.sh start-foreground")
+    elif placement is None and adjust not in (None, Adjust.OFF):
+        fail(f"--adjust {adjust} needs the placement of the cluster, which says what is free: -p FILE")
     else:
+        of_cluster = None if placement is None else Inputs().binding_placement(placement)
         with progress(f"ending {task_manager}") as note:
             found = api.supervise_local(
-                task_manager, folder=folder or api.FOLDER, settings=settings, note=note
+                task_manager,
+                folder=folder or api.FOLDER,
+                settings=settings,
+                note=note,
+                placement=of_cluster,
+                adjust=adjust or Adjust.PROPOSE,
             )
     if part is Part.SPEC:
         emit(json.dumps(found.spec, indent=2) + "\n")

@@ -21,10 +21,14 @@ from planner.cluster.credentials import AUTHORITY, USER
 from planner.cluster.launches import task_manager_options
 from planner.cluster.processes import MARK, log_file
 from planner.cluster.rest import Rest
-from planner.documents.placement import Placement
+from planner.documents.placement import PlacedMemory, PlacedTaskManager, Placement
 from planner.documents.sensitive import HIDDEN, is_reference, masked
 from planner.flink.errors import OptionRefused
-from planner.memory.taskmanager import derive_taskmanager
+from planner.memory.jvm_arguments import jvm_arguments
+from planner.memory.taskmanager import TaskManagerMemory, derive_taskmanager
+from planner.recover.adjustments import Adjustment, adjustments
+from planner.recover.diagnosis.changes import FLINK, WHOLE, Change
+from planner.units import parse_size
 
 PROGRAM = Path(supervisor.__file__)
 SHELL_PROGRAM = PROGRAM.with_suffix(".sh")
@@ -54,8 +58,11 @@ def in_container(
     rest: str | None = None,
     journal: str | None = None,
     settings: Mapping[str, float] | None = None,
+    adjust: str = "propose",
 ) -> Supervision:
     """Return how a command runs as a TaskManager of a placement.
+
+    ``adjust`` is one of `planner.cluster.supervisor.MODES`.
 
     Raises:
         OptionRefused: when the placement has no such TaskManager, or says nothing of its memory.
@@ -63,28 +70,19 @@ def in_container(
         NoAnswer: when ``rest`` is no address.
 
     """
-    found = next((tm for tm in placement.task_managers if tm.id == name), None)
-    if found is None:
-        raise OptionRefused(f"the placement has no TaskManager {name!r}; it has {_some(placement)}")
-    if found.memory is None:
-        raise OptionRefused(f"the placement gives TaskManager {name!r} no memory; place again")
+    found, planned = _planned(placement, name)
     options = {**(placement.flink_configuration or {}), **task_manager_options(found)}
-    memory = derive_taskmanager(options)
-    options |= {
-        "taskmanager.resource-id": name,
-        # instead of those in the image's configuration, such as the 1728m of Flink's own
-        "taskmanager.memory.process.size": f"{memory.process}b",
-        "taskmanager.memory.flink.size": f"{memory.flink}b",
-    }
+    # totals too, instead of those in the image's configuration, such as the 1728m of Flink's own
+    options |= {"taskmanager.resource-id": name, **_sizes(derive_taskmanager(options))}
     # a command line is for everybody to see
     secret = [
         key for key, value in options.items() if is_reference(key, value) or HIDDEN in masked(key, value)
     ]
     words = [word for key, value in options.items() if key not in secret for word in ("-D", f"{key}={value}")]
     first, *others = command
-    arguments = found.memory.jvm_arguments if os.path.basename(first) == "java" else []
+    arguments = planned.jvm_arguments if os.path.basename(first) == "java" else []
     address, environment = _address(rest)
-    spec = _spec(name, [first, *arguments, *others, *words], options, settings, rest=address)
+    spec = _spec(name, [first, *arguments, *others, *words], options, settings, address, found, adjust)
     return Supervision(
         {**spec, "journal": journal or f"{name}.supervise.jsonl"}, environment, left_out=secret
     )
@@ -95,20 +93,56 @@ def in_folder(
     name: str,
     settings: Mapping[str, float] | None = None,
     note: Callable[[str], None] = lambda _: None,
+    placement: Placement | None = None,
+    adjust: str = "propose",
 ) -> Supervision:
     """Return how a TaskManager of the local cluster in a folder runs; the one that runs now is ended.
+
+    Without the ``placement`` of the cluster it is not known what is free in its memory: nothing is adjusted.
 
     Raises:
         ClusterFolderError: when there is no cluster in the folder, or its state cannot be read.
         ClusterFailed: when its JobManager does not run, or the TaskManager is supervised already.
-        OptionRefused: when it has no such TaskManager.
+        OptionRefused: when it has no such TaskManager, or gives it other memory than the placement.
 
     """
+    found = None if placement is None else _planned(placement, name)[0]
+    there = standalone.read(folder.resolve())
+    if found is not None and there is not None and name in there.launches:
+        _alike(found, there.launches[name][1])
     cluster, process, command = standalone.hand_over(folder, name, note)
-    spec = _spec(process, command, cluster.launches[name][1], settings, rest=cluster.url)
+    options = cluster.launches[name][1]
+    if found is not None:
+        sizes = _sizes(derive_taskmanager(options))  # what is adjusted has to stand on the command line
+        command += [word for key, value in sizes.items() for word in ("-D", f"{key}={value}")]
+    spec = _spec(process, command, options, settings, cluster.url, found, adjust)
     log = log_file(cluster.folder, process)
     places = {"log": str(log), "journal": str(log.with_name(f"{process}.supervise.jsonl"))}
     return Supervision({**spec, **places}, {**_nobody(), MARK: cluster.mark}, cluster.folder)
+
+
+def _planned(placement: Placement, name: str) -> tuple[PlacedTaskManager, PlacedMemory]:
+    found = next((tm for tm in placement.task_managers if tm.id == name), None)
+    if found is None:
+        raise OptionRefused(f"the placement has no TaskManager {name!r}; it has {_some(placement)}")
+    if found.memory is None:
+        raise OptionRefused(f"the placement gives TaskManager {name!r} no memory; place again")
+    return found, found.memory
+
+
+def _alike(found: PlacedTaskManager, options: Mapping[str, str]) -> None:
+    """Refuse a placement that a TaskManager with these options was not started with."""
+    if derive_taskmanager(task_manager_options(found)) != derive_taskmanager(options):
+        raise OptionRefused(
+            f"the placement gives {found.id} other memory than the cluster does; name the placement that the"
+            " cluster was started with"
+        )
+
+
+def _sizes(memory: TaskManagerMemory) -> dict[str, str]:
+    """Return the options of every size of a TaskManager, its totals among them."""
+    totals = {WHOLE: f"{memory.process}b", FLINK: f"{memory.flink}b"}
+    return {**memory.dynamic_options(), **totals}
 
 
 def _spec(
@@ -117,24 +151,59 @@ def _spec(
     options: Mapping[str, str],
     settings: Mapping[str, float] | None,
     rest: str | None,
+    planned: PlacedTaskManager | None,
+    adjust: str,
 ) -> dict[str, Any]:
+    memory = derive_taskmanager(options)
+    found = adjustments(planned) if planned is not None and adjust != "off" else {}
+    mode = adjust if planned is not None else "off"
     return {
         "taskManager": name,
         "command": list(command),
         "rest": rest,
-        "limits": limits(options),
+        "limits": limits(memory),
         "settings": dict(settings or {}),
+        "adjust": {"mode": mode, "steps": _steps(found, memory, frozenset(command))},
     }
 
 
-def limits(options: Mapping[str, str]) -> dict[str, int]:
-    """Return what a TaskManager with these options may use, by the supervisor's name of it.
+def _steps(
+    found: Mapping[str, Adjustment], before: TaskManagerMemory, words: frozenset[str]
+) -> dict[str, Any]:
+    """Return adjustments as the supervisor looks them up, with what they make of the words of a command."""
+    now, own = limits(before), _words(before)
+    return {
+        kind: {
+            "changes": [_change(change) for change in one.changes if change.before != change.after],
+            "words": {
+                old: new
+                for old, new in zip(own, _words(one.memory), strict=True)
+                if old != new and old in words
+            },
+            "limits": {
+                figure: size
+                for figure, size in limits(one.memory).items()
+                if size != now[figure] and figure != "resident"
+            },
+            "takes": list(one.takes),
+            "then": _steps(one.then, before, words),
+        }
+        for kind, one in found.items()
+    }
 
-    Raises:
-        MemoryConfigurationError: when its memory options are inconsistent.
 
-    """
-    memory = derive_taskmanager(options)
+def _words(memory: TaskManagerMemory) -> list[str]:
+    """Return the words of a command line that say how large the memory of a TaskManager is."""
+    return [*jvm_arguments(memory), *(f"{key}={value}" for key, value in _sizes(memory).items())]
+
+
+def _change(change: Change) -> dict[str, str]:
+    before, after = (parse_size(size or "0") for size in (change.before, change.after))
+    return {"option": change.option, "from": f"{before}b", "to": f"{after}b", "why": change.why}
+
+
+def limits(memory: TaskManagerMemory) -> dict[str, int]:
+    """Return what a TaskManager may use, by the supervisor's name of it."""
     return {
         "resident": memory.process,
         "direct": memory.framework_off_heap + memory.task_off_heap + memory.network,

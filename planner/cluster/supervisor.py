@@ -110,6 +110,43 @@ class Settings:
     )
 
 
+MODES = ("off", "propose", "apply")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """A change of the memory of the process, which does not make it larger.
+
+    ``changes`` are options with their values before and after, ``words`` are words of the command and what
+    stands there instead, ``limits`` those of `FIGURES` that change. ``takes`` are the kinds of memory that
+    are smaller than before, ``then`` the steps that are possible after this one, by the kind that runs out.
+    """
+
+    changes: tuple[Mapping[str, str], ...]
+    words: Mapping[str, str]
+    limits: Mapping[str, float]
+    takes: tuple[str, ...]
+    then: Mapping[str, Step]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Adjust:
+    """Whether changes of memory are made, and which: planner has worked them out."""
+
+    mode: str = "off"
+    steps: Mapping[str, Step] = dataclasses.field(default_factory=dict)
+
+    def step(self, kinds: Sequence[str]) -> Step | None:
+        """Return the last step of a way, None where it does not lead anywhere."""
+        found, there = None, self.steps
+        for kind in kinds:
+            found = there.get(kind)
+            if found is None:
+                return None
+            there = found.then
+        return found
+
+
 # ---- what is seen
 
 
@@ -122,10 +159,14 @@ class Tick:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ended:
-    """The process has ended; ``code`` is 128 and the number of a signal where that ended it."""
+    """The process has ended; ``code`` is 128 and the number of a signal where that ended it.
+
+    ``memory`` is which memory ran out, None where that was not the reason.
+    """
 
     at: float
     code: int
+    memory: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -181,6 +222,14 @@ class State:
     code: int = 0
     left: bool = False
     series: Mapping[str, Series] = dataclasses.field(default_factory=dict)
+    memory: str | None = None
+    adjusted: tuple[tuple[str, float], ...] = ()
+    tried: frozenset[str] = frozenset()
+
+    @property
+    def way(self) -> tuple[str, ...]:
+        """The kinds of the steps that are taken."""
+        return tuple(kind for kind, _ in self.adjusted)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -189,7 +238,8 @@ class Decision:
 
     ``start``, ``forward``, ``stop`` (forward, and let it end), ``end`` (end it and start it again),
     ``kill``, ``restart`` (it has ended, start it again), ``leave`` (it would be restarted, but was too
-    often), ``give-up`` and ``exit``.
+    often), ``give-up`` and ``exit``. ``then`` is decided with a ``restart``: ``propose`` a step, ``adjust``
+    (take it), ``take-back``, or ``keep`` (there is none).
     """
 
     action: str
@@ -198,17 +248,21 @@ class Decision:
     signal: int = 0
     code: int = 0
     seconds: float = 0.0
+    then: Decision | None = None
+
+
+NEVER = Adjust()
 
 
 def step(
-    state: State, event: Event, settings: Settings, limits: Mapping[str, float]
+    state: State, event: Event, settings: Settings, limits: Mapping[str, float], adjust: Adjust = NEVER
 ) -> tuple[State, Decision | None]:
     """Return the state after an event, and what is to be done; ``limits`` are those of `FIGURES`."""
     match event:
         case Asked():
             return _asked(state, event, settings)
         case Ended():
-            return _ended(state, event, settings)
+            return _ended(state, event, settings, adjust)
         case Canceling() if state.phase == "running":
             return _canceling(state, event, settings)
         case Measured() if state.phase == "running":
@@ -220,7 +274,7 @@ def _due(state: State, at: float) -> tuple[State, Decision | None]:
     if at < state.until or state.phase in ("running", "over"):
         return state, None
     if state.phase == "waiting":
-        begun = dataclasses.replace(state, phase="running", started=at, left=False, series={})
+        begun = dataclasses.replace(state, phase="running", started=at, left=False, series={}, memory=None)
         return begun, Decision("start")
     return dataclasses.replace(state, until=math.inf), Decision("kill", "it has not ended by itself")
 
@@ -241,7 +295,7 @@ def _asked(state: State, event: Asked, settings: Settings) -> tuple[State, Decis
     return stopping, Decision("stop", name, signal=event.number, seconds=settings.grace)
 
 
-def _ended(state: State, event: Ended, settings: Settings) -> tuple[State, Decision | None]:
+def _ended(state: State, event: Ended, settings: Settings, adjust: Adjust) -> tuple[State, Decision | None]:
     seen = f"ended with {event.code} ({exit_name(event.code)})"
     facts: Facts = {"exitCode": event.code, "ranSeconds": round(event.at - state.started, 3)}
     ended = dataclasses.replace(state, code=event.code)
@@ -258,7 +312,56 @@ def _ended(state: State, event: Ended, settings: Settings) -> tuple[State, Decis
     waiting = dataclasses.replace(
         ended, phase="waiting", until=event.at + delay, failures=failures + 1, restarts=recent
     )
-    return waiting, Decision("restart", seen, facts | _counted(recent, settings), seconds=delay)
+    waiting, then = _adjusted(waiting, event, settings, adjust)
+    return waiting, Decision("restart", seen, facts | _counted(recent, settings), seconds=delay, then=then)
+
+
+def _adjusted(
+    state: State, event: Ended, settings: Settings, adjust: Adjust
+) -> tuple[State, Decision | None]:
+    """Decide what is changed where memory ran out, or leaked.
+
+    Where a step did not help within the window of restarts, or took the memory that runs out now, it is taken
+    back, and with it those that were taken after it. No step is taken twice.
+    """
+    memory = event.memory or state.memory
+    if memory is None or adjust.mode == "off":
+        return state, None
+    seen = f"{_MEMORY[memory]} {'leaked' if event.memory is None else 'ran out'}"
+    facts: Facts = {"memory": memory}
+    steps = [adjust.step(state.way[: number + 1]) for number in range(len(state.adjusted))]
+    for number, (kind, since) in enumerate(state.adjusted):
+        taken = steps[number]
+        recent = event.at - since < settings.restart_window
+        if taken is None or not recent or not (memory == kind or memory in taken.takes):
+            continue
+        undone = [change for each in reversed(steps[number:]) if each for change in each.changes]
+        facts["changes"] = [{**change, "from": change["to"], "to": change["from"]} for change in undone]
+        facts["afterSeconds"] = round(event.at - since, 3)
+        others = frozenset(state.way[number + 1 :])  # they did not fail, and may be taken again
+        back = dataclasses.replace(state, adjusted=state.adjusted[:number], tried=state.tried - others)
+        why = "the change for it did not help" if memory == kind else f"a change took it for {_MEMORY[kind]}"
+        return back, Decision("take-back", f"{seen}; {why}", facts)
+    if memory in state.tried:
+        return state, None
+    state = dataclasses.replace(state, tried=state.tried | {memory})
+    found = adjust.step((*state.way, memory))
+    if found is None:
+        return state, Decision("keep", seen, facts)
+    facts["changes"] = list(found.changes)
+    if adjust.mode == "propose":
+        return state, Decision("propose", seen, facts)
+    adjusted = (*state.adjusted, (memory, event.at))
+    return dataclasses.replace(state, adjusted=adjusted), Decision("adjust", seen, facts)
+
+
+_MEMORY = {
+    "heap": "the Java heap",
+    "direct": "direct memory",
+    "metaspace": "metaspace",
+    "threads": "the number of threads",
+    "container": "the memory of the container",
+}
 
 
 def back_off(failures: int, settings: Settings) -> float:
@@ -291,7 +394,7 @@ def _canceling(state: State, event: Canceling, settings: Settings) -> tuple[Stat
 
 
 def _end(
-    state: State, at: float, settings: Settings, seen: str, facts: Facts
+    state: State, at: float, settings: Settings, seen: str, facts: Facts, memory: str | None = None
 ) -> tuple[State, Decision | None]:
     """End the process to start it again, unless that was done too often: then it is left alone."""
     recent = _recent(state, at, settings)
@@ -299,7 +402,7 @@ def _end(
         left = Decision("leave", seen, facts | _counted(recent, settings))
         return dataclasses.replace(state, left=True), None if state.left else left
     seconds = min(ENDING_SECONDS, settings.grace)
-    ending = dataclasses.replace(state, phase="ending", until=at + seconds)
+    ending = dataclasses.replace(state, phase="ending", until=at + seconds, memory=memory)
     return ending, Decision("end", seen, facts, signal=signal.SIGTERM, seconds=seconds)
 
 
@@ -325,7 +428,8 @@ def _measured(
             }
             share = found.floors[-1] / limits[name]
             seen = f"{_TOLD[name]} at {share:.0%} of its limit, growing for {found.window:.0f} s"
-            return _end(state, event.at, settings, seen, facts)
+            memory = "container" if name == "resident" else name
+            return _end(state, event.at, settings, seen, facts, memory)
     return state, None
 
 
@@ -815,6 +919,7 @@ class Spec:
     rest: str | None = None
     limits: Mapping[str, float] = dataclasses.field(default_factory=dict)
     settings: Settings = dataclasses.field(default_factory=Settings)
+    adjust: Adjust = NEVER
 
 
 def read_spec(text: str) -> Spec:
@@ -851,7 +956,45 @@ def read_spec(text: str) -> Spec:
     if "restarts" in changed:
         changed["restarts"] = int(changed["restarts"])
     settings = dataclasses.replace(standard, **changed, shares={**standard.shares, **shares})  # type: ignore[arg-type]
-    return Spec(name, tuple(command), limits=limits, settings=settings, **texts)
+    adjust = _mapping(data.get("adjust", {}), "adjust")
+    mode = adjust.get("mode", "off")
+    if mode not in MODES:
+        raise ValueError(f"adjust.mode: it has to be one of {', '.join(MODES)}")
+    steps = _steps(adjust.get("steps", {}), "adjust.steps")
+    return Spec(name, tuple(command), limits=limits, settings=settings, adjust=Adjust(mode, steps), **texts)
+
+
+def _steps(value: object, where: str) -> dict[str, Step]:
+    found = {}
+    for kind, entry in _mapping(value, where).items():
+        place = f"{where}.{kind}"
+        if kind not in _MEMORY:
+            raise ValueError(f"{place}: there is no such memory; known are {', '.join(_MEMORY)}")
+        fields = _mapping(entry, place)
+        changes, takes = fields.get("changes", []), fields.get("takes", [])
+        if not isinstance(changes, list) or not isinstance(takes, list):
+            raise ValueError(f"{place}: changes and takes have to be lists")
+        told = tuple(_words(change, f"{place}.changes") for change in changes)
+        if any(not change.keys() >= {"option", "from", "to"} for change in told):
+            raise ValueError(f"{place}.changes: each has option, from and to")
+        words = _words(fields.get("words", {}), f"{place}.words")
+        limits = _numbers(fields.get("limits", {}), f"{place}.limits", FIGURES)
+        then = _steps(fields.get("then", {}), f"{place}.then")
+        found[kind] = Step(told, words, limits, tuple(map(str, takes)), then)
+    return found
+
+
+def _mapping(value: object, where: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where}: it has to be a mapping")
+    return value
+
+
+def _words(value: object, where: str) -> dict[str, str]:
+    found = _mapping(value, where)
+    if any(not isinstance(word, str) or "\0" in word for word in found.values()):
+        raise ValueError(f"{where}: it has to be a mapping of words")
+    return {key: str(word) for key, word in found.items()}
 
 
 _LEAST = {"window": 1, "resident": 0.01, "direct": 0.01, "metaspace": 0.01, "threads": 0.01}
@@ -864,15 +1007,24 @@ def _camel(name: str) -> str:
 
 
 def _numbers(value: object, where: str, known: Sequence[str]) -> dict[str, float]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{where}: it has to be a mapping")
-    for key, entry in value.items():
+    found = {}
+    for key, entry in _mapping(value, where).items():
         if key not in known:
             raise ValueError(f"{where}.{key}: there is no such field; known are {', '.join(known)}")
         least = _LEAST.get(key, 0)
         if isinstance(entry, bool) or not isinstance(entry, int | float) or not least <= entry < _MOST:
             raise ValueError(f"{where}.{key}: it has to be a number from {least} to 2^63")
-    return dict(value)
+        found[key] = float(entry)
+    return found
+
+
+def _shown(change: Mapping[str, str]) -> str:
+    """Return a change in words; sizes in mb."""
+    sizes = [
+        f"{int(size[:-1]) / 2**20:.0f} mb" if re.fullmatch(r"\d+b", size) else size
+        for size in (change["from"], change["to"])
+    ]
+    return f"{change['option']}: {sizes[0]} -> {sizes[1]}"
 
 
 class Supervisor:
@@ -894,6 +1046,7 @@ class Supervisor:
         self._limits = dict(spec.limits)
         self._process: int | None = None
         self._status: int | None = None
+        self._last: Facts = {}
         self._exit: int | None = None
         self._run = 0
         self._group = ControlGroup(None, None)
@@ -995,18 +1148,34 @@ class Supervisor:
                     self._send(signal.SIGKILL, pid)
             return
         self._process = self._status = None
-        self._take(Ended(time.monotonic(), 128 - status if status < 0 else status))
+        self._take(self._end_of(128 - status if status < 0 else status))
+
+    def _end_of(self, code: int) -> Ended:
+        """Note what is known of a process that has ended: what `planner diagnose` needs."""
+        lines = self._output.last_lines(self._secrets)
+        killed = self._group.oom_kills() - self._oom_kills
+        memory = out_of_memory(code, killed, lines)
+        self._last = {
+            "exitName": exit_name(code),
+            "outOfMemory": memory,
+            "oomKills": killed,
+            **self._figure_facts(),
+            "output": lines,
+        }
+        return Ended(time.monotonic(), code, memory)
 
     def _take(self, event: Event) -> None:
-        self._state, decision = step(self._state, event, self._spec.settings, self._limits)
+        self._state, decision = step(self._state, event, self._spec.settings, self._limits, self._spec.adjust)
         if decision is not None:
             self._do(decision, event)
+            if decision.then is not None:
+                self._tell(decision.then)
 
     def _do(self, decision: Decision, event: Event) -> None:
         facts: Facts = {"run": self._run, **({"seen": decision.seen} if decision.seen else {})}
         facts |= decision.facts
         if isinstance(event, Ended):
-            facts |= self._last_facts(event.code)
+            facts |= self._last
         elif decision.action in ("end", "leave"):
             facts |= self._figure_facts()
         words = f" {facts['outOfMemory']} memory ran out;" if facts.get("outOfMemory") else ""
@@ -1055,17 +1224,18 @@ class Supervisor:
             for key, figures in (("figures", self._latest), ("peak", self._peak), ("limits", self._limits))
         }
 
-    def _last_facts(self, code: int) -> Facts:
-        """Return what is known of a process that has ended: what `planner diagnose` needs."""
-        lines = self._output.last_lines(self._secrets)
-        killed = self._group.oom_kills() - self._oom_kills
-        return {
-            "exitName": exit_name(code),
-            "outOfMemory": out_of_memory(code, killed, lines),
-            "oomKills": killed,
-            **self._figure_facts(),
-            "output": lines,
+    def _tell(self, decision: Decision) -> None:
+        """Say what is changed with the next start."""
+        changes = decision.facts.get("changes", ())
+        told = "; ".join(map(_shown, changes)) if isinstance(changes, list) else ""
+        what = {
+            "propose": f"{told} would help (--adjust apply does that)",
+            "adjust": f"from now on {told}",
+            "take-back": f"taken back: {told}",
+            "keep": "no change within its memory is known to help",
         }
+        self._journal.say(f"{decision.seen}; {what[decision.action]}")
+        self._journal.write(decision.action, {"run": self._run, "seen": decision.seen, **decision.facts})
 
     def _signal_all(self, given: int) -> None:
         """Send a signal to the process and what it has started in its session: it may be a script."""
@@ -1082,8 +1252,10 @@ class Supervisor:
         self._run += 1
         self._told, self._latest, self._peak = {}, {}, {}
         self._measured = time.monotonic() - self._interval() + FIRST_SECONDS
-        self._group, self._limits = ControlGroup(None, None), dict(self._spec.limits)
-        command = self._spec.command
+        taken = self._spec.adjust.step(self._state.way)
+        words, limits = ({}, {}) if taken is None else (taken.words, taken.limits)
+        self._group, self._limits = ControlGroup(None, None), {**self._spec.limits, **limits}
+        command = [words.get(word, word) for word in self._spec.command]
         out, err = -1, -1
         try:
             out, err = self._output.open()
@@ -1102,17 +1274,19 @@ class Supervisor:
             )
         except OSError as error:
             self._journal.say(f"{command[0]} cannot be started: {error.strerror}")
-            code = 127 if error.errno == errno.ENOENT else 126
-            self._events.append(Ended(time.monotonic(), code))
+            self._events.append(self._end_of(127 if error.errno == errno.ENOENT else 126))
             return
         finally:
             for end in (out, err):
                 if end >= 0:
                     os.close(end)
         self._enter(control_group(self._process))
-        limits: Facts = {name: round(value) for name, value in self._limits.items()}
+        facts: Facts = {"run": self._run, "process": self._process}
+        facts["limits"] = {name: round(value) for name, value in self._limits.items()}
+        if self._state.adjusted:
+            facts["adjusted"] = list(self._state.way)
         self._journal.say(f"started, process {self._process}")
-        self._journal.write("start", {"run": self._run, "process": self._process, "limits": limits})
+        self._journal.write("start", facts)
 
     def _watch(self, rest: Rest) -> None:
         """Ask the JobManager again and again; runs in a thread of its own, since it may not answer."""

@@ -6,6 +6,7 @@ import json
 import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from difflib import unified_diff
 from typing import Any
 
 from planner.documents.finding import Finding, Position, Severity
@@ -14,6 +15,7 @@ from planner.recover.diagnosis.changes import KEPT, Change
 from planner.recover.diagnosis.classes import Rank, pattern
 from planner.recover.diagnosis.diagnose import Diagnosis
 from planner.recover.diagnosis.log import Line
+from planner.recover.diagnosis.patch import Patched
 from planner.report.printable import plain
 from planner.report.sarif import LEVELS, sarif_log
 from planner.units import parse_size, rounded_size
@@ -221,6 +223,17 @@ def _finding(one: Diagnosis) -> Finding:
         one.evidence.file,
         position,
     )
+
+
+def left_lines(patched: Patched) -> list[str]:
+    """Return the changes that a document has no place for, and where they belong."""
+    return [f"not in the document: {change.option}: {reason}" for change, reason in patched.left]
+
+
+def difference(patched: Patched, name: str) -> str:
+    """Return what a patch changes in a file as a unified diff, without the values of secrets."""
+    lines = unified_diff(patched.before.splitlines(), patched.after.splitlines(), name, name, lineterm="")
+    return "".join(f"{masked_line(line)}\n" for line in lines)
 
 
 def summary(diagnoses: Sequence[Diagnosis], files: int) -> str:

@@ -111,6 +111,51 @@ def test_secrets_are_left_to_the_image(here: Path, placed: dict[str, Any]) -> No
     assert (options["env.x"], options["heartbeat.interval"]) == ("y", "1 s")
 
 
+def followed(spec: dict[str, Any], *kinds: str) -> dict[str, Any]:
+    """Return the step that a way leads to."""
+    steps: dict[str, Any] = spec["adjust"]["steps"]
+    for kind in kinds:
+        found: dict[str, Any] = steps[kind]
+        steps = found["then"]
+    return found
+
+
+@pytest.mark.parametrize("command", [("taskmanager.sh", "start-foreground"), ("java", "Main")])
+def test_steps_are_those_of_the_placement(here: Path, placed: dict[str, Any], command: list[str]) -> None:
+    one = placed["taskManagers"][0]
+    answer = supervise("-t", one["id"], "--adjust", "apply", "--print", "spec", "--", *command)
+    spec = read_spec(answer.stdout)
+    found = json.loads(answer.stdout)
+    assert spec.adjust.mode == "apply"
+    before = derive_taskmanager(one["memory"]["dynamicOptions"])
+    for way in (["metaspace"], ["direct"], ["direct", "metaspace"], ["container", "direct"]):
+        step, words = spec.adjust.step(way), followed(found, *way)["words"]
+        assert step is not None
+        assert words.keys() <= set(found["command"])
+        adjusted = [words.get(word, word) for word in found["command"]]
+        options = options_of(adjusted)
+        after = derive_taskmanager(options)  # totals and parts fit each other
+        assert after.process <= before.process
+        assert after != before
+        for figure, limit in {**spec.limits, **step.limits}.items():
+            if figure == "metaspace":
+                assert limit == after.jvm_metaspace
+            if figure == "direct":
+                assert limit == after.framework_off_heap + after.task_off_heap + after.network
+        if command[0] == "java":
+            assert f"-Xmx{after.framework_heap + after.task_heap}" in adjusted
+            assert f"-XX:MaxMetaspaceSize={after.jvm_metaspace}" in adjusted
+        changed = {change["option"]: change["to"] for change in found["adjust"]["steps"][way[0]]["changes"]}
+        assert len(way) > 1 or changed.items() <= options.items()
+
+
+def test_adjusting_is_a_proposal_unless_told_otherwise(here: Path, placed: dict[str, Any]) -> None:
+    words = ["-t", placed["taskManagers"][0]["id"], "--print", "spec"]
+    assert json.loads(supervise(*words, "--", "true").stdout)["adjust"]["mode"] == "propose"
+    off = json.loads(supervise(*words, "--adjust", "off", "--", "true").stdout)
+    assert off["adjust"] == {"mode": "off", "steps": {}}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -119,6 +164,8 @@ def test_secrets_are_left_to_the_image(here: Path, placed: dict[str, Any]) -> No
         (("-t", "x", "--rest", "ftp://a", "--", "true"), "no TaskManager 'x'"),
         (("-t", "x"), "no cluster in"),
         (("-t", "x", "--journal", "j"), "are for a COMMAND"),
+        (("-t", "x", "--adjust", "apply"), "needs the placement of the cluster"),
+        (("-t", "x", "-p", "job.placement.json"), "no TaskManager 'x'"),
         (("-t", "x", "--print", "spec"), "needs a COMMAND"),
         (("-t", "x", "-p", "nothing.json", "--", "true"), "nothing.json"),
     ],

@@ -16,7 +16,10 @@ from planner.cluster.supervisor import (
     FIGURES,
     GAVE_UP,
     HIDDEN,
+    MODES,
+    NEVER,
     SAMPLES,
+    Adjust,
     Asked,
     Canceling,
     Decision,
@@ -25,6 +28,7 @@ from planner.cluster.supervisor import (
     Measured,
     Settings,
     State,
+    Step,
     Tick,
     back_off,
     leak,
@@ -41,11 +45,13 @@ TERM = int(signal.SIGTERM)
 STANDARD, NEW = Settings(), State()
 
 
-def after(*events: Event, settings: Settings = STANDARD, state: State = NEW) -> tuple[State, list[Decision]]:
+def after(
+    *events: Event, settings: Settings = STANDARD, state: State = NEW, adjust: Adjust = NEVER
+) -> tuple[State, list[Decision]]:
     """Return the state after events, and what was decided."""
     decisions = []
     for event in events:
-        state, decision = step(state, event, settings, LIMITS)
+        state, decision = step(state, event, settings, LIMITS, adjust)
         decisions += [decision] if decision is not None else []
     return state, decisions
 
@@ -209,6 +215,119 @@ def test_samples_are_bounded_and_keep_floor_start_and_end(values: list[float]) -
         assert [when for when, _ in series] == sorted({when for when, _ in series})
 
 
+def change(option: str) -> dict[str, str]:
+    return {"option": option, "from": "1b", "to": "2b"}
+
+
+def a_step(option: str, takes: tuple[str, ...] = (), **then: Step) -> Step:
+    return Step((change(option),), {f"{option}=1b": f"{option}=2b"}, {}, takes, then)
+
+
+STEPS = {
+    "direct": a_step("direct", ("heap",), heap=a_step("heap")),
+    "heap": a_step("heap", direct=a_step("direct")),
+}
+KINDS = ["heap", "direct", "metaspace", "threads", "container"]
+
+
+def ran_out(*kinds: str, every: float = 100.0, mode: str = "apply", **settings: float) -> list[Decision]:
+    """Return what is changed where one kind of memory runs out after the other."""
+    state, decided = NEW, []
+    chosen = Settings(restarts=100, **settings)  # type: ignore[arg-type]
+    for number, kind in enumerate(kinds):
+        at = number * every
+        events = (Tick(at + 60), Ended(at + 61, 3, kind))
+        state, decisions = after(*events, settings=chosen, state=state, adjust=Adjust(mode, STEPS))
+        decided += [decision.then for decision in decisions if decision.then is not None]
+    return decided
+
+
+def test_memory_that_runs_out_is_adjusted_once_and_taken_back_where_that_does_not_help() -> None:
+    (adjust,) = ran_out("direct")
+    assert (adjust.action, adjust.facts) == ("adjust", {"memory": "direct", "changes": [change("direct")]})
+    (_, back) = ran_out("direct", "direct", "direct")
+    undone = {"option": "direct", "from": "2b", "to": "1b"}
+    assert back.action == "take-back"
+    assert back.facts == {"memory": "direct", "changes": [undone], "afterSeconds": 100}
+    assert "did not help" in back.seen
+
+
+def test_a_change_that_held_for_the_window_stays() -> None:
+    assert [one.action for one in ran_out("direct", "direct", restart_window=99)] == ["adjust"]
+    assert [one.action for one in ran_out("direct", "direct", restart_window=101)] == ["adjust", "take-back"]
+
+
+def test_a_change_that_took_what_runs_out_now_is_taken_back() -> None:
+    (_, back, heap) = ran_out("direct", "heap", "heap")
+    assert (back.action, back.facts["memory"]) == ("take-back", "heap")
+    assert "took it for direct memory" in back.seen
+    assert heap.action == "adjust"
+    assert [one.action for one in ran_out("heap", "direct")] == ["adjust", "adjust"]
+
+
+def test_what_was_changed_after_a_change_that_goes_goes_too_and_may_come_again() -> None:
+    decided = ran_out("heap", "direct", "heap", "direct")
+    assert [one.action for one in decided] == ["adjust", "adjust", "take-back", "adjust"]
+    assert decided[2].facts["changes"] == [
+        {"option": name, "from": "2b", "to": "1b"} for name in ("direct", "heap")
+    ]
+    assert decided[3].facts["memory"] == "direct"
+
+
+def test_a_proposal_is_made_once_and_changes_nothing() -> None:
+    decided = ran_out("direct", "direct", "heap", mode="propose")
+    assert [(one.action, one.facts["memory"]) for one in decided] == [
+        ("propose", "direct"),
+        ("propose", "heap"),
+    ]
+    assert ran_out("direct", mode="off") == []
+
+
+def test_where_no_step_is_known_that_is_said_once() -> None:
+    assert [one.action for one in ran_out("threads", "threads")] == ["keep"]
+
+
+def test_a_leak_is_adjusted_as_well() -> None:
+    steps = {"container": a_step("overhead"), "direct": a_step("direct")}
+    for figure, kind in (("resident", "container"), ("direct", "direct")):
+        rising = measured([500 + 1.5 * n for n in range(330)], figure=figure)
+        ending = [Ended(2000, 143)]
+        _, decisions = after(Tick(0), *rising, *ending, adjust=Adjust("apply", steps))
+        (then,) = [one.then for one in decisions if one.then is not None]
+        assert (then.action, then.facts["memory"]) == ("adjust", kind)
+        assert "leaked" in then.seen
+
+
+def test_what_was_not_of_memory_is_not_adjusted() -> None:
+    adjust = Adjust("apply", STEPS)
+    cancelled = [Tick(0), Canceling(100, "map (1)", 70), Ended(105, 143), Tick(105), Ended(300, 1)]
+    assert [one.then for one in after(*cancelled, adjust=adjust)[1]] == [None] * 5
+    assert after(Tick(0), Asked(5, TERM), Ended(6, 3, "direct"), adjust=adjust)[1][-1].then is None
+
+
+@given(st.lists(st.tuples(st.floats(1, 5000), st.sampled_from(KINDS)), max_size=30), st.sampled_from(MODES))
+def test_however_memory_runs_out(ends: list[tuple[float, str]], mode: str) -> None:
+    """Only known steps are taken, what is told is what is done, and it comes to an end."""
+    state, at, adjust, told = NEW, 0.0, Adjust(mode, STEPS), []
+    for seconds, kind in ends:
+        before = state.way
+        events = (Tick(at), Ended(at + seconds, 3, kind))
+        state, decisions = after(*events, settings=Settings(restarts=100), state=state, adjust=adjust)
+        at = state.until
+        then = decisions[-1].then
+        told += [then.action] if then else []
+        assert not state.way or adjust.step(state.way) is not None
+        if then is None or then.action in ("propose", "keep"):
+            assert state.way == before
+        elif then.action == "adjust":
+            assert state.way == (*before, kind)
+        else:
+            assert state.way == before[: len(state.way)] != before
+    if mode != "apply":
+        assert set(told) <= {"propose", "keep"}
+    assert len(told) <= 3 * len(KINDS)
+
+
 NEXT = st.one_of(
     st.builds(Tick, st.just(0.0)),
     st.builds(Ended, st.just(0.0), st.sampled_from([0, 1, 137, 143])),
@@ -359,6 +478,26 @@ def test_a_specification() -> None:
         ('{"command": ["a"], "taskManager": "t", "settings": {"grace": NaN}}', "settings.grace"),
         ('{"command": ["a"], "taskManager": "t", "settings": {"window": Infinity}}', "settings.window"),
         ('{"command": ["a"], "taskManager": "t", "settings": {"shares": {"x": 1}}}', "settings.shares.x"),
+        ('{"command": ["a"], "taskManager": "t", "adjust": 1}', "adjust"),
+        ('{"command": ["a"], "taskManager": "t", "adjust": {"mode": "always"}}', "adjust.mode"),
+        ('{"command": ["a"], "taskManager": "t", "adjust": {"steps": {"x": {}}}}', "adjust.steps.x"),
+        ('{"command": ["a"], "taskManager": "t", "adjust": {"steps": {"heap": 1}}}', "adjust.steps.heap"),
+        (
+            '{"command": ["a"], "taskManager": "t", "adjust": {"steps": {"heap": {"words": {"a": 1}}}}}',
+            "adjust.steps.heap.words",
+        ),
+        (
+            '{"command": ["a"], "taskManager": "t", "adjust": {"steps": {"heap": {"changes": [{}]}}}}',
+            "adjust.steps.heap.changes",
+        ),
+        (
+            '{"command": ["a"], "taskManager": "t", "adjust": {"steps": {"heap": {"then": {"x": {}}}}}}',
+            "adjust.steps.heap.then.x",
+        ),
+        (
+            '{"command": ["a"], "taskManager": "t", "adjust": {"steps": {"heap": {"takes": 1}}}}',
+            "adjust.steps.heap",
+        ),
     ],
 )
 def test_a_specification_that_is_not_valid(text: str, where: str) -> None:

@@ -526,3 +526,47 @@ def test_a_leak_of_threads(supervised: Start, tmp_path: Path) -> None:
     entry = until(lambda: run.entries("end"))[0]
     assert (entry["figure"], entry["limit"]) == ("threads", 200)
     run.started(2)
+
+
+def test_memory_that_runs_out_is_adjusted_and_taken_back(supervised: Start) -> None:
+    out_of_metaspace = 'echo "java.lang.OutOfMemoryError: Metaspace"; echo "has $0" >> had; exit 3'
+    change = {"option": "size", "from": "1048576b", "to": "2097152b", "why": "once"}
+    step = {"changes": [change], "words": {"size=1": "size=2"}, "limits": {"metaspace": 7}}
+    one = supervised(
+        "",
+        command=["/bin/sh", "-c", out_of_metaspace, "size=1"],
+        limits={"metaspace": 5},
+        settings={"restarts": 2, "backOff": 0},
+        adjust={"mode": "apply", "steps": {"metaspace": step}},
+    )
+    code, _, err = one.over()
+    assert code == 70
+    assert (one.journal.parent / "had").read_text().split("\n") == [
+        "has size=1",
+        "has size=2",
+        "has size=1",
+        "",
+    ]
+    told = [entry["decision"] for entry in one.entries()]
+    assert told == ["start", "restart", "adjust", "start", "restart", "take-back", "start", "give-up"]
+    assert [entry["limits"]["metaspace"] for entry in one.entries("start")] == [5, 7, 5]
+    assert [entry.get("adjusted") for entry in one.entries("start")] == [None, ["metaspace"], None]
+    (adjust,), (back,) = one.entries("adjust"), one.entries("take-back")
+    assert (adjust["run"], adjust["memory"], adjust["changes"]) == (1, "metaspace", [change])
+    assert back["changes"] == [{**change, "from": "2097152b", "to": "1048576b"}]
+    assert "metaspace ran out; from now on size: 1 mb -> 2 mb" in err
+    assert "did not help; taken back: size: 2 mb -> 1 mb" in err
+
+
+def test_a_proposal_is_said_and_changes_nothing(supervised: Start) -> None:
+    step = {"changes": [{"option": "size", "from": "1b", "to": "x"}], "words": {"a": "b"}}
+    one = supervised(
+        "",
+        command=["/bin/sh", "-c", 'echo "$0: OutOfMemoryError: Java heap space"; exit 3', "a"],
+        settings={"restarts": 1, "backOff": 0},
+        adjust={"mode": "propose", "steps": {"heap": step}},
+    )
+    _, out, err = one.over()
+    assert out.splitlines() == ["a: OutOfMemoryError: Java heap space"] * 2
+    assert len(one.entries("propose")) == 1
+    assert "size: 0 mb -> x would help" in err

@@ -19,6 +19,9 @@ from planner.units import GIB, MIB, format_duration, format_size, parse_duration
 
 MOST_METASPACE = 512 * MIB
 """Above that metaspace is not raised: it is a leak."""
+LEAST_SHARE = 4
+"""What a process that cannot grow gets is at least one part in so many of a step: a choice, since less
+would only put the next failure off."""
 _OF_GROUPS = {"task_heap": "heap", "task_off_heap": "offHeap", "managed": "managed"}
 """Parts that a placement derives from fields of slot sharing groups."""
 WHOLE, FLINK = PREFIX + "process.size", PREFIX + "flink.size"
@@ -39,7 +42,7 @@ _OPTIONS = {
 class Change:
     """An option, its present value with who says so, its new value, and why.
 
-    ``before`` is None where nobody says what it is.
+    ``before`` is None where nobody says what it is; ``after`` is in words where it is not ``exact``.
     """
 
     option: str
@@ -47,17 +50,22 @@ class Change:
     source: str
     after: str
     why: str
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What is known of the process that failed: options by whom its log or documents tell, its placement."""
+    """What is known of the process that failed: options by whom its log or documents tell, its placement.
+
+    One that is ``contained`` cannot grow: it gets what others give, and nothing where that is too little.
+    """
 
     jobmanager: bool = False
     told: Mapping[str, str] = field(default_factory=dict)
     told_by: str = ""
     placed: PlacedTaskManager | None = None
     version: str = ""
+    contained: bool = False
 
     def present(self, key: str) -> tuple[str | None, str]:
         """Return the value of an option that the process has, and who says so."""
@@ -178,7 +186,7 @@ def _jobmanager(process: Process, part: str, default: int | None) -> Iterator[Ch
     if (now := _size(total)) is not None:
         yield Change(whole, total, by, format_size(now + step), "the process grows by it")
     elif before is None:
-        yield Change(key, None, "", "25 % more", "nothing here says what it is")
+        yield Change(key, None, "", "25 % more", "nothing here says what it is", exact=False)
 
 
 _OF_JOBMANAGERS: dict[str, tuple[str, int | None]] = {
@@ -191,19 +199,26 @@ _OF_JOBMANAGERS: dict[str, tuple[str, int | None]] = {
 def _raised(process: Process, memory: TaskManagerMemory, part: str, step: int, why: str) -> Iterator[Change]:
     """Raise a part of a TaskManager's memory by a step that the others give, else the process grows by it."""
     sizes = {name: getattr(memory, name) for name in _OPTIONS}
+    free = {name: found for name, found in _free(process, memory).items() if name != part}
     raised = _up(sizes[part] + step)
+    if process.contained:
+        most = sizes[part] + sum(size // MIB * MIB for size, _ in free.values())
+        raised = min(raised, most // MIB * MIB)
+        if raised - sizes[part] < step / LEAST_SHARE:
+            return
     left, sizes[part] = raised - sizes[part], raised
     group = _OF_GROUPS.get(part) if process.placed is not None else None
     reasons = {part: f"{why}; to keep it, raise {group} of its groups and place again" if group else why}
-    for name, (free, reason) in _free(process, memory).items():
-        given = min(_up(left), free // MIB * MIB)
-        if name != part and given > 0:
+    for name, (size, reason) in free.items():
+        given = min(_up(left), size // MIB * MIB)
+        if given > 0:
             rest = sizes[name] - given
             sizes[name] = rest // MIB * MIB if process.placed is None else rest  # slots may need all of it
             reasons[name] = reason
             left = max(left - given, 0)
     wanted = replace(memory, **sizes)
-    options = _options(process, wanted, list(reasons), _up(memory.process + left))
+    total = memory.process if process.contained else _up(memory.process + left)
+    options = _options(process, wanted, list(reasons), total)
     grows = f"the process grows by {format_size(_up(left))}: nothing in it is known to be free"
     totals = {WHOLE, FLINK} & options.keys() if left else set()
     if left and not totals:
@@ -272,6 +287,8 @@ def _gives(
 def _free(process: Process, memory: TaskManagerMemory) -> dict[str, tuple[int, str]]:
     """Return what parts of a TaskManager's memory can give and why, in the order in which they give."""
     if process.placed is not None and process.placed.memory is not None:
+        if process.placed.reserve:
+            return {}  # it holds nothing, and may have to take over what it stands for
         load = process.placed.load
         free = {
             "managed": memory.managed - load.managed,
@@ -298,7 +315,8 @@ def _memory(process: Process) -> TaskManagerMemory | None:
 
 def _unknown(process: Process, name: str, after: str) -> Iterator[Change]:
     before, source = process.present(PREFIX + name)
-    yield Change(PREFIX + name, before, source if before else "", after, "its options are not known here")
+    why = "its options are not known here"
+    yield Change(PREFIX + name, before, source if before else "", after, why, exact=False)
 
 
 def _sized(process: Process, key: str, before: str | None, source: str, step: int, why: str) -> Change:
@@ -377,7 +395,7 @@ def _storage(_: Mapping[str, str], process: Process) -> Iterator[Change]:
     ):
         before, source = process.present(key)
         if before is None or before.strip().lower() in ("", "jobmanager"):
-            yield Change(key, before, source, after, why)
+            yield Change(key, before, source, after, why, exact=key.endswith("storage"))
 
 
 def _restart(filled: Mapping[str, str], process: Process) -> Iterator[Change]:

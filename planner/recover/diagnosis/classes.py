@@ -16,7 +16,7 @@ from planner.rules.base import FLINK_CODE, FLINK_DOCS
 
 LONGEST_LOOKED_AT = 4096
 """Characters of a line in which evidence is looked for."""
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _RUNTIME = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/runtime/"
 _MEMORY_DOCS = f"{FLINK_DOCS}deployment/memory/mem_trouble/"
 
@@ -47,7 +47,7 @@ class FailureClass:
 
 def pattern(message: str) -> re.Pattern[str]:
     """Return what finds a message in a line, with a group for every placeholder."""
-    parts = _PLACEHOLDER.split(message)
+    parts = PLACEHOLDER.split(message)
     found = [re.escape(parts[0])]
     for index in range(1, len(parts), 2):
         name, rest = parts[index], parts[index + 1]
@@ -436,7 +436,7 @@ CLASSES = (
 BY_NAME = {one.name: one for one in CLASSES}
 PATTERNS = tuple((pattern(message), one) for one in CLASSES for message in one.evidence)
 _LITERALS = sorted(
-    {max(_PLACEHOLDER.split(message)[::2], key=len) for one in CLASSES for message in one.evidence}
+    {max(PLACEHOLDER.split(message)[::2], key=len) for one in CLASSES for message in one.evidence}
 )
 """One of them is in every line that is evidence; looking for these is quick."""
 

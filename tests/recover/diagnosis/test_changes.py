@@ -53,7 +53,7 @@ def applied(options: Mapping[str, str], wanted: tuple[Change, ...]) -> TaskManag
     return derive_taskmanager({**options, **{change.option: change.after for change in wanted}})
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(configurations(), st.sampled_from(sorted(POOLS)))
 def test_what_changes_say_is_what_flink_derives(options: dict[str, str], name: str) -> None:
     try:
@@ -67,7 +67,7 @@ def test_what_changes_say_is_what_flink_derives(options: dict[str, str], name: s
         return
     after, pool = applied(options, wanted), POOLS[name]
     assert getattr(after, pool) > getattr(before, pool)
-    assert after.task_heap > before.task_heap - MIB  # sizes are in whole mb
+    assert after.task_heap >= before.task_heap - MIB  # sizes are in whole mb
     grown = [change for change in wanted if "the process grows" in change.why]
     if not grown:
         assert after.process <= before.process
@@ -76,7 +76,7 @@ def test_what_changes_say_is_what_flink_derives(options: dict[str, str], name: s
         if change.before is not None and change.option in options:
             assert change.before == options[change.option]
     if options.get("state.backend.type") == "rocksdb":
-        assert after.managed > before.managed - MIB
+        assert after.managed >= before.managed - MIB
 
 
 def placed(memory: TaskManagerMemory, heap: int, managed: int) -> PlacedTaskManager:
@@ -91,7 +91,7 @@ def placed(memory: TaskManagerMemory, heap: int, managed: int) -> PlacedTaskMana
     )
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     st.integers(1500, 20_000),
     st.floats(0, 1),
@@ -113,6 +113,28 @@ def test_a_placement_says_what_is_free(process: int, heap: float, managed: float
     if grown > 2 * MIB:
         assert free < getattr(after, pool) - getattr(memory, pool) + 3 * MIB
     assert {change.source for change in wanted} == {"the placement"}
+
+
+@settings(max_examples=200, deadline=None)
+@given(configurations(), st.sampled_from(sorted(POOLS)))
+def test_what_is_contained_does_not_grow(options: dict[str, str], name: str) -> None:
+    try:
+        before = derive_taskmanager(options)
+    except MemoryConfigurationError:
+        return
+    wanted = changes(name, BUFFERS, Process(told=options, told_by="tm.log", contained=True))
+    if wanted:
+        after = applied(options, wanted)
+        assert after.process <= before.process
+        assert getattr(after, POOLS[name]) > getattr(before, POOLS[name])
+
+
+def test_one_in_reserve_has_nothing_free() -> None:
+    memory = derive_taskmanager({PROCESS: "4g"})
+    spare = placed(memory, 0, 0).model_copy(update={"reserve": True})
+    (change, *others) = changes("metaspace", {}, Process(placed=spare))
+    assert "the process grows" in change.why
+    assert others == []
 
 
 def test_buffers_are_those_that_were_missing() -> None:

@@ -1,0 +1,133 @@
+"""Values put into the text of a document: the data is as wanted, and all other lines are as they were."""
+
+from __future__ import annotations
+
+import json
+from difflib import unified_diff
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planner.documents.edit import edited
+from planner.documents.finding import Path
+from planner.documents.source import read_sources
+from planner.documents.write import to_json, to_yaml
+
+TEXT = """# of the team
+spec:
+  # what it runs
+  parallelism: 4  # cores
+  flinkConfiguration:
+    a.b: 5 s  # five
+    nested: {c: d}
+  classes:
+    - {name: large, memory: {process: 5 gb}}
+    - name: small
+      memory:
+        process: 4 gb
+  last: ""
+"""
+
+
+def changed(text: str, values: dict[Path, str], number: int = 0) -> list[str]:
+    """Return the lines that an edit takes away and adds."""
+    after = edited(read_sources(text.encode(), "x.yaml")[number], values)
+    assert after is not None
+    lines = unified_diff(text.splitlines(), after.splitlines(), lineterm="", n=0)
+    return [line for line in lines if line[:3] not in ("---", "+++") and line[:2] != "@@"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "lines"),
+    [
+        ((), "x", None),
+        (("spec",), "x", None),
+        (("spec", "parallelism"), "8", ["-  parallelism: 4  # cores", '+  parallelism: "8"  # cores']),
+        (("spec", "flinkConfiguration", "a.b"), "7 s", ["-    a.b: 5 s  # five", "+    a.b: 7 s  # five"]),
+        (("spec", "flinkConfiguration", "x.y"), "true", ['+    x.y: "true"']),
+        (("spec", "new", "a.b"), "5 mb", ["+  new:", "+    a.b: 5 mb"]),
+        (
+            ("spec", "classes", 0, "memory", "process"),
+            "6 gb",
+            [
+                "-    - {name: large, memory: {process: 5 gb}}",
+                "+    - {name: large, memory: {process: 6 gb}}",
+            ],
+        ),
+        (
+            ("spec", "classes", 0, "memory", "jvm"),
+            "1: 2",
+            [
+                "-    - {name: large, memory: {process: 5 gb}}",
+                '+    - {name: large, memory: {jvm: "1: 2", process: 5 gb}}',
+            ],
+        ),
+        (("spec", "classes", 1, "memory", "jvm"), "6 mb", ["+        jvm: 6 mb"]),
+        (("spec", "classes", 7, "name"), "x", None),
+    ],
+)
+def test_only_that_changes(path: Path, value: str, lines: list[str] | None) -> None:
+    if lines is None:
+        assert edited(read_sources(TEXT.encode(), "x.yaml")[0], {path: value}) is None
+    else:
+        assert changed(TEXT, {path: value}) == lines
+
+
+def test_one_of_several_documents() -> None:
+    text = "a: {}\n---\na: {b: c}\n---\na:\n  b: c\n"
+    assert changed(text, {("a", "b"): "d"}, 1) == ["-a: {b: c}", "+a: {b: d}"]
+    assert changed(text, {("a", "b"): "d"}, 2) == ["-  b: c", "+  b: d"]
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("a: &x {b: c}\nd: *x\n", ("a", "b")),
+        ("a: &x {b: c}\nd: *x\n", ("d", "b")),
+        ("a: >\n  b\n  c\n", ("a",)),
+        ("a:\nb: c\n", ("a", "k")),
+    ],
+)
+def test_what_cannot_be_changed_in_place_is_left_alone(text: str, path: Path) -> None:
+    assert edited(read_sources(text.encode(), "x.yaml")[0], {path: "z"}) is None
+
+
+NAMES = st.sampled_from(["a", "b.c", "d e", "true", "5", "ä", "x:y", "#h", "{"])
+VALUES = st.sampled_from(
+    ["1", "5 mb", "true", "", "null", "a: b", "#x", "it's", 'q"', "{", "- a", "ä", "0x1f", "1e5"]
+)
+DATA = st.recursive(
+    VALUES | st.integers(0, 9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+def put(data: Any, path: Path, value: str) -> Any:
+    if not path:
+        return value
+    if isinstance(data, list):
+        return [put(one, path[1:], value) if n == path[0] else one for n, one in enumerate(data)]
+    known = data if isinstance(data, dict) else {}
+    return {**known, path[0]: put(known.get(path[0]), path[1:], value)}
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.dictionaries(NAMES, DATA, min_size=1, max_size=4),
+    st.lists(NAMES | st.integers(0, 2), min_size=1, max_size=3),
+    VALUES,
+    st.sampled_from([to_yaml, to_json, json.dumps, lambda data: json.dumps(data, indent="\t")]),
+)
+def test_an_edit_is_right_or_none(data: dict[str, Any], parts: list[Any], value: str, write: Any) -> None:
+    text, path = write(data), tuple(parts)
+    (source,) = read_sources(text.encode(), "x.yaml")
+    after = edited(source, {path: value})
+    if after is None:
+        return
+    (found,) = read_sources(after.encode(), "x.yaml")
+    assert found.data == put(source.data, path, value)
+    gone = set(text.splitlines()) - set(after.splitlines())
+    assert len(gone) <= 1
