@@ -83,8 +83,8 @@ def main() -> None:
     if options.write:
         about = (
             f"`python bench/real/supervise.py --runs {options.runs} --write` on {os.cpu_count()} cores,"
-            f" Python {platform.python_version()}: two TaskManagers\nunder `planner supervise`, none in reserve,"
-            " heartbeats every second, `--cancel-limit 5`. Seconds are until every subtask\nruns again, each"
+            f" Python {platform.python_version()}: two TaskManagers\nunder `planner supervise`, none in"
+            " reserve, heartbeats every second, `--cancel-limit 5`. Seconds are until every subtask\nruns again, each"
             " on its planned TaskManager (`planner verify`)."
         )
         table = "\n".join(lines)
