@@ -81,11 +81,11 @@ def main() -> None:
                 lines.append(f"| {what} | {runs} | {median:.1f} s | {max(seconds):.1f} s |")
     print("\n".join(lines))
     if options.write:
+        machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
         about = (
-            f"`python bench/real/supervise.py --runs {options.runs} --write` on {os.cpu_count()} cores,"
-            f" Python {platform.python_version()}: two TaskManagers\nunder `planner supervise`, none in"
-            " reserve, heartbeats every second, `--cancel-limit 5`. Seconds are until every subtask\nruns again, each"
-            " on its planned TaskManager (`planner verify`)."
+            f"`python bench/real/supervise.py --runs {options.runs} --write` on {machine}: two TaskManagers\n"
+            "under `planner supervise`, none in reserve, heartbeats every second, `--cancel-limit 5`. Seconds are\n"
+            "until every subtask runs again, each on its planned TaskManager (`planner verify`)."
         )
         table = "\n".join(lines)
         OUTPUT.write_text(f"# TaskManagers restarted in place\n\n{about}\n\n{table}\n", encoding="utf-8")
