@@ -84,8 +84,8 @@ def main() -> None:
         machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
         about = (
             f"`python bench/real/supervise.py --runs {options.runs} --write` on {machine}: two TaskManagers\n"
-            "under `planner supervise`, none in reserve, heartbeats every second, `--cancel-limit 5`. Seconds are\n"
-            "until every subtask runs again, each on its planned TaskManager (`planner verify`)."
+            "under `planner supervise`, none in reserve, heartbeats every second, `--cancel-limit 5`.\n"
+            "Seconds are until every subtask runs again, each on its planned TaskManager (`planner verify`)."
         )
         table = "\n".join(lines)
         OUTPUT.write_text(f"# TaskManagers restarted in place\n\n{about}\n\n{table}\n", encoding="utf-8")
