@@ -103,13 +103,20 @@ def migrate(
     from planner.report import tables
 
     folder = folder or api.FOLDER
-    if status or resume or abort:
+    given = [name for name, value in _wanted(drain, hot, replace, to, home).items() if value]
+    ways = [
+        name for name, wanted in (("--status", status), ("--resume", resume), ("--abort", abort)) if wanted
+    ]
+    if ways:
+        if len(ways + given) > 1:
+            fail(f"{', '.join(ways + given)}: leave out all but one of them")
         _unfinished(folder, seconds, resume=resume, abort=abort)
         return
     callbacks = _callbacks(on or [])
-    given = [name for name, value in _wanted(drain, hot, replace, to, home).items() if value]
     if len(given) != 1:
         fail("say what to do: one of --drain, --hot, --replace, --to and --home")
+    if output is not None and (to is not None or home):
+        fail(f"-o is for the new placement of --drain, --hot and --replace; {given[0]} makes none")
     inputs = Inputs()
     before = inputs.binding_placement(placement)
     document = inputs.profile_of(before, None) if job is None else None
@@ -172,6 +179,8 @@ def _callbacks(texts: Sequence[str]) -> dict[str, str]:
         name, equals, command = text.partition("=")
         if name not in CALLBACKS or not equals or not command.strip():
             fail(f"--on {first_word(name)}: write CALLBACK=COMMAND with one of {', '.join(CALLBACKS)}")
+        if name in found:
+            fail(f"--on {name} is there twice; run both commands in one")
         found[name] = command
     return found
 
@@ -227,8 +236,6 @@ def _report(done: Migrated) -> None:
 def _unfinished(folder: Path, seconds: float, *, resume: bool, abort: bool) -> None:
     from planner import api
 
-    if resume and abort:
-        fail("leave out one of --resume and --abort")
     found = api.unfinished_migration(folder)
     if found is None:
         say(f"planner: no migration in {folder} is unfinished")

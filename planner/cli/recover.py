@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from planner.cli.errors import fail
 from planner.cli.inputs import Inputs, JobArgument
 from planner.cli.output import Format, FormatOption, OutputOption, emit_result, emit_text
 from planner.cli.terminal import say
+
+if TYPE_CHECKING:
+    from planner.documents.recovery import RecoveryPlan, Scope
 
 
 def recover(
@@ -75,21 +78,29 @@ def recover(
     plan = api.recover(document, planned, places)
     if other_version:
         say(f"planner: {placement} was made from another version of this job; planner place makes a new one")
-    for kind, name in (("task", task), ("slotSharingGroup", group), ("zone", zone)):
-        if name is not None:
-            _print_lines(tables.scope_lines(plan, kind, name), kind, name)
+    scopes = [
+        scope
+        for kind, name in (("task", task), ("slotSharingGroup", group), ("zone", zone))
+        if name is not None
+        for scope in _scopes(plan, kind, name)
+    ]
+    if scopes:
+        plan = plan.model_copy(update={"scopes": scopes})
     if task_manager is not None:
         plan = plan.model_copy(
             update={"failures": [one for one in plan.failures if one.task_manager == task_manager]}
         )
         if not plan.failures:
             fail(f"the placement has no TaskManager {task_manager!r}")
-    if task or group or zone:
+    if scopes and output is None and output_format is not Format.JSON:
+        emit_text(tables.scope_lines(plan))
         return
     sizes = [region.size for region in plan.regions]
     emit_result(
         api.to_json(api.to_data(plan)),
-        [
+        [tables.scope_lines(plan)]
+        if scopes
+        else [
             tables.recovery_lines(sizes, plan.restart_strategy),
             *([tables.region_table(plan)] if len(sizes) > 1 else []),
             "\n".join([*tables.reserve_lines(plan), ""]),
@@ -102,12 +113,17 @@ def recover(
     )
 
 
-def _print_lines(lines: list[str], kind: str, name: str) -> None:
-    if not lines:
+def _scopes(plan: RecoveryPlan, kind: str, name: str) -> list[Scope]:
+    """Return the parts of a job of that kind and name, tasks whose name has it; end where there is none."""
+    found = [
+        one
+        for one in plan.scopes
+        if one.kind == kind and (name and name in one.name if kind == "task" else name == one.name)
+    ]
+    if not found:
         what = {"task": "task", "slotSharingGroup": "slot sharing group", "zone": "zone"}[kind]
         fail(
             f"there is no {what} {name!r}"
             + ("; zones are those of the cluster that --cluster names" if kind == "zone" else "")
         )
-    for line in lines:
-        emit_text(f"{line}\n")
+    return found

@@ -457,14 +457,13 @@ def _total(downtime: Downtime) -> str:
     return ("" if downtime.complete else "> ") + f"{downtime.seconds:.3g}"
 
 
-def scope_lines(plan: RecoveryPlan, kind: str, name: str) -> list[str]:
-    """Return what restarts when a part of the job fails, that of a kind with a name."""
-    return [
+def scope_lines(plan: RecoveryPlan) -> str:
+    """Return what restarts when each of the parts of the job in a plan fails."""
+    return "".join(
         f"{one.name}: {one.restarted.subtasks} of {plan.subtasks} subtasks restart"
-        f" ({one.restarted.share:.0%}), {one.lost} of them lost"
+        f" ({one.restarted.share:.0%}), {one.lost} of them lost\n"
         for one in plan.scopes
-        if one.kind == kind and (name in one.name if kind == "task" else name == one.name)
-    ]
+    )
 
 
 def region_table(plan: RecoveryPlan) -> Table:

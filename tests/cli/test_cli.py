@@ -251,6 +251,20 @@ def test_recover_refuses_a_placement_that_is_not_whole(broken: str, tmp_path: Pa
     assert not result.stdout
 
 
+def test_recover_of_parts_is_data_as_well(tmp_path: Path) -> None:
+    part = ["recover", JOB, "-c", CLUSTER, "--task", "e"]
+    told = run(*part)
+    assert told.stdout.count(" subtasks restart") > 1
+    assert run(*part, "-o", str(tmp_path / "plan.json")).stdout == ""
+    data = json.loads((tmp_path / "plan.json").read_text())
+    assert {scope["name"] for scope in data["scopes"]} == {
+        line.rpartition(":")[0] for line in told.stdout.splitlines()
+    }
+    assert json.loads(run(*part, "--format", "json").stdout) == data
+    for option in ("--task", "--group", "--zone", "--task-manager"):
+        assert run("recover", JOB, "-c", CLUSTER, option, "").exit_code == 2
+
+
 def test_memory_says_which_option_flink_would_ignore() -> None:
     result = run(
         "memory",

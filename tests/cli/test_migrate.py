@@ -71,7 +71,15 @@ def test_a_drain_is_shown_and_written(folder: Path) -> None:
         (("--drain", "m-0", "--apply"), "-o new.placement.json"),
         (("--home", "--apply"), "no cluster runs in"),
         (("--home", "--on", "preRestat=x"), "write CALLBACK=COMMAND with one of preRequestResource"),
-        (("--resume", "--abort"), "leave out one of --resume and --abort"),
+        (("--resume", "--abort"), "--resume, --abort: leave out all but one of them"),
+        (("--status", "--drain", "m-0"), "--status, --drain: leave out all but one of them"),
+        (("--home", "-o", "new.json"), "-o is for the new placement of --drain, --hot and --replace"),
+        (("--home", "--on", "preRestart=a", "--on", "preRestart=b"), "--on preRestart is there twice"),
+        (("--replace", "m-0=m-0"), "cannot take over what 'm-0' holds"),
+        (("--replace", "m-0=m-1=m-2"), "no TaskManager 'm-1=m-2'"),
+        (("--drain", "*"), "no TaskManager '*'"),
+        (("--drain", ""), "no TaskManager ''"),
+        (("--drain", "m-0", "-o", "cluster.yaml"), "cluster.yaml is an input of this command"),
     ],
 )
 def test_what_cannot_be_done_is_said(arguments: tuple[str, ...], said: str, folder: Path) -> None:
