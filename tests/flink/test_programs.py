@@ -69,6 +69,27 @@ def test_a_script_survives_a_kill(folder: Path) -> None:
     assert not marked(cluster.mark)
 
 
+WINDOW = """CREATE TABLE s (a INT, b INT, t AS PROCTIME())
+  WITH ('connector' = 'datagen', 'rows-per-second' = '50');
+CREATE TABLE k (a INT, w TIMESTAMP(3), n BIGINT) WITH ('connector' = 'blackhole');
+INSERT INTO k SELECT a, window_start, SUM(b)
+FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(t), INTERVAL '1' SECOND)) GROUP BY a, window_start, window_end;
+"""
+
+
+@pytest.mark.extended
+def test_a_window_runs_with_what_nobody_declared(folder: Path) -> None:
+    """Its operators have only a weight, and estimates that bend."""
+    (folder / "job.sql").write_text(WINDOW)
+    planner(folder, "compile", "job.sql", "-D", "parallelism.default=8", "-o", "job.profile.json")
+    placed = planner(folder, "place", "job.profile.json", "-c", "cluster.yaml", "-o", "job.placement.json")
+    assert "since the estimate does not fit" in placed.stderr
+    planner(folder, "up")
+    assert "as planned" in planner(folder, "run", "job.sql").stderr
+    time.sleep(3)  # more than one window
+    assert "as planned" in planner(folder, "verify").stderr
+
+
 BATCH = """SET 'execution.runtime-mode' = 'batch';
 CREATE TABLE a (k BIGINT, v BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '100000');
 CREATE TABLE b (k BIGINT, w BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '1000');
@@ -133,6 +154,7 @@ def test_unusual_programs_run_as_planned(folder: Path, program: str, moved: str,
     placed(folder, str(JAR), *arguments, *settings, group="moved", operators=moved, parallelism=3)
     planner(folder, "up")
     assert "as planned" in planner(folder, "run", str(JAR)).stderr
+    assert "as planned" in planner(folder, "verify").stderr
 
 
 def _imported(folder: Path, here: Run, at: list[str]) -> None:
