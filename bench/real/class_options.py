@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import operator
 import os
 import platform
 import tempfile
@@ -300,8 +301,8 @@ def _memory_difference(
     kind = key.rpartition(".")[2]
     if stock is not None and size == stock[part]:
         return
-    within = {"min": lambda: size >= parse_size(value), "max": lambda: size <= parse_size(value)}
-    if kind in within and within[kind]():
+    asked = {"size": operator.eq, "min": operator.ge, "max": operator.le}
+    if kind in asked and asked[kind](size, parse_size(value)):
         return
     yield f"{part} is {size} bytes" + (f", Flink derives {stock[part]}" if stock else "")
 
