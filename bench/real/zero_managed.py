@@ -57,6 +57,12 @@ CREATE TABLE s (a INT, b INT) WITH ('connector' = 'datagen', 'rows-per-second' =
 CREATE TABLE k (a INT, n BIGINT) WITH ('connector' = 'blackhole');
 INSERT INTO k SELECT a, SUM(b) FROM s GROUP BY a;
 """
+WINDOW = """
+CREATE TABLE s (a INT, b INT, t AS PROCTIME()) WITH ('connector' = 'datagen', 'rows-per-second' = '200000');
+CREATE TABLE k (a INT, w TIMESTAMP(3), n BIGINT) WITH ('connector' = 'blackhole');
+INSERT INTO k SELECT a, window_start, SUM(b)
+FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(t), INTERVAL '1' SECOND)) GROUP BY a, window_start, window_end;
+"""
 BOUNDED = """
 SET 'execution.runtime-mode' = 'batch';
 CREATE TABLE s (a INT, b INT) WITH ('connector' = 'datagen', 'number-of-rows' = '50000',
@@ -109,6 +115,7 @@ CASES = (
     Case("hashmap", "state on the heap", UseCase.STATE_BACKEND, backend("hashmap")),
     Case("rocksdb", "RocksDB", UseCase.STATE_BACKEND, backend("rocksdb")),
     Case("forst", "ForSt", UseCase.STATE_BACKEND, backend("forst"), since="2.0"),
+    Case("window", "window aggregate", UseCase.OPERATOR, WINDOW),
     Case("sort", "batch sort", UseCase.OPERATOR, batch("SELECT a, CAST(b AS BIGINT) FROM s ORDER BY b")),
     Case("hash-join", "batch hash join", UseCase.OPERATOR, batch(JOIN, "SortMergeJoin,NestedLoopJoin")),
     Case("merge-join", "batch sort-merge join", UseCase.OPERATOR, batch(JOIN, "HashJoin,NestedLoopJoin")),
@@ -174,7 +181,8 @@ def outcomes(cases: Sequence[Case], size: int, home: Path | None, python: str) -
                     )
                     apply(jvm, graph, compiled, profile)
                     job = submit(jvm, graph, Rest(running.url))
-                seconds = TIME_LIMIT if case.use is UseCase.OPERATOR else WATCH_SECONDS
+                bounded = case.use is UseCase.OPERATOR and case.name != "window"
+                seconds = TIME_LIMIT if bounded else WATCH_SECONDS
                 yield watched(Rest(running.url), job, seconds)
                 end(Rest(running.url), job)
         finally:

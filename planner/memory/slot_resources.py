@@ -26,6 +26,11 @@ STATE_SOURCE = (
 )
 PYTHON_MEMORY = 64 * MIB
 PYTHON_SOURCE = "planner's starting value for a Python worker"
+HASH_MAP = 2 * MIB
+"""What an operator with a hash map of rows starts with: 1 MiB of buckets (`BytesMap`), as much of rows."""
+HASH_MAP_SOURCE = "Flink's AbstractBytesHashMap and AbstractBytesMultiMap, which refuse 1 MiB or less"
+WINDOW_BUFFER = 32 * MIB
+WINDOW_SOURCE = "planner's starting value for the buffer of a window, for which Flink has only a weight"
 
 
 @dataclass
@@ -244,7 +249,11 @@ def _managed(context: _Group) -> dict[UseCase, _Figure]:
         if node_kind(node).python:
             figures[UseCase.PYTHON].add(PYTHON_MEMORY, f"{name}: Python worker", PYTHON_SOURCE, "estimate")
         for use, weight in context.graph[node.id].managed_weights:
-            figures[use].add(
-                weight * MIB, f"{name}: sorted inputs", "execution.sorted-inputs.memory", "documented"
-            )
+            if weight * MIB >= HASH_MAP:
+                reason = f"{name}: what it asks for, to sort, join or aggregate in"
+                figures[use].add(weight * MIB, reason, "execution.sorted-inputs.memory", "documented")
+            elif weight:  # no size, but a share of what there is
+                figures[use].add(HASH_MAP, f"{name}: the least that it starts with", HASH_MAP_SOURCE, "exact")
+                rest = WINDOW_BUFFER - HASH_MAP
+                figures[use].add(rest, f"{name}: buffer of its windows", WINDOW_SOURCE, "estimate")
     return figures

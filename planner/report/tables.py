@@ -111,7 +111,7 @@ def planned_lines(placement: Placement) -> list[str]:
     for name, planned in list((placement.planned_groups or {}).items())[:ROWS]:
         memory = planned.heap + planned.off_heap + sum(planned.managed.values())
         changes = [
-            f"{spell(now)} for {spell(before)} {what}"
+            f"{spell(now)} instead of {spell(before)} {what}"
             for what, now, before, spell in (
                 ("cores", planned.cpu, planned.estimated_cpu, format_cpu),
                 ("of memory", memory, planned.estimated_memory, rounded_size),

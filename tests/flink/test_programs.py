@@ -17,7 +17,7 @@ from in_process import invoke
 
 from flink.commands import ENVIRONMENT, JAR, SHARED, SQL, Run, edited, placed, planner
 from planner.cluster.processes import marked
-from planner.cluster.rest import Rest, jobs
+from planner.cluster.rest import ENDED, Rest, jobs
 from planner.cluster.standalone import Standalone, read
 
 pytestmark = pytest.mark.flink
@@ -67,6 +67,27 @@ def test_a_script_survives_a_kill(folder: Path) -> None:
         assert time.monotonic() < end
     assert "ended 3 processes" in planner(folder, "down").stderr
     assert not marked(cluster.mark)
+
+
+WINDOW = """CREATE TABLE s (a INT, b INT, t AS PROCTIME())
+  WITH ('connector' = 'datagen', 'rows-per-second' = '50');
+CREATE TABLE k (a INT, w TIMESTAMP(3), n BIGINT) WITH ('connector' = 'blackhole');
+INSERT INTO k SELECT a, window_start, SUM(b)
+FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(t), INTERVAL '1' SECOND)) GROUP BY a, window_start, window_end;
+"""
+
+
+@pytest.mark.extended
+def test_a_window_runs_with_what_nobody_declared(folder: Path) -> None:
+    """Its operators have only a weight, and estimates that bend."""
+    (folder / "job.sql").write_text(WINDOW)
+    planner(folder, "compile", "job.sql", "-D", "parallelism.default=8", "-o", "job.profile.json")
+    placed = planner(folder, "place", "job.profile.json", "-c", "cluster.yaml", "-o", "job.placement.json")
+    assert "since the estimate does not fit" in placed.stderr
+    planner(folder, "up")
+    assert "as planned" in planner(folder, "run", "job.sql").stderr
+    time.sleep(3)  # more than one window
+    assert "as planned" in planner(folder, "verify").stderr
 
 
 BATCH = """SET 'execution.runtime-mode' = 'batch';
@@ -121,6 +142,7 @@ def test_a_jar_runs_as_planned(folder: Path, cluster: Standalone, here: Run) -> 
     ("program", "moved", "mode"),
     [
         ("side", "again", "BATCH"),
+        ("side", "again", "STREAMING"),
         ("cache", "reader", "BATCH"),
         ("commit out", "Writer", "BATCH"),
         ("broadcast", "ruled", "STREAMING"),
@@ -128,11 +150,25 @@ def test_a_jar_runs_as_planned(folder: Path, cluster: Standalone, here: Run) -> 
     ],
 )
 def test_unusual_programs_run_as_planned(folder: Path, program: str, moved: str, mode: str) -> None:
-    arguments = ["--class", "UnusualJob", "--args", program.replace("out", str(folder / "out"))]
+    """Run and verified while they run, and then to their end."""
+    out = folder / "out"
+    arguments = ["--class", "UnusualJob", "--args", f"{program.replace('out', str(out))} slowly"]
     settings = ["-D", f"execution.runtime-mode={mode}", "-D", "parallelism.default=2"]
     placed(folder, str(JAR), *arguments, *settings, group="moved", operators=moved, parallelism=3)
     planner(folder, "up")
-    assert "as planned" in planner(folder, "run", str(JAR)).stderr
+    ran = planner(folder, "run", str(JAR))
+    assert "as planned" in ran.stderr
+    assert "as planned" in planner(folder, "verify").stderr
+    cluster = read(folder / ".planner")
+    assert cluster is not None
+    rest, end = Rest(cluster.url), time.monotonic() + 120
+    while (state := jobs(rest)[ran.stdout.strip()]) not in ENDED:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert state == "FINISHED"
+    if "out" in program:  # what was written was committed
+        lines = [line for file in out.rglob("part-*") for line in file.read_text().split()]
+        assert sorted(map(int, lines)) == list(range(1, 100_001))
 
 
 def _imported(folder: Path, here: Run, at: list[str]) -> None:

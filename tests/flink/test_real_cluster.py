@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flink.commands import JAR
+from flink.commands import JAR, planner
 from planner.api import compile_job, place
 from planner.cluster import standalone
 from planner.cluster.launches import JOBMANAGER_MEMORY, Launch, launches
@@ -243,3 +243,65 @@ def test_a_job_runs_on_taskmanagers_started_as_the_placement_says(tmp_path: Path
         check_processes(cluster, placement)
         job_id = submitted(cluster, ["exchange", "rebalance", "3", "6"])
         assert outcome(Rest(cluster.url), job_id) == ("RUNNING", "")
+
+
+CLASSES = """apiVersion: planner/v1
+kind: Cluster
+metadata: {name: c}
+spec:
+  taskManagerClasses:
+    - name: one
+      count: 1
+      cpu: 1
+      memory: {process: 1200 mb}
+      flinkConfiguration:
+        taskmanager.memory.flink.size: 700m
+        taskmanager.memory.managed.fraction: 0.2
+        env.java.opts.taskmanager: '"-Dwho=me"'
+        env.java.opts.all: -Dof=all
+        env.log.level: WARN
+    - name: other
+      count: 1
+      cpu: 1
+      memory: {process: 1200 mb}
+      flinkConfiguration: {taskmanager.memory.network.max: 70m, heartbeat.timeout: 40 s}
+"""
+
+
+@pytest.mark.extended
+def test_options_of_classes_reach_their_processes(folder: Path) -> None:
+    """More of them in bench/real/class_options.py."""
+    (folder / "cluster.yaml").write_text(CLASSES)
+    (folder / "job.yaml").write_text(
+        "{apiVersion: planner/v1, kind: Job, metadata: {name: j}, spec: {parallelism: 2, operators: ["
+        "{id: in, kind: source, uid: in, resources: {cpu: 0.6, heap: 16 mb, offHeap: 0 mb}}]}}"
+    )
+    planner(folder, "place", "job.yaml", "-c", "cluster.yaml", "-o", "job.placement.json")
+    planner(folder, "up")
+    (loaded,) = load((folder / "job.placement.json").read_bytes(), "job.placement.json")
+    cluster = standalone.read(folder / ".planner")
+    assert isinstance(loaded.document, Placement)
+    assert cluster is not None
+    check_processes(cluster, loaded.document)
+    one, other = (told_memory(cluster, name) for name in ("one-0", "other-0"))
+    assert one["totalFlinkMemory"] == 700 * MIB
+    assert one["managedMemory"] == derive_taskmanager(OF_ONE).managed
+    assert other["networkMemory"] <= 70 * MIB
+    logs = {name: (cluster.folder / f"log/{name}.log").read_text() for name in ("one-0", "other-0")}
+    assert " INFO " not in logs["one-0"]
+    assert "configuration property: heartbeat.timeout, 40 s" in logs["other-0"]
+    words = {
+        name: Path(f"/proc/{pid}/cmdline").read_text().split("\0") for name, pid in cluster.running().items()
+    }
+    assert [word for word in words["one-0"] if word in ("-Dof=all", "-Dwho=me")] == ["-Dof=all", "-Dwho=me"]
+    assert not {"-Dof=all", "-Dwho=me"} & {*words["other-0"], *words["jobmanager"]}
+
+
+OF_ONE = {"taskmanager.memory.flink.size": "700m", "taskmanager.memory.managed.fraction": "0.2"}
+
+
+def told_memory(cluster: Standalone, name: str) -> dict[str, int]:
+    told: dict[str, int] = Rest(cluster.url).get(f"/taskmanagers/{name}", dict[str, Any])[
+        "memoryConfiguration"
+    ]
+    return told

@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 
 from planner.api import compile_job, place
 from planner.documents.job import Job
+from planner.documents.profile import CompiledNode, NodeFields
 from planner.documents.vocabulary import UseCase
+from planner.memory.complete import complete_profile
+from planner.memory.estimates import estimates
 from planner.memory.managed import DEFAULT_WEIGHTS, consumer_weights, rocksdb_working_set, shares, split
 from planner.memory.network import NetworkOptions, runtime_minimum
 from planner.memory.off_heap import OPERATORS, OffHeapUse
 from planner.memory.risks import risks
+from planner.memory.slot_resources import HASH_MAP, WINDOW_BUFFER
 from planner.memory.taskmanager import derive_taskmanager
 from planner.report.budget import budget
 from planner.report.screen import render
@@ -54,6 +58,35 @@ def test_rocksdb_grows_with_its_state() -> None:
     assert rocksdb_working_set(100 * GIB, {}) == -(-(128 + 1024) * 3 * 10 // 25) * MIB
     profile, _ = compile_job(job())
     assert profile.ssg_profiles[0].managed == {UseCase.STATE_BACKEND: rocksdb_working_set(100 * GIB, {})}
+
+
+def test_an_operator_with_a_weight_alone_has_what_it_starts_with() -> None:
+    """A window of SQL has a weight of 1, which is no size; with 1 MiB or less Flink fails it when it starts."""
+    profile, _ = compile_job(job(JOB.replace("rocksdb", "hashmap")))
+    nodes = [
+        node.model_copy(
+            update={
+                "planner": (node.planner or NodeFields()).model_copy(
+                    update={
+                        "compiled": CompiledNode(
+                            parallelism=4,
+                            chaining="HEAD",
+                            managed_weights=weights,
+                            traits=[] if weights else ["source"],
+                        )
+                    }
+                )
+            }
+        )
+        for node, weights in zip(profile.nodes, ({}, {UseCase.OPERATOR: 1}), strict=True)
+    ]
+    bare = [
+        group.model_copy(update={"cpu": None, "heap": None, "managed": {}}) for group in profile.ssg_profiles
+    ]
+    full, _ = complete_profile(profile.model_copy(update={"nodes": nodes, "ssg_profiles": bare}))
+    assert full.ssg_profiles[0].managed == {UseCase.OPERATOR: WINDOW_BUFFER}
+    made_up = estimates(full)["default"]["managed"].amount
+    assert WINDOW_BUFFER - made_up == HASH_MAP > MIB
 
 
 def test_memory_of_rocksdb_outside_of_managed_memory_is_off_heap() -> None:

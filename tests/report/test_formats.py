@@ -13,7 +13,7 @@ from planner.documents.finding import Finding, Severity
 from planner.report.formats import FORMATS, summary
 from report.broken import PATH
 
-FITTING = {"FIT801", "FIT802", "FIT803", "FIT804", "FIT805"}
+FITTING = {"FIT801", "FIT802", "FIT803", "FIT804", "FIT805", "FIT806"}
 """Not found where there is more than one cluster among the files."""
 
 

@@ -74,7 +74,7 @@ class Capacity:
     ``memory`` is what the slot parts may take together; a part that the cluster document fixes has
     its own limit besides. ``fixed`` holds the parts outside slots and those that are fixed. Memory that
     no slot takes may become JVM overhead where ``more_overhead``: the process has a size, and nobody
-    set the overhead.
+    set the overhead, or total Flink memory, which leaves it.
     """
 
     cpu: int
@@ -334,7 +334,7 @@ def _capacity(
     if None not in parts and taken < budget and _has_total(configured):
         raise error(f"its parts are less together than {room}; leave one out", (*_PART_KEYS, *_TOTAL_KEYS))
     more_overhead = PREFIX + "process.size" in configured and not any(
-        key.startswith(f"{PREFIX}jvm-overhead.") for key in configured
+        key == PREFIX + "flink.size" or key.startswith(f"{PREFIX}jvm-overhead.") for key in configured
     )
     external = tuple(sorted(shape.external.items()))
     return Capacity(shape.cpu, budget, parts, slots, external, fixed, more_overhead)

@@ -1,3 +1,5 @@
+import java.util.concurrent.locks.LockSupport;
+import org.apache.flink.api.common.eventtime.SerializableTimestampAssigner;
 import org.apache.flink.api.common.functions.Partitioner;
 import org.apache.flink.streaming.api.functions.ProcessFunction;
 import org.apache.flink.streaming.api.functions.co.BroadcastProcessFunction;
@@ -7,6 +9,15 @@ import org.apache.flink.util.OutputTag;
 
 /** Functions of test programs that Flink's own jars have none of; what they compute does not matter. */
 public final class Functions {
+    /** Takes a third of a millisecond for the time of each number, in batch as in streaming. */
+    public static final class Slow implements SerializableTimestampAssigner<Long> {
+        @Override
+        public long extractTimestamp(Long value, long time) {
+            LockSupport.parkNanos(300_000);
+            return time;
+        }
+    }
+
     /** Sends odd numbers to a side output. */
     public static final class Odd extends ProcessFunction<Long, Long> {
         private final OutputTag<Long> tag;

@@ -27,6 +27,8 @@ import org.apache.flink.util.OutputTag;
  *
  * <p>iterate: a feedback edge, which Flink has up to 1.20.
  *
+ * <p>With slowly as the last argument the source takes its time, so that the job can be looked at.
+ *
  * <p>settings: parallelism 3 and no chaining, whatever was given beside the program.
  */
 public final class UnusualJob {
@@ -40,8 +42,11 @@ public final class UnusualJob {
             env.enableCheckpointing(10_000);
             env.getCheckpointConfig().enableUnalignedCheckpoints();
         }
-        DataStream<Long> numbers =
-                env.fromSource(new NumberSequenceSource(1, 100_000), WatermarkStrategy.noWatermarks(), "numbers");
+        WatermarkStrategy<Long> times = WatermarkStrategy.noWatermarks();
+        if (args[args.length - 1].equals("slowly")) {
+            times = times.withTimestampAssigner(new Functions.Slow());
+        }
+        DataStream<Long> numbers = env.fromSource(new NumberSequenceSource(1, 100_000), times, "numbers");
         switch (args[0]) {
             case "side":
                 OutputTag<Long> odd = new OutputTag<>("odd", Types.LONG);

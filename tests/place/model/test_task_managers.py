@@ -58,6 +58,16 @@ def test_a_total_may_be_an_option() -> None:
     assert derive_taskmanager(tm.memory.dynamic_options).process == 3 * GIB
 
 
+@pytest.mark.parametrize("options", [{}, {MEMORY + "flink.size": "700m"}])
+def test_two_totals_are_both_kept(options: dict[str, str]) -> None:
+    """JVM overhead is what they leave, however little that is for native memory."""
+    memory = {"process": "1200m", **({} if options else {"flink": "700m"})}
+    (tm,) = placed(memory=memory, flinkConfiguration=options).task_managers
+    assert tm.memory is not None
+    planned = derive_taskmanager(tm.memory.dynamic_options)
+    assert (planned.process, planned.flink) == (1200 * MIB, 700 * MIB)
+
+
 def test_other_options_go_with_the_placement() -> None:
     options = {MEMORY + "segment-size": "64kb", "taskmanager.numberOfTaskSlots": "3", "env.log.level": "WARN"}
     (tm,) = placed(flinkConfiguration=options).task_managers
