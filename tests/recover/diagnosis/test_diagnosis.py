@@ -153,6 +153,7 @@ SCENARIOS: dict[str, list[tuple[str, str, str]]] = {
         ("container-killed", "container_e07_1700000000000_0042_01_000003", "PHYSICAL"),
         (">unknown", "container_e07_1700000000000_0042_01_000003", "marked as failed"),
     ],
+    "composed-declined": [("checkpoint-declined", "", "tasks not ready")],
     "composed-gc": [
         ("heap", "tm-1", OOM + "GC overhead limit exceeded"),
         (">fatal-error", "tm-1", "Encountered fatal error"),
