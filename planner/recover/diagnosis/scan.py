@@ -134,7 +134,8 @@ class Scan:
         failed = _FAILED.search(event.message) is not None
         if not failed and event.level == "WARN":
             found.pop("class-missing", None)  # libraries look for classes that need not be there
-        if failed and event.causes and found.keys() <= _SAY_NOTHING:
+        wraps = bool(event.causes) and not any(classes_in(event.causes[-1].line.text))
+        if failed and wraps and found.keys() <= _SAY_NOTHING:
             kind, cause, frame = _of_the_job(event.causes)
             found[kind.name] = (kind, cause.line, {"class_": cause.name, "frame": frame})
         placed = _PLACE.search(event.message) or _WORKER.search(event.message)
