@@ -25,8 +25,8 @@ from planner.cli.validate import Level
 if TYPE_CHECKING:
     from planner.api import Diagnosis, Placement
 
-LOGS = ("*.log", "*.log.[0-9]*", "*.out")
-"""Names of the logs in a folder, rotated ones among them."""
+LOGS = ("*.log", "*.log.[0-9]*", "*.out", "*.supervise.jsonl", "*.supervise.jsonl.1")
+"""Names of the logs and journals in a folder, rotated ones among them."""
 PIECE = 1 << 20
 SAMPLE = 4096
 GZIP = b"\x1f\x8b"

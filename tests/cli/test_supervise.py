@@ -13,6 +13,8 @@ import pytest
 from in_process import Answer, invoke
 
 from planner.api import place
+from planner.cluster.processes import Ports
+from planner.cluster.standalone import Standalone, write
 from planner.cluster.supervise import PROGRAM, SHELL_PROGRAM
 from planner.cluster.supervisor import read_spec
 from planner.documents.write import to_data
@@ -198,3 +200,15 @@ def test_it_becomes_a_small_process(here: Path, placed: dict[str, Any]) -> None:
     assert int(memory.split()[0]) < MEMORY_KB
     assert stdin == "none"
     assert len((here / f"{one['id']}.supervise.jsonl").read_text().splitlines()) == 2
+
+
+def test_the_placement_has_to_be_that_of_the_local_cluster(here: Path, placed: dict[str, Any]) -> None:
+    """Nothing is ended where the placement says another memory than the cluster was started with."""
+    one = placed["taskManagers"][0]
+    options = {**one["memory"]["dynamicOptions"], "taskmanager.memory.managed.size": "1m"}
+    launches = {"jobmanager": ([], {}), one["id"]: ([], options)}
+    folder = here / ".planner"
+    folder.mkdir()
+    write(Standalone(folder, "0" * 32, Ports(1, 2), launches))
+    words = ("-t", one["id"], "-p", "job.placement.json", "--adjust", "apply")
+    assert "other memory than the cluster does" in supervise(*words, code=2).stderr

@@ -66,6 +66,7 @@ OPTIONS = {
     "taskmanager.memory.managed.size": "32m",
     "taskmanager.numberOfTaskSlots": "2",
     "parallelism.default": "4",
+    "pekko.startup-timeout": "2 min",
     "execution.checkpointing.interval": "1 s",
     "restart-strategy.type": "fixed-delay",
     "restart-strategy.fixed-delay.attempts": "1",
@@ -73,6 +74,8 @@ OPTIONS = {
 }
 """Options of every cluster here, unless a scenario says otherwise."""
 SECONDS = 180.0
+PIDS = Path("/sys/fs/cgroup/pids")
+"""Where control groups of version 1 limit the number of threads."""
 LONGEST_LOG = 200
 FRAMES = 4
 """Frames of a trace that are kept below each exception."""
@@ -88,6 +91,7 @@ class Broken:
     ports: Ports
     options: Mapping[str, str]
     layout: str
+    threads: int | None = None
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     uploaded: str = ""
 
@@ -117,6 +121,15 @@ class Broken:
         else:
             place.write_text(place.read_text().replace(LAYOUTS["planner"], LAYOUTS[self.layout]))
         self.processes[name] = start(self.folder, name, command)
+        if self.threads is not None and name != "jobmanager":
+            self.limit(self.processes[name].pid, self.threads)
+
+    def limit(self, process: int, threads: int) -> None:
+        """Let a process have no more than so many threads, by a control group of version 1, as root only."""
+        group = PIDS / f"{self.folder.name}-{process}"
+        group.mkdir()
+        (group / "pids.max").write_text(str(threads))
+        (group / "cgroup.procs").write_text(str(process))
 
     def signal(self, name: str, number: int) -> None:
         """Send a signal to a process."""
@@ -270,6 +283,28 @@ def killed_for_good(cluster: Broken) -> None:
     cluster.reaches(job, "FAILED", seconds=SECONDS)
 
 
+def started_again(cluster: Broken) -> None:
+    """A TaskManager dies and is back before anybody missed it."""
+    job = cluster.submit("run")
+    cluster.checkpoints(job, 1)
+    cluster.signal("tm-2", signal.SIGKILL)
+    cluster.begin("tm-2")
+    log = log_file(cluster.folder, "jobmanager")
+    cluster.until(lambda: "re-registered with a new session id" in log.read_text())
+    cluster.runs(job)
+    cluster.cancel(job)
+    cluster.reaches(job, "CANCELED")
+
+
+def jobmanager_killed(cluster: Broken) -> None:
+    """The JobManager dies, and what is started after that finds nobody."""
+    cluster.checkpoints(cluster.submit("run"), 1)
+    cluster.signal("jobmanager", signal.SIGKILL)
+    cluster.begin("tm-3")
+    names = [name for name in cluster.processes if name != "jobmanager"]
+    cluster.until(lambda: all(cluster.processes[name].poll() is not None for name in names))
+
+
 def drained(cluster: Broken) -> None:
     job = cluster.submit("run")
     cluster.checkpoints(job, 1)
@@ -358,13 +393,20 @@ def two_causes(cluster: Broken) -> None:
     killed(cluster)
 
 
+def three_causes(cluster: Broken) -> None:
+    """A job lacks a class, the code of another one fails, and then a TaskManager runs out of metaspace."""
+    for how in ("missing", "exception"):
+        cluster.reaches(cluster.submit(how, parallelism=1), "FAILED")
+    ending("metaspace")(cluster)
+
+
 @dataclass(frozen=True)
 class Scenario:
     """What is done to a cluster, and how that is configured."""
 
     act: Callable[[Broken], None]
     options: Mapping[str, str] = field(default_factory=dict)
-    layouts: Sequence[str] = ("flink",)
+    threads: int | None = None
 
 
 NO_RESTART = {"restart-strategy.type": "none"}
@@ -385,10 +427,22 @@ SCENARIOS = {
     "heap": Scenario(failing("heap")),
     "direct": Scenario(failing("direct"), NO_RESTART),
     "metaspace": Scenario(ending("metaspace"), {"taskmanager.memory.jvm-metaspace.size": "64m"}),
+    "threads": Scenario(failing("threads"), NO_RESTART, threads=200),
     "user-code": Scenario(failing("exception")),
     "missing-class": Scenario(failing("missing"), NO_RESTART),
     "killed": Scenario(killed, QUICK),
     "killed-for-good": Scenario(killed_for_good, {**QUICK, **SLOTS}),
+    "re-registered": Scenario(
+        started_again,
+        {
+            "heartbeat.rpc-failure-threshold": "100",
+            "restart-strategy.fixed-delay.attempts": "10",
+            "restart-strategy.fixed-delay.delay": "15 s",
+        },
+    ),
+    "jobmanager-killed": Scenario(
+        jobmanager_killed, {**QUICK, **NO_RESTART, "taskmanager.registration.timeout": "10 s"}
+    ),
     "drained": Scenario(drained, QUICK),
     "frozen": Scenario(frozen, QUICK),
     "no-slots": Scenario(too_few_slots, {**SLOTS, **NO_RESTART}),
@@ -427,6 +481,15 @@ SCENARIOS = {
     "checkpoint-tolerance": Scenario(
         failing("slow"), {**NO_RESTART, "execution.checkpointing.timeout": "2 s"}
     ),
+    "checkpoint-storage": Scenario(failing("large"), NO_RESTART),
+    "weight": Scenario(
+        failing("run"),
+        {
+            **NO_RESTART,
+            "state.backend.type": "rocksdb",
+            "taskmanager.memory.managed.consumer-weights": "OPERATOR:70,PYTHON:30",
+        },
+    ),
     "uid": Scenario(renamed),
     "max-parallelism": Scenario(other_max_parallelism),
     "rpc-size": Scenario(
@@ -439,6 +502,7 @@ SCENARIOS = {
         },
     ),
     "two-causes": Scenario(two_causes, {**QUICK, "restart-strategy.fixed-delay.attempts": "3"}),
+    "three-causes": Scenario(three_causes, {**NO_RESTART, "taskmanager.memory.jvm-metaspace.size": "64m"}),
 }
 
 
@@ -447,7 +511,8 @@ def cluster(home: Path | None, jar: Path, scenario: Scenario, layout: str) -> It
     """Run a cluster for a scenario."""
     folder = Path(tempfile.mkdtemp(prefix="flink-"))
     prepare(folder)
-    broken = Broken(folder, home, jar, free_ports(), {**OPTIONS, **scenario.options}, layout)
+    options = {**OPTIONS, **scenario.options}
+    broken = Broken(folder, home, jar, free_ports(), options, layout, scenario.threads)
     try:
         for name in ("jobmanager", "tm-1", "tm-2"):
             broken.begin(name)
@@ -456,6 +521,8 @@ def cluster(home: Path | None, jar: Path, scenario: Scenario, layout: str) -> It
     finally:
         end([process.pid for process in broken.processes.values() if process.poll() is None])
         shutil.rmtree(folder)
+        for group in PIDS.glob(f"{folder.name}-*"):
+            group.rmdir()
 
 
 def job_jar(home: Path | None, folder: Path) -> Path:

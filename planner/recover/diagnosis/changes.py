@@ -148,6 +148,15 @@ def _overhead(_: Mapping[str, str], process: Process) -> Iterator[Change]:
         yield Change(key, before, source, "true", "so that RocksDB keeps to managed memory")
 
 
+def _leak(filled: Mapping[str, str], process: Process) -> Iterator[Change]:
+    """Raise what leaks by the step that is taken when it runs out."""
+    find = next(
+        (find for start, find in _LEAKING.items() if filled.get("figure", "").startswith(start)), None
+    )
+    if find is not None:
+        yield from find(filled, process)
+
+
 def _buffers(filled: Mapping[str, str], process: Process) -> Iterator[Change]:
     """Raise network memory to what the message says is missing, or by a quarter where it does not."""
     try:
@@ -431,11 +440,14 @@ def _frame(_: Mapping[str, str], process: Process) -> Iterator[Change]:
         yield Change(key, before, source, f"{wanted}b", "on the JobManager and all TaskManagers")
 
 
+_LEAKING = {"direct": _direct, "metaspace": _metaspace, "resident": _overhead}
+"""What a supervisor sees leaking, by the first word for it; against threads no option helps."""
 _CHANGES: dict[str, Callable[[Mapping[str, str], Process], Iterator[Change]]] = {
     "heap": _heap,
     "direct-memory": _direct,
     "metaspace": _metaspace,
     "container-killed": _overhead,
+    "leak": _leak,
     "network-buffers": _buffers,
     "stuck-cancel": _duration(
         "task.cancellation.timeout", "1 min", "a TaskManager that hangs is ended sooner", lower=True

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from planner.documents.finding import Severity
+from planner.recover.diagnosis.log import SUPERVISOR
 from planner.rules.base import FLINK_CODE, FLINK_DOCS
 
 LONGEST_LOOKED_AT = 4096
@@ -109,11 +110,21 @@ CLASSES = (
             "exitCode=137, reason=OOMKilled",
             "beyond physical memory limits",
             "beyond the 'PHYSICAL' memory limit",
+            f"{SUPERVISOR} {{tm}} ran out of the memory of its container",
         ),
         "The process took more memory than its container may: native memory of RocksDB, malloc or libraries,"
         " which no limit of the JVM covers.",
         "raise JVM overhead, and leave state.backend.rocksdb.memory.managed at true",
         _MEMORY_DOCS,
+    ),
+    FailureClass(
+        "leak",
+        "a part of its memory only grows",
+        (f"{SUPERVISOR} {{tm}} {{figure}} at {{share}} of its limit, growing for {{seconds}} s",),
+        "Code of the job or a library keeps what it allocates; its supervisor restarts it before the limit is"
+        " reached.",
+        "find what is kept: threads are in its log, the heap in a dump; more memory only puts it off",
+        f"{FLINK_DOCS}ops/debugging/application_profiling/",
     ),
     FailureClass(
         "network-buffers",
@@ -227,6 +238,7 @@ CLASSES = (
         (
             "Task did not exit gracefully within {seconds} + seconds.",
             "did not react to cancelling signal - {what}; it is stuck for {seconds} seconds in method:",
+            f"{SUPERVISOR} {{tm}} cancelling {{task}} takes {{seconds}} s",
         ),
         "Code of the job blocks and ignores interrupts; Flink then ends the whole TaskManager.",
         "let the code end when it is interrupted",
@@ -322,6 +334,15 @@ CLASSES = (
         "Nobody answers at its address. A process that is killed (SIGKILL, exit code 137) logs nothing.",
         "look at how its process or container ended, and at its host",
         f"{_RUNTIME}jobmaster/JobMaster.java",
+        rank=Rank.LOSS,
+    ),
+    FailureClass(
+        "ended",
+        "its process ended unasked",
+        (f"{SUPERVISOR} {{tm}} ended with {{code}} ({{meaning}})",),
+        "The exit code says how, and its log before the restart may say why.",
+        "read its log before the restart; a SIGKILL comes from the system or its platform",
+        f"{FLINK_DOCS}deployment/resource-providers/standalone/overview/",
         rank=Rank.LOSS,
     ),
     FailureClass(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 from planner.documents.finding import Severity
 from planner.documents.placement import Placement
@@ -31,6 +32,7 @@ ENDING = 30.0
 """The same for a process that is told to end: what is killed then is not given longer."""
 
 
+_ORDER = attrgetter("order")
 _PLACES = {one.name: place for place, one in enumerate(CLASSES)}
 
 
@@ -148,6 +150,9 @@ def _causes(failures: list[Failure]) -> dict[int, Failure | None]:
         together = [other for other in named if _nearer(other, one) and _same_time(other, one)]
         if together:
             return min(together, key=lambda other: (other.kind.rank, _PLACES[other.kind.name], other.order))
+        if one.kind.name == "registration":  # at a JobManager that is gone
+            lost = [other for other in by_process[JOBMANAGER] if other.kind.rank is Rank.LOSS]
+            return min((other for other in lost if _explains(other, one)), key=_ORDER, default=None)
         found = _explaining(by_process[one.process], one) if one.process else []
         if not found and one.process == JOBMANAGER and not one.file.jobmanager:  # it may be frozen itself
             found = _explaining(by_process[one.file.process], one)

@@ -10,14 +10,16 @@ from __future__ import annotations
 import re
 
 from planner.recover.diagnosis.classes import CLASSES, PLACEHOLDER
+from planner.recover.diagnosis.log import SUPERVISOR
 
 LABEL_MAPPER = "kubernetes.operator.exception.label.mapper"
 _SPECIAL = re.compile(r"[\\.\[\]{}()*+?^$|]")
 
 
 def failure_labels() -> dict[str, str]:
-    """Return the classes of failures that have evidence by the pattern that finds it, a regex of Java."""
-    return {"|".join(map(_pattern, one.evidence)): one.name for one in CLASSES if one.evidence}
+    """Return the classes of failures with evidence of Flink by the pattern that finds it, a regex of Java."""
+    found = {one.name: [each for each in one.evidence if not each.startswith(SUPERVISOR)] for one in CLASSES}
+    return {"|".join(map(_pattern, messages)): name for name, messages in found.items() if messages}
 
 
 def _pattern(message: str) -> str:

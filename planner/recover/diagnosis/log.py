@@ -3,7 +3,8 @@
 Lines are read as they come and of an event only what is needed is kept, so a log may have any length. Read
 are the layouts of Flink's distribution and of planner's clusters, JSON lines (log4j's `JsonTemplateLayout`
 with its ECS, Logstash and GELF templates, and `JsonLayout`), what containers put in front of lines (``kubectl
-logs --timestamps`` and ``--prefix``, the files of a node), and lines without a time.
+logs --timestamps`` and ``--prefix``, the files of a node), lines without a time, and journals of ``planner
+supervise``.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ _HEAD = re.compile(
     rf"(?:\[?({_STAMP})\]?\s{{1,9}})?{_BRACKETS}\[?(TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\]?\s{{1,9}}{_BRACKETS}"
     r"([\w.$-]{1,300})(?=[\s:])"
 )
+SUPERVISOR = "supervisor: TaskManager"
+"""How the line begins that an entry of a supervisor's journal becomes."""
+_FAILED = ("end", "leave", "restart", "give-up")
+"""Decisions of a supervisor after something failed."""
 _TIMES = ("@timestamp", "timeMillis", "timestamp", "time", "instant")
 _LEVELS = ("log.level", "level", "_level")
 _LOGGERS = ("log.logger", "logger_name", "loggerName", "_logger", "logger")
@@ -170,6 +175,8 @@ def _head(text: str, outer: float | None) -> tuple[Head, list[str]] | None:
 
 def _json_head(text: str, outer: float | None) -> tuple[Head, list[str]] | None:
     entry = _object(text)
+    if isinstance(name := entry.get("taskManager"), str) and isinstance(entry.get("decision"), str):
+        return _journal_head(entry, "".join("_" if char.isspace() else char for char in name))
     nested = [(key, value) for key, value in entry.items() if isinstance(value, dict)]
     flat = {**entry, **{f"{key}.{name}": one for key, value in nested for name, one in value.items()}}
     message = _first(flat, _MESSAGES)
@@ -180,6 +187,21 @@ def _json_head(text: str, outer: float | None) -> tuple[Head, list[str]] | None:
     first, *below = message.split("\n")
     level = (_first(flat, _LEVELS) or "").upper()
     return (seconds, level, _first(flat, _LOGGERS) or "", first), [*below, *trace]
+
+
+def _journal_head(entry: dict[str, Any], name: str) -> tuple[Head, list[str]]:
+    """Return an entry of a supervisor's journal as what it says of its TaskManager.
+
+    Of the last lines of its output those count that say which memory ran out.
+    """
+    seconds, seen = _time(entry.get("time")), _first(entry, ("seen",)) or ""
+    level = "ERROR" if entry["decision"] in _FAILED else "INFO"
+    output = entry.get("output")
+    lines = [line for line in output if isinstance(line, str)] if isinstance(output, list) else []
+    told = [line for line in lines if "OutOfMemoryError" in line] if entry.get("outOfMemory") else []
+    if entry.get("outOfMemory") == "container":
+        told = [f"{SUPERVISOR} {name} ran out of the memory of its container"]
+    return (seconds, level, "planner.supervise", f"{SUPERVISOR} {name} {seen}"), told
 
 
 def _object(text: str) -> dict[str, Any]:

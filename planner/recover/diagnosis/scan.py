@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from planner.recover.diagnosis.classes import BY_NAME, FailureClass, Rank, classes_in
-from planner.recover.diagnosis.log import Cause, Event, Line, read_events, read_lines
+from planner.recover.diagnosis.log import SUPERVISOR, Cause, Event, Line, read_events, read_lines
 
 JOBMANAGER = "JobManager"
 """The process that has no id."""
@@ -19,6 +19,7 @@ MOST_OPTIONS = 2000
 LONGEST_NAME = 200
 _FAILED = re.compile(r" switched from \w{1,20} to FAILED| reached terminal state FAILED")
 _PLACE = re.compile(r"\bon (\S{1,300}) @ \S{1,300} \(dataPort=(\d{1,5})\)")
+_SUPERVISED = re.compile(rf"{re.escape(SUPERVISOR)} (\S{{1,300}}) ")
 _WORKER = re.compile(r"Worker (\S{1,300}) is terminated\.")
 _OWN_ID = re.compile(r"Starting TaskManager with ResourceID: (\S{1,300})")
 _OPTION = re.compile(r"Loading (?:dynamic )?configuration property: ([\w.-]{1,200}), (.{0,1000})")
@@ -133,10 +134,12 @@ class Scan:
         failed = _FAILED.search(event.message) is not None
         if not failed and event.level == "WARN":
             found.pop("class-missing", None)  # libraries look for classes that need not be there
-        if failed and event.causes and found.keys() <= _SAY_NOTHING:
+        wraps = bool(event.causes) and not any(classes_in(event.causes[-1].line.text))
+        if failed and wraps and found.keys() <= _SAY_NOTHING:
             kind, cause, frame = _of_the_job(event.causes)
             found[kind.name] = (kind, cause.line, {"class_": cause.name, "frame": frame})
         placed = _PLACE.search(event.message) or _WORKER.search(event.message)
+        placed = placed or _SUPERVISED.match(event.message)
         for name, (kind, line, fields) in found.items():
             process = self._named(fields) or (placed[1] if placed else "")
             if name in OF_THE_JOB:

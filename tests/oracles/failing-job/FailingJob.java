@@ -55,6 +55,7 @@ public class FailingJob {
         private final String how;
         private final byte[] ballast;
         private transient ValueState<Long> seen;
+        private transient ValueState<byte[]> large;
         private transient long begun;
 
         Count(String how) {
@@ -71,6 +72,7 @@ public class FailingJob {
         @Override
         public void open(OpenContext context) {
             seen = getRuntimeContext().getState(new ValueStateDescriptor<>("seen", Types.LONG));
+            large = getRuntimeContext().getState(new ValueStateDescriptor<>("large", byte[].class));
             begun = System.currentTimeMillis();
         }
 
@@ -78,6 +80,9 @@ public class FailingJob {
         public Long map(Long number) throws Exception {
             Long before = seen.value();
             seen.update(before == null ? 1 : before + 1);
+            if (how.equals("large")) {
+                large.update(noise(6_000_000));
+            }
             if (how.equals("slow")) {
                 Thread.sleep(2000);
             }
@@ -85,6 +90,14 @@ public class FailingJob {
                 fail();
             }
             return number;
+        }
+
+        private static void sleep() {
+            try {
+                Thread.sleep(Long.MAX_VALUE);
+            } catch (InterruptedException ended) {
+                // as a pool does that is shut down
+            }
         }
 
         private void fail() throws Exception {
@@ -100,6 +113,12 @@ public class FailingJob {
                 case "metaspace":
                     while (true) {
                         KEPT.add(new Loader().again(Leaked.class));
+                    }
+                case "threads":
+                    while (true) {
+                        Thread thread = new Thread(Count::sleep, "pool");
+                        thread.setDaemon(true);
+                        thread.start();
                     }
                 case "exception":
                     try {

@@ -23,8 +23,10 @@ NEW_IN_2 = {
 }
 """Messages that Flink 1.20 does not have."""
 PLACES = re.compile(r"\{\w+\}")
-NOT_OF_FLINK = re.compile(r"^java\.lang\.|OutOfDirectMemoryError|physical memory|'PHYSICAL'|^exitCode=")
-"""Messages of the JVM, of Netty, of YARN; and one that Flink puts together from words of Kubernetes."""
+NOT_OF_FLINK = re.compile(
+    r"^java\.lang\.|OutOfDirectMemoryError|physical memory|'PHYSICAL'|^exitCode=|^supervisor: "
+)
+"""Messages of the JVM, of Netty, of YARN, of planner; one that Flink puts together from words of Kubernetes."""
 MESSAGES = [(one.name, message) for one in CLASSES for message in one.evidence]
 
 

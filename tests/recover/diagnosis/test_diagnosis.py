@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from planner.documents.finding import Severity
+from planner.recover.diagnosis.classes import CLASSES
 from planner.recover.diagnosis.diagnose import Diagnosis, diagnose
 
 LOGS = Path(__file__).parent.parent / "logs"
@@ -101,6 +102,43 @@ SCENARIOS: dict[str, list[tuple[str, str, str]]] = {
         ("unreachable", "tm-2", "the recipient is unreachable|no longer reachable"),
         (">connection-lost", "tm-2", CLOSED),
     ],
+    "three-causes": [
+        ("class-missing", "", "NoClassDefFoundError: LeftOut"),
+        (">gave-up", "", "Recovery is suppressed by NoRestart"),
+        ("user-code", "", "java.lang.IllegalStateException: cannot price order 4711"),
+        ("metaspace", r"tm-\d", OOM + "Metaspace"),
+        (">?uncaught-exception", r"tm-\d", "produced an uncaught exception"),
+        (">?fatal-error", r"tm-\d", "Fatal error occurred while executing the TaskManager"),
+        (">?unreachable", r"tm-\d", "the recipient is unreachable|no longer reachable"),
+        (">?connection-lost", r"tm-\d", CLOSED),
+    ],
+    "jobmanager-killed": [
+        ("heartbeat", "JobManager", "The heartbeat of (JobManager|ResourceManager) with id"),
+        (">?jobmanager-lost", "JobManager", "no longer reachable"),
+        (">registration", r"tm-\d", "Could not register at the ResourceManager"),
+        (">fatal-error", r"tm-\d", "Fatal error occurred in TaskExecutor"),
+    ],
+    "re-registered": [
+        (">?unreachable", "tm-2", "the recipient is unreachable|no longer reachable"),
+        ("re-registered", "tm-2", "re-registered with a new session id"),
+        (">?connection-lost", "tm-2", CLOSED),
+    ],
+    "threads": [
+        ("threads", r"tm-\d", "unable to create native thread"),
+        (">?fatal-error", r"tm-\d", "Fatal error occurred|Encountered fatal error"),
+        (">?gave-up", "", "Recovery is suppressed"),
+    ],
+    "checkpoint-storage": [
+        ("checkpoint-storage", "", "larger than the maximum permitted memory-backed state"),
+        (">checkpoint-failed", "", "Could not materialize checkpoint"),
+        (">checkpoint-tolerance", "", "Exceeded checkpoint tolerable failure threshold"),
+        (">gave-up", "", "Recovery is suppressed by NoRestart"),
+    ],
+    "weight": [
+        ("managed-memory", r"tm-\d", "fraction of memory to allocate"),
+        (">state-backend", r"tm-\d", "Exception while creating StreamOperatorStateContext"),
+        (">gave-up", "", "Recovery is suppressed by NoRestart"),
+    ],
     "uid": [("state-mapping", "", "Cannot map checkpoint/savepoint state")],
     "max-parallelism": [("state-mapping", "", "Max parallelism mismatch")],
     "composed-bare": [
@@ -153,6 +191,7 @@ SCENARIOS: dict[str, list[tuple[str, str, str]]] = {
         ("container-killed", "container_e07_1700000000000_0042_01_000003", "PHYSICAL"),
         (">unknown", "container_e07_1700000000000_0042_01_000003", "marked as failed"),
     ],
+    "composed-declined": [("checkpoint-declined", "", "tasks not ready")],
     "composed-gc": [
         ("heap", "tm-1", OOM + "GC overhead limit exceeded"),
         (">fatal-error", "tm-1", "Encountered fatal error"),
@@ -218,6 +257,14 @@ def test_the_first_cause_comes_first(folder: str) -> None:
 @pytest.mark.parametrize("folder", [name for name in FOLDERS if "healthy" in name])
 def test_no_false_alarm(folder: str) -> None:
     assert read(folder) == []
+
+
+def test_there_are_logs_of_every_class_and_version() -> None:
+    assert len(FOLDERS) >= 60
+    assert sum("healthy" in name for name in FOLDERS) >= 10
+    known = {name.strip(">?") for expected in SCENARIOS.values() for name, _, _ in expected}
+    assert {one.name for one in CLASSES} - known == {"leak", "ended"}, "these are of journals"
+    assert {name.rpartition("-")[2] for name in REAL} == {"1.20.5", "2.2.1", "2.3.0"}
 
 
 REAL = [name for name in FOLDERS if re.search(r"\d$", name)]

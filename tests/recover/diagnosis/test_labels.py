@@ -10,10 +10,12 @@ import pytest
 from in_process import invoke
 from recover.diagnosis.test_classes import MESSAGES, filled
 
-from planner.recover.diagnosis.classes import CLASSES, classes_in
+from planner.recover.diagnosis.classes import classes_in
 from planner.recover.diagnosis.labels import LABEL_MAPPER, failure_labels, label_mapper
 
 LOGS = Path(__file__).parent.parent / "logs"
+OF_FLINK = [(name, message) for name, message in MESSAGES if not message.startswith("supervisor: ")]
+"""What a supervisor says never comes to the operator."""
 
 
 def split(text: str, delimiter: str) -> list[str]:
@@ -50,10 +52,10 @@ def labels(message: str) -> set[str]:
 
 def test_flink_reads_what_is_written() -> None:
     assert read_map(label_mapper()) == failure_labels()
-    assert list(failure_labels().values()) == [one.name for one in CLASSES if one.evidence]
+    assert {*failure_labels().values()} == {name for name, _ in OF_FLINK}
 
 
-@pytest.mark.parametrize(("name", "message"), MESSAGES)
+@pytest.mark.parametrize(("name", "message"), OF_FLINK)
 def test_a_message_gets_its_class(name: str, message: str) -> None:
     assert name in labels(filled(message))
 
