@@ -23,6 +23,7 @@ from planner.cluster.processes import MARK, log_file
 from planner.cluster.rest import Rest
 from planner.documents.placement import PlacedMemory, PlacedTaskManager, Placement
 from planner.documents.sensitive import HIDDEN, is_reference, masked
+from planner.files import real
 from planner.flink.errors import OptionRefused
 from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.taskmanager import TaskManagerMemory, derive_taskmanager
@@ -107,7 +108,7 @@ def in_folder(
 
     """
     found = None if placement is None else _planned(placement, name)[0]
-    there = standalone.read(folder.resolve())
+    there = standalone.read(real(folder))
     if found is not None and there is not None and name in there.launches:
         _alike(found, there.launches[name][1])
     cluster, process, command = standalone.hand_over(folder, name, note)
