@@ -382,7 +382,8 @@ def program(
     """Return the program that a command line names: one file, or the SQL scripts of one session in order."""
     from planner.documents.profile import Program
 
-    kinds = {program_kind(name, kind) for name in names}
+    several = len(names) > 1  # of which stdin can only be SQL
+    kinds = {"sql" if several and name == STDIN else program_kind(name, kind) for name in names}
     if len(names) > 1 and kinds != {"sql"}:
         fail(f"{', '.join(names)}: several files make one program only where all are SQL scripts")
     (found,) = kinds

@@ -257,6 +257,8 @@ def test_scripts_of_one_session(folder: Path, here: Run, shared_jvm: None) -> No
     assert (program["file"], program["scripts"]) == ("init.sql", ["query.sql"])
     piped = invoke(("compile", "-", "--kind", "sql"), TABLES + FIRST)
     assert nodes_of(piped.stdout) == nodes_of(whole)
+    behind = invoke(("compile", str(folder / "init.sql"), "-"), FIRST)
+    assert nodes_of(behind.stdout) == nodes_of(whole)
     (folder / "query.sql").write_text("INSERT INTO nowhere SELECT 1;")
     assert "query.sql:1: Cannot find table" in here(folder, "compile", "init.sql", "query.sql", code=2).stderr
     wrong = invoke(("compile", "-", "--kind", "sql"), "SELECT 1;")
