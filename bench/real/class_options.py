@@ -1,6 +1,6 @@
 """Options of a TaskManager class, alone and in pairs: kept to the byte on a real TaskManager, or found.
 
-    python bench/real/class_options.py [--flink-home DIR] [--case WORD] [--write]
+    python bench/real/class_options.py [--flink-home DIR] [--section TITLE]... [--write]
 
 Every case is a class of its own with options in its flinkConfiguration. `planner validate` says what is wrong
 with it. Where that is nothing, or a warning, the class is placed and started by `planner up`, many classes in
@@ -17,6 +17,7 @@ import logging
 import operator
 import os
 import platform
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -325,10 +326,12 @@ def table(cases: Sequence[Case], home: list[str]) -> Iterator[str]:
     said = {case.name: found(case) for case in cases}
     able = [case for case in cases if said[case.name][0] is not Severity.ERROR]
     real: dict[str, str] = {}
-    for group in (able[start : start + TOGETHER] for start in range(0, len(able), TOGETHER)):
+    for start in range(0, len(able), TOGETHER):
+        group = able[start : start + TOGETHER]
         with tempfile.TemporaryDirectory(prefix="class-options-") as temporary:
             for case, outcome in zip(group, started(Path(temporary), group, home), strict=True):
                 real[case.name] = outcome
+                print(f"{case.name}: {outcome}", file=sys.stderr, flush=True)
     for case in cases:
         severity, words = said[case.name]
         finding = f"{severity}: {words}" if severity else "-"
@@ -381,34 +384,45 @@ them, JVM arguments as its process has them, other options as it logs its config
 """
 
 
+def sections(page: str) -> dict[str, str]:
+    """Return the sections of the page by their titles."""
+    _, *found = page.split("\n## ")
+    return {title: rows.strip() for title, _, rows in (each.partition("\n") for each in found)}
+
+
+SECTIONS = {
+    "Alone": ("| class | planner validate | real TaskManager |", lambda home: table(ALONE, home)),
+    "Together": ("| class | planner validate | real TaskManager |", lambda home: table(PAIRS, home)),
+    "Beside what all processes are given": (
+        "| class | beside it | planner validate | planner up |",
+        cluster_wide,
+    ),
+}
+
+
 def main() -> None:
-    """Print the tables."""
+    """Print the tables, and write them to the page; those that are not asked for stay in it as they are."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--flink-home", type=Path)
-    parser.add_argument("--case", default="", help="only cases with this word")
+    parser.add_argument("--section", action="append", choices=list(SECTIONS))
     parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.relative_to(ROOT)}")
     chosen = parser.parse_args()
     logging.disable(logging.CRITICAL)
     home = ["--flink-home", str(chosen.flink_home)] if chosen.flink_home else []
-    head = ["| class | planner validate | real TaskManager |", "|---|---|---|"]
-    sections: list[str] = []
-    for title, cases in (("Alone", ALONE), ("Together", PAIRS)):
-        picked = [case for case in cases if chosen.case in case.name]
-        rows = list(table(picked, home)) if picked else []
-        sections += [f"## {title}", "", *head, *rows, ""]
-        print("\n".join(sections[-len(rows) - 5 :]), flush=True)
-    if not chosen.case:
-        rows = list(cluster_wide(home))
-        head = ["| class | beside it | planner validate | planner up |", "|---|---|---|---|"]
-        sections += ["## Beside what all processes are given", "", *head, *rows]
-        print("\n".join(sections[-len(rows) - 4 :]))
+    page = sections(OUTPUT.read_text(encoding="utf-8")) if OUTPUT.exists() else {}
+    for title, (head, rows) in SECTIONS.items():
+        if title in (chosen.section or SECTIONS):
+            lines = [head, "|" + "---|" * (head.count("|") - 1)]
+            for row in rows(home):
+                print(row, flush=True)
+                lines.append(row)
+            page[title] = "\n".join(lines)
     if chosen.write:
-        jars = (jar.name for jar in flink_jars(chosen.flink_home))
-        dist = next(jar for jar in jars if jar.startswith("flink-dist-"))
+        dist = next(jar.name for jar in flink_jars(chosen.flink_home) if jar.name.startswith("flink-dist-"))
         version = dist.removeprefix("flink-dist-").removesuffix(".jar")
         machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
-        text = HEADER.format(version=version, machine=machine) + "\n".join(sections) + "\n"
-        OUTPUT.write_text(text, encoding="utf-8")
+        tables = "\n\n".join(f"## {title}\n\n{page[title]}" for title in SECTIONS if title in page)
+        OUTPUT.write_text(HEADER.format(version=version, machine=machine) + tables + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
