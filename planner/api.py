@@ -62,7 +62,7 @@ from planner.documents.sensitive import is_sensitive, masked_arguments
 from planner.documents.source import Source
 from planner.documents.write import as_written, digest, to_data, to_json, to_yaml
 from planner.errors import PlannerError, TimedOut
-from planner.files import real, write_atomically
+from planner.files import legible, real, write_atomically
 from planner.flink.errors import FlinkMissing, NoFlinkHome, OptionRefused, ProgramError
 from planner.flink.program import COMPILE_SECONDS, Toolchain, as_compiled, require_compilable, stream_graph
 from planner.flink.stream_graph import flink_version, profile_of, secret_options
@@ -217,6 +217,7 @@ __all__ = [
     "import_cluster",
     "import_job",
     "import_load",
+    "legible",
     "load",
     "load_cluster",
     "load_job",

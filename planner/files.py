@@ -17,14 +17,15 @@ def write_atomically(path: Path, text: str, *, private: bool = False) -> None:
     """Write ``text`` to ``path`` so that a reader sees the old file or the new one, never half of it.
 
     A device or a pipe, which cannot be replaced, is written to. A file that its owner made read-only is
-    not replaced, though its folder would allow it. What is ``private`` only its owner may read.
+    not replaced, though its folder would allow it. What is ``private`` only its owner may read. Halves of
+    characters are replaced, as on stdout.
 
     Raises:
         OSError: when the folder or the file does not allow it; the old file is then untouched.
 
     """
     if os.path.exists(path) and not os.path.isfile(path):
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="replace")
         return
     target = Path(os.path.realpath(path))
     if target.is_symlink():
@@ -33,7 +34,7 @@ def write_atomically(path: Path, text: str, *, private: bool = False) -> None:
         raise PermissionError(errno.EACCES, "the file is read-only")
     handle, name = tempfile.mkstemp(prefix=".planner-", dir=target.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
         if not private:
             mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
@@ -43,6 +44,11 @@ def write_atomically(path: Path, text: str, *, private: bool = False) -> None:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
+
+
+def legible(name: str) -> str:
+    """Return the name of a file as text; what is not UTF-8 in it becomes U+FFFD."""
+    return name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def real(path: str | Path) -> Path:

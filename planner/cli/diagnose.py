@@ -117,7 +117,9 @@ def diagnose(
     if output is not None and any(_same(output, name) for name in names):
         fail(f"{output} is an input of this command; write to another file")
     with progress("reading logs"):
-        read = [("<stdin>" if str(name) == STDIN else str(name), _pieces(name)) for name in names]
+        read = [
+            ("<stdin>" if str(name) == STDIN else api.legible(str(name)), _pieces(name)) for name in names
+        ]
         found = api.diagnose(read, planned, rest=rest, job=job)
     place = output if patch is None else None
     if output_format is Format.TEXT:

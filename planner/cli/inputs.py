@@ -114,11 +114,12 @@ class Inputs:
 
     def read(self, name: str, shown: str | None = None) -> list[Loaded]:
         """Read one file; what is wrong with it is kept in ``findings``."""
+        from planner.api import legible
         from planner.documents.errors import DocumentError
         from planner.documents.finding import Finding, Severity
         from planner.documents.load import load
 
-        shown = shown or ("<stdin>" if name == STDIN else name) or "<no name>"
+        shown = legible(shown or ("<stdin>" if name == STDIN else name) or "<no name>")
         self.texts.setdefault(shown, "")
         self.names.append(name)
         try:
@@ -142,10 +143,11 @@ class Inputs:
 
     def read_source(self, name: str) -> Source:
         """Read a file that is not a document: a catalogue."""
+        from planner.api import legible
         from planner.documents.errors import DocumentError
         from planner.documents.source import read_sources
 
-        shown = "<stdin>" if name == STDIN else name
+        shown = "<stdin>" if name == STDIN else legible(name)
         self.names.append(name)
         try:
             raw = read_bytes(name)
@@ -401,6 +403,8 @@ def program(
         )
     if found != "sql" and STDIN in names:
         fail("only a SQL script can come from stdin")
+    for text in (*names, *map(str, jars or ()), entry_class or "", arguments or ""):
+        _for_flink(text)
     try:
         words = shlex.split(arguments or "")
     except ValueError as error:
@@ -428,15 +432,22 @@ def program_kind(name: str, kind: Kind | None = None) -> Literal["jar", "sql", "
 
 def options(settings: list[str] | None, name: str = "-D") -> dict[str, str]:
     """Return the Flink options of ``-D key=value`` arguments."""
-    from planner.documents.sensitive import masked
+    from planner.documents.sensitive import is_sensitive, masked
 
     found = {}
     for setting in settings or []:
         key, equals, value = setting.partition("=")
         if not equals or not key.strip():
             fail(f"{name} {masked('', first_word(setting))}: write {name} key=value")
+        _for_flink(key if is_sensitive(key) else setting)
         found[key.strip()] = value.strip()
     return found
+
+
+def _for_flink(text: str) -> None:
+    """End where a name or value that Flink is to be given is no text, as a file name can be."""
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        fail(f"{text}: it is not UTF-8 text, so Flink cannot be given it; name it otherwise")
 
 
 def first_word(text: str) -> str:

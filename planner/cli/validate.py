@@ -122,6 +122,8 @@ def _expand(files: list[str]) -> tuple[list[str], frozenset[str]]:
 
     A name without a match stays, to be reported as missing.
     """
+    from planner.api import legible
+
     names: list[str] = []
     met: set[str] = set()
     for entry in files:
@@ -133,4 +135,4 @@ def _expand(files: list[str]) -> tuple[list[str], frozenset[str]]:
             met.update(matches)
         else:
             names.append(entry)
-    return list(dict.fromkeys(names)), frozenset(met.difference(files))
+    return list(dict.fromkeys(names)), frozenset(legible(name) for name in met.difference(files))

@@ -57,7 +57,7 @@ def credentials(address: SplitResult) -> Credentials:
 
 
 def _basic(name: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode("utf-8", "surrogateescape")).decode()
 
 
 def _variable(name: str) -> str:

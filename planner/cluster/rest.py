@@ -266,7 +266,7 @@ def _told_of_many(note: Note, what: str, number: int, count: int) -> None:
 
 def job_path(job: str) -> str:
     """Return the path of a job, whose id may be anything that a user typed."""
-    return f"/jobs/{quote(job, safe='')}"
+    return f"/jobs/{quote(job, safe='', errors='surrogateescape')}"
 
 
 def jobs(rest: Rest) -> dict[str, str]:

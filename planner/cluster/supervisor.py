@@ -672,7 +672,9 @@ class Rest:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         elif user:
-            self._headers["Authorization"] = "Basic " + base64.b64encode(user.encode()).decode()
+            self._headers["Authorization"] = (
+                "Basic " + base64.b64encode(user.encode("utf-8", "surrogateescape")).decode()
+            )
         self.secrets = [word for word in (token, user.partition(":")[2]) if len(word) > 3]
         self.address = f"{parts.scheme}://{parts.hostname}:{self._port}"
 

@@ -8,6 +8,7 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from cli.hostile import COMPANIONS, NOWHERE
@@ -109,6 +110,50 @@ def test_the_current_folder_is_gone(line: str, tmp_path: Path, monkeypatch: pyte
     answer = invoke(line.split())
     assert answer.exit_code in (0, 1, 2)
     assert "planner: " in answer.stderr or "DOC000" in answer.stdout
+
+
+@pytest.fixture
+def no_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the current folder, with files whose names are bytes of no encoding."""
+    (tmp_path / "b\udcffd.yaml").write_text("kind: Nope\n")
+    (tmp_path / "b\udcffd.log").write_text("java.lang.OutOfMemoryError: Java heap space\n")
+    (tmp_path / "b\udcffd.sql").write_text("")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "line", ["validate b\udcffd.yaml", "validate *.yaml", "diagnose b\udcffd.log", "diagnose ."]
+)
+@pytest.mark.parametrize("form", ["text", "concise", "github", "json", "gitlab", "junit", "sarif"])
+def test_names_of_files_that_are_no_text(line: str, form: str, no_utf_8: Path) -> None:
+    if line.startswith("diagnose") and form not in ("text", "json", "sarif"):
+        return
+    told = invoke([*line.split(), "--format", form])
+    assert told.exit_code == 1
+    assert invoke([*line.split(), "--format", form, "-o", "out"]).exit_code == 1
+    written = (no_utf_8 / "out").read_text()
+    assert written == told.stdout
+    if form in ("json", "gitlab", "sarif"):
+        assert "b\ufffdd." in unquote(json.dumps(json.loads(written), ensure_ascii=False))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "compile b\udcffd.sql",
+        "compile job.sql --jar b\udcffd.sql",
+        "compile job.sql -D a=\udcff",
+        "compile x.jar --class \udcff",
+        f"import job --rest {NOWHERE} --job \udcff",
+        f"diagnose --rest {NOWHERE} --job \udcff",
+        "import job --rest http://me:\udcff@127.0.0.1:9",
+    ],
+)
+def test_words_that_are_no_text(line: str, no_utf_8: Path) -> None:
+    answer = invoke(line.split())
+    assert answer.exit_code == 2
+    assert answer.stderr.startswith("planner: ")
 
 
 def numbers() -> Iterator[tuple[str, Any]]:

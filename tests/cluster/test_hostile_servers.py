@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import socket
@@ -84,6 +85,7 @@ VERBS: dict[str, Callable[[str], object]] = {
     "import job": import_job,
     "import cluster": import_cluster,
     "diagnose": lambda url: [one.kind.name for one in api.diagnose([], rest=url)],
+    "scale": lambda url: [api.adaptive(rest=url), *api.restart_parts(rest=url)],
     "run": run_it,
 }
 
@@ -94,6 +96,8 @@ def test_what_every_verb_makes_of_good_answers(verb: str) -> None:
         done = VERBS[verb](server.url)
     if verb in ("verify", "diagnose"):
         assert done == ([] if verb == "verify" else ["user-code"])
+    elif verb == "scale":
+        assert done
     elif verb == "run":
         assert isinstance(done, api.Run)
         assert not done.deviations
@@ -162,6 +166,28 @@ def test_no_value_in_the_place_of_another_is_a_traceback(
             refused += 1
             assert len(str(error)) < 2000, (path, place, value)
     assert refused > len(cases[::share]) / 5
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("status", [302, 404, 503])
+def test_what_is_gone_between_two_questions(verb: str, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers_ = cluster_answers()
+    asked: list[str] = []
+    gone = 0
+
+    def answer(url: str, *_: object) -> bytes:
+        path = unquote(url.removeprefix("http://cluster:80").partition("?")[0])
+        asked.append(path)
+        if len(asked) >= gone > 0 or path not in answers_:
+            raise transport.Refused(status, "Gone", b'{"errors": ["a\\u001b[31m"]}', "http://elsewhere")
+        return json.dumps(plain(answers_[path])).encode()
+
+    monkeypatch.setattr(rest, "request", answer)
+    VERBS[verb]("cluster")
+    for gone in range(1, len(asked) + 1):
+        asked.clear()
+        with contextlib.suppress(PlannerError):
+            VERBS[verb]("cluster")
 
 
 def drip(handler: BaseHTTPRequestHandler) -> None:
