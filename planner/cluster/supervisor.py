@@ -958,7 +958,7 @@ def read_spec(text: str) -> Spec:
     if "restarts" in changed:
         changed["restarts"] = int(changed["restarts"])
     settings = dataclasses.replace(standard, **changed, shares={**standard.shares, **shares})  # type: ignore[arg-type]
-    adjust = _mapping(data.get("adjust", {}), "adjust")
+    adjust = _mapping(data.get("adjust", {}), "adjust", ("mode", "steps"))
     mode = adjust.get("mode", "off")
     if mode not in MODES:
         raise ValueError(f"adjust.mode: it has to be one of {', '.join(MODES)}")
@@ -968,11 +968,9 @@ def read_spec(text: str) -> Spec:
 
 def _steps(value: object, where: str) -> dict[str, Step]:
     found = {}
-    for kind, entry in _mapping(value, where).items():
+    for kind, entry in _mapping(value, where, tuple(_MEMORY)).items():
         place = f"{where}.{kind}"
-        if kind not in _MEMORY:
-            raise ValueError(f"{place}: there is no such memory; known are {', '.join(_MEMORY)}")
-        fields = _mapping(entry, place)
+        fields = _mapping(entry, place, tuple(field.name for field in dataclasses.fields(Step)))
         changes, takes = fields.get("changes", []), fields.get("takes", [])
         if not isinstance(changes, list) or not isinstance(takes, list):
             raise ValueError(f"{place}: changes and takes have to be lists")
@@ -986,9 +984,12 @@ def _steps(value: object, where: str) -> dict[str, Step]:
     return found
 
 
-def _mapping(value: object, where: str) -> dict[str, object]:
+def _mapping(value: object, where: str, known: Sequence[str] | None = None) -> dict[str, object]:
     if not isinstance(value, dict):
         raise ValueError(f"{where}: it has to be a mapping")
+    for key in value:
+        if known is not None and key not in known:
+            raise ValueError(f"{where}.{key}: there is no such field; known are {', '.join(known)}")
     return value
 
 
@@ -1010,9 +1011,7 @@ def _camel(name: str) -> str:
 
 def _numbers(value: object, where: str, known: Sequence[str]) -> dict[str, float]:
     found = {}
-    for key, entry in _mapping(value, where).items():
-        if key not in known:
-            raise ValueError(f"{where}.{key}: there is no such field; known are {', '.join(known)}")
+    for key, entry in _mapping(value, where, known).items():
         least = _LEAST.get(key, 0)
         if isinstance(entry, bool) or not isinstance(entry, int | float) or not least <= entry < _MOST:
             raise ValueError(f"{where}.{key}: it has to be a number from {least} to 2^63")

@@ -480,7 +480,9 @@ def test_a_specification() -> None:
         ('{"command": ["a"], "taskManager": "t", "settings": {"shares": {"x": 1}}}', "settings.shares.x"),
         ('{"command": ["a"], "taskManager": "t", "adjust": 1}', "adjust"),
         ('{"command": ["a"], "taskManager": "t", "adjust": {"mode": "always"}}', "adjust.mode"),
+        ('{"command": ["a"], "taskManager": "t", "adjust": {"modes": "off"}}', "adjust.modes"),
         ('{"command": ["a"], "taskManager": "t", "adjust": {"steps": {"x": {}}}}', "adjust.steps.x"),
+        ('{"command": ["a"], "taskManager": "t", "adjust": {"steps": {"heap": {"word": {}}}}}', "heap.word"),
         ('{"command": ["a"], "taskManager": "t", "adjust": {"steps": {"heap": 1}}}', "adjust.steps.heap"),
         (
             '{"command": ["a"], "taskManager": "t", "adjust": {"steps": {"heap": {"words": {"a": 1}}}}}',

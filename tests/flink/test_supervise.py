@@ -22,6 +22,7 @@ from planner.cluster.processes import marked
 from planner.cluster.rest import Rest, RunningJob, jobs, registered, running_job
 from planner.cluster.standalone import STATE, Standalone, read
 from planner.flink.jvm import java
+from planner.memory.taskmanager import derive_taskmanager
 
 pytestmark = [pytest.mark.flink, pytest.mark.extended]
 JAR = Path(__file__).parent / "jobs/leak-job.jar"
@@ -70,29 +71,35 @@ class Harmed:
         self.control.with_suffix(".new").write_text(what)
         self.control.with_suffix(".new").replace(self.control)
 
-    def healed(self) -> None:
-        """Wait until the job runs as planned."""
+    def runs(self) -> None:
+        """Wait until the job runs on all TaskManagers."""
         until(lambda: set(self.cluster.running()) == set(self.cluster.launches))
         until(lambda: registered(self.rest.get("/taskmanagers", TaskManagers).task_managers).keys()
               == self.cluster.launches.keys() - {"jobmanager"})  # fmt: skip
         until(lambda: self.job().running)
         time.sleep(1)
         until(lambda: self.job().running)
+
+    def healed(self) -> None:
+        """Wait until the job runs as planned."""
+        self.runs()
         assert "as planned" in planner(self.folder, "verify").stderr
 
-    def restarted(self, what: str, *, quiet: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Let subtask 0 do harm until its TaskManager is restarted; return the entries of that."""
-        name = self.where(0)
+    def restarted(
+        self, what: str, subtask: int = 0, *, planned: bool = True
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Let a subtask do harm until its TaskManager is restarted; return the entries of that."""
+        name = self.where(subtask)
         ends, restarts = len(self.entries(name, "end")), len(self.entries(name, "restart"))
-        self.harm(f"{what} 0")
+        self.harm(f"{what} {subtask}")
         restart = until(lambda: self.entries(name, "restart")[restarts:])[0]
         self.harm("")
-        self.healed()
+        self.healed() if planned else self.runs()
         return (self.entries(name, "end")[ends:] or [{}])[0], restart
 
 
 @contextmanager
-def supervised(folder: Path, before: tuple[str, ...] = ()) -> Iterator[Harmed]:
+def supervised(folder: Path, before: tuple[str, ...] = (), options: tuple[str, ...] = ()) -> Iterator[Harmed]:
     """Run the job that does harm, under supervision, until the block ends."""
     (folder / "cluster.yaml").write_text(SMALL)
     arguments = ("--args", str(folder / "control"))
@@ -103,7 +110,7 @@ def supervised(folder: Path, before: tuple[str, ...] = ()) -> Iterator[Harmed]:
     running = []
     try:
         for name in cluster.launches.keys() - {"jobmanager"}:
-            words = [*before, sys.executable, "-m", "planner", "supervise", "-t", name, *SETTINGS]
+            words = [*before, sys.executable, "-m", "planner", "supervise", "-t", name, *SETTINGS, *options]
             with (folder / f"{name}.said").open("w") as said:
                 running.append(subprocess.Popen(words, cwd=folder, env=ENVIRONMENT, stderr=said))
             until(lambda name=name: name in cluster.supervised())  # type: ignore[misc]
@@ -172,6 +179,31 @@ def test_leaks(tmp_path: Path) -> None:
             # a busy machine may be too slow to see that metaspace grows before it is used up
             ran_out = figure == "metaspace" and restart["outOfMemory"] == "metaspace"
             assert ran_out or (end["reason"], end["figure"]) == ("leak", figure)
+
+
+def test_memory_is_adjusted_and_taken_back(tmp_path: Path) -> None:
+    """Metaspace that runs out is raised within the process; where it runs out again, that is taken back."""
+    with supervised(tmp_path, options=("--adjust", "apply", "-p", "job.placement.json")) as harmed:
+        name = harmed.where(0)
+        planned = command(harmed.cluster.running()[name])
+        harmed.restarted("classes 60", planned=False)
+        (adjust,) = harmed.entries(name, "adjust")
+        adjusted = command(harmed.cluster.running()[name])
+        assert "-XX:MaxMetaspaceSize=104857600" in planned
+        assert "-XX:MaxMetaspaceSize=209715200" in adjusted
+        assert "taskmanager.memory.jvm-metaspace.size=209715200b" in adjusted
+        assert adjust["memory"] == "metaspace"
+        assert {change["option"] for change in adjust["changes"]} > {"taskmanager.memory.jvm-metaspace.size"}
+        before, after = (derive_taskmanager(dict(word.split("=") for word in words if "memory." in word))
+                         for words in (planned, adjusted))  # fmt: skip
+        assert after.process <= before.process
+        assert "209715200 bytes, planned: 104857600 bytes" in planner(tmp_path, "verify", code=1).stderr
+
+        subtask = next(number for number in (0, 1) if harmed.where(number) == name)
+        harmed.restarted("classes 60", subtask)
+        (back,) = harmed.entries(name, "take-back")
+        assert back["memory"] == "metaspace"
+        assert command(harmed.cluster.running()[name]) == planned
 
 
 @pytest.mark.skipif(

@@ -147,13 +147,16 @@ def _causes(failures: list[Failure]) -> dict[int, Failure | None]:
 
     def cause(one: Failure) -> Failure | None:
         named = (other for name in one.together for other in by_name[name])
-        together = [other for other in named if _nearer(other, one) and _same_time(other, one)]
+        together = [other for other in named if _nearer_in_trace(other, one) and _same_time(other, one)]
         if together:
             return min(together, key=lambda other: (other.kind.rank, _PLACES[other.kind.name], other.order))
         if one.kind.name == "registration":  # at a JobManager that is gone
             lost = [other for other in by_process[JOBMANAGER] if other.kind.rank is Rank.LOSS]
             return min((other for other in lost if _explains(other, one)), key=_ORDER, default=None)
         found = _explaining(by_process[one.process], one) if one.process else []
+        if one.kind.name == "ended":  # its supervisor knows when to the millisecond
+            own = [other for other in by_process[one.process] if other.order < one.order]
+            found = [other for other in own if other.kind.rank is not Rank.LOSS and _explains(other, one)]
         if not found and one.process == JOBMANAGER and not one.file.jobmanager:  # it may be frozen itself
             found = _explaining(by_process[one.file.process], one)
         if not found and one.kind.rank is Rank.CONSEQUENCE and not one.process:
@@ -162,7 +165,25 @@ def _causes(failures: list[Failure]) -> dict[int, Failure | None]:
                 found = [other for other in found if _takes_slots(other)]
         return max(found, key=lambda other: (-other.kind.rank, other.order)) if found else None
 
-    return {id(one): cause(one) for one in failures}
+    return _without_circles(failures, {id(one): cause(one) for one in failures})
+
+
+def _without_circles(
+    failures: Iterable[Failure], causes: dict[int, Failure | None]
+) -> dict[int, Failure | None]:
+    """Return causes in which of failures that explain each other the earliest one is the first."""
+    done: set[int] = set()
+    for one in failures:
+        way: dict[int, Failure] = {}
+        here: Failure | None = one
+        while here is not None and id(here) not in done:
+            done.add(id(here))
+            way[id(here)] = here
+            here = causes[id(here)]
+        if here is not None and id(here) in way:
+            circle = list(way.values())[list(way).index(id(here)) :]
+            causes[id(min(circle, key=_ORDER))] = None
+    return causes
 
 
 def _explaining(failures: Iterable[Failure], one: Failure) -> list[Failure]:
@@ -181,6 +202,18 @@ def _nearer(other: Failure, one: Failure) -> bool:
     return theirs < mine
 
 
+def _nearer_in_trace(other: Failure, one: Failure) -> bool:
+    """Tell the same of two failures in one trace: a process may end itself when it loses another one."""
+    if other.process != one.process:
+        for lost, ended in ((other, one), (one, other)):
+            if lost.kind.name == "connection-lost" and ended.kind.name in (
+                "fatal-error",
+                "uncaught-exception",
+            ):
+                return lost is other
+    return _nearer(other, one)
+
+
 def _same_time(other: Failure, one: Failure) -> bool:
     return other.order <= one.order or one.seconds is None or _explains(other, one)
 
@@ -196,6 +229,7 @@ def _before(other: Failure, one: Failure, window: float) -> bool:
     if one.seconds is None or other.seconds is None or other.last is None:
         return other.order[2:] < one.order[2:] or other.file is not one.file
     noticed = DETECTION if other.kind.rank is Rank.LOSS and other.process == one.process else SLACK
+    noticed = 0 if other.kind.name == "ended" else noticed
     return other.seconds <= one.seconds + noticed and one.seconds - other.last <= window
 
 
@@ -312,7 +346,8 @@ def _process(
     versions: list[str],
 ) -> Process:
     """Return what is known of the process that failed: its options, its part of the placement, its Flink."""
-    own = [file for file in scan.files if file.process == one.process and file.options]
+    files = [one.file, *scan.files]  # the process may have been started again with other options
+    own = [file for file in files if file.process == one.process and file.options]
     others = [file for file in scan.files if file.options and file.jobmanager == (one.process == JOBMANAGER)]
     told = next(iter(own or others or [file for file in scan.files if file.options]), None)
     placed = next((tm for tm in (placement.task_managers if placement else ()) if tm.id == one.process), None)

@@ -155,6 +155,8 @@ def _in_cluster(
     part = change.option.removeprefix(PREFIX)
     if part in _OF_CLASSES:
         return {(*path, "memory", _OF_CLASSES[part]): _size(change.after)}
+    if part in _OF_SLOTS and _gives(change):
+        return {}
     if part in _OF_SLOTS:
         return "placing derives it from what the slots are given, which is the job's"
     return {(*path, "flinkConfiguration", change.option): change.after}
@@ -168,12 +170,11 @@ def _in_job(loaded: Loaded, change: Change, placed: PlacedTaskManager | None) ->
     name = _OF_SLOTS.get(change.option.removeprefix(PREFIX))
     if name is None:
         return "it belongs to the cluster"
-    before, after = parse_size(change.before or "0"), parse_size(change.after)
-    if after <= before:
-        return "placing takes it from what no slot is given"
+    if _gives(change):
+        return {}  # placing takes it from what no slot is given
     if placed is None or not placed.slots:
         return "name the placement with -p: it says which slots stand there"
-    missing = math.ceil((after - before) / len(placed.slots))
+    missing = math.ceil(_step(change) / len(placed.slots))
     found: dict[Path, str] = {}
     groups = {slot.group for slot in placed.slots}
     for place, given in _groups(loaded.document):
@@ -185,6 +186,15 @@ def _in_job(loaded: Loaded, change: Change, placed: PlacedTaskManager | None) ->
             return f"group {given.name} has no {name} here; compile the job, its profile has it"
         found[*place, name] = format_size(-(-(size + missing) // MIB) * MIB)
     return found or "none of its groups is in this document"
+
+
+def _step(change: Change) -> int:
+    return parse_size(change.after) - parse_size(change.before or "0")
+
+
+def _gives(change: Change) -> bool:
+    """Tell whether a part of memory gets smaller by a change, for another one."""
+    return _step(change) <= 0
 
 
 def _groups(document: Any) -> Iterator[tuple[Path, Any]]:

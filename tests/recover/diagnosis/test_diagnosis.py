@@ -128,6 +128,13 @@ SCENARIOS: dict[str, list[tuple[str, str, str]]] = {
         (">?fatal-error", r"tm-\d", "Fatal error occurred|Encountered fatal error"),
         (">?gave-up", "", "Recovery is suppressed"),
     ],
+    "supervised": [
+        ("metaspace", "large-0", OOM + "Metaspace"),
+        (">ended", "(large|small)-0", r"supervisor: TaskManager \w+-0 ended with"),
+        (">unreachable", "large-0", "no longer reachable"),
+        (">connection-lost", "large-0", CLOSED),
+        (">fatal-error", "small-0", "Fatal error occurred while executing the TaskManager"),
+    ],
     "checkpoint-storage": [
         ("checkpoint-storage", "", "larger than the maximum permitted memory-backed state"),
         (">checkpoint-failed", "", "Could not materialize checkpoint"),
@@ -263,7 +270,7 @@ def test_there_are_logs_of_every_class_and_version() -> None:
     assert len(FOLDERS) >= 60
     assert sum("healthy" in name for name in FOLDERS) >= 10
     known = {name.strip(">?") for expected in SCENARIOS.values() for name, _, _ in expected}
-    assert {one.name for one in CLASSES} - known == {"leak", "ended"}, "these are of journals"
+    assert {one.name for one in CLASSES} - known == {"leak"}, "which test_journals.py has"
     assert {name.rpartition("-")[2] for name in REAL} == {"1.20.5", "2.2.1", "2.3.0"}
 
 
@@ -391,3 +398,23 @@ def test_a_taskmanager_that_is_lost_again_and_again() -> None:
     found = diagnose([("jm.log", ["".join(lines).encode()])])
     assert len(found) > 900
     assert [one.follows for one in found] == [None, *range(len(found) - 1)]
+
+
+def test_failures_that_explain_each_other_are_all_told() -> None:
+    """Two processes end themselves since each loses the other."""
+    line = (
+        "2026-03-02 02:31:{:02d},411 ERROR org.apache.flink.runtime.taskexecutor.TaskManagerRunner - {}\n"
+        "org.apache.flink.runtime.io.network.netty.exception.RemoteTransportException: Connection unexpectedly closed by"
+        " remote task manager '10.0.0.1:4711 [ {} ] '.\n"
+    )
+    start = "2026-03-02 02:31:00,000 INFO  a.B - Starting TaskManager with ResourceID: {}\n"
+    fatal = "Fatal error occurred while executing the TaskManager. Shutting it down..."
+    logs = [
+        (f"{mine}.log", [(start.format(mine) + line.format(second, fatal, other)).encode()])
+        for second, mine, other in ((10, "tm-1", "tm-2"), (11, "tm-2", "tm-1"))
+    ]
+    found = diagnose(logs)
+    assert {(one.kind.name, one.process) for one in found} == {
+        (kind, tm) for kind in ("fatal-error", "connection-lost") for tm in ("tm-1", "tm-2")
+    }
+    assert [one.follows for one in found].count(None) == 1
