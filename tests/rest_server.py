@@ -69,7 +69,10 @@ def cluster_answers() -> Answers:
         ],
         "/jobs": {"jobs": [{"id": JOB_ID, "status": "RUNNING"}]},
         f"/jobs/{JOB_ID}/checkpoints/config": {"interval": 30_000, "state_backend": "EmbeddedRocksDB"},
-        f"/jobs/{JOB_ID}/checkpoints": {"counts": {}, "latest": {"completed": {"id": 7, "end_to_end_duration": 1200}}},
+        f"/jobs/{JOB_ID}/checkpoints": {
+            "counts": {},
+            "latest": {"completed": {"id": 7, "end_to_end_duration": 1200}},
+        },
         f"/jobs/{JOB_ID}/exceptions": {"exceptionHistory": {"entries": [{"stacktrace": "a.B: why\n\tat x"}]}},
     }
     listed = []

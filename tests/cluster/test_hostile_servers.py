@@ -184,7 +184,7 @@ def test_what_is_gone_between_two_questions(verb: str, status: int, monkeypatch:
 
     monkeypatch.setattr(rest, "request", answer)
     VERBS[verb]("cluster")
-    for gone in range(1, len(asked) + 1):
+    for gone in range(1, len(asked) + 1):  # noqa: B007, read by what answers
         asked.clear()
         with contextlib.suppress(PlannerError):
             VERBS[verb]("cluster")
