@@ -346,7 +346,6 @@ def cluster_wide(home: list[str]) -> Iterator[str]:
         (SEGMENT, "64kb", "", ["-D", f"{SEGMENT}=32kb"]),
         ("heartbeat.timeout", "40 s", "recovery: fast", []),
         (SEGMENT, "64kb", f"flinkConfiguration: {{{SEGMENT}: 32kb}}", []),
-        ("taskmanager.resource-id", "mine", "", []),
     ]
     for key, value, spec, options in cases:
         with tempfile.TemporaryDirectory(prefix="class-options-") as temporary:
@@ -366,7 +365,7 @@ def cluster_wide(home: list[str]) -> Iterator[str]:
                 outcome = "refused: " + str(error).partition("planner: ")[2].replace("\n", " ")
             finally:
                 planner(folder, "down")
-        beside = f"`{' '.join(options)}`" if options else f"job: `{spec}`" if spec else "what planner sets"
+        beside = f"`{' '.join(options)}`" if options else f"job: `{spec}`"
         yield f"| `{key}: {value}` | {beside} | {finding or '-'} | {outcome} |"
 
 
