@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from planner.documents.base import Amount, Cpu, Envelope, ExternalName, Metadata, Model, Name, Size, Text
 from planner.documents.vocabulary import UseCaseField
@@ -89,6 +89,12 @@ class PlacedTaskManager(Model):
     utilisation: dict[str, float]
     memory: PlacedMemory | None = None
     flink_configuration: dict[str, Text] | None = None
+
+    @model_validator(mode="after")
+    def _reserve_is_empty(self) -> PlacedTaskManager:
+        if self.reserve and self.slots:
+            raise ValueError("it is in reserve and holds slots; one in reserve holds none")
+        return self
 
 
 class StockStrategy(Model):

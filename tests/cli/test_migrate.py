@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -86,6 +87,68 @@ def test_what_cannot_be_done_is_said(arguments: tuple[str, ...], said: str, fold
     code, _, shown = run("migrate", *arguments)
     assert code == 2
     assert said in " ".join(shown.split())
+
+
+def edited(data: dict[str, Any], how: str) -> str:
+    """Return a placement that somebody has changed."""
+    tms = data["taskManagers"]
+    used = [tm for tm in tms if tm["slots"]]
+    match how:
+        case "holds nothing":
+            tms.clear()
+        case "reserve holds slots":
+            for tm in tms:
+                tm["reserve"] = True
+        case "one is gone":
+            tms.remove(used[0])
+        case "one is another":
+            return json.dumps(data).replace(f'"{used[0]["id"]}"', '"../ghost"')
+        case "no memory":
+            for tm in tms:
+                del tm["memory"]
+        case "odd memory":
+            used[0]["memory"]["dynamicOptions"] = {
+                "taskmanager.memory.process.size": "1 b",
+                "": "\n",
+                "a b": ";",
+            }
+        case "unknown classes":
+            for tm in tms:
+                tm["class"] = "ghost"
+        case "many quotas":
+            used[0]["quotas"] = {"g": 1000}
+        case "all on one":
+            used[0]["slots"] += used[1]["slots"]
+            used[1]["slots"] = []
+    return json.dumps(data)
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["holds nothing", "reserve holds slots", "one is gone", "one is another", "no memory", "odd memory",
+     "unknown classes", "many quotas", "all on one"],
+)  # fmt: skip
+def test_placements_that_were_edited(how: str, folder: Path) -> None:
+    data = json.loads((folder / "j.placement.json").read_text())
+    used, free = (
+        next(tm["id"] for tm in data["taskManagers"] if bool(tm["slots"]) is holds) for holds in (True, False)
+    )
+    (folder / "edited.json").write_text(edited(data, how))
+    for line in (
+        f"migrate -p edited.json --drain {used}",
+        f"migrate -p edited.json --hot {used}",
+        f"migrate -p edited.json --replace {used}={free}",
+        "migrate -p edited.json --to j.placement.json",
+        "migrate -p j.placement.json --to edited.json",
+        "recover -p edited.json -c cluster.yaml --task s",
+        f"explain memory edited.json -t {used}",
+        f"supervise -p edited.json -t {used} --print spec -- java",
+    ):
+        code, _, said = run(*line.split())
+        assert code in (0, 1, 2, 3), line
+        assert code == 0 or said, line
+        if how == "reserve holds slots":
+            assert (code, "it is in reserve and holds slots" in said) == (1, True), line
 
 
 def test_nothing_is_unfinished(folder: Path) -> None:
