@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from planner.cluster.errors import RestError, SlotsTaken
 from planner.cluster.rest import ENDED, Rest, RunningJob, failure, jobs, running_job, task_managers
 from planner.cluster.submit import submit
 from planner.cluster.verify import Deviation, NotAsPlanned, deviations
+from planner.documents.option_tables import option_table
 from planner.documents.placement import Placement
 from planner.documents.profile import Program, ResourceProfile
 from planner.documents.write import digest
@@ -24,6 +25,7 @@ from planner.memory.complete import complete_profile
 from planner.place.bend import as_planned
 from planner.place.model.quotas import QUOTA
 from planner.place.model.slots import slot_resources
+from planner.rules.cfg import same_value
 
 POLL_SECONDS = 0.3
 SETTLING_SECONDS = 5.0
@@ -47,13 +49,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class Run:
-    """A job that was submitted under a placement, and what the cluster does otherwise than planned."""
+    """A job that was submitted under a placement, and what the cluster does otherwise than planned.
+
+    ``lacking`` are options of the placement that the JobManager does not have, with its own values.
+    """
 
     job: str
     url: str
     plan: Plan
     finished: bool
     deviations: list[Deviation]
+    lacking: Mapping[str, str | None]
 
 
 def run_program(
@@ -89,15 +95,29 @@ def run_program(
         )
     plan, job = execute(program, profile, placement, rest, tools, note, savepoint)
     assert job is not None
+    lacking = lacking_options(placement, rest.options(), rest.flink_version())
     try:
         done = wait_until_running(rest, job, seconds, note)
     except TimedOut as error:
-        so_far = Run(job, rest.url, plan, False, verify(rest, placement, None))
+        so_far = Run(job, rest.url, plan, False, verify(rest, placement, None), lacking)
         raise TimedOut(str(error), so_far) from None
     if done.state != "FINISHED" and not done.batch:  # later stages of a batch job would take their slots
         start_spares()
     found = verify(rest, placement, job, plan.profile, plan.graph, note)
-    return Run(job, rest.url, plan, done.state == "FINISHED", found)
+    return Run(job, rest.url, plan, done.state == "FINISHED", found, lacking)
+
+
+def lacking_options(placement: Placement, there: Mapping[str, str], version: str) -> dict[str, str | None]:
+    """Return the options of a placement that a JobManager does not have, and what it has instead.
+
+    ``there`` are the options that it was started with, and ``version`` is its Flink's.
+    """
+    table = option_table(version)
+    return {
+        key: there.get(key)
+        for key, value in (placement.flink_configuration or {}).items()
+        if key not in there or not same_value(table.find(key), value, there[key])
+    }
 
 
 def _job_in_slots(rest: Rest, note: Callable[[str], None]) -> str | None:

@@ -1,0 +1,39 @@
+"""What a run says of the cluster that it submits to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from planner import api
+from planner.cluster.run import lacking_options
+
+SAMPLE = Path(__file__).parent.parent.parent / "samples/click-enrichment"
+PLANNED = {"slot.idle.timeout": "100", "heartbeat.interval": "1 s"}
+
+
+@pytest.fixture(scope="module")
+def placement() -> api.Placement:
+    job, cluster = api.load_job(SAMPLE / "job.yaml"), api.load_cluster(SAMPLE / "cluster.yaml")
+    return api.place(job, cluster).model_copy(update={"flink_configuration": PLANNED})
+
+
+@pytest.mark.parametrize(
+    ("there", "lacking"),
+    [
+        ({}, {"slot.idle.timeout": None, "heartbeat.interval": None}),
+        ({**PLANNED, "other": "x"}, {}),
+        ({"slot.idle.timeout": "100 ms", "heartbeat.interval": "1000"}, {}),
+        ({**PLANNED, "heartbeat.interval": "10 s"}, {"heartbeat.interval": "10 s"}),
+    ],
+)
+def test_options_that_the_jobmanager_lacks(
+    placement: api.Placement, there: dict[str, str], lacking: dict[str, str | None]
+) -> None:
+    assert lacking_options(placement, there, "2.2") == lacking
+
+
+def test_a_placement_without_options_lacks_none(placement: api.Placement) -> None:
+    plain = placement.model_copy(update={"flink_configuration": None})
+    assert lacking_options(plain, {"a": "b"}, "1.20") == {}
