@@ -184,6 +184,26 @@ class TestImportDeployment:
         again = run("place", "job.yaml", "-c", "deploy.yaml", "--format", "json", "--no-meta")
         assert json.loads(again.stdout)["inputs"] == made["inputs"]
 
+    def test_options_of_its_taskmanagers_are_kept_or_said(self, files: Path) -> None:
+        own = {
+            "env.log.level": "WARN",
+            "external-resource.gpu.param.discovery-script.args": "--all",
+            "task.cancellation.timeout": "20000",
+        }
+        java = "env.java.opts.taskmanager: -Dpassword=hunter2"
+        lines = [java, "heartbeat.interval: 5 s", *(f'{key}: "{value}"' for key, value in own.items())]
+        text = DEPLOYMENT.replace(
+            "  flinkConfiguration:\n", "  flinkConfiguration:\n    " + "\n    ".join(lines) + "\n"
+        )
+        (files / "deploy.yaml").write_text(text)
+        answer = run("import", "deployment", "deploy.yaml")
+        (entry,) = yaml.safe_load(answer.stdout)["spec"]["taskManagerClasses"]
+        assert entry["flinkConfiguration"].items() >= own.items()
+        assert not [key for key in entry["flinkConfiguration"] if key.startswith(("env.java", "heartbeat"))]
+        assert entry["external"] == {"gpu": 1}
+        assert "env.java.opts.taskmanager is left out" in answer.stderr
+        assert "hunter2" not in answer.stdout + answer.stderr
+
     @pytest.mark.parametrize(
         ("old", "new", "count"),
         [

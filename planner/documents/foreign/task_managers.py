@@ -32,6 +32,9 @@ _FREE = {
     "kubernetes.operator.job.autoscaler.enabled": "true",
 }
 """Options, and their values under which a job does not keep to a placement."""
+_OF_TASK_MANAGERS = ("taskmanager.", "task.", "external-resource.", "io.tmp.dirs", "env.log.")
+"""What options begin with that a TaskManager's process reads, and the job does not bring along."""
+_OF_JAVA = ("env.java.opts", "env.java.opts.all", "env.java.opts.taskmanager")
 _REDUNDANT = "slotmanager.redundant-taskmanager-num"
 
 
@@ -84,6 +87,12 @@ def cluster_of(deployment: FlinkDeployment, jobs: Iterable[FlinkSessionJob] = ()
         entry["external"] = external
     if rest := _other_options(options):
         entry["flinkConfiguration"] = rest
+    for key in _OF_JAVA:
+        if key in options:
+            assumed.append(
+                f"{key} is left out, since JVM arguments may hold secrets; put it into the flinkConfiguration"
+                " of the class, and planner up gives it to its TaskManagers"
+            )
     spec: dict[str, Any] = {"taskManagerClasses": [entry]}
     if redundant:
         spec["reserve"] = {"taskManagers": redundant}
@@ -159,5 +168,6 @@ def _external(options: Mapping[str, str]) -> dict[str, int]:
 def _other_options(options: Mapping[str, str]) -> dict[str, str]:
     """Return the options of a TaskManager that a Cluster has no field for."""
     fields = {_SLOTS, "taskmanager.cpu.cores", *(_MEMORY + key for key in _SIZES)}
-    others = {key: text for key, text in options.items() if key.startswith("taskmanager.")}
-    return {key: text for key, text in others.items() if key not in fields}
+    others = {key: text for key, text in options.items() if key.startswith(_OF_TASK_MANAGERS)}
+    amounts = {key for key in others if key.startswith("external-resource.") and key.endswith(".amount")}
+    return {key: text for key, text in others.items() if key not in fields | amounts}
