@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         NoFlinkHome,
         NoRoom,
         NotAsPlanned,
+        NotExportable,
         NotPatchable,
         NotScalable,
         Objective,
@@ -82,6 +83,8 @@ if TYPE_CHECKING:
         down,
         drain,
         export,
+        export_flink_conf,
+        export_kubernetes,
         import_cluster,
         import_job,
         import_load,
@@ -116,6 +119,7 @@ if TYPE_CHECKING:
         up,
         validate,
         verify,
+        write_folder,
     )
 
 __all__ = [
@@ -150,6 +154,7 @@ __all__ = [
     "NoFlinkHome",
     "NoRoom",
     "NotAsPlanned",
+    "NotExportable",
     "NotPatchable",
     "NotScalable",
     "Objective",
@@ -183,6 +188,8 @@ __all__ = [
     "down",
     "drain",
     "export",
+    "export_flink_conf",
+    "export_kubernetes",
     "import_cluster",
     "import_job",
     "import_load",
@@ -217,6 +224,7 @@ __all__ = [
     "up",
     "validate",
     "verify",
+    "write_folder",
 ]
 
 

@@ -62,7 +62,7 @@ from planner.documents.sensitive import is_sensitive, masked_arguments
 from planner.documents.source import Source
 from planner.documents.write import as_written, digest, to_data, to_json, to_yaml
 from planner.errors import PlannerError, TimedOut
-from planner.files import legible, real, write_atomically
+from planner.files import legible, real, write_atomically, write_folder
 from planner.flink.errors import FlinkMissing, NoFlinkHome, OptionRefused, ProgramError
 from planner.flink.program import COMPILE_SECONDS, Toolchain, as_compiled, require_compilable, stream_graph
 from planner.flink.stream_graph import flink_version, profile_of, secret_options
@@ -103,7 +103,10 @@ from planner.recover.settings import recovery_options
 from planner.rules import validate as rules
 from planner.rules.registry import BY_CODE
 from planner.rules.subject import of_manifest
+from planner.targets.errors import NotExportable
 from planner.targets.expert_mode import expert_mode
+from planner.targets.flink_conf import LOCALHOST, flink_conf
+from planner.targets.kubernetes import NAMESPACE, STORAGE, Parameters, kubernetes
 from planner.units import CORE, parse_cpu
 from planner.units import parse_size_lenient as parse_size
 
@@ -168,6 +171,7 @@ __all__ = [
     "NoFlinkHome",
     "NoRoom",
     "NotAsPlanned",
+    "NotExportable",
     "NotPatchable",
     "NotScalable",
     "Objective",
@@ -213,6 +217,8 @@ __all__ = [
     "drain",
     "edits",
     "export",
+    "export_flink_conf",
+    "export_kubernetes",
     "fixed_in",
     "import_cluster",
     "import_job",
@@ -265,6 +271,7 @@ __all__ = [
     "validate",
     "verify",
     "write_atomically",
+    "write_folder",
 ]
 
 
@@ -795,6 +802,64 @@ def export(job: Job | ResourceProfile, target: Target = Target.EXPERT_MODE) -> d
     """
     del target  # there is one so far
     return expert_mode(job if isinstance(job, ResourceProfile) else compile(job))
+
+
+def export_flink_conf(
+    placement: Placement, profile: Job | ResourceProfile, *, jobmanager: str = LOCALHOST
+) -> dict[str, str]:
+    """Return a folder of Flink's configuration for every process of a placement, as texts by file name.
+
+    ``profile`` is what the placement was made from, and ``jobmanager`` the host of the JobManager.
+    `write_folder` writes the files.
+
+    Raises:
+        PlacementMismatch: when the placement was not made from ``profile``.
+        NotExportable: when an option cannot be written.
+        DocumentError: when the profile is not valid.
+        MemoryConfigurationError: when the memory options of a TaskManager are inconsistent.
+
+    """
+    return flink_conf(placement, planner_fields(_exported(placement, profile)).flink_version, jobmanager)
+
+
+def export_kubernetes(
+    placement: Placement,
+    profile: Job | ResourceProfile,
+    *,
+    image: str | None = None,
+    namespace: str = NAMESPACE,
+    storage: str = STORAGE,
+) -> dict[str, str]:
+    """Return manifests for a placement, laid out for kustomize, as texts by file name.
+
+    ``profile`` is what the placement was made from. ``image`` has Flink (default: ``flink`` of the
+    profile's version); ``storage`` is a URI that all pods reach, a volume where it is a path. `write_folder`
+    writes the files.
+
+    Raises:
+        PlacementMismatch: when the placement was not made from ``profile``.
+        NotExportable: when an option or a parameter cannot be written.
+        DocumentError: when the profile is not valid.
+        MemoryConfigurationError: when the memory options of a TaskManager are inconsistent.
+
+    """
+    return kubernetes(placement, _exported(placement, profile), Parameters(image, namespace, storage))
+
+
+def _exported(placement: Placement, profile: Job | ResourceProfile) -> ResourceProfile:
+    """Return the complete profile of a placement.
+
+    Raises:
+        NotExportable: when it is a simulation.
+        PlacementMismatch: when it was not made from ``profile``.
+        DocumentError: when the profile is not valid.
+
+    """
+    if placement.strategy is not None:
+        raise NotExportable(f"a simulation of {placement.strategy} cannot be carried out; place without it")
+    if not made_from(placement, profile):
+        raise PlacementMismatch("the placement was made from another profile; name that one, or place again")
+    return compile(profile)
 
 
 def operator_labels() -> dict[str, str]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import stat
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 _WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 """A file with none of them is read-only to root as well, whom the system lets write."""
+
+_LISTING = ".planner-export"
+"""The file in a folder that names all files that planner has written there."""
 
 
 def write_atomically(path: Path, text: str, *, private: bool = False) -> None:
@@ -49,6 +54,67 @@ def write_atomically(path: Path, text: str, *, private: bool = False) -> None:
 def legible(name: str) -> str:
     """Return the name of a file as text; what is not UTF-8 in it becomes U+FFFD."""
     return name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def write_folder(folder: Path, files: Mapping[str, str]) -> None:
+    """Write ``files``, by names relative to ``folder``, so that it never holds a part of them.
+
+    A folder that was written so before is replaced as a whole; one that holds anything else is left alone.
+    Files whose names end with ``.sh`` can be executed.
+
+    Raises:
+        OSError: when the folder holds what planner has not written, or cannot be written; it is untouched.
+
+    """
+    target = Path(os.path.realpath(folder))
+    if target.exists() and (foreign := _foreign(target)) is not None:
+        what = f"it holds {foreign}, which planner has not written; name another folder"
+        raise FileExistsError(errno.EEXIST, what)
+    new = Path(tempfile.mkdtemp(prefix=".planner-", dir=target.parent))
+    try:
+        listing = "".join(f"{name}\n" for name in sorted(files))
+        for name, text in {**files, _LISTING: listing}.items():
+            path = new / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            if path.suffix == ".sh":
+                path.chmod(0o777 & ~_umask())
+        new.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o777 & ~_umask())
+        _replace(target, new)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+
+
+def _replace(target: Path, new: Path) -> None:
+    """Put a folder in the place of another one, or where there is none."""
+    if not target.exists():
+        new.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=".planner-", dir=target.parent))
+    try:
+        target.replace(old)
+    except BaseException:
+        old.rmdir()
+        raise
+    try:
+        new.rename(target)
+    except BaseException:
+        old.replace(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _foreign(folder: Path) -> str | None:
+    """Return a file in a folder that `write_folder` has not written, None where there is none."""
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "it is a file; name a folder")
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        listing = folder / _LISTING
+        written = {_LISTING, *listing.read_text(encoding="utf-8").splitlines()}
+        found = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir())
+        return next((name for path in found if (name := str(path.relative_to(folder))) not in written), None)
+    return next((path.name for path in sorted(folder.iterdir())), None)
 
 
 def real(path: str | Path) -> Path:

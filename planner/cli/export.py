@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from planner.cli.errors import fail
-from planner.cli.inputs import Inputs, JobArgument
-from planner.cli.output import OutputOption, emit
+from planner.cli.inputs import Inputs
+from planner.cli.output import as_file, emit, emit_folder
+from planner.cli.verify import ProfileOption
 
 
 class Target(StrEnum):
@@ -18,24 +20,87 @@ class Target(StrEnum):
 
     EXPERT_MODE = "expert-mode"
     OPERATOR_LABELS = "operator-labels"
+    FLINK_CONF = "flink-conf"
+    KUBERNETES = "kubernetes"
+
+
+_OF_PLACEMENT = {
+    Target.FLINK_CONF: {"--profile", "--jobmanager"},
+    Target.KUBERNETES: {"--profile", "--image", "--namespace", "--storage"},
+}
+"""Targets that are a folder made from a placement, and the options of each."""
 
 
 def export(
-    job: JobArgument = None,
+    document: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DOCUMENT",
+            help="Job, profile or program for expert-mode; else a placement. Default: found in this folder.",
+        ),
+    ] = None,
     target: Annotated[Target, typer.Option("--target", help="Format to write.")] = Target.EXPERT_MODE,
-    output: OutputOption = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="PATH", help="Write to this file or folder, atomically."),
+    ] = None,
+    profile: ProfileOption = None,
+    jobmanager: Annotated[
+        str | None,
+        typer.Option("--jobmanager", metavar="HOST", help="flink-conf: its host. Default: localhost."),
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option("--image", metavar="IMAGE", help="kubernetes: with Flink. Default: flink:VERSION."),
+    ] = None,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", metavar="NAME", help="kubernetes: where. Default: default.")
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            "--storage",
+            metavar="URI",
+            help="kubernetes: for checkpoints and metadata, as in s3://bucket/path. Default: a volume.",
+        ),
+    ] = None,
 ) -> None:
-    """Write a job in the format of another tool.
+    """Write a job or a placement in the format of another tool.
 
-    operator-labels is of no job: options for the Kubernetes operator's own configuration, by which it
-    labels failures with the classes that planner diagnose knows.
+    flink-conf is a folder with Flink's configuration for each process of a placement, kubernetes one with
+    manifests for kustomize. operator-labels is of no job: options for the Kubernetes operator's own
+    configuration, by which it labels failures with the classes that planner diagnose knows.
 
     \b
     Examples:
       planner export job.profile.json --target expert-mode -o job.json
-      planner export job.yaml --target expert-mode
+      planner export job.placement.json --target flink-conf -o conf
+      planner export job.placement.json --target kubernetes -o k8s
+      planner export --target kubernetes -o k8s --storage s3://bucket/path
       planner export --target operator-labels
     """
+    given = {
+        "--profile": profile,
+        "--jobmanager": jobmanager,
+        "--image": image,
+        "--namespace": namespace,
+        "--storage": storage,
+    }
+    for option, value in given.items():
+        if value is not None and option not in _OF_PLACEMENT.get(target, ()):
+            fail(f"{option} is not for --target {target}; leave it out")
+    if target in _OF_PLACEMENT:
+        parameters = {
+            option.removeprefix("--"): value
+            for option, value in given.items()
+            if value is not None and option != "--profile"
+        }
+        _export_placement(document, target, output, profile, parameters)
+    else:
+        _export_job(document, target, None if output is None else as_file(output))
+
+
+def _export_job(job: str | None, target: Target, output: Path | None) -> None:
     from planner import api
 
     if target is Target.OPERATOR_LABELS:
@@ -49,3 +114,19 @@ def export(
     inputs.require_valid()
     inputs.spare(output)
     emit(api.to_json(api.export(document, api.Target(target.value))), output)
+
+
+def _export_placement(
+    name: str | None, target: Target, output: str | None, profile: str | None, parameters: dict[str, str]
+) -> None:
+    from planner import api
+
+    if output is None:
+        fail(f"--target {target} writes a folder; name it with -o DIR")
+    inputs = Inputs()
+    placement = inputs.binding_placement(name)
+    document = inputs.origin_of(placement, profile)
+    if document is None:
+        fail("the profile or job that the placement was made from is not here; name it with --profile FILE")
+    write = api.export_flink_conf if target is Target.FLINK_CONF else api.export_kubernetes
+    emit_folder(write(placement, document, **parameters), Path(output))

@@ -33,6 +33,7 @@ KINDS: dict[str, Literal["jar", "sql", "python"]] = {".jar": "jar", ".sql": "sql
 SHOWN_BYTES = 4 * 2**20
 """How much of a file is kept to show the lines of findings."""
 D = TypeVar("D")
+J = TypeVar("J", "Job", "ResourceProfile")
 
 JobArgument = Annotated[
     str | None,
@@ -243,14 +244,29 @@ class Inputs:
         """Return the profile that a placement was made from: the one named, or one here with its digest."""
         if name is not None:
             return self.profile(name, "--profile")
-        from planner import api
-        from planner.documents.finding import Severity
         from planner.documents.profile import ResourceProfile
 
+        return self._beside(placement, (PROFILE_PATTERN,), ResourceProfile)
+
+    def origin_of(self, placement: Placement, name: str | None) -> Job | ResourceProfile | None:
+        """Return what a placement was made from: what is named, or a profile or job here with its digest."""
+        from planner.documents.job import Job
+
+        if name is None:
+            return self.profile_of(placement, None) or self._beside(placement, JOB_NAMES, Job)
+        document = self.job(name)
+        self.require_valid()
+        return document
+
+    def _beside(self, placement: Placement, patterns: Sequence[str], kind: type[J]) -> J | None:
+        """Return what a placement was made from among the files here, and beside those that were read."""
+        from planner import api
+        from planner.documents.finding import Severity
+
         folders = {Path(), *(Path(other).parent for other in self.names)}
-        for file in sorted({path for folder in folders for path in folder.glob(PROFILE_PATTERN)}):
+        for file in sorted({path for folder in folders for one in patterns for path in folder.glob(one)}):
             for entry in Inputs().read(str(file)):
-                if not isinstance(entry.document, ResourceProfile):
+                if not isinstance(entry.document, kind):
                     continue
                 if any(finding.severity is Severity.ERROR for finding in api.validate(entry)):
                     continue  # another's, which may be broken

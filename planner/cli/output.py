@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,14 +13,14 @@ import typer
 
 from planner.cli.errors import fail
 from planner.cli.streams import exact
-from planner.cli.terminal import wants_color
+from planner.cli.terminal import say, wants_color
 from planner.report.printable import printable_lines
 
 if TYPE_CHECKING:
     from planner.report.screen import Part
 
 
-def _file(name: str) -> Path:
+def as_file(name: str) -> Path:
     """Return where ``-o`` says to write."""
     if name.endswith(("/", os.sep)):
         fail(f"-o {name}: that is a folder; name a file in it")
@@ -28,7 +29,7 @@ def _file(name: str) -> Path:
 
 OutputOption = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", parser=_file, help="Write to FILE, atomically."),
+    typer.Option("--output", "-o", metavar="FILE", parser=as_file, help="Write to FILE, atomically."),
 ]
 
 
@@ -56,6 +57,17 @@ def emit(data: str, output: Path | None = None) -> None:
         write_atomically(output, data)
     except OSError as error:
         fail(f"cannot write {output}: {error.strerror or error}")
+
+
+def emit_folder(files: Mapping[str, str], output: Path) -> None:
+    """Write a folder whose README says what to do with it."""
+    from planner.api import write_folder
+
+    try:
+        write_folder(output, files)
+    except OSError as error:
+        fail(f"cannot write {output}: {error.strerror or error}")
+    say(f"planner: {len(files)} files in {output}; {output / 'README.md'} says what to run")
 
 
 def emit_text(text: str, output: Path | None = None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from planner.cluster.processes import CHOSEN
 from planner.documents.cluster import Cluster
-from planner.documents.placement import PlacedTaskManager, Placement
+from planner.documents.placement import Placement
 from planner.documents.sensitive import HIDDEN, masked
 from planner.flink.errors import OptionRefused
 from planner.memory.jvm_arguments import jvm_arguments
@@ -14,6 +14,7 @@ from planner.memory.launch import launch_jobmanager
 from planner.memory.process import MemoryConfigurationError
 from planner.memory.taskmanager import derive_taskmanager
 from planner.place.model.task_managers import ClusterError, stock_options
+from planner.targets.options import task_manager_options
 from planner.units import GIB
 
 Launch = tuple[Sequence[str], Mapping[str, str]]
@@ -49,13 +50,6 @@ def launches(placement: Placement, options: Mapping[str, str]) -> dict[str, Laun
         planned = _merged(options, task_manager_options(tm), "placement")
         found[_task_manager(tm.id)] = (tm.memory.jvm_arguments, planned)
     return found
-
-
-def task_manager_options(planned: PlacedTaskManager) -> dict[str, str]:
-    """Return the Flink options of a TaskManager of a placement."""
-    slots = {"taskmanager.numberOfTaskSlots": str(max(len(planned.slots), 1))}
-    memory = planned.memory.dynamic_options if planned.memory is not None else {}
-    return {**slots, **(planned.flink_configuration or {}), **memory}
 
 
 def stock_launches(cluster: Cluster, options: Mapping[str, str]) -> dict[str, Launch]:

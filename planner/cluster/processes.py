@@ -28,7 +28,9 @@ from planner.cluster import supervisor
 from planner.cluster.errors import ClusterFailed
 from planner.files import write_atomically
 from planner.flink.errors import FlinkMissing, OptionRefused
-from planner.flink.jvm import JAVA_17, flink_jars, java
+from planner.flink.jvm import flink_jars, java
+from planner.memory.jvm_arguments import JAVA_17
+from planner.targets.options import console_logging
 
 if TYPE_CHECKING:
     import psutil
@@ -58,14 +60,6 @@ LONGEST_NAME = 248
 PORTS = range(20_000, 32_000)
 _OLD_JAVA_OPTIONS = "env.java.opts"
 """What Flink still reads in place of ``env.java.opts.all``."""
-_LEVEL = "env.log.level"
-_LOGGING = """rootLogger.level = {level}
-rootLogger.appenderRef.out.ref = out
-appender.out.name = out
-appender.out.type = CONSOLE
-appender.out.layout.type = PatternLayout
-appender.out.layout.pattern = %d %-5p %c - %m%n
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +120,7 @@ def configure(folder: Path, name: str, options: Mapping[str, str]) -> None:
     _make_private(place)
     text = yaml.safe_dump(dict(options), default_style='"', width=2**31, sort_keys=False)
     write_atomically(place / "config.yaml", text, private=True)
-    level = options.get(_LEVEL, "").strip().upper()
-    logging = _LOGGING.format(level=level if level.isalpha() else "INFO")
-    write_atomically(place / "log4j.properties", logging, private=True)
+    write_atomically(place / "log4j.properties", console_logging(options), private=True)
 
 
 def jobmanager_options(folder: Path, ports: Ports) -> dict[str, str]:

@@ -18,17 +18,17 @@ from urllib.parse import unquote, urlsplit
 
 from planner.cluster import standalone, supervisor
 from planner.cluster.credentials import AUTHORITY, USER
-from planner.cluster.launches import task_manager_options
 from planner.cluster.processes import MARK, log_file
 from planner.cluster.rest import Rest
 from planner.documents.placement import PlacedMemory, PlacedTaskManager, Placement
-from planner.documents.sensitive import HIDDEN, is_reference, masked
+from planner.documents.sensitive import holds_secret
 from planner.files import real
 from planner.flink.errors import OptionRefused
 from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.taskmanager import TaskManagerMemory, derive_taskmanager
 from planner.recover.adjustments import Adjustment, adjustments
-from planner.recover.diagnosis.changes import FLINK, WHOLE, Change
+from planner.recover.diagnosis.changes import Change
+from planner.targets.options import process_options, task_manager_options
 from planner.units import parse_size
 
 PROGRAM = Path(supervisor.__file__)
@@ -72,13 +72,11 @@ def in_container(
 
     """
     found, planned = _planned(placement, name)
-    options = {**(placement.flink_configuration or {}), **task_manager_options(found)}
+    options = process_options(placement, found)
     # totals too, instead of those in the image's configuration, such as the 1728m of Flink's own
-    options |= {"taskmanager.resource-id": name, **_sizes(derive_taskmanager(options))}
+    options |= derive_taskmanager(options).all_options()
     # a command line is for everybody to see
-    secret = [
-        key for key, value in options.items() if is_reference(key, value) or HIDDEN in masked(key, value)
-    ]
+    secret = [key for key, value in options.items() if holds_secret(key, value)]
     words = [word for key, value in options.items() if key not in secret for word in ("-D", f"{key}={value}")]
     first, *others = command
     arguments = planned.jvm_arguments if os.path.basename(first) == "java" else []
@@ -114,7 +112,7 @@ def in_folder(
     cluster, process, command = standalone.hand_over(folder, name, note)
     options = cluster.launches[name][1]
     if found is not None:
-        sizes = _sizes(derive_taskmanager(options))  # what is adjusted has to stand on the command line
+        sizes = derive_taskmanager(options).all_options()  # what is adjusted has to stand on the command line
         command += [word for key, value in sizes.items() for word in ("-D", f"{key}={value}")]
     spec = _spec(process, command, options, settings, cluster.url, found, adjust)
     log = log_file(cluster.folder, process)
@@ -138,12 +136,6 @@ def _alike(found: PlacedTaskManager, options: Mapping[str, str]) -> None:
             f"the placement gives {found.id} other memory than the cluster does; name the placement that the"
             " cluster was started with"
         )
-
-
-def _sizes(memory: TaskManagerMemory) -> dict[str, str]:
-    """Return the options of every size of a TaskManager, its totals among them."""
-    totals = {WHOLE: f"{memory.process}b", FLINK: f"{memory.flink}b"}
-    return {**memory.dynamic_options(), **totals}
 
 
 def _spec(
@@ -195,7 +187,7 @@ def _steps(
 
 def _words(memory: TaskManagerMemory) -> list[str]:
     """Return the words of a command line that say how large the memory of a TaskManager is."""
-    return [*jvm_arguments(memory), *(f"{key}={value}" for key, value in _sizes(memory).items())]
+    return [*jvm_arguments(memory), *(f"{key}={value}" for key, value in memory.all_options().items())]
 
 
 def _change(change: Change) -> dict[str, str]:

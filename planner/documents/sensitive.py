@@ -65,6 +65,11 @@ def is_reference(key: str, value: str) -> bool:
     return value.startswith(REFERENCE) and len(value) > 1 and is_sensitive(key)
 
 
+def holds_secret(key: str, value: str) -> bool:
+    """Tell whether the value of an option is a secret, has one in it, names one, or is the mask of one."""
+    return is_reference(key, value) or HIDDEN in masked(key, value)
+
+
 def masked(key: str, value: str) -> str:
     """Return the value of an option without the secrets in it; a reference to a secret is none."""
     if is_sensitive(key):

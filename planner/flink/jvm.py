@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner.flink.confined import Confined, confined
 from planner.flink.errors import FlinkMissing, NoFlinkHome, ProgramError
+from planner.memory.jvm_arguments import JAVA_17
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,23 +25,6 @@ OPTIONS = ("-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-
 HEAP = "2g"
 """The heap that a program may use while it is compiled."""
 BOUNDS = (f"-Xmx{HEAP}", "-XX:+ExitOnOutOfMemoryError", "-XX:+DisplayVMOutputToStderr")
-
-_OPENS = [
-    "java.lang",
-    "java.net",
-    "java.io",
-    "java.nio",
-    "sun.nio.ch",
-    "java.lang.reflect",
-    "java.text",
-    "java.time",
-    "java.util",
-    "java.util.concurrent",
-    "java.util.concurrent.atomic",
-    "java.util.concurrent.locks",
-]
-JAVA_17 = tuple(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENS)
-"""What Flink's shipped configuration passes to Java 17 in ``env.java.opts.all``."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,23 @@ from __future__ import annotations
 from planner.memory.jobmanager import JobManagerMemory
 from planner.memory.taskmanager import TaskManagerMemory
 
+_OPENS = [
+    "java.lang",
+    "java.net",
+    "java.io",
+    "java.nio",
+    "sun.nio.ch",
+    "java.lang.reflect",
+    "java.text",
+    "java.time",
+    "java.util",
+    "java.util.concurrent",
+    "java.util.concurrent.atomic",
+    "java.util.concurrent.locks",
+]
+JAVA_17 = tuple(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENS)
+"""What Flink's shipped configuration passes to Java 17 in ``env.java.opts.all``."""
+
 
 def jvm_arguments(memory: TaskManagerMemory | JobManagerMemory) -> list[str]:
     """Return the JVM arguments of a process (`ProcessMemoryUtils.generateJvmParametersStr`).

@@ -77,6 +77,11 @@ class TaskManagerMemory:
         }
         return {PREFIX + name: f"{size}b" for name, size in sizes.items()}
 
+    def all_options(self) -> dict[str, str]:
+        """Return the options of every size, its totals too: they override those of a configuration file."""
+        totals = {PREFIX + "process.size": self.process, PREFIX + "flink.size": self.flink}
+        return {**self.dynamic_options(), **{key: f"{size}b" for key, size in totals.items()}}
+
 
 @dataclass(frozen=True, slots=True)
 class _Fixed:
