@@ -10,7 +10,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--oracles", help="folder with more answers of real Flink to test against")
 
 
-OWN_CLUSTERS = ("test_kills", "test_migrate", "test_restarts", "test_supervise", "test_versions")
+OWN_CLUSTERS = (
+    "test_export",
+    "test_kills",
+    "test_migrate",
+    "test_restarts",
+    "test_supervise",
+    "test_versions",
+)
 """Tests of Flink that start clusters of their own, one after the other."""
 
 

@@ -31,7 +31,8 @@ _LOCAL = {
 """Options that keep a cluster of one machine off its network, as in Flink's own configuration."""
 _JAVA, _OLD_JAVA = "env.java.opts.all", "env.java.opts"
 _START = """#!/bin/sh
-# sh start.sh NAME: become a process of the placement, in the foreground. NAME is a folder beside this file.
+# sh start.sh NAME [-D KEY=VALUE]...: become a process of the placement, in the foreground.
+# NAME is a folder beside this file.
 set -eu
 here=$(cd "$(dirname -- "$0")" && pwd)
 name=${1:?say which process: the name of a folder beside start.sh}
@@ -39,18 +40,17 @@ if [ ! -f "$here/$name/FILE" ]; then
     echo "start.sh: there is no $here/$name/FILE; name a folder beside start.sh" >&2
     exit 64
 fi
+shift
 FLINK_CONF_DIR=$here/$name
 export FLINK_CONF_DIR
 bin=${FLINK_HOME:?is not set; set it to the folder of a Flink distribution}/bin
 if [ "$name" = jobmanager ]; then
-    exec "$bin/jobmanager.sh" start-foreground
+    exec "$bin/jobmanager.sh" start-foreground "$@"
 fi
 # taskmanager.sh spells a list of several resources wrongly; the one here wins
 resources=$(sed -n 's/^external-resources: *"\\{0,1\\}\\([^"]*\\)"\\{0,1\\}$/\\1/p' "$FLINK_CONF_DIR/FILE")
-if [ -n "$resources" ]; then
-    exec "$bin/taskmanager.sh" start-foreground -D "external-resources=$resources"
-fi
-exec "$bin/taskmanager.sh" start-foreground
+if [ -n "$resources" ]; then set -- -D "external-resources=$resources" "$@"; fi
+exec "$bin/taskmanager.sh" start-foreground "$@"
 """
 
 

@@ -73,12 +73,14 @@ def test_the_script_becomes_flinks_with_the_list_of_quotas(version: str, tmp_pat
     names = {Path(name).parent.name for name in files} - {""}
     assert len(names) == 1 + len(planned.task_managers)
     for name in names:
-        folder, script, *words = started(["sh", str(tmp_path / "conf/start.sh"), name], environment)
+        command = ["sh", str(tmp_path / "conf/start.sh"), name, "-D", "a=b c"]
+        folder, script, *words = started(command, environment)
         assert Path(folder) == tmp_path / "conf" / name
         options = read((Path(folder) / FILES[version]).read_text(), version)
         quotas = options.get("external-resources")
         assert script == ("jobmanager.sh" if name == "jobmanager" else "taskmanager.sh")
-        assert words == ["start-foreground", *(["-D", f"external-resources={quotas}"] if quotas else [])]
+        own = ["-D", f"external-resources={quotas}"] if quotas else []
+        assert words == ["start-foreground", *own, "-D", "a=b c"]
 
 
 def test_a_taskmanager_that_is_called_as_the_jobmanager_has_another_folder() -> None:
