@@ -26,7 +26,9 @@ from planner.cli.terminal import progress, say
 from planner.cli.verify import ProfileOption, RestOption, as_planned, report_deviations
 
 if TYPE_CHECKING:
-    from planner.api import Placement, Program, ResourceProfile, Run
+    from collections.abc import Mapping
+
+    from planner.api import Placement, Program, ResourceProfile
 
 PlacementOption = Annotated[
     str | None, typer.Option("-p", "--placement", metavar="FILE", help="Default: *.placement.json here.")
@@ -120,19 +122,18 @@ def run(
     emit_text(f"{done.job}\n")
     if rest is not None and any(tm.reserve for tm in planned.task_managers) and not done.finished:
         say("planner: the job runs; now start the TaskManagers that the placement keeps in reserve")
-    _say_lacking(done, planned)
+    say_lacking(done.url, done.lacking, planned)
     report_deviations(done.deviations)
     say(as_planned(done.plan.graph))
 
 
-def _say_lacking(done: Run, planned: Placement) -> None:
-    """Say which options of the placement the JobManager was started without."""
-    if not done.lacking:
-        return
-    say(f"planner: the JobManager at {done.url} was started without options that the placement has for it:")
+def say_lacking(url: str, lacking: Mapping[str, str | None], planned: Placement) -> None:
+    """Say which options of a placement the JobManager at ``url`` was started without."""
+    if lacking:
+        say(f"planner: the JobManager at {url} was started without options that the placement has for it:")
     for key, value in (planned.flink_configuration or {}).items():
-        if key in done.lacking:
-            say(f"  {key}: {value} (there {done.lacking[key] or 'not set'})")
+        if key in lacking:
+            say(f"  {key}: {value} (there {lacking[key] or 'not set'})")
 
 
 def _absolute(savepoint: str) -> str:

@@ -142,7 +142,9 @@ def fakes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         "up": cluster,
         "down": ["jobmanager", "a"],
         "status": status,
-        "run": SimpleNamespace(job="0" * 32, url="http://h", plan=plan, finished=False, deviations=[]),
+        "run": SimpleNamespace(
+            job="0" * 32, url="http://h", plan=plan, finished=False, deviations=[], lacking={}
+        ),
         "plan_run": plan,
         "verify": [Deviation("a", "slots", "2", "1")],
         "import_load": (profile, SimpleNamespace(vertices=())),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from planner import api
+from planner.cli.run import say_lacking
 from planner.cluster.run import lacking_options
 
 SAMPLE = Path(__file__).parent.parent.parent / "samples/click-enrichment"
@@ -37,3 +38,13 @@ def test_options_that_the_jobmanager_lacks(
 def test_a_placement_without_options_lacks_none(placement: api.Placement) -> None:
     plain = placement.model_copy(update={"flink_configuration": None})
     assert lacking_options(plain, {"a": "b"}, "1.20") == {}
+
+
+def test_what_lacks_is_said(placement: api.Placement, capsys: pytest.CaptureFixture[str]) -> None:
+    lacking = lacking_options(placement, {"heartbeat.interval": "10 s"}, "2.2")
+    say_lacking("http://h:8081", lacking, placement)
+    first, *others = capsys.readouterr().err.splitlines()
+    assert "http://h:8081 was started without options that the placement has for it" in first
+    assert others == ["  slot.idle.timeout: 100 (there not set)", "  heartbeat.interval: 1 s (there 10 s)"]
+    say_lacking("http://h:8081", {}, placement)
+    assert capsys.readouterr().err == ""
