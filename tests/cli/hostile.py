@@ -1381,7 +1381,7 @@ def _case(document: Document, args: tuple[str, ...]) -> Hostile:
     if args[0] == "place" and 0 in exits:
         exits |= {3, 4}
     if args[0] in ("recover", "migrate") and 0 in exits:
-        exits |= {2, 3}  # the job cannot be placed, or the placement is of another job, or version of it
+        exits |= {2, 3, 4}  # the job cannot be placed, or not in time, or the placement is of another job
     if args[0] == "supervise" and 0 in exits:
         exits |= {2}  # the placement has no such TaskManager
     if args[0] in ("import", "up", "run", "verify"):

@@ -255,7 +255,8 @@ def test_flinks_own_script(folder: Path) -> None:
         process = subprocess.Popen(words, cwd=folder, env=environment, stdout=said, stderr=said)
     try:
         journal = folder / "large-0.supervise.jsonl"
-        first = until(lambda: journal.exists() and json.loads(journal.read_text().splitlines()[0]))["process"]
+        until(lambda: journal.exists() and "\n" in journal.read_text())
+        first = json.loads(journal.read_text().splitlines()[0])["process"]
         planned = json.loads((folder / "job.placement.json").read_text())
         large = next(tm for tm in planned["taskManagers"] if tm["id"] == "large-0")
         until(lambda: command(first)[0].endswith("java"))
