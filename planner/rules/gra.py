@@ -462,6 +462,28 @@ class WrongOverride(JobRule):
                 yield Match(subject.option_path(OVERRIDES), f"{OVERRIDES}: {error}", key=True)
 
 
+class CommitterApart(JobRule):
+    code, name, severity = "GRA321", "committer-apart", Severity.ERROR
+    summary = "What a sink's writer hands over to be committed is spread over several committers."
+    why = "A writer first tells its committer how much there is to commit. Where its records go to several subtasks in turn, a committer gets something that it was not told of, and the task fails at the first commit: Unknown checkpoint for CommittableWithLineage."
+    hint = "set the same parallelism on writer and committer, and connect them by FORWARD"
+    source = "Flink's CommittableCollector.addCommittable"
+    source_url = f"{FLINK_CODE}flink-runtime/src/main/java/org/apache/flink/streaming/runtime/operators/sink/committables/CommittableCollector.java"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        kinds = {subject.node_of[operator.id]: operator.kind for operator in subject.operators}
+        for edge, match in _edges(subject):
+            assert subject.graph is not None
+            writers = subject.graph.by_id[edge.source].parallelism
+            committers = subject.graph.by_id[edge.target].parallelism
+            in_turn = edge.ship in (Ship.REBALANCE, Ship.SHUFFLE) and committers > 1
+            if kinds[edge.target] == "committer" and (
+                in_turn or (edge.ship is Ship.RESCALE and committers > writers)
+            ):
+                message = f"{match.message} is {edge.ship} from parallelism {writers} to {committers}"
+                yield Match(match.path, message)
+
+
 _UNALIGNED = ("execution.checkpointing.unaligned.enabled", "execution.checkpointing.unaligned")
 _FORCED = "execution.checkpointing.unaligned.forced"
 _INTERVAL = "execution.checkpointing.interval"

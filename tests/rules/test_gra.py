@@ -169,3 +169,29 @@ class TestRefused:
         (found,) = find(job(SOURCE, flinkVersion="1.20", flinkConfiguration=options), code="GRA320")
         assert "is not a parallelism" in found.message
         assert find(job(SOURCE, flinkConfiguration=options), code="GRA320") == []
+
+
+@pytest.mark.parametrize(
+    ("ship", "writers", "committers", "found"),
+    [
+        ("forward", 2, 2, False),
+        ("rebalance", 2, 2, True),
+        ("rebalance", 3, 2, True),
+        ("rebalance", 3, 1, False),
+        ("rescale", 3, 2, False),
+        ("rescale", 2, 3, True),
+        ("shuffle", 2, 2, True),
+        ("global", 2, 2, False),
+    ],
+)
+def test_what_a_writer_hands_over_goes_to_one_committer(
+    ship: str, writers: int, committers: int, found: bool
+) -> None:
+    """Whoever gets a committable has to have been told how many there are."""
+    written = op("written", "map", "events", parallelism=writers)
+    committer = op(
+        "committed", "committer", parallelism=committers, inputs=[{"from": "written", "ship": ship}]
+    )
+    other = op("other", "map", parallelism=committers, inputs=[{"from": "written", "ship": ship}])
+    assert bool(find(job(SOURCE, written, committer), code="GRA321")) is found
+    assert find(job(SOURCE, written, other), code="GRA321") == []
