@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import planner
+from planner.memory.jvm_arguments import jvm_arguments
+from planner.memory.taskmanager import derive_taskmanager
+from planner.targets.options import process_options
 from samples import document
 
 JOB = """\
@@ -90,3 +93,13 @@ def options_of(words: list[str]) -> dict[str, str]:
     assert words[0] == "start-foreground"
     assert words[1::2] == ["-D"] * (len(words) // 2)
     return dict(word.split("=", 1) for word in words[2::2])
+
+
+def check_as_planned(found: Mapping[str, Mapping[str, str]], planned: planner.Placement) -> None:
+    """Check that processes with these options, by id, are the TaskManagers of a placement."""
+    assert found.keys() == {tm.id for tm in planned.task_managers}
+    for tm in planned.task_managers:
+        options, wanted = found[tm.id], process_options(planned, tm)
+        assert {key: options[key] for key in wanted} == wanted
+        assert tm.memory is not None
+        assert jvm_arguments(derive_taskmanager(options)) == tm.memory.jvm_arguments

@@ -19,9 +19,8 @@ FALLBACKS = {
 }
 
 
-_BESIDE_HEAP = (
-    "framework.heap.size",
-    "framework.off-heap.size",
+SLOT_PARTS = (
+    "task.heap.size",
     "task.off-heap.size",
     "managed.size",
     "managed.fraction",
@@ -29,6 +28,9 @@ _BESIDE_HEAP = (
     "network.max",
     "network.fraction",
 )
+"""Options of the parts of memory that slots take, without `PREFIX`."""
+_IN_FLINK = ("flink.size", "process.size", "framework.heap.size", "framework.off-heap.size", *SLOT_PARTS)
+"""Options that share out total Flink memory, and those that say how much it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def _split(options: Options, flink: int) -> Split:
             f"framework, task off-heap, managed ({format_size_human(managed)}) and network memory"
             f" ({format_size_human(network)}) are {format_size_human(base + network)} together, more than"
             f" total Flink memory {format_size_human(flink)}",
-            *(options.key(name) for name in ("flink.size", "process.size", *_BESIDE_HEAP)),
+            *(options.key(name) for name in _IN_FLINK),
         )
     return fixed, (flink - base - network, network, managed)
 
@@ -191,7 +193,7 @@ def _rest_for_network(options: Options, flink: int, base: int) -> int:
             "MEM402",
             f"the configured parts are {format_size_human(base)} together,"
             f" more than total Flink memory {format_size_human(flink)}",
-            *(options.key(name) for name in ("flink.size", "process.size", "task.heap.size", *_BESIDE_HEAP)),
+            *(options.key(name) for name in _IN_FLINK),
         )
     network = flink - base
     try:

@@ -11,13 +11,10 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from placements import OPTIONS, fake_flink, placement, profile, started, write
+from placements import OPTIONS, check_as_planned, fake_flink, placement, profile, started, write
 
 import planner
-from planner.memory.jvm_arguments import jvm_arguments
-from planner.memory.taskmanager import derive_taskmanager
 from planner.targets.flink_conf import _nested
-from planner.targets.options import process_options
 
 FILES = {"1.20": "flink-conf.yaml", "2.2": "config.yaml"}
 VERSIONS = sorted(FILES)
@@ -55,12 +52,8 @@ def test_a_taskmanager_has_the_memory_and_quotas_of_the_placement(version: str) 
         options = read(text, version) if name.endswith(FILES[version]) else {}
         if "taskmanager.resource-id" in options:
             by_id[options["taskmanager.resource-id"]] = options
-    assert by_id.keys() == {tm.id for tm in planned.task_managers}
-    for tm in planned.task_managers:
-        options, wanted = by_id[tm.id], process_options(planned, tm)
-        assert {key: options[key] for key in wanted} == wanted
-        assert tm.memory is not None
-        assert jvm_arguments(derive_taskmanager(options)) == tm.memory.jvm_arguments
+    check_as_planned(by_id, planned)
+    for options in by_id.values():
         assert options["jobmanager.rpc.address"] == "localhost"
         assert "--add-opens=java.base/java.util=ALL-UNNAMED" in options["env.java.opts.all"]
 

@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 import yaml
-from placements import OPTIONS, fake_flink, options_of, placement, profile, started, write
+from placements import OPTIONS, check_as_planned, fake_flink, options_of, placement, profile, started, write
 from typer.main import get_command
 
 import planner
 from planner.cli.app import app
 from planner.documents.write import to_data
-from planner.memory.jvm_arguments import jvm_arguments
 from planner.memory.taskmanager import derive_taskmanager
 from planner.targets import kubernetes
 from planner.targets.kubernetes_scripts import LINES
@@ -101,12 +100,9 @@ def test_every_pod_becomes_a_taskmanager_of_the_placement(tmp_path: Path) -> Non
     ]
     by_id = {options["taskmanager.resource-id"]: options for options in found}
     assert len(found) == len(planned.task_managers)
-    assert by_id.keys() == {tm.id for tm in planned.task_managers}
+    check_as_planned(by_id, planned)
     for tm in planned.task_managers:
         options, wanted = by_id[tm.id], process_options(planned, tm)
-        assert {key: options[key] for key in wanted} == wanted
-        assert tm.memory is not None
-        assert jvm_arguments(derive_taskmanager(options)) == tm.memory.jvm_arguments
         # what Flink's own configuration in the image says of totals is overridden
         assert options["taskmanager.memory.process.size"] == f"{derive_taskmanager(wanted).process}b"
         assert options["taskmanager.host"] == "10.0.0.7"

@@ -15,6 +15,7 @@ from planner.memory.taskmanager import (
     FALLBACKS,
     MIN_NETWORK,
     PREFIX,
+    SLOT_PARTS,
     TaskManagerMemory,
     derive_taskmanager,
     network_range,
@@ -44,18 +45,7 @@ MAX_DIGITS = 10
 """Of a number that Flink reads as an int."""
 PARTS = ("heap", "offHeap", "managed", "network")
 """The parts of memory that slots take, as documents name them for a slot."""
-_PART_KEYS = tuple(
-    PREFIX + name
-    for name in (
-        "task.heap.size",
-        "task.off-heap.size",
-        "managed.size",
-        "managed.fraction",
-        "network.min",
-        "network.max",
-        "network.fraction",
-    )
-)
+_PART_KEYS = tuple(PREFIX + name for name in SLOT_PARTS)
 _OUTSIDE_SLOTS = (
     "framework.heap.size",
     "framework.off-heap.size",
