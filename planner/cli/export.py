@@ -47,14 +47,19 @@ def export(
     profile: ProfileOption = None,
     jobmanager: Annotated[
         str | None,
-        typer.Option("--jobmanager", metavar="HOST", help="flink-conf: its host. Default: localhost."),
+        typer.Option(
+            "--jobmanager", metavar="HOST", help="flink-conf: host of the JobManager. Default: localhost."
+        ),
     ] = None,
     image: Annotated[
         str | None,
-        typer.Option("--image", metavar="IMAGE", help="kubernetes: with Flink. Default: flink:VERSION."),
+        typer.Option(
+            "--image", metavar="IMAGE", help="kubernetes: image with Flink. Default: flink:VERSION."
+        ),
     ] = None,
     namespace: Annotated[
-        str | None, typer.Option("--namespace", metavar="NAME", help="kubernetes: where. Default: default.")
+        str | None,
+        typer.Option("--namespace", metavar="NAME", help="kubernetes: namespace. Default: default."),
     ] = None,
     storage: Annotated[
         str | None,
