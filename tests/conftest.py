@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 
@@ -18,12 +20,18 @@ OWN_CLUSTERS = (
     "test_supervise",
     "test_versions",
 )
-"""Tests of Flink that start clusters of their own, one after the other."""
+"""Tests of Flink that start clusters of their own."""
 
 
+def pytest_configure() -> None:
+    """Let processes of the tests end by SIGINT, also where a shell started these in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share one Flink and its JVM in one of two workers, and those with clusters of their own."""
+    """Keep the tests that share one Flink and its JVM in one worker; the others go where there is room."""
     for item in items:
-        if item.path.is_relative_to(item.config.rootpath / "tests" / "flink"):
-            group = "clusters" if item.path.stem in OWN_CLUSTERS else "flink"
-            item.add_marker(pytest.mark.xdist_group(group))
+        if item.path.parent.name == "flink" and item.path.stem not in OWN_CLUSTERS:
+            item.add_marker(pytest.mark.xdist_group("flink"))
