@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,32 @@ class Harmed:
 
 
 @contextmanager
+def supervisors(
+    folder: Path,
+    cluster: Standalone,
+    names: Collection[str],
+    before: tuple[str, ...] = (),
+    options: tuple[str, ...] = (),
+) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """Supervise TaskManagers of a cluster that is up, by name; at the end the cluster is down."""
+    running = {}
+    try:
+        for name in names:
+            words = [*before, sys.executable, "-m", "planner", "supervise", "-t", name, *options]
+            with (folder / f"{name}.said").open("w") as said:
+                running[name] = subprocess.Popen(words, cwd=folder, env=ENVIRONMENT, stderr=said)
+            until(lambda name=name: name in cluster.supervised())  # type: ignore[misc]
+        until(lambda: cluster.running().keys() >= set(names))
+        yield running
+    finally:
+        planner(folder, "down")
+        for process in running.values():
+            process.wait(SECONDS)
+        if (folder / ".planner" / STATE).exists():
+            planner(folder, "down")
+
+
+@contextmanager
 def supervised(folder: Path, before: tuple[str, ...] = (), options: tuple[str, ...] = ()) -> Iterator[Harmed]:
     """Run the job that does harm, under supervision, until the block ends."""
     (folder / "cluster.yaml").write_text(SMALL)
@@ -107,25 +133,14 @@ def supervised(folder: Path, before: tuple[str, ...] = (), options: tuple[str, .
     planner(folder, "up", *OPTIONS)
     cluster = read(folder / ".planner")
     assert cluster is not None
-    running = []
-    try:
-        for name in cluster.launches.keys() - {"jobmanager"}:
-            words = [*before, sys.executable, "-m", "planner", "supervise", "-t", name, *SETTINGS, *options]
-            with (folder / f"{name}.said").open("w") as said:
-                running.append(subprocess.Popen(words, cwd=folder, env=ENVIRONMENT, stderr=said))
-            until(lambda name=name: name in cluster.supervised())  # type: ignore[misc]
-        until(lambda: cluster.running().keys() == cluster.launches.keys())
+    names = cluster.launches.keys() - {"jobmanager"}
+    with supervisors(folder, cluster, names, before, (*SETTINGS, *options)) as running:
         planner(folder, "up", *OPTIONS)  # waits until they are registered again
         planner(folder, "run", str(JAR), *arguments)
         harmed = Harmed(folder, cluster)
         harmed.healed()
         yield harmed
-    finally:
-        planner(folder, "down")
-        codes = [process.wait(SECONDS) for process in running]
-        if (folder / ".planner" / STATE).exists():
-            planner(folder, "down")
-    assert set(codes) == {143}
+    assert {process.wait(SECONDS) for process in running.values()} == {143}
     assert not marked(cluster.mark)
 
 

@@ -308,6 +308,7 @@ CLASSES = (
         "the process ended itself",
         (
             "Fatal error occurred while executing the TaskManager. Shutting it down...",
+            "FATAL - exception in exception handler of task {task} (",
             "Fatal error occurred in TaskExecutor",
             "Encountered fatal error {error} - terminating the JVM",
             "Fatal error occurred in the cluster entrypoint.",

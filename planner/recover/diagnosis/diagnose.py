@@ -32,6 +32,8 @@ ENDING = 30.0
 """The same for a process that is told to end: what is killed then is not given longer."""
 
 
+LEAVE = "The TaskExecutor is shutting down."
+"""What a TaskManager says to its JobManager when it ends, for whatever reason (TaskExecutor.onStop)."""
 _ORDER = attrgetter("order")
 _PLACES = {one.name: place for place, one in enumerate(CLASSES)}
 
@@ -79,7 +81,7 @@ def diagnose(
 
 
 def _diagnoses(scan: Scan, placement: Placement | None, options: Mapping[str, str]) -> Iterator[Diagnosis]:
-    failures = _merged(scan)
+    failures = _asked(_merged(scan))
     causes = _causes(failures)
     failures = _together(_unwanted(failures, causes, scan.files), causes)
     ordered = _in_chains(failures, causes)
@@ -135,6 +137,23 @@ def _merged(scan: Scan) -> list[Failure]:
         if one.last is not None:
             before.last = max(one.last, before.last or one.last)
     return merged
+
+
+def _asked(failures: list[Failure]) -> list[Failure]:
+    """Return the failures without ends that nobody asked for.
+
+    A TaskManager that a fatal error ends takes its leave in the same words as one that is told to end.
+    """
+    fatal = [one for one in failures if one.kind.name == "fatal-error"]
+
+    def unasked(one: Failure) -> bool:
+        return any(other.process == one.process and _explains(other, one) for other in fatal)
+
+    return [
+        one
+        for one in failures
+        if not (one.kind.name == "terminated" and LEAVE in one.line.text and unasked(one))
+    ]
 
 
 def _causes(failures: list[Failure]) -> dict[int, Failure | None]:

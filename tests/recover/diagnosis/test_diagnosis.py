@@ -133,7 +133,7 @@ SCENARIOS: dict[str, list[tuple[str, str, str]]] = {
         (">ended", "(large|small)-0", r"supervisor: TaskManager \w+-0 ended with"),
         (">unreachable", "large-0", "no longer reachable"),
         (">connection-lost", "large-0", CLOSED),
-        (">fatal-error", "small-0", "Fatal error occurred while executing the TaskManager"),
+        (">fatal-error", "small-0", "FATAL - exception in exception handler"),
     ],
     "checkpoint-storage": [
         ("checkpoint-storage", "", "larger than the maximum permitted memory-backed state"),
@@ -151,6 +151,11 @@ SCENARIOS: dict[str, list[tuple[str, str, str]]] = {
     "composed-bare": [
         ("heap", "tm-1", OOM + "Java heap space"),
         (">fatal-error", "tm-1", "Encountered fatal error"),
+    ],
+    "composed-cascade": [  # what one that is lost breaks ends another one
+        ("unreachable", "tm-1", "no longer reachable"),
+        (">connection-lost", "tm-1", CLOSED),
+        (">fatal-error", "tm-2", "FATAL - exception in exception handler"),
     ],
     "composed-exclusive-buffers": [
         ("network-buffers", "tm-1", "Timeout triggered when requesting exclusive")
