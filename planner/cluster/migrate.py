@@ -12,7 +12,7 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,6 +44,7 @@ from planner.errors import TimedOut
 from planner.files import real, write_atomically
 
 POLL_SECONDS = 0.05
+GO_ON = "planner migrate --resume goes on, --abort goes back"
 Note = Callable[[str], None]
 
 
@@ -261,7 +262,6 @@ class _Migration:
             generations=self._target.generations,
         )
         self._rest = Rest(cluster.url)
-        self._until = time.monotonic() + seconds
         self._seconds = seconds
 
     def run(self) -> Migrated:
@@ -270,13 +270,13 @@ class _Migration:
         self._step("requestResource")
         self._call("preRequestResource")
         end(ended.values())
-        launch(self._cluster, self._target.regular(), self._until, self._note)
+        self._launch(self._target.regular())
         self._call("postRequestResource")
         more, taken = self._restart()
         self._step("startSpares")
         write(self._cluster)
         if self._target.spares and self._job() is not None:
-            launch(self._cluster, sorted(self._target.spares), self._until, self._note)
+            self._launch(sorted(self._target.spares))
         (self._cluster.folder / JOURNAL).unlink(missing_ok=True)
         started = set(self._cluster.running()) - before
         return Migrated(tuple(sorted(started)), tuple(sorted({*ended, *more} - started)), taken)
@@ -284,6 +284,15 @@ class _Migration:
     def _step(self, step: Literal["requestResource", "restart", "startSpares"]) -> None:
         self._journal = self._journal.model_copy(update={"step": step})
         _save(self._cluster.folder, self._journal)
+        self._until = time.monotonic() + self._seconds
+
+    def _launch(self, names: Sequence[str]) -> None:
+        try:
+            launch(self._cluster, names, self._until, self._note)
+        except TimedOut as error:
+            raise TimedOut(f"{error}; {GO_ON}") from None
+        except ClusterFailed as error:
+            raise ClusterFailed(f"{error}; {GO_ON}") from None
 
     def _call(self, name: str, error: str | None = None) -> None:
         """Call back once, however often the migration is resumed; none on the way back."""
@@ -362,7 +371,7 @@ class _Migration:
             if time.monotonic() > self._until:
                 raise TimedOut(
                     f"job {job.id} does not run after {self._seconds:g} s, only {_running(states)} of its"
-                    f" {len(states)} subtasks do; planner migrate --resume goes on waiting, --abort goes back"
+                    f" {len(states)} subtasks do; {GO_ON}"
                 )
             self._note(f"job {now.state}, {_running(states)} of {len(states)} subtasks run")
             time.sleep(POLL_SECONDS)

