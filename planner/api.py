@@ -17,6 +17,7 @@ from planner.cluster import standalone
 from planner.cluster.callbacks import CALLBACKS
 from planner.cluster.errors import (
     CallbackFailed,
+    CheckpointFailed,
     ClusterBusy,
     ClusterFailed,
     ClusterFolderError,
@@ -134,6 +135,7 @@ __all__ = [
     "CallbackFailed",
     "Candidate",
     "Catalogue",
+    "CheckpointFailed",
     "Clock",
     "Cluster",
     "ClusterBusy",
@@ -1414,6 +1416,7 @@ def migrate(
     *,
     folder: str | Path = FOLDER,
     callbacks: Mapping[str, str] | None = None,
+    checkpoint: bool = False,
     time_limit: float = 120.0,
     note: Note = lambda _: None,
 ) -> tuple[Migrated, list[Deviation]]:
@@ -1421,10 +1424,12 @@ def migrate(
 
     New TaskManagers are registered before old ones end, so the job restarts once. ``callbacks`` are commands,
     or addresses of webhooks, by name: preRequestResource, postRequestResource, preRestart, postRestart,
-    preDeploy, postDeploy. A migration that is interrupted is ended by `resume_migration`.
+    preDeploy, postDeploy. With ``checkpoint`` the job takes one right before old TaskManagers end, so that it
+    has less to process again. A migration that is interrupted is ended by `resume_migration`.
 
     Raises:
         CallbackFailed: when a callback before a change fails; the cluster is as it was.
+        CheckpointFailed: when the checkpoint could not be taken; the cluster is as it was.
         MigrationUnfinished: when another migration is to be resumed or aborted first.
         ClusterFailed: when a process ends that should not.
         ClusterFolderError: when there is no cluster in ``folder``.
@@ -1444,6 +1449,7 @@ def migrate(
         spares,
         (to_data(before), to_data(after)),
         callbacks=callbacks or {},
+        checkpoint=checkpoint,
         seconds=time_limit,
         note=note,
     )

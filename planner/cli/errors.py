@@ -62,6 +62,7 @@ def exit_code(error: PlannerError) -> Exit:
             return Exit.USAGE
         case (
             api.CallbackFailed()
+            | api.CheckpointFailed()
             | api.ClusterBusy()
             | api.ClusterFailed()
             | api.MigrationUnfinished()

@@ -67,6 +67,14 @@ def migrate(
             " postRestart, preDeploy, postDeploy. One that fails before a change stops the migration.",
         ),
     ] = None,
+    checkpoint: Annotated[
+        bool,
+        typer.Option(
+            "--checkpoint",
+            show_default=False,
+            help="Let the job take a checkpoint right before old TaskManagers end: it has less to do again.",
+        ),
+    ] = False,
     status: Annotated[
         bool, typer.Option("--status", show_default=False, help="Show the migration that is unfinished.")
     ] = False,
@@ -152,7 +160,14 @@ def migrate(
         return
     with progress("migrating") as note:
         done, deviations = api.migrate(
-            before, after, profile, folder=folder, callbacks=callbacks, time_limit=seconds, note=note
+            before,
+            after,
+            profile,
+            folder=folder,
+            callbacks=callbacks,
+            checkpoint=checkpoint,
+            time_limit=seconds,
+            note=note,
         )
     _report(done)
     report_deviations(deviations)

@@ -317,7 +317,7 @@ class QueueStatus(Answer):
 
 
 class SavepointCause(Answer):
-    """Why a savepoint failed (`SerializedThrowable`)."""
+    """Why a savepoint or checkpoint failed (`SerializedThrowable`)."""
 
     stack_trace: Annotated[str, Field(alias="stack-trace")] = ""
 
@@ -334,6 +334,20 @@ class Savepoint(Answer):
 
     status: QueueStatus
     operation: SavepointOutcome | None = None
+
+
+class CheckpointOutcome(Answer):
+    """The number of a checkpoint, or why there is none (`CheckpointInfo`)."""
+
+    id: Annotated[int | None, Field(alias="checkpointId")] = None
+    cause: Annotated[SavepointCause | None, Field(alias="failureCause")] = None
+
+
+class Checkpoint(Answer):
+    """A checkpoint that was triggered (`AsynchronousOperationResult` of `CheckpointInfo`)."""
+
+    status: QueueStatus
+    operation: CheckpointOutcome | None = None
 
 
 class Metric(Answer):

@@ -37,5 +37,9 @@ class CallbackFailed(PlannerError):
     """A callback of a migration failed; the message names it and says how."""
 
 
+class CheckpointFailed(PlannerError):
+    """A job could not take a checkpoint; the message says why."""
+
+
 class MigrationUnfinished(PlannerError):
     """A migration is under way, or was interrupted: it has to be resumed or aborted first."""

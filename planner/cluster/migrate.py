@@ -21,7 +21,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from planner.cluster.callbacks import call
-from planner.cluster.errors import CallbackFailed, ClusterFailed, ClusterFolderError, MigrationUnfinished
+from planner.cluster.checkpoints import take_checkpoint
+from planner.cluster.errors import (
+    CallbackFailed,
+    CheckpointFailed,
+    ClusterFailed,
+    ClusterFolderError,
+    MigrationUnfinished,
+)
 from planner.cluster.launches import Launch
 from planner.cluster.processes import end
 from planner.cluster.rest import ENDED, Rest, RunningJob, RunningSubtask, jobs, running_job, task_managers
@@ -105,7 +112,8 @@ _Placement = Annotated[dict[str, Any], AfterValidator(_is_placement)]
 class Journal(Answer):
     """An unfinished migration: what it goes from and to, the step it has come to, and what was called.
 
-    ``before`` and ``after`` are placements as data.
+    ``before`` and ``after`` are placements as data; ``checkpoint`` tells whether the job takes one before the
+    restart.
     """
 
     id: str
@@ -113,6 +121,7 @@ class Journal(Answer):
     aborting: bool = False
     called: list[str] = []
     callbacks: dict[str, str] = {}
+    checkpoint: bool = False
     old: _Setup
     new: _Setup
     before: _Placement
@@ -141,12 +150,16 @@ def migrate(
     placements: tuple[Mapping[str, Any], Mapping[str, Any]],
     *,
     callbacks: Mapping[str, str],
+    checkpoint: bool,
     seconds: float,
     note: Note = lambda _: None,
 ) -> Migrated:
     """Bring a local cluster to other TaskManagers, those of a new placement; ``placements`` are old and new.
 
+    With ``checkpoint`` the job takes one before old TaskManagers end.
+
     Raises:
+        CheckpointFailed: when it could not be taken; the cluster is as it was.
         MigrationUnfinished: when another migration is to be resumed or aborted first.
         CallbackFailed: when a callback before a change fails; the cluster is as it was.
         ClusterFailed: when a process ends that should not.
@@ -169,6 +182,7 @@ def migrate(
             id=uuid.uuid4().hex,
             step="requestResource",
             callbacks=dict(callbacks),
+            checkpoint=checkpoint,
             old=_plain(old),
             new=_plain(new),
             before=dict(placements[0]),
@@ -196,10 +210,10 @@ def resume(folder: Path, seconds: float, note: Note = lambda _: None, *, abort: 
 
 
 def _go_on(cluster: Standalone, journal: Journal, seconds: float, note: Note) -> Migrated:
-    """Do what is left of a migration; where a callback refuses it, go back to where it came from."""
+    """Do what is left of a migration; what refuses it before the restart takes it back."""
     try:
         return _Migration(cluster, journal, seconds, note).run()
-    except CallbackFailed as error:
+    except (CallbackFailed, CheckpointFailed) as error:
         note(f"{error}; going back")
         back = journal.model_copy(update={"aborting": True, "step": "requestResource"})
         _save(cluster.folder, back)
@@ -338,6 +352,7 @@ class _Migration:
         if moves:
             self._call("preRestart")
             self._call("preDeploy")
+            self._checkpoint(job)
         self._step("restart")
         ending = self._cluster.to_end(old)
         began = time.monotonic()
@@ -353,6 +368,13 @@ class _Migration:
             self._call("postDeploy")
         end(ending)
         return old, taken
+
+    def _checkpoint(self, job: RunningJob | None) -> None:
+        """Take a checkpoint where one is wanted, not again when it restarts already, none on the way back."""
+        wanted = self._journal.checkpoint and not self._journal.aborting
+        if wanted and job is not None and self._journal.step == "requestResource":
+            number = take_checkpoint(self._rest, job.id, self._seconds, self._note)
+            self._note(f"job {job.id} has checkpoint {number}")
 
     def _job(self) -> RunningJob | None:
         """Return the job that is not over, None where there is none."""

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from flink.commands import placed, planner, started
+from planner.cluster.checkpoints import take_checkpoint
+from planner.cluster.errors import CheckpointFailed
 from planner.cluster.processes import marked
 from planner.cluster.rest import Rest, jobs, running_job
 from planner.cluster.standalone import JOURNAL, Standalone, read
@@ -37,6 +39,10 @@ FAST = (
     "-D",
     "heartbeat.timeout=10 s",
 )
+
+
+MANUAL = "Triggering a manual checkpoint"
+"""What a JobManager logs where somebody asks for a checkpoint."""
 
 
 def until(true: Callable[[], object]) -> None:
@@ -96,7 +102,9 @@ def test_a_taskmanager_is_drained_and_comes_back(folder: Path, cluster: Standalo
         f"{when}{what}" for what in ("RequestResource", "Restart", "Deploy") for when in ("pre", "post")
     ]
     on = [word for name in callbacks for word in ("--on", f"{name}=cat >> seen; echo >> seen")]
-    planner(folder, "migrate", "--drain", drained, "--apply", "-o", "new.placement.json", *on)
+    manual = (cluster.folder / "log/jobmanager.log").read_text().count(MANUAL)
+    planner(folder, "migrate", "--drain", drained, "--apply", "-o", "new.placement.json", "--checkpoint", *on)
+    assert (cluster.folder / "log/jobmanager.log").read_text().count(MANUAL) == manual + 1
     seen = [json.loads(line)["event"] for line in (folder / "seen").read_text().splitlines()]
     assert seen == [
         "preRequestResource",
@@ -113,6 +121,17 @@ def test_a_taskmanager_is_drained_and_comes_back(folder: Path, cluster: Standalo
     planner(folder, "migrate", "-p", "new.placement.json", "--to", "job.placement.json", "--apply")
     assert "as planned" in planner(folder, "verify", "job.placement.json").stderr
     assert drained in cluster.running()
+
+
+def test_checkpoints_are_taken_when_they_are_asked_for(cluster: Standalone) -> None:
+    rest = Rest(cluster.url)
+    (job,) = jobs(rest)
+    first, second = (take_checkpoint(rest, job, SECONDS) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert first < second
+    with pytest.raises(CheckpointFailed, match="takes no checkpoint"):
+        take_checkpoint(rest, "0" * 32, SECONDS)
 
 
 def test_a_callback_that_refuses_changes_nothing(folder: Path, cluster: Standalone) -> None:
