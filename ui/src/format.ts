@@ -27,5 +27,9 @@ export const cores = (cpu: number): string => `${Number(cpu.toFixed(2))} ${cpu =
 export const short = (text: string, length: number): string =>
   text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 
+/** A name cut in its middle, since the names of TaskManagers end in what tells them apart. */
+export const middle = (text: string, length: number): string =>
+  text.length <= length ? text : `${text.slice(0, Math.ceil(length * 0.6) - 1)}…${text.slice(-Math.floor(length * 0.4))}`;
+
 /** Names in the order that people expect: large-2 before large-10. */
 export const byName = new Intl.Collator("en", { numeric: true }).compare;

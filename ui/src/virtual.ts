@@ -19,7 +19,7 @@ export interface Options<T> {
 }
 
 const GAP = 8;
-const HEADING = 40;
+const HEADING = 32;
 const AROUND = 400;
 const PRINTED = 240;
 

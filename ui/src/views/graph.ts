@@ -6,11 +6,13 @@ import { choice, facts, h, s, search, swatch, table, type Child } from "../dom";
 import { bytes, cores, count, short, sized } from "../format";
 import { color, type Model, type Vertex } from "../model";
 
-const WIDTH = 216;
+const NARROW = 132;
+const LETTER = 7;
+const READABLE = 0.6;
 const HEAD = 30;
 const LINE = 20;
 const FOOT = 24;
-const LETTERS = 29;
+const LETTERS = 28;
 
 type By = "group" | "cpu" | "memory" | "region";
 
@@ -46,7 +48,7 @@ export function graphView(model: Model): HTMLElement {
     search("Search task or operator", look, step),
     choice("Colour by", [["group", "group"], ["cpu", "CPU load"], ["memory", "memory of a slot"], ["region", "region"]] as const, paint),
     found,
-    h("div", { class: "tools" }, button("Zoom out", "−", () => drawing.scale(1 / 1.3)), button("Zoom in", "+", () => drawing.scale(1.3)), button("Show all", "Fit", drawing.fit)),
+    h("div", { class: "tools" }, button("Zoom out", "−", () => drawing.scale(1 / 1.3)), button("Zoom in", "+", () => drawing.scale(1.3)), button("Show all", "Fit", () => drawing.fit())),
   );
   paint("group");
   detail.append(...about(model));
@@ -97,10 +99,11 @@ interface Drawing {
 /** Lay out and draw the graph; `selected` is told of the task that a person picks. */
 function draw(model: Model, selected: (vertex: Vertex) => void): Drawing {
   const graph = new dagre.graphlib.Graph({ compound: true, multigraph: true });
-  graph.setGraph({ rankdir: "LR", nodesep: 26, ranksep: 36, edgesep: 14, marginx: 24, marginy: 24 });
+  graph.setGraph({ rankdir: "LR", nodesep: 26, ranksep: 30, edgesep: 14, marginx: 24, marginy: 24 });
   for (const group of new Set(model.vertices.map((one) => one.document.group))) graph.setNode(`group ${group}`, {});
   for (const vertex of model.vertices) {
-    graph.setNode(vertex.document.id, { width: WIDTH, height: HEAD + vertex.nodes.length * LINE + FOOT });
+    const letters = Math.min(LETTERS, Math.max(...title(vertex).map((text) => text.length)));
+    graph.setNode(vertex.document.id, { width: Math.max(NARROW, 44 + letters * LETTER), height: HEAD + vertex.nodes.length * LINE + FOOT });
     graph.setParent(vertex.document.id, `group ${vertex.document.group}`);
   }
   for (const vertex of model.vertices)
@@ -118,7 +121,7 @@ function draw(model: Model, selected: (vertex: Vertex) => void): Drawing {
     const y = box.y - box.height / 2;
     const rect = s("rect", { class: "group", x, y: y - 6, width: box.width, height: box.height + 6, rx: 10 });
     rect.style.stroke = group.color;
-    layer.append(s("g", { role: "img", "aria-label": `slot sharing group ${group.name}` }, s("title", {}, group.name), rect, s("text", { class: "group-name", x: x + 10, y: y + 9 }, short(group.name, Math.max(8, Math.floor((box.width - 20) / 7))))));
+    layer.append(s("g", { role: "img", "aria-label": `slot sharing group ${group.name}` }, s("title", {}, group.name), rect, s("text", { class: "group-name", x: x + 10, y: y + 9 }, short(group.name, Math.max(8, Math.floor((box.width - 20) / 8.2))))));
   }
   for (const key of graph.edges()) {
     const edge = graph.edge(key);
@@ -157,12 +160,12 @@ function draw(model: Model, selected: (vertex: Vertex) => void): Drawing {
       s("rect", { class: "box", width: node.width, height: node.height, rx: 6 }),
       s("rect", { class: "stripe", width: 6, height: node.height, rx: 3 }),
       s("text", { class: "parallelism", x: 16, y: 20 }, `×${vertex.document.parallelism}`),
-      s("text", { class: "figure-text", x: WIDTH - 10, y: 20, "text-anchor": "end" }, vertex.cpu ? cores(vertex.cpu) : ""),
+      s("text", { class: "figure-text", x: node.width - 10, y: 20, "text-anchor": "end" }, vertex.cpu ? cores(vertex.cpu) : ""),
     );
     title(vertex).forEach((text, index) => {
       const y = HEAD + index * LINE;
       if (index) element.append(s("line", { class: "link-line", x1: 22, x2: 22, y1: y - 5, y2: y + 3 }));
-      element.append(s("circle", { class: "dot", cx: 22, cy: y + 9, r: 3 }), s("text", { class: "operator", x: 32, y: y + 13 }, short(text, LETTERS - 4)));
+      element.append(s("circle", { class: "dot", cx: 22, cy: y + 9, r: 3 }), s("text", { class: "operator", x: 32, y: y + 13 }, short(text, LETTERS)));
     });
     element.append(s("text", { class: "foot", x: 16, y: node.height - 9 }, vertex.nodes.length > 1 ? `chain of ${vertex.nodes.length}` : vertex.nodes[0]?.planner?.kind ?? ""));
     boxes.set(vertex, element);
@@ -183,10 +186,11 @@ function draw(model: Model, selected: (vertex: Vertex) => void): Drawing {
   const target = select(svg);
   target.call(behaviour).on("dblclick.zoom", null);
   const size = () => [svg.clientWidth || 900, svg.clientHeight || 500] as const;
-  const fit = () => {
+  /** Show all of it; with a `least` scale, its sources where all would be too small to read. */
+  const fit = (least = 0) => {
     const [w, t] = size();
-    const k = Math.min(1.25, w / width, t / height);
-    behaviour.transform(target, zoomIdentity.translate((w - width * k) / 2, (t - height * k) / 2).scale(k));
+    const k = Math.max(least, Math.min(1.25, w / width, t / height));
+    behaviour.transform(target, zoomIdentity.translate(Math.max(0, (w - width * k) / 2), Math.max(0, (t - height * k) / 2)).scale(k));
   };
   const centre = (vertex: Vertex) => {
     const node = graph.node(vertex.document.id);
@@ -205,7 +209,7 @@ function draw(model: Model, selected: (vertex: Vertex) => void): Drawing {
   const fitOnce = () => {
     if (fitted || !svg.clientWidth) return;
     fitted = true;
-    fit();
+    fit(READABLE);
   };
   addEventListener("beforeprint", () => {
     layer.removeAttribute("transform");

@@ -1,6 +1,6 @@
 // The placement: how good it is and why first, then every TaskManager with its resources and slots.
-import { bar, choice, facts, h, search, swatch, table, type Child } from "../dom";
-import { bytes, byName, cores, count, percent, sized } from "../format";
+import { bar, choice, facts, h, s, search, swatch, table, type Child } from "../dom";
+import { bytes, byName, cores, count, middle, percent, sized } from "../format";
 import { spelled, type Model, type TaskManager } from "../model";
 import { VirtualList, type Section } from "../virtual";
 import { scale } from "./scale";
@@ -19,7 +19,9 @@ const RESOURCES: [string, string][] = [
   ["managed", "Managed"], ["network", "Network"], ["slots", "Slots"],
 ];
 const CARD: [string, string][] = [["cpu", "CPU"], ["memory", "Mem"], ["network", "Net"]];
-const CELLS = 40;
+/** Pixels of a slot's cell, and how many stand in one line of a card. */
+const CELL = 12;
+const ACROSS = 16;
 
 type By = "class" | "zone" | "contents" | "none";
 type Order = "cpu" | "memory" | "slots" | "name";
@@ -29,7 +31,7 @@ export function placementView(model: Model): HTMLElement {
   const list = new VirtualList<TaskManager>({
     label: "TaskManagers",
     width: 216,
-    height: 112,
+    height: 116,
     draw: (tm) => card(model, tm),
     say: (tm) => spoken(tm),
     selected: (tm) => detail.replaceChildren(...describe(model, tm)),
@@ -78,7 +80,7 @@ function figures(model: Model, showDecided: () => void): HTMLElement[] {
   const slots = model.taskManagers.reduce((sum, tm) => sum + tm.document.slots.length, 0);
   const stat = (term: string, value: string, note: Child) => h("div", { class: "stat" }, h("span", { class: "term" }, term), h("strong", {}, value), h("span", { class: "note" }, note));
   const decided = level?.decidedBy;
-  const link = decided && h("button", { type: "button", class: "link cut", click: showDecided, title: decided.taskManager }, `by ${decided.taskManager}`);
+  const link = decided && h("button", { type: "button", class: "link cut", click: showDecided, title: decided.taskManager }, `by ${middle(decided.taskManager, 12)}`);
   const proof = !level ? "-" : level.status === "optimal" ? "optimal" : level.gap !== null && level.gap !== undefined ? `gap ${percent(level.gap, 2)}` : "no bound";
   return [
     h(
@@ -150,34 +152,34 @@ const spoken = (tm: TaskManager) =>
   `${tm.id}, class ${tm.className}, CPU ${percent(tm.use["cpu"])}, memory ${percent(tm.use["memory"])}, ${tm.contents}`;
 
 function card(model: Model, tm: TaskManager): HTMLElement {
-  const element = h(
+  return h(
     "div", { class: tm.reserve ? "card reserve" : "card", title: tm.id },
-    h("div", { class: "title" }, h("span", { class: "cut" }, tm.id), h("span", { class: "dim" }, tm.reserve ? "reserve" : count(tm.document.slots.length, "slot"))),
+    h("div", { class: "title" }, h("span", { class: "cut" }, middle(tm.id, 18)), h("span", { class: "dim" }, tm.reserve ? "reserve" : count(tm.document.slots.length, "slot"))),
     ...CARD.map(([key, label]) => h("div", { class: "use" }, h("span", {}, label), bar(tm.use[key] ?? 0), h("span", { class: "figure" }, percent(tm.use[key] ?? 0)))),
     cells(model, tm),
   );
-  return element;
 }
 
 /** A cell for each slot, a band for each group where there are very many; those in reserve as outlines. */
-function cells(model: Model, tm: TaskManager): HTMLElement {
-  const total = Object.values(tm.document.quotas).reduce((sum, slots) => sum + slots, 0);
-  const row = h("div", { class: total > CELLS ? "bands" : "cells", "aria-hidden": "true" });
-  for (const [name, slots] of Object.entries(tm.document.quotas)) {
-    const color = model.groups.get(name)?.color ?? "";
-    if (total > CELLS) {
-      const band = h("span", { title: `${name} ×${slots}` });
-      band.style.background = color;
-      band.style.flexGrow = String(slots);
-      row.append(band);
+function cells(model: Model, tm: TaskManager): SVGElement {
+  const quotas = Object.entries(tm.document.quotas).filter(([, slots]) => slots > 0);
+  const total = quotas.reduce((sum, [, slots]) => sum + slots, 0);
+  const drawing = s("svg", { class: tm.reserve ? "cells reserved" : "cells", "aria-hidden": "true", width: ACROSS * CELL, height: 2 * CELL });
+  let first = 0;
+  for (const [name, slots] of quotas) {
+    let path = "";
+    if (total > 2 * ACROSS) {
+      const scale = (ACROSS * CELL) / total;
+      path = `M${first * scale} 2h${Math.max(1, slots * scale - 1)}v16h${-Math.max(1, slots * scale - 1)}z`;
     } else
-      for (let slot = 0; slot < slots; slot++) {
-        const cell = h("span", { title: name });
-        cell.style[tm.reserve ? "borderColor" : "background"] = color;
-        row.append(cell);
-      }
+      for (let slot = first; slot < first + slots; slot++)
+        path += `M${(slot % ACROSS) * CELL + 1} ${Math.floor(slot / ACROSS) * CELL + 1}h9v9h-9z`;
+    first += slots;
+    const shape = s("path", { d: path }, s("title", {}, `${name} ×${slots}`));
+    shape.style.setProperty("--group", model.groups.get(name)?.color ?? "");
+    drawing.append(shape);
   }
-  return row;
+  return drawing;
 }
 
 function describe(model: Model, tm: TaskManager): HTMLElement[] {

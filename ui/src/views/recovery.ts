@@ -1,6 +1,6 @@
 // What the loss of a TaskManager, task, group or zone restarts, where it heals, and for how long the job stands still.
 import { bar, choice, facts, h, search, table } from "../dom";
-import { byName, count, percent } from "../format";
+import { byName, count, middle, percent } from "../format";
 import { spelled, type Model, type TaskManager } from "../model";
 import { VirtualList } from "../virtual";
 import type { Downtime, Restarted } from "../documents/recoveryplan";
@@ -29,7 +29,7 @@ export function recoveryView(model: Model): HTMLElement {
     width: 0,
     height: 36,
     draw: (loss) =>
-      h("div", { class: "row", title: loss.name }, h("span", { class: "cut" }, loss.name), h("span", { class: "dim" }, loss.restarted.subtasks ? percent(loss.restarted.share, 0) : "nothing"), bar(loss.restarted.share)),
+      h("div", { class: "row", title: loss.name }, h("span", { class: "cut" }, middle(loss.name, 32)), h("span", { class: "dim" }, loss.restarted.subtasks ? `${loss.restarted.subtasks.toLocaleString("en")} restart` : "none"), bar(loss.restarted.share)),
     say: (loss) => `${KINDS[loss.kind]} ${loss.name}, restarts ${loss.restarted.subtasks} subtasks, ${percent(loss.restarted.share, 0)}`,
     selected: (loss) => right.replaceChildren(...describe(model, loss)),
   });
@@ -67,10 +67,10 @@ function describe(model: Model, loss: Loss): HTMLElement[] {
   const failure = loss.kind === "taskManager" ? model.failures.get(loss.name) : undefined;
   const { subtasks } = model.data.recovery;
   const restarts = loss.restarted.subtasks
-    ? `restarts ${loss.restarted.subtasks.toLocaleString("en")} of ${subtasks.toLocaleString("en")} subtasks (${percent(loss.restarted.share, loss.restarted.share < 0.1 ? 1 : 0)}).`
+    ? `restarts ${loss.restarted.subtasks.toLocaleString("en")} of ${subtasks.toLocaleString("en")} subtasks (${share(loss.restarted)}).`
     : "restarts nothing.";
   const meter = (label: string, restarted: Restarted) =>
-    h("div", { class: "use wide" }, h("span", {}, label), bar(restarted.share), h("span", { class: "figure" }, percent(restarted.share, 0)), h("span", { class: "figure dim" }, restarted.subtasks.toLocaleString("en")));
+    h("div", { class: "use wide" }, h("span", {}, label), bar(restarted.share), h("span", { class: "figure" }, share(restarted)), h("span", { class: "figure dim" }, restarted.subtasks.toLocaleString("en")));
   return [
     h("h2", { class: "wrap" }, `Loss of ${KINDS[loss.kind]} ${loss.name}`),
     h("p", { class: "lead" }, `${loss.kind === "task" ? "A failed subtask" : `It takes ${count(loss.lost, "subtask")} and`} ${restarts}`),
@@ -80,6 +80,10 @@ function describe(model: Model, loss: Loss): HTMLElement[] {
     ...(loss.restarted.subtasks ? times(model, (one) => (loss.kind === "task" ? one.failed === "task-failed" : one.failed !== "task-failed")) : []),
   ];
 }
+
+/** A share that is not zero is never shown as zero. */
+const share = (restarted: Restarted): string =>
+  restarted.subtasks && restarted.share < 0.01 ? "< 1%" : percent(restarted.share, 0);
 
 const members = (ranges: string): number =>
   ranges.split(",").reduce((sum, range) => {

@@ -5,7 +5,7 @@ import type { Model } from "../model";
 
 const STOCK = [["none", "Flink NONE"], ["slots", "Flink SLOTS"], ["minResources", "Flink MIN_RESOURCES"], ["tasks", "Flink TASKS"]] as const;
 const WIDTH = 470;
-const LEFT = 136;
+const LEFT = 148;
 const RIGHT = 50;
 const ROW = 22;
 const TOP = 20;
