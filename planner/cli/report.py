@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -47,19 +48,22 @@ def report(
     from planner.report.html import page
 
     inputs = Inputs()
-    named = placements or []
-    *before, shown = named or [None]
-    earlier = {}
-    for name in before:
-        if (label := Path(name).name) in earlier:
-            label = name
-        earlier[label] = inputs.placement(name)
+    before, shown = (placements[:-1], placements[-1]) if placements else ([], None)
+    earlier = {_label(name, before): inputs.placement(name) for name in before}
     placement = inputs.placement(shown)
     document = inputs.origin_of(placement, job)
     if document is None:
-        fail("neither here nor beside the placement is the profile or job that it was made from; use --job FILE")
+        fail(
+            "neither here nor beside the placement is the profile or job that it was made from; use --job FILE"
+        )
     places = inputs.cluster(cluster) if cluster is not None else None
     inputs.require_valid(fit=False)
     inputs.spare(output)
     data = api.report(document, placement, places, earlier=earlier)
     emit(page(data, placement.outline()), output)
+
+
+def _label(name: str, names: Sequence[str]) -> str:
+    """Return what to call a placement in the history: its file's name where no other one has that."""
+    short = Path(name).name
+    return short if sum(Path(other).name == short for other in names) == 1 else name
