@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-flink test test-all lint lock bench bench-placement bench-exact bench-peers generate ui clean help
+.PHONY: demo demo-flink test test-all lint lock bench bench-placement bench-exact bench-peers generate ui picture clean help
 
 help:
 	@echo "make demo   compile, validate and place a sample job, with its recovery plan"
@@ -69,6 +69,14 @@ generate: $(STAMP)
 # The screens of `planner report`: the built files are committed, so that only who changes ui/ needs npm.
 ui:
 	cd ui && npm ci && npm run build
+
+# The picture of docs/report.md; CHROMIUM names the browser.
+picture: ui $(STAMP)
+	cd samples/click-enrichment && out=$$(mktemp -d) && \
+	$(CURDIR)/$(BIN)/planner place --no-meta -o $$out/job.placement.json && \
+	$(CURDIR)/$(BIN)/planner report $$out/job.placement.json --job job.yaml -c cluster.yaml -o $$out/report.html && \
+	node $(CURDIR)/ui/screenshot.mjs $$out/report.html $(CURDIR)/docs/report.png --size 1280x800 --click '[role=option]' && \
+	rm -r $$out
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

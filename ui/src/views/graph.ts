@@ -8,7 +8,8 @@ import { color, type Model, type Vertex } from "../model";
 
 const NARROW = 132;
 const LETTER = 7;
-const READABLE = 0.6;
+/** The scale below which nobody reads: what does not fit at it begins with its sources. */
+const READABLE = 0.75;
 const HEAD = 30;
 const LINE = 20;
 const FOOT = 24;

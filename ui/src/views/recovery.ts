@@ -131,7 +131,7 @@ function heals(model: Model, loss: Loss): HTMLElement[] {
       : reserve.length && !uncovered ? `On ${count(reserve.length, "TaskManager")} in reserve together.`
         : `Nowhere, until a TaskManager with ${spelled(lost.document.quotas)} registers: the job waits for it.`;
     return [heading, h("p", { class: alone.length || (reserve.length && !uncovered) ? "good" : "bad" }, text),
-      ...(next !== null && next !== undefined ? [h("p", { class: "dim" }, `When it is back, it is what the next loss finds: it could take over from ${count(next, "other TaskManager")}.`)] : [])];
+      ...(next !== null && next !== undefined ? [h("p", { class: "dim" }, `When it is back, it is what the next loss finds: it could take over from ${next ? count(next, "other TaskManager") : "no other TaskManager"}.`)] : [])];
   }
   const lost = new Map<string, number>();
   for (const tm of model.taskManagers) {
