@@ -132,6 +132,7 @@ export class VirtualList<T> {
       const element = make();
       const [left, top] = places.get(key)!;
       element.style.transform = `translate(${left}px, ${top}px)`;
+      element.style.order = String(Math.round(top)); // on paper, where nothing is placed
       element.style.width = key.startsWith("i") ? `${this.itemWidth}px` : "";
       this.space.append(element);
       this.drawn.set(key, element);
