@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-flink test test-all lint lock bench bench-placement bench-exact bench-peers generate clean help
+.PHONY: demo demo-flink test test-all lint lock bench bench-placement bench-exact bench-peers generate ui picture clean help
 
 help:
 	@echo "make demo   compile, validate and place a sample job, with its recovery plan"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench-placement, make bench-peers  placement, alone and beside other solvers"
 	@echo "make bench-exact  what placements claim, against an exact solver"
 	@echo "make generate  schemas/ and docs/rules/ again"
+	@echo "make ui     what reports are built of, from ui/ (needs npm)"
 	@echo "make lock   resolve requirements.lock again from pyproject.toml"
 
 $(STAMP): pyproject.toml requirements.lock
@@ -64,6 +65,18 @@ test-all: $(STAMP) $(DISTRIBUTIONS) $(PYFLINK)/.installed $(HIGHS)/.installed
 
 generate: $(STAMP)
 	$(BIN)/python tools/generate.py
+
+# The screens of `planner report`: the built files are committed, so that only who changes ui/ needs npm.
+ui:
+	cd ui && npm ci && npm run build
+
+# The picture of docs/report.md; CHROMIUM names the browser.
+picture: ui $(STAMP)
+	cd samples/click-enrichment && out=$$(mktemp -d) && \
+	$(CURDIR)/$(BIN)/planner place --no-meta -o $$out/job.placement.json && \
+	$(CURDIR)/$(BIN)/planner report $$out/job.placement.json --job job.yaml -c cluster.yaml -o $$out/report.html && \
+	node $(CURDIR)/ui/screenshot.mjs $$out/report.html $(CURDIR)/docs/report.png --size 1280x800 --click '[role=option]' && \
+	rm -r $$out
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -249,6 +249,7 @@ __all__ = [
     "program_of_deployment",
     "real",
     "recover",
+    "report",
     "restart_outline",
     "restart_parts",
     "resume_migration",
@@ -580,11 +581,60 @@ def recover(job: Job | ResourceProfile, placement: Placement, cluster: Cluster |
     inputs = RecoveryInputs(
         profile=digest(profile), placement=digest(placement.model_copy(update={"meta": None}))
     )
-    zones = {}
-    if cluster is not None:
-        found = {tm.id: dict(tm.labels).get(ZONE) for tm in task_managers_of(cluster)}
-        zones = {name: zone for name, zone in found.items() if zone is not None}
-    return recovery_plan(profile, graph, placement, inputs, zones)
+    return recovery_plan(profile, graph, placement, inputs, _zones(cluster))
+
+
+def report(
+    job: Job | ResourceProfile,
+    placement: Placement,
+    cluster: Cluster | None = None,
+    *,
+    earlier: Mapping[str, Placement] | None = None,
+) -> dict[str, Any]:
+    """Return what a report shows of a placement, as plain data for `planner.report.html.page`.
+
+    That is the documents ``profile``, ``placement`` and ``recovery``, ``zones`` by TaskManager where the
+    ``cluster`` is given, and ``earlier`` placements with their names, oldest first. Reports are passed on:
+    options of Flink, arguments of programs and the memory of processes are left out, and of earlier
+    placements the slots, which their quotas tell.
+
+    Raises:
+        DocumentError: when the job is not valid.
+        ClusterError: when the figures of a TaskManager are inconsistent.
+        PlacementMismatch: when the placement was not made from ``job``.
+
+    """
+    profile, _ = as_planned(job, placement)
+    if not made_from(placement, job):
+        raise PlacementMismatch("the placement was made from another version of the job; place it again")
+    fields = planner_fields(profile).model_copy(update={"flink_configuration": {}, "program": None})
+    return {
+        "profile": to_data(profile.model_copy(update={"planner": fields})),
+        "placement": to_data(_shared(placement)),
+        "recovery": to_data(recover(job, placement, cluster)),
+        "zones": _zones(cluster),
+        "earlier": [
+            {"name": name, "placement": to_data(_shared(other, slots=False))}
+            for name, other in (earlier or {}).items()
+        ],
+    }
+
+
+def _shared(placement: Placement, *, slots: bool = True) -> Placement:
+    """Return a placement without options, which may hold secrets, and without facts about its run."""
+    kept: dict[str, Any] = {"memory": None, "flink_configuration": None, **({} if slots else {"slots": []})}
+    task_managers = [tm.model_copy(update=kept) for tm in placement.task_managers]
+    return placement.model_copy(
+        update={"task_managers": task_managers, "flink_configuration": None, "meta": None}
+    )
+
+
+def _zones(cluster: Cluster | None) -> dict[str, str]:
+    """Return the zone of every TaskManager that has one, by id."""
+    if cluster is None:
+        return {}
+    found = {tm.id: dict(tm.labels).get(ZONE) for tm in task_managers_of(cluster)}
+    return {name: zone for name, zone in found.items() if zone is not None}
 
 
 def diagnose(

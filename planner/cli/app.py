@@ -18,6 +18,7 @@ from planner.cli import (
     migrate,
     place,
     recover,
+    report,
     run,
     scale,
     schema,
@@ -27,7 +28,7 @@ from planner.cli import (
     verify,
 )
 from planner.cli import compile as compile_verb
-from planner.cli.errors import report
+from planner.cli.errors import report as report_error
 from planner.version import __version__
 
 EPILOG = (
@@ -47,7 +48,7 @@ class Verbs(TyperGroup):
 
             if not isinstance(error, PlannerError):
                 raise
-            raise typer.Exit(report(error)) from None
+            raise typer.Exit(report_error(error)) from None
 
 
 app = typer.Typer(
@@ -81,6 +82,7 @@ app.command("compile", epilog=EPILOG)(compile_verb.compile_)
 app.command("validate", epilog=EPILOG)(validate.validate)
 app.command("place", epilog=EPILOG)(place.place)
 app.command("recover", epilog=EPILOG)(recover.recover)
+app.command("report", epilog=EPILOG)(report.report)
 app.command("scale", epilog=EPILOG)(scale.scale)
 app.command("memory", epilog=EPILOG)(memory.memory)
 app.command("up", epilog=EPILOG)(cluster.up)

@@ -271,6 +271,7 @@ class Inputs:
                 if any(finding.severity is Severity.ERROR for finding in api.validate(entry)):
                     continue  # another's, which may be broken
                 if api.made_from(placement, entry.document):
+                    self.names.append(str(file))
                     return entry.document
         return None
 

@@ -1,0 +1,278 @@
+// The job graph as Flink's web UI lays it out: left to right in layers, chains as boxes, groups around them.
+import dagre from "@dagrejs/dagre";
+import { select } from "d3-selection";
+import { zoom, zoomIdentity, type ZoomTransform } from "d3-zoom";
+import { choice, facts, h, s, search, swatch, table, type Child } from "../dom";
+import { bytes, cores, count, short, sized } from "../format";
+import { color, type Model, type Vertex } from "../model";
+
+const NARROW = 132;
+const LETTER = 7;
+/** The scale below which nobody reads: what does not fit at it begins with its sources. */
+const READABLE = 0.75;
+const HEAD = 30;
+const LINE = 20;
+const FOOT = 24;
+const LETTERS = 28;
+
+type By = "group" | "cpu" | "memory" | "region";
+
+export function graphView(model: Model): HTMLElement {
+  const detail = h("aside", { class: "detail", "aria-live": "polite", "aria-label": "Selected task" });
+  const drawing = draw(model, (vertex) => detail.replaceChildren(...describe(model, vertex)));
+  const legend = h("ul", { class: "legend", "aria-label": "Colours" });
+  const paint = (by: By) => {
+    const { of, entries } = paints(model, by);
+    for (const [vertex, element] of drawing.boxes) (element.querySelector(".stripe") as SVGElement).style.fill = of(vertex);
+    legend.replaceChildren(...entries.map(([text, tint]) => h("li", { title: text }, swatch(tint), h("span", { class: "cut" }, text))));
+  };
+  const found = h("output", { class: "found" });
+  let hits: Vertex[] = [];
+  let next = 0;
+  const look = (text: string) => {
+    hits = text ? model.vertices.filter((one) => matches(one, text)) : [];
+    next = 0;
+    drawing.svg.classList.toggle("searching", text !== "");
+    for (const [vertex, element] of drawing.boxes) element.classList.toggle("hit", hits.includes(vertex));
+    found.textContent = text ? count(hits.length, "match", "matches") : "";
+    if (hits[0]) drawing.centre(hits[0]);
+  };
+  const step = () => {
+    const hit = hits[next++ % Math.max(1, hits.length)];
+    if (!hit) return;
+    drawing.centre(hit);
+    drawing.boxes.get(hit)!.focus({ preventScroll: true });
+  };
+  const button = (label: string, text: string, click: () => void) => h("button", { type: "button", class: "tool", "aria-label": label, title: label, click }, text);
+  const toolbar = h(
+    "div", { class: "toolbar", role: "toolbar", "aria-label": "Graph" },
+    search("Search task or operator", look, step),
+    choice("Colour by", [["group", "group"], ["cpu", "CPU load"], ["memory", "memory of a slot"], ["region", "region"]] as const, paint),
+    found,
+    h("div", { class: "tools" }, button("Zoom out", "−", () => drawing.scale(1 / 1.3)), button("Zoom in", "+", () => drawing.scale(1.3)), button("Show all", "Fit", () => drawing.fit())),
+  );
+  paint("group");
+  detail.append(...about(model));
+  const frame = h("div", { class: "canvas" }, drawing.svg);
+  new ResizeObserver(() => drawing.fitOnce()).observe(frame);
+  return h("div", { class: "columns" }, h("div", { class: "content" }, toolbar, legend, frame), detail);
+}
+
+const title = (vertex: Vertex) => vertex.nodes.map((node) => node.desc || String(node.id));
+
+const matches = (vertex: Vertex, text: string) =>
+  [vertex.document.name, vertex.document.group, ...title(vertex)].some((one) => one.toLowerCase().includes(text));
+
+/** The colour of each task, and what the colours mean. */
+function paints(model: Model, by: By): { of: (vertex: Vertex) => string; entries: [string, string][] } {
+  if (by === "group")
+    return {
+      of: (vertex) => model.groups.get(vertex.document.group)?.color ?? "",
+      entries: [...model.groups.values()].map((group) => [group.name, group.color]),
+    };
+  if (by === "region") {
+    const regions = [...new Set(model.vertices.map((one) => one.document.region))].sort((a, b) => a - b);
+    return {
+      of: (vertex) => color(regions.indexOf(vertex.document.region)),
+      entries: regions.slice(0, 12).map((region, index) => [`region ${region}`, color(index)]),
+    };
+  }
+  const figure = (vertex: Vertex) => vertex[by];
+  const most = Math.max(...model.vertices.map(figure), 0) || 1;
+  const spell = (value: number) => (by === "cpu" ? cores(value) : sized(value));
+  const steps = [0.2, 0.4, 0.6, 0.8, 1];
+  const shade = (share: number) => `var(--heat-${Math.max(1, Math.ceil(share * steps.length))})`;
+  return {
+    of: (vertex) => shade(figure(vertex) / most),
+    entries: steps.map((step) => [`up to ${spell(most * step)}`, shade(step)]),
+  };
+}
+
+interface Drawing {
+  svg: SVGSVGElement;
+  boxes: Map<Vertex, SVGGElement>;
+  centre: (vertex: Vertex) => void;
+  scale: (factor: number) => void;
+  fit: () => void;
+  fitOnce: () => void;
+}
+
+/** Lay out and draw the graph; `selected` is told of the task that a person picks. */
+function draw(model: Model, selected: (vertex: Vertex) => void): Drawing {
+  const graph = new dagre.graphlib.Graph({ compound: true, multigraph: true });
+  graph.setGraph({ rankdir: "LR", nodesep: 26, ranksep: 30, edgesep: 14, marginx: 24, marginy: 24 });
+  for (const group of new Set(model.vertices.map((one) => one.document.group))) graph.setNode(`group ${group}`, {});
+  for (const vertex of model.vertices) {
+    const letters = Math.min(LETTERS, Math.max(...title(vertex).map((text) => text.length)));
+    graph.setNode(vertex.document.id, { width: Math.max(NARROW, 44 + letters * LETTER), height: HEAD + vertex.nodes.length * LINE + FOOT });
+    graph.setParent(vertex.document.id, `group ${vertex.document.group}`);
+  }
+  for (const vertex of model.vertices)
+    (vertex.document.inputs ?? []).forEach((input, index) => {
+      graph.setEdge(input.vertex, vertex.document.id, { width: input.ship.length * 7.4 + 16, height: 18, labelpos: "c", ship: input.ship, blocking: !/PIPELINED/.test(input.type) }, String(index));
+    });
+  dagre.layout(graph);
+
+  const layer = s("g");
+  const boxes = new Map<Vertex, SVGGElement>();
+  for (const group of model.groups.values()) {
+    const box = graph.node(`group ${group.name}`);
+    if (!box) continue;
+    const x = box.x - box.width / 2;
+    const y = box.y - box.height / 2;
+    const rect = s("rect", { class: "group", x, y: y - 6, width: box.width, height: box.height + 6, rx: 10 });
+    rect.style.stroke = group.color;
+    layer.append(s("g", { role: "img", "aria-label": `slot sharing group ${group.name}` }, s("title", {}, group.name), rect, s("text", { class: "group-name", x: x + 10, y: y + 9 }, short(group.name, Math.max(8, Math.floor((box.width - 20) / 8.2))))));
+  }
+  for (const key of graph.edges()) {
+    const edge = graph.edge(key);
+    layer.append(
+      s("path", { class: edge["blocking"] ? "edge blocking" : "edge", d: curve(edge.points), "marker-end": "url(#arrow)" }),
+      s("rect", { class: "ship-back", x: edge.x! - edge.width! / 2, y: edge.y! - 9, width: edge.width!, height: 18, rx: 9 }),
+      s("text", { class: "ship", x: edge.x!, y: edge.y! + 4, "text-anchor": "middle" }, String(edge["ship"])),
+    );
+  }
+  const order = [...model.vertices].sort((a, b) => {
+    const [one, other] = [graph.node(a.document.id), graph.node(b.document.id)];
+    return one.x - other.x || one.y - other.y;
+  });
+  const pick = (vertex: Vertex) => {
+    for (const [other, element] of boxes) element.setAttribute("aria-pressed", String(other === vertex));
+    selected(vertex);
+  };
+  for (const vertex of order) {
+    const node = graph.node(vertex.document.id);
+    const element = s(
+      "g",
+      {
+        class: "vertex", tabindex: 0, role: "button", "aria-pressed": "false",
+        "aria-label": `task ${vertex.document.name}, parallelism ${vertex.document.parallelism}, group ${vertex.document.group}`,
+        transform: `translate(${node.x - node.width / 2},${node.y - node.height / 2})`,
+        click: () => pick(vertex),
+        focus: () => reveal(vertex),
+        keydown: ((event: KeyboardEvent) => {
+          if (event.key === "Enter" || event.key === " ") {
+            event.preventDefault();
+            pick(vertex);
+          }
+        }) as EventListener,
+      },
+      s("title", {}, vertex.document.name),
+      s("rect", { class: "box", width: node.width, height: node.height, rx: 6 }),
+      s("rect", { class: "stripe", width: 6, height: node.height, rx: 3 }),
+      s("text", { class: "parallelism", x: 16, y: 20 }, `×${vertex.document.parallelism}`),
+      s("text", { class: "figure-text", x: node.width - 10, y: 20, "text-anchor": "end" }, vertex.cpu ? cores(vertex.cpu) : ""),
+    );
+    title(vertex).forEach((text, index) => {
+      const y = HEAD + index * LINE;
+      if (index) element.append(s("line", { class: "link-line", x1: 22, x2: 22, y1: y - 5, y2: y + 3 }));
+      element.append(s("circle", { class: "dot", cx: 22, cy: y + 9, r: 3 }), s("text", { class: "operator", x: 32, y: y + 13 }, short(text, LETTERS)));
+    });
+    element.append(s("text", { class: "foot", x: 16, y: node.height - 9 }, vertex.nodes.length > 1 ? `chain of ${vertex.nodes.length}` : vertex.nodes[0]?.planner?.kind ?? ""));
+    boxes.set(vertex, element);
+    layer.append(element);
+  }
+  const whole = graph.graph();
+  const [width, height] = [whole.width ?? 1, whole.height ?? 1];
+  const svg = s(
+    "svg", { class: "graph", viewBox: null, role: "group", "aria-label": "Job graph" },
+    s("defs", {}, s("marker", { id: "arrow", viewBox: "0 0 10 10", refX: 9, refY: 5, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" }, s("path", { class: "arrow", d: "M0 0L10 5L0 10z" }))),
+    layer,
+  );
+  let now: ZoomTransform = zoomIdentity;
+  const behaviour = zoom<SVGSVGElement, unknown>().scaleExtent([0.03, 3]).on("zoom", (event) => {
+    now = event.transform;
+    layer.setAttribute("transform", now.toString());
+  });
+  const target = select(svg);
+  target.call(behaviour).on("dblclick.zoom", null);
+  const size = () => [svg.clientWidth || 900, svg.clientHeight || 500] as const;
+  /** Show all of it; with a `least` scale, its sources where all would be too small to read. */
+  const fit = (least = 0) => {
+    const [w, t] = size();
+    const k = Math.max(least, Math.min(1.25, w / width, t / height));
+    behaviour.transform(target, zoomIdentity.translate(Math.max(0, (w - width * k) / 2), Math.max(0, (t - height * k) / 2)).scale(k));
+  };
+  const centre = (vertex: Vertex) => {
+    const node = graph.node(vertex.document.id);
+    const [w, t] = size();
+    const k = Math.max(now.k, 0.8);
+    behaviour.transform(target, zoomIdentity.translate(w / 2 - node.x * k, t / 2 - node.y * k).scale(k));
+  };
+  /** Bring a task that got the focus into sight, and leave the drawing alone where it is seen. */
+  const reveal = (vertex: Vertex) => {
+    const node = graph.node(vertex.document.id);
+    const [w, t] = size();
+    const [x, y] = now.apply([node.x, node.y]);
+    if (x < 60 || y < 30 || x > w - 60 || y > t - 30) centre(vertex);
+  };
+  let fitted = false;
+  const fitOnce = () => {
+    if (fitted || !svg.clientWidth) return;
+    fitted = true;
+    fit(READABLE);
+  };
+  addEventListener("beforeprint", () => {
+    layer.removeAttribute("transform");
+    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  });
+  addEventListener("afterprint", () => {
+    svg.removeAttribute("viewBox");
+    layer.setAttribute("transform", now.toString());
+  });
+  return { svg, boxes, centre, scale: (factor) => behaviour.scaleBy(target, factor), fit, fitOnce };
+}
+
+/** A smooth line through the points that dagre found. */
+function curve(points: { x: number; y: number }[]): string {
+  const [first, ...rest] = points;
+  if (!first) return "";
+  let path = `M${first.x},${first.y}`;
+  rest.forEach((point, index) => {
+    const before = rest[index - 1] ?? first;
+    const middle = (before.x + point.x) / 2;
+    path += `C${middle},${before.y} ${middle},${point.y} ${point.x},${point.y}`;
+  });
+  return path;
+}
+
+function about(model: Model): HTMLElement[] {
+  const regions = new Set(model.vertices.map((one) => one.document.region)).size;
+  const subtasks = model.vertices.reduce((sum, one) => sum + one.document.parallelism, 0);
+  return [
+    h("h2", {}, "Job graph"),
+    facts(
+      ["Tasks", `${model.vertices.length}, ${count(model.data.profile.nodes.length, "operator")}`], ["Subtasks", subtasks.toLocaleString("en")],
+      ["Groups", String(model.groups.size)], ["Regions", `${regions} of tasks, ${model.data.recovery.regions.length} of subtasks`],
+    ),
+    h("h3", {}, "Groups, per slot"),
+    table("Slot sharing groups", ["group", "slots", "cpu", "memory"], [...model.groups.values()].map((group) => {
+      const managed = Object.values(group.resources?.managed ?? {}).reduce((sum: number, size) => sum + bytes(size), 0);
+      return [h("span", { class: "wrap" }, swatch(group.color), group.name), String(group.derived?.slots ?? "-"), String(group.resources?.cpu ?? "-"), sized(bytes(group.resources?.heap) + bytes(group.resources?.offHeap) + managed)];
+    }), [1, 2, 3]),
+    h("p", { class: "hint" }, "Drag to pan, scroll to zoom, Tab and Enter to select a task."),
+  ];
+}
+
+function describe(model: Model, vertex: Vertex): HTMLElement[] {
+  const { document } = vertex;
+  const group = model.groups.get(document.group);
+  const own = group?.resources;
+  const names = new Map(model.vertices.map((one) => [one.document.id, one.document.name]));
+  const reasons = group?.derived?.explanation ?? [];
+  const size = (value: string | number | null | undefined) => (value === null || value === undefined ? "-" : sized(bytes(value)));
+  const resources: [string, Child][] = own
+    ? [["CPU", cores(Number(own.cpu ?? 0))], ["Heap", size(own.heap)], ["Off-heap", size(own.offHeap)], ...Object.entries(own.managed ?? {}).map(([use, value]): [string, Child] => [`Managed, ${use.toLowerCase().replaceAll("_", " ")}`, size(value)]), ["Network", size(group?.derived?.network)]]
+    : [];
+  return [
+    h("h2", { class: "wrap" }, document.name),
+    facts(["Parallelism", `${document.parallelism} of at most ${document.maxParallelism}`], ["Group", h("span", { class: "wrap" }, swatch(group?.color ?? ""), document.group)], ["Region", String(document.region)],
+      ["CPU load", vertex.cpu ? `${cores(vertex.cpu)} in all` : "not declared"], ["JobVertexID", h("code", {}, document.id)]),
+    h("h3", {}, "Operators"),
+    h("ul", { class: "plain" }, ...vertex.nodes.map((node) => h("li", {}, h("b", { class: "wrap" }, node.desc || String(node.id)), h("span", { class: "dim" }, ` ${node.planner?.kind ?? node.type ?? ""}${node.planner?.load?.cpu ? `, ${cores(Number(node.planner.load.cpu))} a subtask` : ""}${node.planner?.state?.size ? `, ${sized(bytes(node.planner.state.size))} of state` : ""}`)))),
+    ...((document.inputs ?? []).length ? [h("h3", {}, "Reads"), table("Inputs", ["from", "ship", "exchange"], document.inputs!.map((input) => [h("span", { class: "wrap" }, names.get(input.vertex) ?? input.vertex), input.ship, input.type.toLowerCase().replaceAll("_", " ")]))] : []),
+    h("h3", {}, "A slot of its group"),
+    facts(...resources),
+    ...(reasons.length ? [h("h3", {}, "Why"), h("ul", { class: "plain" }, ...reasons.map((reason) => h("li", {}, h("b", {}, `${reason.figure} ${reason.value}`), h("span", { class: "tag" }, reason.confidence), h("div", { class: "dim wrap" }, `${reason.reason}${reason.source ? ` (${reason.source})` : ""}`))))] : []),
+  ];
+}
