@@ -107,6 +107,7 @@ from planner.targets.errors import NotExportable
 from planner.targets.expert_mode import expert_mode
 from planner.targets.flink_conf import LOCALHOST, flink_conf
 from planner.targets.kubernetes import NAMESPACE, STORAGE, Parameters, kubernetes
+from planner.targets.operator import OPERATOR, DeploymentMode, lost_in_native, operator
 from planner.units import CORE, parse_cpu
 from planner.units import parse_size_lenient as parse_size
 
@@ -219,6 +220,7 @@ __all__ = [
     "export",
     "export_flink_conf",
     "export_kubernetes",
+    "export_operator",
     "fixed_in",
     "import_cluster",
     "import_job",
@@ -230,6 +232,7 @@ __all__ = [
     "load_placement",
     "load_profile",
     "load_recovery_plan",
+    "lost_in_native",
     "made_from",
     "memory_for",
     "migrate",
@@ -844,6 +847,36 @@ def export_kubernetes(
 
     """
     return kubernetes(placement, _exported(placement, profile), Parameters(image, namespace, storage))
+
+
+def export_operator(
+    placement: Placement,
+    profile: Job | ResourceProfile,
+    *,
+    mode: DeploymentMode = "standalone",
+    operator_version: str = OPERATOR,
+    degrade: bool = False,
+    image: str | None = None,
+    namespace: str = NAMESPACE,
+    storage: str = STORAGE,
+) -> dict[str, str]:
+    """Return manifests for the Flink Kubernetes Operator, as texts by file name.
+
+    In ``standalone`` mode the operator manages the JobManager, and the TaskManagers are those of
+    `export_kubernetes`, which has the other parameters too. In ``native`` mode all TaskManagers are alike;
+    what that loses of the placement is lost only with ``degrade``.
+
+    Raises:
+        PlacementMismatch: when the placement was not made from ``profile``.
+        NotExportable: when the mode cannot express the placement, the operator does not know the version of
+            Flink, or an option or a parameter cannot be written.
+        DocumentError: when the profile is not valid.
+        MemoryConfigurationError: when the memory options of a TaskManager are inconsistent.
+
+    """
+    parameters = Parameters(image, namespace, storage)
+    complete = _exported(placement, profile)
+    return operator(placement, complete, parameters, mode=mode, version=operator_version, degrade=degrade)
 
 
 def _exported(placement: Placement, profile: Job | ResourceProfile) -> ResourceProfile:
