@@ -108,6 +108,7 @@ from planner.targets.expert_mode import expert_mode
 from planner.targets.flink_conf import LOCALHOST, flink_conf
 from planner.targets.kubernetes import NAMESPACE, STORAGE, Parameters, kubernetes
 from planner.targets.operator import OPERATOR, DeploymentMode, lost_in_native, operator
+from planner.targets.standalone import on_hosts
 from planner.units import CORE, parse_cpu
 from planner.units import parse_size_lenient as parse_size
 
@@ -221,6 +222,7 @@ __all__ = [
     "export_flink_conf",
     "export_kubernetes",
     "export_operator",
+    "export_standalone",
     "fixed_in",
     "import_cluster",
     "import_job",
@@ -823,6 +825,24 @@ def export_flink_conf(
 
     """
     return flink_conf(placement, planner_fields(_exported(placement, profile)).flink_version, jobmanager)
+
+
+def export_standalone(
+    placement: Placement, profile: Job | ResourceProfile, *, hosts: str | None = None
+) -> dict[str, str]:
+    """Return what `export_flink_conf` does, and what starts it on hosts: a script, and units of systemd.
+
+    ``hosts`` is a text with a line for each process, its name and its host; without it all are on one
+    machine.
+
+    Raises:
+        PlacementMismatch: when the placement was not made from ``profile``.
+        NotExportable: when ``hosts`` does not have each process once, or an option cannot be written.
+        DocumentError: when the profile is not valid.
+        MemoryConfigurationError: when the memory options of a TaskManager are inconsistent.
+
+    """
+    return on_hosts(placement, planner_fields(_exported(placement, profile)).flink_version, hosts)
 
 
 def export_kubernetes(

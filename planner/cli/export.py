@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from planner.cli.errors import fail
-from planner.cli.inputs import Inputs
+from planner.cli.inputs import Inputs, read_bytes
 from planner.cli.output import as_file, emit, emit_folder
 from planner.cli.terminal import say
 from planner.cli.verify import ProfileOption
@@ -25,6 +25,7 @@ class Target(StrEnum):
     FLINK_CONF = "flink-conf"
     KUBERNETES = "kubernetes"
     OPERATOR = "operator"
+    STANDALONE = "standalone"
 
 
 class Mode(StrEnum):
@@ -37,6 +38,7 @@ class Mode(StrEnum):
 _KUBERNETES = {"--profile", "--image", "--namespace", "--storage"}
 _OF_PLACEMENT = {
     Target.FLINK_CONF: {"--profile", "--jobmanager"},
+    Target.STANDALONE: {"--profile", "--hosts"},
     Target.KUBERNETES: _KUBERNETES,
     Target.OPERATOR: {*_KUBERNETES, "--mode", "--operator-version", "--degrade"},
 }
@@ -61,6 +63,12 @@ def export(
         str | None,
         typer.Option(
             "--jobmanager", metavar="HOST", help="flink-conf: host of the JobManager. Default: localhost."
+        ),
+    ] = None,
+    hosts: Annotated[
+        str | None,
+        typer.Option(
+            "--hosts", metavar="FILE", help="standalone: lines PROCESS HOST. Default: all on this machine."
         ),
     ] = None,
     image: Annotated[
@@ -97,7 +105,8 @@ def export(
 ) -> None:
     """Write a job or a placement in the format of another tool.
 
-    flink-conf is a folder with Flink's configuration for each process of a placement, kubernetes one with
+    flink-conf is a folder with Flink's configuration for each process of a placement, standalone that and
+    what starts them on hosts, kubernetes one with
     manifests for kustomize; operator is the same with a FlinkDeployment. operator-labels is of no job: options for the Kubernetes operator's own
     configuration, by which it labels failures with the classes that planner diagnose knows.
 
@@ -105,6 +114,7 @@ def export(
     Examples:
       planner export job.profile.json --target expert-mode -o job.json
       planner export job.placement.json --target flink-conf -o conf
+      planner export job.placement.json --target standalone --hosts hosts.txt -o hosts
       planner export job.placement.json --target kubernetes -o k8s
       planner export --target kubernetes -o k8s --storage s3://bucket/path
       planner export --target operator --mode native --degrade -o native
@@ -113,6 +123,7 @@ def export(
     given = {
         "--profile": profile,
         "--jobmanager": jobmanager,
+        "--hosts": None if hosts is None else _text(hosts),
         "--image": image,
         "--namespace": namespace,
         "--storage": storage,
@@ -132,6 +143,15 @@ def export(
         _export_placement(document, target, output, profile, parameters)
     else:
         _export_job(document, target, None if output is None else as_file(output))
+
+
+def _text(name: str) -> str:
+    try:
+        return read_bytes(name).decode()
+    except OSError as error:
+        fail(f"cannot read {name}: {error.strerror or error}")
+    except UnicodeDecodeError:
+        fail(f"{name} is not UTF-8 text; save it as that")
 
 
 def _export_job(job: str | None, target: Target, output: Path | None) -> None:
@@ -164,6 +184,7 @@ def _export_placement(
         fail("the profile or job that the placement was made from is not here; name it with --profile FILE")
     writers: dict[Target, Callable[..., dict[str, str]]] = {
         Target.FLINK_CONF: api.export_flink_conf,
+        Target.STANDALONE: api.export_standalone,
         Target.KUBERNETES: api.export_kubernetes,
         Target.OPERATOR: api.export_operator,
     }

@@ -41,6 +41,7 @@ from planner.targets.options import (
     JOBMANAGER_MEMORY,
     Written,
     arguments,
+    committed,
     exported_options,
     exported_task_managers,
     reserved_cpu,
@@ -186,7 +187,7 @@ def with_control_plane(
     plane = control(target, master)
     program = fields.program or UNKNOWN_PROGRAM
     documents = {
-        "job.placement.json": to_json(to_data(_committed(placement))),
+        "job.placement.json": to_json(to_data(committed(placement))),
         "job.profile.json": to_json(to_data(profile)),
     }
     in_image = sum(len(text.encode()) for text in documents.values()) > LIMIT
@@ -245,22 +246,6 @@ def refuse_secrets(profile: ResourceProfile) -> None:
             f"the profile holds a secret, at {json_pointer(found.path)}: write @FILE or @env:NAME in its"
             " place, or let the program read it, and place again"
         )
-
-
-def _committed(placement: Placement) -> Placement:
-    """Return a placement without facts about the run that made it, and without secrets put in by hand."""
-    task_managers = [
-        tm.model_copy(update={"flink_configuration": _masked(tm.flink_configuration)})
-        for tm in placement.task_managers
-    ]
-    common = _masked(placement.flink_configuration)
-    return placement.model_copy(
-        update={"meta": None, "flink_configuration": common, "task_managers": task_managers}
-    )
-
-
-def _masked(options: Mapping[str, str] | None) -> dict[str, str] | None:
-    return None if options is None else {key: masked(key, value) for key, value in options.items()}
 
 
 def checked(given: Parameters) -> Parameters:
