@@ -108,6 +108,8 @@ from planner.targets.errors import NotExportable
 from planner.targets.expert_mode import expert_mode
 from planner.targets.flink_conf import LOCALHOST, flink_conf
 from planner.targets.kubernetes import NAMESPACE, STORAGE, Parameters, kubernetes
+from planner.targets.operator import OPERATOR, DeploymentMode, lost_in_native, operator
+from planner.targets.standalone import on_hosts
 from planner.units import CORE, parse_cpu
 from planner.units import parse_size_lenient as parse_size
 
@@ -221,6 +223,8 @@ __all__ = [
     "export",
     "export_flink_conf",
     "export_kubernetes",
+    "export_operator",
+    "export_standalone",
     "fixed_in",
     "import_cluster",
     "import_job",
@@ -232,6 +236,7 @@ __all__ = [
     "load_placement",
     "load_profile",
     "load_recovery_plan",
+    "lost_in_native",
     "made_from",
     "memory_for",
     "migrate",
@@ -874,6 +879,24 @@ def export_flink_conf(
     return flink_conf(placement, planner_fields(_exported(placement, profile)).flink_version, jobmanager)
 
 
+def export_standalone(
+    placement: Placement, profile: Job | ResourceProfile, *, hosts: str | None = None
+) -> dict[str, str]:
+    """Return what `export_flink_conf` does, and what starts it on hosts: a script, and units of systemd.
+
+    ``hosts`` is a text with a line for each process, its name and its host; without it all are on one
+    machine.
+
+    Raises:
+        PlacementMismatch: when the placement was not made from ``profile``.
+        NotExportable: when ``hosts`` does not have each process once, or an option cannot be written.
+        DocumentError: when the profile is not valid.
+        MemoryConfigurationError: when the memory options of a TaskManager are inconsistent.
+
+    """
+    return on_hosts(placement, planner_fields(_exported(placement, profile)).flink_version, hosts)
+
+
 def export_kubernetes(
     placement: Placement,
     profile: Job | ResourceProfile,
@@ -896,6 +919,36 @@ def export_kubernetes(
 
     """
     return kubernetes(placement, _exported(placement, profile), Parameters(image, namespace, storage))
+
+
+def export_operator(
+    placement: Placement,
+    profile: Job | ResourceProfile,
+    *,
+    mode: DeploymentMode = "standalone",
+    operator_version: str = OPERATOR,
+    degrade: bool = False,
+    image: str | None = None,
+    namespace: str = NAMESPACE,
+    storage: str = STORAGE,
+) -> dict[str, str]:
+    """Return manifests for the Flink Kubernetes Operator, as texts by file name.
+
+    In ``standalone`` mode the operator manages the JobManager, and the TaskManagers are those of
+    `export_kubernetes`, which has the other parameters too. In ``native`` mode all TaskManagers are alike;
+    what that loses of the placement is lost only with ``degrade``.
+
+    Raises:
+        PlacementMismatch: when the placement was not made from ``profile``.
+        NotExportable: when the mode cannot express the placement, the operator does not know the version of
+            Flink, or an option or a parameter cannot be written.
+        DocumentError: when the profile is not valid.
+        MemoryConfigurationError: when the memory options of a TaskManager are inconsistent.
+
+    """
+    parameters = Parameters(image, namespace, storage)
+    complete = _exported(placement, profile)
+    return operator(placement, complete, parameters, mode=mode, version=operator_version, degrade=degrade)
 
 
 def _exported(placement: Placement, profile: Job | ResourceProfile) -> ResourceProfile:

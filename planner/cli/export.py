@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from planner.cli.errors import fail
-from planner.cli.inputs import Inputs
+from planner.cli.inputs import Inputs, read_bytes
 from planner.cli.output import as_file, emit, emit_folder
+from planner.cli.terminal import say
 from planner.cli.verify import ProfileOption
 
 
@@ -22,11 +24,23 @@ class Target(StrEnum):
     OPERATOR_LABELS = "operator-labels"
     FLINK_CONF = "flink-conf"
     KUBERNETES = "kubernetes"
+    OPERATOR = "operator"
+    STANDALONE = "standalone"
 
 
+class Mode(StrEnum):
+    """Who starts the TaskManagers of a FlinkDeployment."""
+
+    STANDALONE = "standalone"
+    NATIVE = "native"
+
+
+_KUBERNETES = {"--profile", "--image", "--namespace", "--storage"}
 _OF_PLACEMENT = {
     Target.FLINK_CONF: {"--profile", "--jobmanager"},
-    Target.KUBERNETES: {"--profile", "--image", "--namespace", "--storage"},
+    Target.STANDALONE: {"--profile", "--hosts"},
+    Target.KUBERNETES: _KUBERNETES,
+    Target.OPERATOR: {*_KUBERNETES, "--mode", "--operator-version", "--degrade"},
 }
 """Targets that are a folder made from a placement, and the options of each."""
 
@@ -51,58 +65,93 @@ def export(
             "--jobmanager", metavar="HOST", help="flink-conf: host of the JobManager. Default: localhost."
         ),
     ] = None,
+    hosts: Annotated[
+        str | None,
+        typer.Option(
+            "--hosts", metavar="FILE", help="standalone: lines PROCESS HOST. Default: all on this machine."
+        ),
+    ] = None,
     image: Annotated[
         str | None,
         typer.Option(
-            "--image", metavar="IMAGE", help="kubernetes: image with Flink. Default: flink:VERSION."
+            "--image", metavar="IMAGE", help="kubernetes, operator: image with Flink. Default: flink:VERSION."
         ),
     ] = None,
     namespace: Annotated[
         str | None,
-        typer.Option("--namespace", metavar="NAME", help="kubernetes: namespace. Default: default."),
+        typer.Option(
+            "--namespace", metavar="NAME", help="kubernetes, operator: namespace. Default: default."
+        ),
     ] = None,
     storage: Annotated[
         str | None,
         typer.Option(
             "--storage",
             metavar="URI",
-            help="kubernetes: for checkpoints and metadata, as in s3://bucket/path. Default: a volume.",
+            help="kubernetes, operator: for checkpoints and metadata, as in s3://bucket/path. Default: a volume.",
         ),
     ] = None,
+    mode: Annotated[
+        Mode | None,
+        typer.Option("--mode", help="operator: mode of the FlinkDeployment. Default: standalone."),
+    ] = None,
+    operator_version: Annotated[
+        str | None,
+        typer.Option("--operator-version", metavar="VERSION", help="operator: 1.15 or 1.16. Default: 1.15."),
+    ] = None,
+    degrade: Annotated[
+        bool, typer.Option("--degrade", help="operator: lose what native mode cannot express, and say what.")
+    ] = False,
 ) -> None:
     """Write a job or a placement in the format of another tool.
 
-    flink-conf is a folder with Flink's configuration for each process of a placement, kubernetes one with
-    manifests for kustomize. operator-labels is of no job: options for the Kubernetes operator's own
+    flink-conf is a folder with Flink's configuration for each process of a placement, standalone that and
+    what starts them on hosts, kubernetes one with
+    manifests for kustomize; operator is the same with a FlinkDeployment. operator-labels is of no job: options for the Kubernetes operator's own
     configuration, by which it labels failures with the classes that planner diagnose knows.
 
     \b
     Examples:
       planner export job.profile.json --target expert-mode -o job.json
       planner export job.placement.json --target flink-conf -o conf
+      planner export job.placement.json --target standalone --hosts hosts.txt -o hosts
       planner export job.placement.json --target kubernetes -o k8s
       planner export --target kubernetes -o k8s --storage s3://bucket/path
+      planner export --target operator --mode native --degrade -o native
       planner export --target operator-labels
     """
     given = {
         "--profile": profile,
         "--jobmanager": jobmanager,
+        "--hosts": None if hosts is None else _text(hosts),
         "--image": image,
         "--namespace": namespace,
         "--storage": storage,
+        "--mode": None if mode is None else mode.value,
+        "--operator-version": operator_version,
+        "--degrade": degrade or None,
     }
     for option, value in given.items():
         if value is not None and option not in _OF_PLACEMENT.get(target, ()):
             fail(f"{option} is not for --target {target}; leave it out")
     if target in _OF_PLACEMENT:
         parameters = {
-            option.removeprefix("--"): value
+            option.removeprefix("--").replace("-", "_"): value
             for option, value in given.items()
             if value is not None and option != "--profile"
         }
         _export_placement(document, target, output, profile, parameters)
     else:
         _export_job(document, target, None if output is None else as_file(output))
+
+
+def _text(name: str) -> str:
+    try:
+        return read_bytes(name).decode()
+    except OSError as error:
+        fail(f"cannot read {name}: {error.strerror or error}")
+    except UnicodeDecodeError:
+        fail(f"{name} is not UTF-8 text; save it as that")
 
 
 def _export_job(job: str | None, target: Target, output: Path | None) -> None:
@@ -122,7 +171,7 @@ def _export_job(job: str | None, target: Target, output: Path | None) -> None:
 
 
 def _export_placement(
-    name: str | None, target: Target, output: str | None, profile: str | None, parameters: dict[str, str]
+    name: str | None, target: Target, output: str | None, profile: str | None, parameters: dict[str, Any]
 ) -> None:
     from planner import api
 
@@ -133,5 +182,12 @@ def _export_placement(
     document = inputs.origin_of(placement, profile)
     if document is None:
         fail("the profile or job that the placement was made from is not here; name it with --profile FILE")
-    write = api.export_flink_conf if target is Target.FLINK_CONF else api.export_kubernetes
-    emit_folder(write(placement, document, **parameters), Path(output))
+    writers: dict[Target, Callable[..., dict[str, str]]] = {
+        Target.FLINK_CONF: api.export_flink_conf,
+        Target.STANDALONE: api.export_standalone,
+        Target.KUBERNETES: api.export_kubernetes,
+        Target.OPERATOR: api.export_operator,
+    }
+    emit_folder(writers[target](placement, document, **parameters), Path(output))
+    if parameters.get("degrade"):
+        say("\n".join(api.lost_in_native(placement)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -67,11 +68,32 @@ _Dumper.add_representer(
 )
 
 
-def flink_conf(placement: Placement, version: str, jobmanager: str = LOCALHOST) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What a README tells of: processes by their folders, which ``names`` has by id of a TaskManager."""
+
+    placement: Placement
+    names: Mapping[str, str]
+    processes: Mapping[str, Written]
+    file: str
+    version: str
+
+
+def process_names(placement: Placement) -> dict[str, str]:
+    """Return what the folder of each TaskManager is called, by its id."""
+    return labels((tm.id for tm in placement.task_managers), reserved=(JOBMANAGER,))
+
+
+def flink_conf(
+    placement: Placement,
+    version: str,
+    jobmanager: str = LOCALHOST,
+    readme: Callable[[Configured], str] | None = None,
+) -> dict[str, str]:
     """Return files by name: a folder of configuration for each process, what starts one, and a README.
 
     ``version`` of Flink decides the format: ``config.yaml``, and ``flink-conf.yaml`` before 2.0.
-    ``jobmanager`` is the host that the JobManager runs on.
+    ``jobmanager`` is the host that the JobManager runs on, and ``readme`` writes another README.
 
     Raises:
         NotExportable: when the format cannot hold an option, when a TaskManager has no memory or no id of its
@@ -84,13 +106,13 @@ def flink_conf(placement: Placement, version: str, jobmanager: str = LOCALHOST) 
     before_2 = version.startswith("1.")
     file, write = ("flink-conf.yaml", _flat) if before_2 else ("config.yaml", _nested)
     address = {"jobmanager.rpc.address": jobmanager}
-    names = labels((tm.id for tm in placement.task_managers), reserved=(JOBMANAGER,))
+    names = process_names(placement)
     master = without_secrets({**JOBMANAGER_MEMORY, **(placement.flink_configuration or {}), **address})
     processes = {JOBMANAGER: master}
     for name, found in exported_task_managers(placement).items():
         processes[names[name]] = Written({**found.options, **address}, found.left_out)
     files = {
-        "README.md": _readme(placement, names, processes, file, version),
+        "README.md": (readme or _readme)(Configured(placement, names, processes, file, version)),
         "start.sh": _START.replace("FILE", file),
     }
     for name, process in processes.items():
@@ -131,15 +153,15 @@ def _flat(options: Mapping[str, str]) -> str:
     return "".join(f"{key}: {value}\n" for key, value in sorted(options.items()))
 
 
-def _readme(
-    placement: Placement, names: Mapping[str, str], processes: Mapping[str, Written], file: str, version: str
-) -> str:
+def _readme(configured: Configured) -> str:
+    placement, names = configured.placement, configured.names
     first = [tm for tm in placement.task_managers if not tm.reserve]
     spare = [tm for tm in placement.task_managers if tm.reserve]
     lines = [
-        f"# {placement.metadata.name} on Flink {version}",
+        f"# {placement.metadata.name} on Flink {configured.version}",
         "",
-        f"A folder with `{file}` for each process of the placement. On each machine, with this folder and",
+        f"A folder with `{configured.file}` for each process of the placement. On each machine, with this"
+        " folder and",
         "`FLINK_HOME` set to a Flink distribution, start the JobManager and then the TaskManagers:",
         "",
         "```sh",
@@ -165,14 +187,21 @@ def _readme(
             *(f"sh start.sh {names[tm.id]}" for tm in spare),
             "```",
         ]
-    if renamed := {name: label for name, label in names.items() if name != label}:
+    return "\n".join([*lines, *notes(configured)]) + "\n"
+
+
+def notes(configured: Configured) -> list[str]:
+    """Return the lines of a README on folders that are called otherwise, and on options that are left out."""
+    lines = []
+    if renamed := {name: label for name, label in configured.names.items() if name != label}:
         lines += ["", "Folders that do not have the name of their TaskManager:", ""]
         lines += [f"* `{label}` is `{name}`" for name, label in renamed.items()]
-    if left_out := {key: why for one in processes.values() for key, why in one.left_out.items()}:
+    if left_out := {key: why for one in configured.processes.values() for key, why in one.left_out.items()}:
         lines += [
             "",
-            f"No secret is in these files. Put these options into each `{file}` on the machines yourself:",
+            f"No secret is in these files. Put these options into each `{configured.file}` on the machines"
+            " yourself:",
             "",
             *left_out_lines(left_out),
         ]
-    return "\n".join(lines) + "\n"
+    return lines

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,7 @@ from planner.targets.options import (
     JOBMANAGER_MEMORY,
     Written,
     arguments,
+    committed,
     exported_options,
     exported_task_managers,
     reserved_cpu,
@@ -94,7 +95,23 @@ class TaskManagerSet:
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class ControlPlane:
+    """What starts the JobManager.
+
+    ``address`` is where TaskManagers find it, ``base`` what stands beside their manifests, and ``maps`` what
+    stands beside their ConfigMaps. ``deployment`` is what names an image where kustomize cannot put one, for
+    the version of the ``operator``.
+    """
+
+    address: str
+    base: Sequence[Object]
+    maps: Sequence[Object] = ()
+    deployment: Object | None = None
+    operator: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
     """What every manifest needs to know: names, and Flink's options that Kubernetes decides."""
 
     job: str
@@ -102,9 +119,11 @@ class _Target:
     parameters: Parameters
 
     def name(self, what: str) -> str:
+        """Return the name of an object of the job."""
         return f"{self.job}-{what}"
 
     def labels(self, component: str) -> dict[str, str]:
+        """Return the labels of objects and pods of a component."""
         return {
             "app.kubernetes.io/name": "flink",
             "app.kubernetes.io/instance": self.job,
@@ -112,6 +131,7 @@ class _Target:
         }
 
     def object(self, version: str, kind: str, name: str, component: str, **fields: Any) -> Object:
+        """Return an object of a version of Kubernetes' API."""
         metadata = {"name": name, "labels": self.labels(component)}
         return {"apiVersion": version, "kind": kind, "metadata": metadata, **fields}
 
@@ -148,20 +168,26 @@ def kubernetes(
         MemoryConfigurationError: when the memory options of a TaskManager are inconsistent.
 
     """
-    # what is hidden in a profile is not the one of the placement any more
-    for found in SecretInDocument().check(to_data(profile)):
-        raise NotExportable(
-            f"the profile holds a secret, at {json_pointer(found.path)}: write @FILE or @env:NAME in its"
-            " place, or let the program read it, and place again"
-        )
+    return with_control_plane(placement, profile, parameters or Parameters(), _jobmanager)
+
+
+def with_control_plane(
+    placement: Placement,
+    profile: ResourceProfile,
+    parameters: Parameters,
+    control: Callable[[Target, Written], ControlPlane],
+) -> dict[str, str]:
+    """Return what `kubernetes` does, with another JobManager, from its options; raises the same errors."""
+    refuse_secrets(profile)
     fields = planner_fields(profile)
-    sets, job = _sets(placement)
-    target = _Target(job, fields.flink_version, _checked(parameters or Parameters()))
-    written = {name: _for_scripts(one) for name, one in exported_task_managers(placement).items()}
-    master = _for_scripts(without_secrets({**JOBMANAGER_MEMORY, **(placement.flink_configuration or {})}))
+    sets, job = task_manager_sets(placement)
+    target = Target(job, fields.flink_version, checked(parameters))
+    written = {name: for_scripts(one) for name, one in exported_task_managers(placement).items()}
+    master = for_scripts(without_secrets({**JOBMANAGER_MEMORY, **(placement.flink_configuration or {})}))
+    plane = control(target, master)
     program = fields.program or UNKNOWN_PROGRAM
     documents = {
-        "job.placement.json": to_json(to_data(_committed(placement))),
+        "job.placement.json": to_json(to_data(committed(placement))),
         "job.profile.json": to_json(to_data(profile)),
     }
     in_image = sum(len(text.encode()) for text in documents.values()) > LIMIT
@@ -174,57 +200,55 @@ def kubernetes(
             program if runs else None,
             known=fields.program is not None,
             volume=target.volume,
+            operator=plane.operator,
             spares=bool(spares),
             left_out={key: why for one in (master, *written.values()) for key, why in one.left_out.items()},
             hidden=[key for key, value in program.configuration.items() if HIDDEN in value],
             documents=list(documents) if in_image else [],
         ),
-        "base/kustomization.yaml": _kustomization(
+        "base/kustomization.yaml": kustomization(
             "jobmanager.yaml", "taskmanagers.yaml", *(["storage.yaml"] if target.volume else [])
         ),
-        "base/jobmanager.yaml": _text(*_jobmanager(target, master)),
-        "base/taskmanagers.yaml": _text(*_task_managers(target, sets)),
-        "overlay/kustomization.yaml": _kustomization(
+        "base/jobmanager.yaml": to_yaml(*plane.base),
+        "base/taskmanagers.yaml": to_yaml(*_task_managers(target, sets, plane.address)),
+        "overlay/kustomization.yaml": kustomization(
             "../base",
             "placement.yaml",
+            *(["deployment.yaml"] if plane.deployment else []),
             namespace=namespace,
             images=[_image(target.parameters.image or f"flink:{target.version}")],
         ),
-        "overlay/placement.yaml": _text(*_config_maps(target, sets, master, written)),
+        "overlay/placement.yaml": to_yaml(*plane.maps, *_config_maps(target, sets, master, written)),
     }
     if runs:
         generator = {} if in_image else _generator(target, documents)
         files |= {
-            "run/kustomization.yaml": _kustomization("job.yaml", namespace=namespace, **generator),
-            "run/job.yaml": _text(_run(target, program, in_image=in_image)),
+            "run/kustomization.yaml": kustomization("job.yaml", namespace=namespace, **generator),
+            "run/job.yaml": to_yaml(_run(target, program, in_image=in_image)),
             "run/Dockerfile": dockerfile(program, target.version, documents if in_image else ()),
             **{f"run/{name}": text for name, text in documents.items()},
         }
+    if plane.deployment:
+        files["overlay/deployment.yaml"] = to_yaml(plane.deployment)
     if target.volume:
-        files["base/storage.yaml"] = _text(_claim(target))
+        files["base/storage.yaml"] = to_yaml(storage_claim(target))
     if spares:
         replicas = [{"name": one.name, "count": len(one.task_managers)} for one in spares]
-        files["spares/kustomization.yaml"] = _kustomization("../overlay", replicas=replicas)
+        files["spares/kustomization.yaml"] = kustomization("../overlay", replicas=replicas)
     return files
 
 
-def _committed(placement: Placement) -> Placement:
-    """Return a placement without facts about the run that made it, and without secrets put in by hand."""
-    task_managers = [
-        tm.model_copy(update={"flink_configuration": _masked(tm.flink_configuration)})
-        for tm in placement.task_managers
-    ]
-    common = _masked(placement.flink_configuration)
-    return placement.model_copy(
-        update={"meta": None, "flink_configuration": common, "task_managers": task_managers}
-    )
+def refuse_secrets(profile: ResourceProfile) -> None:
+    """Refuse a profile that holds a secret in plain text, with a NotExportable."""
+    # what is hidden in a profile is not the one of the placement any more
+    for found in SecretInDocument().check(to_data(profile)):
+        raise NotExportable(
+            f"the profile holds a secret, at {json_pointer(found.path)}: write @FILE or @env:NAME in its"
+            " place, or let the program read it, and place again"
+        )
 
 
-def _masked(options: Mapping[str, str] | None) -> dict[str, str] | None:
-    return None if options is None else {key: masked(key, value) for key, value in options.items()}
-
-
-def _checked(given: Parameters) -> Parameters:
+def checked(given: Parameters) -> Parameters:
     """Return parameters as the manifests have them; a storage that is a path is the URI of a file."""
     if not is_label(given.namespace):
         raise NotExportable(
@@ -245,7 +269,7 @@ def _checked(given: Parameters) -> Parameters:
     return Parameters(given.image, given.namespace, storage.rstrip("/"))
 
 
-def _sets(placement: Placement) -> tuple[list[TaskManagerSet], str]:
+def task_manager_sets(placement: Placement) -> tuple[list[TaskManagerSet], str]:
     """Return the StatefulSets of a placement, and what the names of all objects begin with."""
     classes: dict[str, list[PlacedTaskManager]] = defaultdict(list)
     for tm in placement.task_managers:
@@ -272,17 +296,17 @@ def _size(placement: Placement, task_managers: Sequence[PlacedTaskManager]) -> d
     """Return what a container of a class asks for: the largest of its TaskManagers, rounded up."""
     options = [(tm, exported_options(placement, tm).options) for tm in task_managers]
     memory = max(derive_taskmanager(one).process for _, one in options)
-    return _resources(max(reserved_cpu(tm, one) for tm, one in options), memory)
+    return spelled(max(reserved_cpu(tm, one) for tm, one in options), memory)
 
 
-def _resources(cpu: int, memory: int) -> dict[str, str]:
+def spelled(cpu: int, memory: int) -> dict[str, str]:
     """Spell CPU units and bytes as Kubernetes does, which has no less than a thousandth of a core."""
     thousandths = math.ceil(cpu * 1000 / CORE)
     cores = str(thousandths // 1000) if thousandths % 1000 == 0 else f"{thousandths}m"
     return {"cpu": cores, "memory": f"{math.ceil(memory / MIB)}Mi"}
 
 
-def _for_scripts(written: Written) -> Written:
+def for_scripts(written: Written) -> Written:
     """Return what Flink's start scripts take as arguments; the rest has to be in the image."""
     options = {key: value for key, value in written.options.items() if not key.startswith(_FROM_FILE)}
     beside = dict.fromkeys(written.options.keys() - options.keys(), "")
@@ -290,12 +314,11 @@ def _for_scripts(written: Written) -> Written:
 
 
 def _config_maps(
-    target: _Target, sets: Sequence[TaskManagerSet], master: Written, written: Mapping[str, Written]
+    target: Target, sets: Sequence[TaskManagerSet], master: Written, written: Mapping[str, Written]
 ) -> list[Object]:
-    """Return what differs between placements: options of the JobManager, options and lines of every set."""
+    """Return what differs between placements: the options and lines of every set."""
     common = {key: value for key, value in master.options.items() if key not in JOBMANAGER_MEMORY}
-    data = {"start.sh": START_JOBMANAGER, "options": _lines(arguments(master.options))}
-    found = [target.object("v1", "ConfigMap", target.name("jobmanager"), "jobmanager", data=data)]
+    found = []
     for one in sets:
         # all that is of one TaskManager is in its line, so that no line changes with that of another
         own = [dict(written[tm.id].options.items() - common.items()) for tm in one.task_managers]
@@ -323,13 +346,27 @@ def _lines(lines: Sequence[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _jobmanager(target: _Target, master: Written) -> list[Object]:
-    name, component = target.name("jobmanager"), "jobmanager"
+def service_account(target: Target, rules: Sequence[Object]) -> list[Object]:
+    """Return the account that JobManager and TaskManagers run under, and what it may do."""
+    component = "jobmanager"
     account = {"kind": "ServiceAccount", "name": target.job, "namespace": target.parameters.namespace}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": target.job}
-    verbs = ["create", "delete", "get", "list", "patch", "update", "watch"]
-    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": verbs}]
     rbac = "rbac.authorization.k8s.io/v1"
+    return [
+        target.object("v1", "ServiceAccount", target.job, component),
+        target.object(rbac, "Role", target.job, component, rules=list(rules)),
+        target.object(rbac, "RoleBinding", target.job, component, roleRef=role, subjects=[account]),
+    ]
+
+
+def rule(group: str, *resources: str) -> Object:
+    """Return that an account may do all with resources of a group of Kubernetes' API."""
+    verbs = ["create", "delete", "get", "list", "patch", "update", "watch"]
+    return {"apiGroups": [group], "resources": list(resources), "verbs": verbs}
+
+
+def _jobmanager(target: Target, master: Written) -> ControlPlane:
+    name, component = target.name("jobmanager"), "jobmanager"
     options = {
         "jobmanager.rpc.address": "$(POD_IP)",
         "jobmanager.rpc.port": str(RPC),
@@ -343,7 +380,7 @@ def _jobmanager(target: _Target, master: Written) -> list[Object]:
     ports = {"rpc": RPC, "blob": BLOB, "rest": REST}
     container = {
         **_container(target, component, options, ports),
-        "resources": _limits(_resources(CORE, derive_jobmanager(master.options).process)),
+        "resources": _limits(spelled(CORE, derive_jobmanager(master.options).process)),
         "readinessProbe": {"httpGet": {"path": "/config", "port": "rest"}, "periodSeconds": 5},
         "livenessProbe": _alive("rpc"),
     }
@@ -357,17 +394,17 @@ def _jobmanager(target: _Target, master: Written) -> list[Object]:
         "template": {"metadata": {"labels": selector}, "spec": _pod(target, container, volumes)},
     }
     outside = {"selector": selector, "ports": _ports({"rest": REST})}
-    return [
-        target.object("v1", "ServiceAccount", target.job, component),
-        target.object(rbac, "Role", target.job, component, rules=rules),
-        target.object(rbac, "RoleBinding", target.job, component, roleRef=role, subjects=[account]),
+    base = [
+        *service_account(target, [rule("", "configmaps")]),
         target.object("v1", "Service", name, component, spec={**headless, "ports": _ports(ports)}),
         target.object("v1", "Service", target.name("rest"), component, spec=outside),
         target.object("apps/v1", "StatefulSet", name, component, spec=stateful),
     ]
+    data = {"start.sh": START_JOBMANAGER, "options": _lines(arguments(master.options))}
+    return ControlPlane(name, base, [target.object("v1", "ConfigMap", name, component, data=data)])
 
 
-def _task_managers(target: _Target, sets: Sequence[TaskManagerSet]) -> list[Object]:
+def _task_managers(target: Target, sets: Sequence[TaskManagerSet], address: str) -> list[Object]:
     component, service = "taskmanager", target.name("tm")
     selector = target.labels(component)
     ports = {"data": DATA, "rpc": TASKMANAGER_RPC}
@@ -376,15 +413,17 @@ def _task_managers(target: _Target, sets: Sequence[TaskManagerSet]) -> list[Obje
     return [
         target.object("v1", "Service", service, component, spec=headless),
         target.object("policy/v1", "PodDisruptionBudget", service, component, spec=budget),
-        *(_task_manager_set(target, one, service, ports) for one in sets),
+        *(_task_manager_set(target, one, service, address, ports) for one in sets),
     ]
 
 
-def _task_manager_set(target: _Target, one: TaskManagerSet, service: str, ports: Mapping[str, int]) -> Object:
+def _task_manager_set(
+    target: Target, one: TaskManagerSet, service: str, address: str, ports: Mapping[str, int]
+) -> Object:
     component = "taskmanager"
     own = {"flink-class": one.label, "flink-reserve": str(one.spare).lower()}
     options = {
-        "jobmanager.rpc.address": target.name("jobmanager"),
+        "jobmanager.rpc.address": address,
         "jobmanager.rpc.port": str(RPC),
         "taskmanager.host": "$(POD_IP)",
         "taskmanager.bind-host": "0.0.0.0",
@@ -422,7 +461,7 @@ def _task_manager_set(target: _Target, one: TaskManagerSet, service: str, ports:
 
 
 def _container(
-    target: _Target, component: str, options: Mapping[str, str], ports: Mapping[str, int]
+    target: Target, component: str, options: Mapping[str, str], ports: Mapping[str, int]
 ) -> Object:
     mounts = [{"name": "placement", "mountPath": FOLDER, "readOnly": True}]
     if target.volume:
@@ -439,23 +478,28 @@ def _container(
     }
 
 
-def _pod(target: _Target, container: Object, volumes: list[Object]) -> Object:
+def _pod(target: Target, container: Object, volumes: list[Object]) -> Object:
+    return {"serviceAccountName": target.job, **pod_template(target, container, volumes)}
+
+
+def pod_template(target: Target, container: Object, volumes: Sequence[Object] = ()) -> Object:
+    """Return a pod of Flink's user, with the volume that all pods share."""
     claim = {"name": "storage", "persistentVolumeClaim": {"claimName": target.name("storage")}}
     return {
-        "serviceAccountName": target.job,
         "securityContext": {"runAsUser": FLINK_USER, "runAsGroup": FLINK_USER, "fsGroup": FLINK_USER},
         "containers": [container],
         "volumes": [*volumes, *([claim] if target.volume else [])],
     }
 
 
-def _claim(target: _Target) -> Object:
+def storage_claim(target: Target) -> Object:
+    """Return the volume that all pods share."""
     request = {"requests": {"storage": STORAGE_SIZE}}
     spec = {"accessModes": ["ReadWriteMany"], "resources": request}
     return target.object("v1", "PersistentVolumeClaim", target.name("storage"), "storage", spec=spec)
 
 
-def _run(target: _Target, program: Program, *, in_image: bool) -> Object:
+def _run(target: Target, program: Program, *, in_image: bool) -> Object:
     """Return the Job that submits the program; it does not try twice, since the first may have submitted."""
     rest = f"http://{target.name('rest')}:{REST}"
     container: Object = {
@@ -473,7 +517,7 @@ def _run(target: _Target, program: Program, *, in_image: bool) -> Object:
     return target.object("batch/v1", "Job", target.name("run"), "run", spec=spec)
 
 
-def _generator(target: _Target, documents: Mapping[str, str]) -> Object:
+def _generator(target: Target, documents: Mapping[str, str]) -> Object:
     found = {"name": target.name("documents"), "files": list(documents)}
     return {"configMapGenerator": [{**found, "options": {"disableNameSuffixHash": True}}]}
 
@@ -504,9 +548,10 @@ def _image(image: str) -> Object:
     return found | ({"newTag": tag} if tagged else {}) | ({"digest": digest} if digest else {})
 
 
-def _kustomization(*resources: str, **fields: Any) -> str:
+def kustomization(*resources: str, **fields: Any) -> str:
+    """Return a kustomization of some resources."""
     head = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
-    return _text({**head, "resources": list(resources), **fields})
+    return to_yaml({**head, "resources": list(resources), **fields})
 
 
 class _Dumper(yaml.SafeDumper):
@@ -524,6 +569,7 @@ _Dumper.add_representer(
 )
 
 
-def _text(*objects: Object) -> str:
+def to_yaml(*objects: Object) -> str:
+    """Return objects as the documents of one file."""
     text: str = yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**31)
     return text

@@ -8,6 +8,9 @@ from planner.documents.profile import Program
 from planner.targets.kubernetes_scripts import LINES
 from planner.targets.options import left_out_lines
 
+_BASE = "JobManager, Services, and one StatefulSet for each TaskManager class"
+_BESIDE = "a service account, Services, and one StatefulSet for each TaskManager class"
+
 
 def readme(
     job: str,
@@ -16,6 +19,7 @@ def readme(
     *,
     known: bool,
     volume: str | None,
+    operator: str | None,
     spares: bool,
     left_out: Mapping[str, str],
     hidden: Sequence[str],
@@ -29,6 +33,7 @@ def readme(
         program: what the Job submits, None where it is to be submitted otherwise.
         known: whether the profile says so.
         volume: where the shared volume is mounted, if there is one.
+        operator: version of the operator that starts the JobManager, if one does.
         spares: whether there are TaskManagers in reserve.
         left_out: Flink's options that are not in the manifests, with their references.
         hidden: options of the program that are not in the Job.
@@ -36,7 +41,7 @@ def readme(
 
     """
     parts = [
-        _start(job, namespace, volume),
+        _start(job, namespace, volume, operator),
         _run(job, namespace, program, known=known, hidden=hidden, documents=documents),
         _spares() if spares else (),
         _change(job, namespace),
@@ -46,12 +51,18 @@ def readme(
     return "\n".join(line for part in parts for line in part)
 
 
-def _start(job: str, namespace: str, volume: str | None) -> Iterator[str]:
-    yield f"""# {job} on Kubernetes
-
+def _start(job: str, namespace: str, volume: str | None, operator: str | None) -> Iterator[str]:
+    yield f"# {job} on Kubernetes\n"
+    if operator is not None:
+        yield f"""The Flink Kubernetes Operator, {operator} or later, starts the JobManager by the
+FlinkDeployment in `overlay`; it has to watch the namespace. The TaskManagers are StatefulSets beside
+it, since a FlinkDeployment has one kind of TaskManager. The operator demands one of its own kind: it
+has no quota, so no slot of the job comes to it. Leave its `replicas` at 1.
+"""
+    yield f"""\
 | folder | what is in it |
 |---|---|
-| `base` | JobManager, Services, and one StatefulSet for each TaskManager class |
+| `base` | {_BASE if operator is None else _BESIDE} |
 | `overlay` | namespace and image, and the placement: a ConfigMap with a line for each pod |
 | `spares` | the same, with the TaskManagers in reserve started, if there are any |
 | `run` | a Job that submits the program under the placement, and the Dockerfile of its image |

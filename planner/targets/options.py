@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from planner.documents.placement import PlacedTaskManager, Placement
-from planner.documents.sensitive import holds_secret, is_reference
+from planner.documents.sensitive import holds_secret, is_reference, masked
 from planner.memory.taskmanager import derive_taskmanager
 from planner.targets.errors import NotExportable
 from planner.units import parse_cpu
@@ -85,6 +85,22 @@ def without_secrets(options: Mapping[str, str]) -> Written:
         if holds_secret(key, value)
     }
     return Written({key: value for key, value in options.items() if key not in secret}, secret)
+
+
+def committed(placement: Placement) -> Placement:
+    """Return a placement without facts about the run that made it, and without secrets put in by hand."""
+    task_managers = [
+        tm.model_copy(update={"flink_configuration": _masked(tm.flink_configuration)})
+        for tm in placement.task_managers
+    ]
+    common = _masked(placement.flink_configuration)
+    return placement.model_copy(
+        update={"meta": None, "flink_configuration": common, "task_managers": task_managers}
+    )
+
+
+def _masked(options: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if options is None else {key: masked(key, value) for key, value in options.items()}
 
 
 def reserved_cpu(planned: PlacedTaskManager, options: Mapping[str, str]) -> int:

@@ -27,7 +27,7 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("target", ["kubernetes", "flink-conf"])
+@pytest.mark.parametrize("target", ["kubernetes", "operator", "flink-conf", "standalone"])
 def test_a_placement_is_written_as_a_folder_again_and_again(
     target: str, documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -37,7 +37,7 @@ def test_a_placement_is_written_as_a_folder_again_and_again(
     assert answer.stdout == ""
     assert f"{tmp_path}/out/README.md says what to run" in answer.stderr
     first = contents(tmp_path / "out")
-    assert (tmp_path / "out/start.sh").exists() == (target == "flink-conf")
+    assert (tmp_path / "out/start.sh").exists() == (target in ("flink-conf", "standalone"))
     (tmp_path / "out/README.md").write_text("edited")
     assert invoke(["export", "--target", target, "-o", f"{tmp_path}/out"]).exit_code == 0
     assert contents(tmp_path / "out") == first
@@ -67,6 +67,24 @@ REFUSED = {
         ["--target", "kubernetes", "-o", "no/where"],
         "cannot write no/where: No such file or directory",
     ),
+    "native": (
+        ["--target", "operator", "--mode", "native", "-o", "out"],
+        "native mode starts TaskManagers of one kind",
+    ),
+    "nothing to lose": (
+        ["--target", "operator", "--degrade", "-o", "out"],
+        "standalone mode expresses the whole placement; leave degrade out",
+    ),
+    "operator": (
+        ["--target", "operator", "--operator-version", "1.9", "-o", "out"],
+        "operator '1.9' is not one whose resources planner knows: 1.15 and 1.16",
+    ),
+    "hosts": (["--target", "standalone", "--hosts", "no", "-o", "out"], "cannot read no: No such file"),
+    "processes": (
+        ["--target", "standalone", "--hosts", "orders.profile.json", "-o", "out"],
+        "hosts:1: write the name of a process and its host",
+    ),
+    "mode": (["--target", "kubernetes", "--mode", "native", "-o", "out"], "--mode is not for --target kube"),
     "a file": (["--target", "kubernetes", "-o", "orders.profile.json"], "it is a file; name a folder"),
     "documents": (["--target", "kubernetes", "-o", "."], "it holds orders.p"),
 }
