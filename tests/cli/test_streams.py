@@ -99,6 +99,7 @@ VERBS: dict[str, str] = {
     "show": "show job.yaml",
     "show mermaid": "show job.yaml --format mermaid",
     "export": "export job.yaml",
+    "report": "report plan.json --job job.yaml",
     "explain": "explain",
     "explain code": "explain GRA301",
     "explain memory": "explain memory plan.json",
@@ -107,7 +108,7 @@ VERBS: dict[str, str] = {
     "missing": "show nowhere.yaml",
 }
 WITH_FILE = (
-    *("compile", "validate", "place", "recover", "memory", "import load", "show", "export", "schema"),
+    *("compile", "validate", "place", "recover", "memory", "import load", "show", "export", "report", "schema"),
     *("diagnose", "diagnose json"),
 )
 
