@@ -108,7 +108,18 @@ VERBS: dict[str, str] = {
     "missing": "show nowhere.yaml",
 }
 WITH_FILE = (
-    *("compile", "validate", "place", "recover", "memory", "import load", "show", "export", "report", "schema"),
+    *(
+        "compile",
+        "validate",
+        "place",
+        "recover",
+        "memory",
+        "import load",
+        "show",
+        "export",
+        "report",
+        "schema",
+    ),
     *("diagnose", "diagnose json"),
 )
 
