@@ -26,6 +26,8 @@ THRESHOLD = "heartbeat.rpc-failure-threshold"
 TIMEOUT = "heartbeat.timeout"
 STRATEGY = "restart-strategy.type"
 BACKOFF = "restart-strategy.exponential-delay.initial-backoff"
+MAX_BACKOFF = "restart-strategy.exponential-delay.max-backoff"
+RESET_BACKOFF = "restart-strategy.exponential-delay.reset-backoff-threshold"
 CANCELLATION = "task.cancellation.timeout"
 BACKUP = "execution.checkpointing.local-backup.enabled"
 FROM_LOCAL = "execution.state-recovery.from-local"
@@ -70,6 +72,21 @@ SETTINGS = (
         "100 ms",
         "How long the first restart waits; each that fails waits 1.5 times as long.",
         "A job that fails at once restarts a few times more often in its first seconds.",
+    ),
+    Setting(
+        MAX_BACKOFF,
+        "1 min",
+        "10 s",
+        "How long a restart waits at most; a single killed TaskManager costs several until it is given up.",
+        "A job that cannot run restarts every 10 s, and reads its state each time.",
+    ),
+    Setting(
+        RESET_BACKOFF,
+        "1 h",
+        "1 min",
+        "How long after a failure the next one is a first one again: after some losses within an hour Flink"
+        " would wait the longest time for each.",
+        "A job that fails every few minutes restarts without a delay each time.",
     ),
     Setting(
         CANCELLATION,
@@ -134,7 +151,11 @@ def recovery_options(
         strategy = configuration.get(STRATEGY, configuration.get("restart-strategy", ""))
         del chosen[STRATEGY]
         if strategy.strip().lower().replace("-", "") != "exponentialdelay":
-            del chosen[BACKOFF]
+            for key in (BACKOFF, MAX_BACKOFF, RESET_BACKOFF):
+                del chosen[key]
+    if BACKOFF in own:
+        # Flink refuses a first delay above the longest
+        chosen.pop(MAX_BACKOFF, None)
     return {**chosen, **own}
 
 

@@ -95,6 +95,13 @@ def test_the_readme_has_every_verb_and_option() -> None:
                     assert set(re.findall(r"(?<!\S)--[a-z-]+", line)) <= options, line
 
 
+def test_the_page_of_recovery_has_every_option_of_a_fast_one() -> None:
+    from planner.recover.settings import SETTINGS
+
+    rows = list(table((ROOT / "docs/recovery.md").read_text(encoding="utf-8"), "option"))
+    assert rows == [[f"`{one.key}`", one.flink, one.fast, one.reason, one.risk] for one in SETTINGS]
+
+
 def test_the_readme_has_every_exit_code() -> None:
     from planner.cli.errors import Exit
 

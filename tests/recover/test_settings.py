@@ -34,9 +34,16 @@ def test_what_a_person_set_is_kept() -> None:
     chosen = recovery_options(Recovery.FAST, own, "2.2")
     assert chosen["heartbeat.timeout"] == "33 s"
     assert chosen["restart-strategy.type"] == "fixed-delay"
-    assert "restart-strategy.exponential-delay.initial-backoff" not in chosen
+    assert [key for key in chosen if key.startswith("restart-strategy.exponential-delay")] == []
     assert recovery_options(Recovery.CUSTOM, own, "2.2") == {k: own[k] for k in own if k != "other"}
     assert recovery_options(Recovery.FLINK, own, "2.2") == recovery_options(None, own, "2.2") == {}
+
+
+def test_a_first_delay_of_ones_own_is_below_the_longest() -> None:
+    own = {"restart-strategy.exponential-delay.initial-backoff": "20 s"}
+    chosen = recovery_options(Recovery.FAST, own, "2.2")
+    assert "restart-strategy.exponential-delay.max-backoff" not in chosen
+    assert chosen["restart-strategy.exponential-delay.reset-backoff-threshold"] == "1 min"
 
 
 @pytest.mark.parametrize("recovery", [None, *Recovery])
