@@ -512,6 +512,26 @@ class TestConfigMaps:
         assert (finding.code, finding.position.line, finding.position.column) == ("DOC011", 7, 5)
         assert loaded.source.position(("taskmanager.numberOfTaskSlots",)).column == 36
 
+    @pytest.mark.parametrize(
+        ("name", "first", "configuration"),
+        [
+            ("config.yaml", "", True),
+            ("flink-conf.yaml.tmpl", "", True),
+            ("properties", "", True),
+            ("start.sh", "", False),
+            ("start", "#!/bin/sh", False),
+            ("hooks.py", "", False),
+        ],
+    )
+    def test_a_text_that_is_no_yaml_is_a_configuration_by_its_name(
+        self, name: str, first: str, configuration: bool
+    ) -> None:
+        lines = [first, 'if [ -x a ]; then set -- taskmanager "$@"; fi', "  x: [", "exec taskmanager.sh"]
+        data = {name: "\n".join(line for line in lines if line)}
+        loaded = only(json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}, "data": data}))
+        assert [one.code for one in loaded.findings] == ["DOC004"] * configuration
+        assert isinstance(loaded.document, OtherObject) != configuration
+
     def test_without_a_configuration(self) -> None:
         text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: b, c: '1'}\n"
         assert isinstance(document_of(text), OtherObject)

@@ -15,6 +15,7 @@ from typer.main import get_command
 
 import planner
 from planner.cli.app import app
+from planner.documents.load import load
 from planner.documents.write import to_data
 from planner.memory.taskmanager import derive_taskmanager
 from planner.targets import kubernetes
@@ -402,6 +403,13 @@ def test_a_placement_of_another_profile_and_a_simulation_are_refused() -> None:
     blind = [tm.model_copy(update={"memory": None}) for tm in planned.task_managers]
     with pytest.raises(planner.NotExportable, match="no memory; place again"):
         planner.export_kubernetes(planned.model_copy(update={"task_managers": blind}), profile())
+
+
+def test_planner_finds_nothing_wrong_in_them() -> None:
+    _, files = exported()
+    for name, text in files.items():
+        if name.endswith(".yaml"):
+            assert [finding for found in load(text, name) for finding in found.findings] == []
 
 
 def test_the_files_are_those_of_the_golden_file(pytestconfig: pytest.Config) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from planner.documents.errors import DocumentError
@@ -16,7 +17,9 @@ from planner.documents.source import Index, Source, read_sources
 FILES = ("config.yaml", "flink-conf.yaml")
 """What Flink calls its configuration; other software has a ``config.yaml`` too."""
 _WORDS = ("taskmanager", "jobmanager")
-"""What is in a configuration of Flink; a text without, which cannot be read, is one of something else."""
+_SUFFIXES = {".yaml", ".yml", ".conf"}
+"""In names of configurations. A text that cannot be read is of something else where its name has others, or
+it none of those words."""
 VARIABLE = "FLINK_PROPERTIES"
 """The environment variable whose lines the entry point of Flink's image adds to the configuration."""
 _MAPPINGS = ("flinkConfiguration", "flinkConfig", "flinkProperties")
@@ -85,7 +88,7 @@ def _version(value: dict[str, Any]) -> str | None:
 
 
 def _text(source: Source, path: Path, text: str, version: str | None) -> Iterator[Embedded]:
-    if not text.strip():
+    if not text.strip() or text.startswith("#!"):
         return
     move = _mover(source, path, text)
     try:
@@ -93,7 +96,7 @@ def _text(source: Source, path: Path, text: str, version: str | None) -> Iterato
     except DocumentError as error:
         lines = read_lines(text, source.name)
         if lines is None:
-            if any(word in text for word in _WORDS):
+            if _meant_for_flink(path, text):
                 findings = explain_template(error, source.name, text).findings
                 wrong = tuple(replace(finding, position=move(finding.position)) for finding in findings)
                 yield source.part(path, {}), None, wrong
@@ -107,6 +110,13 @@ def _text(source: Source, path: Path, text: str, version: str | None) -> Iterato
     if found is not None:
         part = source.part(path, inner.data, _moved(inner.index or {}, path, move))
         yield part, found.model_copy(update={"version": version}), ()
+
+
+def _meant_for_flink(path: Path, text: str) -> bool:
+    """Tell whether a text that cannot be read is a configuration of Flink, by its name and its words."""
+    suffixes = PurePosixPath(str(path[-1])).suffixes
+    named = not suffixes or not _SUFFIXES.isdisjoint(suffixes)
+    return named and any(word in text for word in _WORDS)
 
 
 def _moved(index: Index, root: Path, move: Callable[[Position], Position]) -> Index:
