@@ -32,15 +32,11 @@ spec:
   reserve: {cover: any-one}
 """
 FAST = (
-    "-D",
-    "heartbeat.interval=1 s",
-    "-D",
-    "heartbeat.rpc-failure-threshold=1",
-    "-D",
-    "heartbeat.timeout=10 s",
+    *("-D", "heartbeat.interval=1 s", "-D", "heartbeat.rpc-failure-threshold=1"),
+    *("-D", "heartbeat.timeout=10 s", "-D", "restart-strategy.type=fixed-delay"),
+    *("-D", "restart-strategy.fixed-delay.attempts=1000", "-D", "restart-strategy.fixed-delay.delay=200 ms"),
 )
-
-
+"""The delay does not grow, as Flink's own does up to a minute when migrations follow one another."""
 MANUAL = "Triggering a manual checkpoint"
 """What a JobManager logs where somebody asks for a checkpoint."""
 
