@@ -285,11 +285,10 @@ def main() -> None:
             "# Recovery on a real cluster\n\n"
             f"`python bench/real/recovery.py --runs {options.runs} --migrations {options.migrations}"
             f" --write` on {machine}. Two TaskManagers hold a SQL job with RocksDB state and checkpoints"
-            " every 2 s; seconds are from the signal until every subtask runs. With Flink's options every loss is that of"
-            " a new cluster, since its delay grows with each restart within an hour; the job with `recovery: fast`"
-            " sets `reset-backoff-threshold` to 5 s, so that losses and migrations follow one another.\n\n"
-            + "\n".join(lines)
-            + "\n",
+            " every 2 s; seconds are from the signal until every subtask runs. With Flink's options every"
+            " loss is that of a new cluster, since its delay grows with each restart within an hour; the job"
+            " with `recovery: fast` sets `reset-backoff-threshold` to 5 s, so that losses and migrations"
+            " follow one another.\n\n" + "\n".join(lines) + "\n",
             encoding="utf-8",
         )
 
