@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from planner.documents.errors import DocumentError
@@ -17,7 +16,7 @@ from planner.documents.source import Index, Source, read_sources
 FILES = ("config.yaml", "flink-conf.yaml")
 """What Flink calls its configuration; other software has a ``config.yaml`` too."""
 _WORDS = ("taskmanager", "jobmanager")
-_SUFFIXES = {".yaml", ".yml", ".conf"}
+_SUFFIXES = {"yaml", "yml", "conf"}
 """In names of configurations. A text that cannot be read is of something else where its name has others, or
 it none of those words."""
 VARIABLE = "FLINK_PROPERTIES"
@@ -114,7 +113,7 @@ def _text(source: Source, path: Path, text: str, version: str | None) -> Iterato
 
 def _meant_for_flink(path: Path, text: str) -> bool:
     """Tell whether a text that cannot be read is a configuration of Flink, by its name and its words."""
-    suffixes = PurePosixPath(str(path[-1])).suffixes
+    suffixes = str(path[-1]).split(".")[1:]
     named = not suffixes or not _SUFFIXES.isdisjoint(suffixes)
     return named and any(word in text for word in _WORDS)
 
