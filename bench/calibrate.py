@@ -273,7 +273,7 @@ def replacement(which: Which) -> Outcome:
     """Place an instance again after some TaskManagers went, with few moves within one per cent."""
     previous, problem = best(which)
     result, clock = base(which), Recorder(WORK)
-    found, moves = least_moves(result, previous, 0.01, clock)
+    found, moves = least_moves(problem, result, previous, 0.01, clock)
     assert found.solution is not None
     bound = float(result.bound.value)
     return Outcome(float(found.solution.max_utilisation(problem)), bound, clock.work, float(moves.weight))

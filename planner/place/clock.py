@@ -58,7 +58,7 @@ class Clock:
     ) -> None:
         self.stop = stop
         self._started: float = whole._started if whole else time.monotonic() if started is None else started
-        self._end = self._started + stop.seconds
+        self._end: float = whole._end if whole else self._started + stop.seconds
         unlimited = math.inf if stop.workers > 1 else stop.seconds * PARAMETERS.work_per_second
         self._budget = unlimited if budget is None else budget
         self._whole = whole
@@ -68,6 +68,15 @@ class Clock:
     def part(self, work: float) -> Clock:
         """Return a clock with at most ``work`` seconds of work."""
         return Clock(self.stop, budget=work, whole=self)
+
+    def share(self, share: float) -> Clock:
+        """Return a clock with a share of the work and of the time that are left.
+
+        What comes after it keeps the rest also where a machine takes longer for work than is counted.
+        """
+        part = self.part(self.left() * share)
+        part._end -= max(self._end - time.monotonic(), 0.0) * (1 - share)
+        return part
 
     def reserve(self, seconds: float) -> None:
         """Keep ``seconds``, but no more than half of the time, for what comes after the search."""

@@ -46,9 +46,9 @@ def run(solver: cp_model.CpSolver, model: cp_model.CpModel, clock: Clock) -> cp_
     return status
 
 
-def is_small(problem: Problem) -> bool:
+def is_small(problem: Problem, most: int = PARAMETERS.exact_variables) -> bool:
     """Tell whether CP-SAT can be expected to solve a problem whole: few counts to decide."""
-    return len(problem.usable) * len(problem.types) <= PARAMETERS.exact_variables
+    return len(problem.usable) * len(problem.types) <= most
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def place(
     instance = instance_of(profile, job, cluster)
     clock.reserve(PARAMETERS.seconds_after + PARAMETERS.seconds_after_per_slot * len(instance.slots))
     levels = objective if previous is None else (Objective.CPU,)
-    limit = clock if previous is None else clock.part(clock.left() / 2)
+    limit = clock if previous is None else clock.share(1 / 2)
     instance, result, planned, spares = _solved(instance, cluster, limit, progress, levels)
     moves = None
     if previous is not None:
@@ -136,10 +136,10 @@ def _with_least_moves(
 ) -> tuple[Result, MoveList, Spares]:
     """Return a result with the least moves whose losses are covered as its cluster asks for."""
     before = _previous(instance, previous)
-    found, moves = least_moves(result, before, slack, clock)
+    found, moves = least_moves(instance.problem, result, before, slack, clock)
     spares = spares_of(instance.problem, found, clock)
     if spares.uncovered and instance.problem.cover is not None:
-        found, moves = least_moves(result, before, slack, clock.part(0))
+        found, moves = least_moves(instance.problem, result, before, slack, clock.part(0))
         spares = spares_of(instance.problem, found, clock)
     return found, moves, spares
 
@@ -193,9 +193,9 @@ def pareto(
 
     """
     instance = instance_of(profile, job, cluster)
-    share = clock.part(clock.left() / 3)
+    share = clock.share(1 / 3)
     instance, result, _, _ = _solved(instance, cluster, share, progress, (Objective.CPU,))
-    return curve(result, _previous(instance, previous), clock, progress)
+    return curve(instance.problem, result, _previous(instance, previous), clock, progress)
 
 
 def simulate(profile: ResourceProfile, job: JobGraph, cluster: Cluster, mode: Mode, seed: int) -> Placement:

@@ -356,6 +356,18 @@ class Parameters:
     Half takes 41 moves for 40 in two thirds of the work, double the same 40 (bench/calibrate.py).
     """
 
+    moves_exact_variables: int = 5000
+    """Up to how many counts (TaskManagers times slot types) CP-SAT looks for the fewest moves of all.
+
+    Chosen: above ``exact_variables``, since what may stay is given and the model knows a placement.
+    """
+
+    moves_exact_work: float = 1.5
+    """Seconds of work for that before neighbourhoods are searched; what is left of the time after them.
+
+    Chosen: most clusters of a dozen TaskManagers are proven within it.
+    """
+
     matched_task_managers: int = 1000
     """Up to how many equal TaskManagers are matched with those of before.
 

@@ -20,7 +20,7 @@ from planner.place.engine import Instance, instance_of, predictions
 from planner.place.model.choices import chosen, settle
 from planner.place.model.objective import CPU_LEVEL
 from planner.place.model.problem import Solution
-from planner.place.model.slots import subtask_names
+from planner.place.model.slots import move_weights, subtask_names
 from planner.place.model.task_managers import class_ids, task_manager_ids
 from planner.place.moves.move_list import Previous, move_list
 from planner.place.result import Level, Result, Status
@@ -105,7 +105,7 @@ def takeover(
             cluster=digest(cluster),
             previous=digest(previous.model_copy(update={"meta": None})),
         ),
-        move_list(settled, solution, Previous(quotas, {}), 0.0),
+        move_list(settled, solution, Previous(quotas, move_weights(instance.profile, job)), 0.0),
         spares_of(problem, result, clock),
     ).model_copy(update={"planned_groups": previous.planned_groups})
     return None if check(placement, profile, cluster, previous) else placement

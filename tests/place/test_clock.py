@@ -26,6 +26,15 @@ def test_a_part_charges_the_whole_and_is_no_more_than_is_left() -> None:
     assert not whole.expired()
 
 
+def test_a_share_leaves_the_rest_of_work_and_time() -> None:
+    whole = Clock(Stop(seconds=1000))
+    whole.reserve(200)
+    share = whole.share(1 / 4)
+    assert share.left() == pytest.approx(1000 * PARAMETERS.work_per_second / 4)
+    assert (share.seconds(), whole.seconds()) == pytest.approx((200, 800), abs=5)
+    assert share.part(1).seconds() == pytest.approx(200, abs=5)
+
+
 def test_what_is_kept_is_at_most_half_of_the_time() -> None:
     few, many = Clock(Stop(seconds=1000)), Clock(Stop(seconds=1000))
     few.reserve(400)

@@ -106,16 +106,17 @@ def _deployments(placement: Placement, offered: Mapping[str, TaskManager]) -> in
     )
 
 
+def _held(placement: Placement) -> dict[str, Counter[str]]:
+    """Return what stands on every TaskManager, nothing on those in reserve."""
+    return {tm.id: Counter() if tm.reserve else Counter(tm.quotas) for tm in placement.task_managers}
+
+
 def moves(placement: Placement, previous: Placement, weights: Mapping[str, Fraction]) -> Iterator[str]:
     """Say where the moves of a placement are not those between it and the one before."""
     if placement.moves is None:
         yield "there are no moves, and there is a placement before"
         return
-    now = {placed.id: Counter(placed.quotas) for placed in placement.task_managers if not placed.reserve}
-    before = {
-        placed.id: Counter() if placed.reserve else Counter(placed.quotas)
-        for placed in previous.task_managers
-    }
+    now, before = _held(placement), _held(previous)
     moved, lost, weight = 0, 0, Fraction(0)
     for group in {group for quotas in [*now.values(), *before.values()] for group in quotas}:
         change = {name: now[name][group] - before.get(name, Counter())[group] for name in now}

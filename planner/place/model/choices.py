@@ -173,6 +173,16 @@ def chosen(problem: Problem, solution: Solution, spare: Sequence[int]) -> tuple[
     return choice, Solution(counts)
 
 
+def merged(problem: Problem, settled: Problem, solution: Solution) -> Solution:
+    """Return the solution of ``problem`` that a ``solution`` of what a choice leaves of it is."""
+    number = {(slot.group, slot.load): t for t, slot in enumerate(problem.types)}
+    counts = {tm: [0] * len(problem.types) for tm in problem.usable}
+    for tm, row in solution.counts.items():
+        for slot, count in zip(settled.types, row, strict=True):
+            counts[tm][number[slot.group, slot.load]] += count
+    return Solution({tm: tuple(row) for tm, row in counts.items()})
+
+
 def _representatives(problem: Problem, group: str, solution: Solution) -> Iterator[tuple[int, SetAside]]:
     """Yield a slot of a group, and its TaskManager, for each place in which it has to stand."""
     zones, spread = _presences(problem, group)

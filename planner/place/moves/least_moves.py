@@ -7,22 +7,29 @@ from fractions import Fraction
 
 from planner.place.clock import Clock
 from planner.place.model.objective import CPU_LEVEL
+from planner.place.model.problem import Problem
 from planner.place.moves.move_list import MoveList, Previous, move_list
-from planner.place.moves.replacement import quotas_before, relabelled, replace_within
+from planner.place.moves.replacement import quotas_before, relabelled, replace_within, replacement
 from planner.place.result import Level, Result, Status
 
 
-def least_moves(result: Result, previous: Previous, slack: float, clock: Clock) -> tuple[Result, MoveList]:
-    """Return a result within ``slack`` of the best value with the least moves found, and those moves."""
+def least_moves(
+    whole: Problem, result: Result, previous: Previous, slack: float, clock: Clock
+) -> tuple[Result, MoveList]:
+    """Return a result within ``slack`` of the best value with the least moves found, and those moves.
+
+    ``result`` is of ``whole``, or of what is left of it when a choice is made.
+    """
     problem, best = result.problem, result.solution
     assert best is not None
-    start = relabelled(problem, best, quotas_before(problem, previous))
+    same = relabelled(problem, best, quotas_before(problem, previous))
     limit = result.levels[0].value * (1 + Fraction(slack).limit_denominator(10**6))
-    found = replace_within(problem, previous, limit, clock, [start])
-    solution = found.solution or start
-    value = solution.max_utilisation(problem)
-    moves = move_list(problem, solution, previous, slack)
+    found = replace_within(whole, previous, limit, clock, [replacement(problem, same, previous)])
+    value = found.solution.max_utilisation(found.problem)
     first = Level(CPU_LEVEL, value, result.levels[0].bound)
-    levels = (first, Level("moves", moves.weight))
+    levels = (first, Level("moves", found.weight, found.bound))
     status = Status.OPTIMAL if first.optimal else Status.FEASIBLE
-    return replace(result, solution=solution, levels=levels, status=status), moves
+    moves = move_list(found.problem, found.solution, previous, slack)
+    return replace(
+        result, problem=found.problem, solution=found.solution, levels=levels, status=status
+    ), moves

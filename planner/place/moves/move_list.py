@@ -18,6 +18,10 @@ class Previous:
     quotas: Mapping[str, Mapping[str, int]]
     weights: Mapping[str, Fraction]
 
+    def weight(self, group: str) -> Fraction:
+        """Return what the move of a slot of a group weighs."""
+        return self.weights.get(group, Fraction(1))
+
 
 @dataclass(frozen=True)
 class MoveStep:
@@ -62,13 +66,14 @@ class Point:
 
 
 def move_list(problem: Problem, solution: Solution, previous: Previous, slack: float) -> MoveList:
-    """Return the moves from the previous quotas to those of ``solution``, group by group."""
-    now: dict[str, Counter[str]] = {}
-    for index in problem.usable:
-        held: Counter[str] = Counter()
-        for slot, number in zip(problem.types, solution.counts[index], strict=True):
-            held[slot.group] += number
-        now[problem.task_managers[index].id] = held
+    """Return the moves from the previous quotas to those of ``solution``, group by group.
+
+    Those in reserve are there as well: what they held before has moved.
+    """
+    now: dict[str, Counter[str]] = {tm.id: Counter() for tm in problem.task_managers}
+    for index, row in solution.counts.items():
+        for slot, number in zip(problem.types, row, strict=True):
+            now[problem.task_managers[index].id][slot.group] += number
     here = set(now)
     before = {name: Counter(dict(quotas)) for name, quotas in previous.quotas.items()}
     groups = list(dict.fromkeys([*problem.groups, *(g for quotas in before.values() for g in quotas)]))
@@ -85,7 +90,7 @@ def move_list(problem: Problem, solution: Solution, previous: Previous, slack: f
         total = sum(held[group] for held in now.values()) - sum(was.values())
         count = min(left, come)
         moved += count
-        weight += count * previous.weights.get(group, Fraction(1))
+        weight += count * previous.weight(group)
         lost += gone
         added += max(total, 0)
         removed += max(-total, 0)

@@ -7,36 +7,35 @@ from dataclasses import replace
 from fractions import Fraction
 
 from planner.place.clock import Clock
+from planner.place.model.problem import Problem
 from planner.place.moves.move_list import Point, Previous, move_list
-from planner.place.moves.replacement import quotas_before, relabelled, replace_within
+from planner.place.moves.replacement import quotas_before, relabelled, replace_within, replacement
 from planner.place.parameters import PARAMETERS
 from planner.place.result import Progress, Result
 
 
-def curve(result: Result, previous: Previous, clock: Clock, progress: Progress) -> list[Point]:
-    """Return the placements of which none has both fewer moves and a lower maximum, fewest moves first."""
+def curve(
+    whole: Problem, result: Result, previous: Previous, clock: Clock, progress: Progress
+) -> list[Point]:
+    """Return the placements of which none has both fewer moves and a lower maximum, fewest moves first.
+
+    ``result`` is of ``whole``, or of what is left of it when a choice is made.
+    """
     problem, best = result.problem, result.solution
     assert best is not None
     before = quotas_before(problem, previous)
-    known = [relabelled(problem, best, before)]
+    known = [replacement(problem, relabelled(problem, best, before), previous)]
     for number, slack in enumerate(PARAMETERS.pareto_slacks):
         progress(f"moves within {float(slack):.1%}", result.levels[0].value, result.bound.value)
         limit = result.levels[0].value * (1 + slack)
-        found = replace_within(
-            problem,
-            previous,
-            limit,
-            clock.part(clock.left() / (len(PARAMETERS.pareto_slacks) - number)),
-            known,
-        )
-        if found.solution is not None:
-            known.append(found.solution)
-            if not found.moved:
-                break
+        share = clock.share(1 / (len(PARAMETERS.pareto_slacks) - number))
+        known.append(replace_within(whole, previous, limit, share, known))
+        if not known[-1].weight:
+            break
     kept: dict[tuple[Fraction, Fraction], Point] = {}
-    for solution in known:
-        moves = move_list(problem, solution, previous, 0.0)
-        point = Point(solution.max_utilisation(problem), moves.moved, moves.weight)
+    for one in known:
+        moves = move_list(one.problem, one.solution, previous, 0.0)
+        point = Point(one.solution.max_utilisation(one.problem), moves.moved, moves.weight)
         same = kept.get((point.weight, point.maximum))
         if same is None or point.moved < same.moved:
             kept[point.weight, point.maximum] = point

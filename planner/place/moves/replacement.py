@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 from ortools.graph.python import linear_sum_assignment
 from ortools.sat.python import cp_model
 
+from planner.place.bounds.area import Bound
 from planner.place.clock import Clock
+from planner.place.cp_sat import is_small
+from planner.place.model.choices import chosen, merged, settle
 from planner.place.model.problem import Problem, Solution
 from planner.place.moves.move_list import Previous
 from planner.place.parameters import PARAMETERS
+from planner.place.search import counts
 from planner.place.search.construct import place_left
 from planner.place.search.costs import Overflow, Together, Within, everywhere
 from planner.place.search.counts import Rearrangement
@@ -27,29 +31,60 @@ PARTS_PER_MOVE = 1000
 
 @dataclass(frozen=True)
 class Replacement:
-    """A placement within a utilisation, and the moves it takes; None where none was found."""
+    """A placement, and what the moves that it takes weigh; ``problem`` is what it is a solution of.
 
-    solution: Solution | None
-    moved: int = 0
-    weight: Fraction = Fraction(0)
+    ``bound`` is of that weight, among all placements within the same utilisation.
+    """
+
+    problem: Problem
+    solution: Solution
+    weight: Fraction
+    bound: Bound | None = None
+
+    @property
+    def optimal(self) -> bool:
+        """Tell whether it is proven that nothing takes less."""
+        return self.bound is not None and self.weight <= self.bound.value
+
+
+def replacement(problem: Problem, solution: Solution, previous: Previous) -> Replacement:
+    """Return a solution with what its moves weigh."""
+    moved = moves_of(problem, solution, previous)
+    weight = sum((count * previous.weight(group) for group, count in moved.items()), Fraction(0))
+    return Replacement(problem, solution, weight, Bound(Fraction(0), "zero") if not weight else None)
 
 
 def replace_within(
-    problem: Problem, previous: Previous, limit: Fraction, clock: Clock, others: Sequence[Solution] = ()
+    whole: Problem, previous: Previous, limit: Fraction, clock: Clock, starts: Sequence[Replacement]
 ) -> Replacement:
     """Return the placement of least moves found in which no utilisation is above ``limit``.
 
-    ``others`` are placements to start from as well, where they keep to the limit.
+    ``starts`` are placements within it. They are of what is left of ``whole`` when a choice is made (see
+    `planner.place.model.choices`); CP-SAT decides on that as well where the cluster is not too large.
     """
     rng = np.random.default_rng(clock.stop.seed)
-    before = quotas_before(problem, previous)
-    weights = np.array([float(previous.weights.get(g, Fraction(1))) for g in problem.groups])
-    moves = Moves(problem, before, weights)
-    state = _kept(problem, before)
-    cap = state.caps(limit.numerator, limit.denominator)
-    overflow = Overflow(state, cap)
-    rows = np.arange(len(cap))
-    scale = float(state.loads_of.max(initial=1.0)) / max(float(weights.max(initial=1.0)), 1e-9)
+    found = _by_swaps(previous, limit, clock, starts, rng)
+    found = _by_cp_sat(whole, found, previous, limit, clock, PARAMETERS.moves_exact_work)
+    if found.optimal:
+        return found
+    found = _by_neighbourhoods(found, previous, limit, clock, rng)
+    return _by_cp_sat(whole, found, previous, limit, clock, clock.left())
+
+
+def _by_swaps(
+    previous: Previous,
+    limit: Fraction,
+    clock: Clock,
+    starts: Sequence[Replacement],
+    rng: np.random.Generator,
+) -> Replacement:
+    """Return the best of ``starts``, or what swaps make of the previous placement, with moves taken back."""
+    problem = starts[0].problem
+    moves = _moves(problem, previous)
+    state = _kept(problem, quotas_before(problem, previous))
+    overflow = _overflow(state, limit)
+    heaviest = max(float(moves.weights.max(initial=1.0)), 1e-9)
+    scale = float(state.loads_of.max(initial=1.0)) / heaviest
     # first only moves that relieve much, then ever less
     for step in range(PARAMETERS.relief_halvings):
         swap(
@@ -61,26 +96,47 @@ def replace_within(
         )
         if not everywhere(overflow, state).any():
             break
-    within: list[State] = []
+    best = min(starts, key=lambda one: one.weight)
     if swap(state, overflow, clock.part(PARAMETERS.walk_work), rng) <= 0:
-        within.append(state)
-    for other in others:
-        start = State.from_solution(problem, other)
-        if not everywhere(overflow, start).any():
-            within.append(start)
-    if not within:
-        return Replacement(None)
-    best = min(within, key=lambda one: float(moves.at(rows, one.counts).sum()))
-    _fewer(best, moves, overflow, clock, rng)
-    solution = best.solution()
-    moved = moves_of(problem, solution, before)
-    return Replacement(
-        solution,
-        sum(moved.values()),
-        sum(
-            (count * previous.weights.get(group, Fraction(1)) for group, count in moved.items()), Fraction(0)
-        ),
-    )
+        repaired = replacement(problem, state.solution(), previous)
+        best = min(repaired, best, key=lambda one: one.weight)
+    if best.problem != problem:
+        return best
+    state = State.from_solution(problem, best.solution)
+    swap(state, Within(moves, overflow), clock.part(PARAMETERS.relief_work), rng, walk=False)
+    return replacement(problem, state.solution(), previous)
+
+
+def _by_cp_sat(
+    whole: Problem, found: Replacement, previous: Previous, limit: Fraction, clock: Clock, work: float
+) -> Replacement:
+    """Return the least moves of all where CP-SAT proves them, or the best that it knows, and a bound.
+
+    What a cover asks for is no constraint of its model: then it is of the choice that was made, unbounded.
+    """
+    problem = whole if whole.cover is None else found.problem
+    if not is_small(problem, PARAMETERS.moves_exact_variables) or found.optimal or clock.expired():
+        return found
+    weights = [previous.weight(group) for group in problem.groups]
+    hint = found.solution if problem == found.problem else merged(problem, found.problem, found.solution)
+    before = quotas_before(problem, previous)
+    least = counts.fewest_moves(problem, before, weights, limit, hint, clock, min(work, clock.left()))
+    if least.solution is not None:
+        choice, solution = chosen(problem, least.solution, least.spare)
+        better = replacement(settle(problem, choice), solution, previous)
+        found = min(found, better, key=lambda one: one.weight)
+    if least.bound is None or whole.cover is not None or found.optimal:
+        return found
+    return replace(found, bound=Bound(least.bound, "cp-sat"))
+
+
+def _moves(problem: Problem, previous: Previous) -> Moves:
+    weights = np.array([float(previous.weight(group)) for group in problem.groups])
+    return Moves(problem, quotas_before(problem, previous), weights, _total_before(problem, previous))
+
+
+def _overflow(state: State, limit: Fraction) -> Overflow:
+    return Overflow(state, state.caps(limit.numerator, limit.denominator))
 
 
 def quotas_before(problem: Problem, previous: Previous) -> Ints:
@@ -94,12 +150,22 @@ def quotas_before(problem: Problem, previous: Previous) -> Ints:
     return quotas
 
 
-def moves_of(problem: Problem, solution: Solution, before: Ints) -> dict[str, int]:
-    """Return how many slots of each group change their TaskManager without having to."""
-    held = _by_group(problem, solution)
-    left = np.maximum(before - held, 0).sum(axis=0)
-    come = np.maximum(held - before, 0).sum(axis=0)
-    return {group: int(min(left[g], come[g])) for g, group in enumerate(problem.groups)}
+def moves_of(problem: Problem, solution: Solution, previous: Previous) -> dict[str, int]:
+    """Return how many slots of each group change their TaskManager without having to.
+
+    Those that could stay are as many as there were, and as there are: that they were on TaskManagers in
+    reserve now does not excuse them.
+    """
+    held, before = _by_group(problem, solution), quotas_before(problem, previous)
+    stay = np.minimum(held, before).sum(axis=0)
+    could = np.minimum(held.sum(axis=0), _total_before(problem, previous))
+    return {group: int(could[g] - stay[g]) for g, group in enumerate(problem.groups)}
+
+
+def _total_before(problem: Problem, previous: Previous) -> Ints:
+    """Return how many slots each group had on TaskManagers that are still there."""
+    here = [previous.quotas.get(tm.id, {}) for tm in problem.task_managers]
+    return np.array([sum(held.get(g, 0) for held in here) for g in problem.groups], dtype=np.int64)
 
 
 def _by_group(problem: Problem, solution: Solution) -> Ints:
@@ -162,21 +228,27 @@ def _kept(problem: Problem, before: Ints) -> State:
     return state
 
 
-def _fewer(state: State, moves: Moves, overflow: Overflow, clock: Clock, rng: np.random.Generator) -> None:
-    """Take moves back while load and limits allow it: by swaps, then on a few TaskManagers by CP-SAT."""
-    swap(state, Within(moves, overflow), clock.part(PARAMETERS.relief_work), rng, walk=False)
+def _by_neighbourhoods(
+    found: Replacement, previous: Previous, limit: Fraction, clock: Clock, rng: np.random.Generator
+) -> Replacement:
+    """Return less moves within the same limit, where CP-SAT finds them on a few TaskManagers at a time."""
+    moves = _moves(found.problem, previous)
+    state = State.from_solution(found.problem, found.solution)
+    overflow = _overflow(state, limit)
     rows = np.arange(len(state.cpu))
     idle = 0
     while idle < PARAMETERS.move_dead_ends and not clock.expired():
         touched = np.flatnonzero((state.counts @ moves.member != moves.before).any(axis=1))
         if not len(touched) or not moves.at(rows, state.counts).any():
-            return
+            break
         size = min(PARAMETERS.move_neighbours, len(rows))
         first = rng.choice(touched, min(size * 2 // 3, len(touched)), replace=False)
         rest = np.setdiff1d(rows, first)
         others = rng.choice(rest, min(size - len(first), len(rest)), replace=False)
-        better = _neighbourhood(state, moves, overflow, [*map(int, first), *map(int, others)], clock)
-        idle = 0 if better else idle + 1
+        chosen_rows = [*map(int, first), *map(int, others)]
+        idle = 0 if _neighbourhood(state, moves, overflow, chosen_rows, clock) else idle + 1
+    better = replacement(found.problem, state.solution(), previous)
+    return better if better.optimal else replace(better, bound=found.bound)
 
 
 def _neighbourhood(state: State, moves: Moves, overflow: Overflow, rows: Sequence[int], clock: Clock) -> bool:

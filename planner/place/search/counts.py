@@ -39,10 +39,14 @@ class Outcome:
 
 
 class _Model:
-    """The counts on every TaskManager as variables; resources, places and the reserve as hard constraints."""
+    """The counts on every TaskManager as variables; resources, places and the reserve as hard constraints.
 
-    def __init__(self, problem: Problem) -> None:
+    ``alike`` tells that it does not matter which of equal TaskManagers holds what.
+    """
+
+    def __init__(self, problem: Problem, *, alike: bool = True) -> None:
         self.problem = problem
+        self._alike = alike and not problem.presences
         self.model = cp_model.CpModel()
         self.counts = {
             tm: add_knapsack(self.model, problem, problem.classes[problem.class_of[tm]], None)
@@ -78,7 +82,7 @@ class _Model:
             for x, slot in zip(row, problem.types, strict=True):
                 model.add(x <= slot.count * (1 - spare[tm]))
         for entry in problem.classes:
-            for first, second in itertools.pairwise(entry.members if not problem.presences else ()):
+            for first, second in itertools.pairwise(entry.members if self._alike else ()):
                 model.add(spare[first] <= spare[second])
         for entry in problem.classes:
             some = model.new_bool_var("")
@@ -242,6 +246,61 @@ def fewest_task_managers(
         return None
     bound = math.ceil(solver.best_objective_bound - 1e-6)
     return {tm for tm, flag in used.items() if solver.value(flag)}, bound
+
+
+def fewest_moves(
+    problem: Problem,
+    before: Ints,
+    weights: Sequence[Fraction],
+    limit: Fraction,
+    hint: Solution | None,
+    clock: Clock,
+    seconds: float,
+) -> Outcome:
+    """Return the placement within ``limit`` of which most stands where it stood before.
+
+    ``before`` are quotas of before by row and group, ``weights`` what the moves of slots weigh by group.
+    The outcome's bound is of the weight that moves. Of a group that has N slots and had B, min(N, B) could
+    stay; those of them move that do not.
+    """
+    build = _Model(problem, alike=False)
+    scale = _weight_scale(problem, weights)
+    parts = [math.floor(weight * scale) for weight in weights]
+    types = [[t for t, slot in enumerate(problem.types) if slot.group == group] for group in problem.groups]
+    kept: list[cp_model.LinearExprT] = []
+    for was, (tm, row) in zip(before, build.counts.items(), strict=True):
+        build.model.add(build.load(tm) <= limit.numerator * problem.cpu(tm) // limit.denominator)
+        for g, members in enumerate(types):
+            if not was[g]:
+                continue
+            stays = build.model.new_int_var(0, int(was[g]), "")
+            build.model.add(stays <= cp_model.LinearExpr.sum([row[t] for t in members]))
+            kept.append(stays * parts[g])
+            if hint is not None:
+                held = sum(hint.counts[tm][t] for t in members)
+                build.model.add_hint(stays, min(held, int(was[g])))
+    if hint is not None:
+        build.hint(hint)
+    most = sum(
+        part * min(int(before[:, g].sum()), sum(problem.types[t].count for t in types[g]))
+        for g, part in enumerate(parts)
+    )
+    build.model.minimize(most - cp_model.LinearExpr.sum(kept))
+    status, solver = build.solve(clock, seconds)
+    if status not in SOLVED:
+        return Outcome(None, None, infeasible=status == cp_model.INFEASIBLE)
+    least = Fraction(max(math.ceil(solver.best_objective_bound - 1e-6), 0)) / scale
+    return Outcome(build.extract(solver), least, spare=build.kept(solver))
+
+
+def _weight_scale(problem: Problem, weights: Sequence[Fraction]) -> Fraction:
+    """Return by what weights of moves become whole numbers: exact where the sizes allow it."""
+    exact = Fraction(
+        math.lcm(*(weight.denominator for weight in weights)),
+        math.gcd(*(weight.numerator for weight in weights)) or 1,
+    )
+    heaviest = max(weights, default=Fraction(1)) * max(problem.total_slots, 1)
+    return exact if heaviest * exact < INT_LIMIT else INT_LIMIT / heaviest / 2
 
 
 class Rearrangement:

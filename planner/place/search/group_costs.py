@@ -22,15 +22,16 @@ class Moves:
     """What slots that change their TaskManager weigh, against the quotas of before: (rows, groups).
 
     A group that keeps or gains slots moves as many as leave their TaskManagers, one that loses slots as
-    many as arrive on others: what is lost or new anyway does not count.
+    many as arrive on others: what is lost or new anyway does not count. ``total`` is what each group had on
+    all TaskManagers that are still there.
     """
 
-    def __init__(self, problem: Problem, before: Ints, weights: Floats) -> None:
+    def __init__(self, problem: Problem, before: Ints, weights: Floats, total: Ints) -> None:
         self.member = membership(problem)
         self.before = before.astype(np.float64)
         self.weights = weights
         now = np.array([slot.count for slot in problem.types], dtype=np.float64) @ self.member
-        self.shrinks = now < self.before.sum(axis=0)
+        self.shrinks = now < total
 
     def at(self, rows: Rows, counts: Ints) -> Floats:
         """Return the weight of the moves of TaskManagers if they held ``counts``."""

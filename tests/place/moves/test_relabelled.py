@@ -64,4 +64,16 @@ def test_moves_are_listed_by_group_from_where_to_where() -> None:
     moves = move_list(problem, solution, previous, 0.0)
     assert [(s.group, s.slots, s.source, s.target) for s in moves.steps] == [("a", 2, "tm-0", "tm-1")]
     assert (moves.moved, moves.weight, moves.lost, moves.added, moves.removed) == (2, 4, 1, 0, 2)
-    assert moves_of(problem, solution, quotas_before(problem, previous)) == {"a": 2, "b": 0}
+    assert moves_of(problem, solution, previous) == {"a": 2, "b": 0}
+
+
+def test_what_stood_on_one_in_reserve_has_moved() -> None:
+    """Of three slots on the TaskManager that is in reserve now two could have stayed, as there are but two."""
+    problem = simple([("a", 1, 2), ("b", 1, 1)], [10, 20, 10])
+    problem = replace(problem, classes=problem.classes[:2], spare=(2,))
+    previous = Previous({"tm-2": {"a": 3}, "tm-0": {"b": 1}}, {})
+    solution = Solution({0: (0, 1), 1: (2, 0)})
+    moves = move_list(problem, solution, previous, 0.0)
+    assert [(s.group, s.slots, s.source, s.target) for s in moves.steps] == [("a", 2, "tm-2", "tm-1")]
+    assert (moves.moved, moves.lost, moves.removed) == (2, 0, 1)
+    assert moves_of(problem, solution, previous) == {"a": 2, "b": 0}

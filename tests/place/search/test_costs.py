@@ -68,6 +68,7 @@ def test_within_counts_only_where_nothing_overflows(state: State, utilisation: F
         state.problem,
         np.zeros((len(state.cpu), len(state.problem.groups)), np.int64),
         np.ones(len(state.problem.groups)),
+        np.zeros(len(state.problem.groups), np.int64),
     )
     costs, broken = everywhere(Within(moves, overflow), state), everywhere(overflow, state)
     rows = np.arange(len(state.cpu))
@@ -83,7 +84,7 @@ def test_moves_are_slots_that_leave_or_arrive(state: State) -> None:
     """Against a shifted previous placement: every group keeps its slots, so those that leave count."""
     held = state.counts @ membership(state.problem).astype(np.int64)
     before = np.roll(held, 1, axis=0)
-    moves = Moves(state.problem, before, np.ones(held.shape[1]))
+    moves = Moves(state.problem, before, np.ones(held.shape[1]), before.sum(axis=0))
     naive = sum(
         max(int(was - now), 0)
         for row, old in zip(held, before, strict=True)

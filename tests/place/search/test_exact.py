@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from place.instances import exhaustive, problems
 from place.search.states import SMALL, clock
@@ -16,7 +17,9 @@ from place.ways import complete, every_placement, keeps, rich_problems, rich_sta
 from planner.place.bounds.patterns import Verdict
 from planner.place.levels.packing import only
 from planner.place.model.contents import Pool, every_content
-from planner.place.model.problem import NO_LIMIT, Problem
+from planner.place.model.problem import NO_LIMIT, Problem, Solution
+from planner.place.moves.move_list import Previous
+from planner.place.moves.replacement import moves_of
 from planner.place.parameters import PARAMETERS
 from planner.place.search import counts, feasibility
 from planner.place.search.assemble import add_state, assemble, assemble_exactly
@@ -91,6 +94,48 @@ def test_any_placement_and_the_fewest_task_managers(problem: Problem) -> None:
     least = min(sum(any(row) for row in one.counts.values()) for one in every)
     assert (len(fewest[0]), fewest[1]) == (least, least)
     assert exhaustive(only(problem, sorted(fewest[0]))) is not None
+
+
+@FEW
+@given(rich_problems(), st.data())
+def test_the_fewest_moves_are_those_of_every_placement(problem: Problem, data: st.DataObject) -> None:
+    rows, groups = len(problem.usable), len(problem.groups)
+    held = data.draw(st.lists(st.integers(0, 3), min_size=rows * groups, max_size=rows * groups))
+    before = np.array(held, dtype=np.int64).reshape(rows, groups)
+    names = [problem.task_managers[tm].id for tm in problem.usable]
+    previous = Previous(
+        {n: dict(zip(problem.groups, row, strict=True)) for n, row in zip(names, before, strict=True)}, {}
+    )
+    weights = [data.draw(st.fractions(1, 4, max_denominator=7)) for _ in problem.groups]
+    limit = data.draw(st.sampled_from([Fraction(1, 2), Fraction(1), Fraction(2)]))
+    within = [s for s in every_placement(problem) if s.max_utilisation(problem) <= limit]
+
+    def weight(solution: Solution) -> Fraction:
+        return sum(
+            (weights[problem.groups.index(g)] * n for g, n in moves_of(problem, solution, previous).items()),
+            Fraction(0),
+        )
+
+    hint = within[0] if within and data.draw(st.booleans()) else None
+    found = counts.fewest_moves(problem, before, weights, limit, hint, clock(), 5.0)
+    assert found.infeasible == (not within) == (found.solution is None)
+    if found.solution is not None:
+        assert found.solution in within
+        assert found.bound == weight(found.solution) == min(map(weight, within))
+        brief = counts.fewest_moves(problem, before, weights, limit, hint, clock(), 1e-6)
+        assert brief.bound is None or brief.bound <= found.bound
+
+
+def test_weights_too_fine_for_whole_numbers_still_bound_from_below() -> None:
+    problem = simple([("a", 2, 2), ("b", 1, 2)], [4, 2])
+    before = np.array([[0, 2], [2, 0]], dtype=np.int64)
+    weights = [Fraction(2**61 + 1, 2**60 - 1), Fraction(3**40, 3**39 + 1)]
+    found = counts.fewest_moves(problem, before, weights, Fraction(1), None, clock(), 5.0)
+    assert found.solution is not None
+    moved = moves_of(problem, found.solution, Previous({"tm-0": {"b": 2}, "tm-1": {"a": 2}}, {}))
+    least = sum(n * w for n, w in zip(moved.values(), weights, strict=True))
+    assert found.bound is not None
+    assert found.bound <= least <= found.bound * (1 + Fraction(1, 10**9))
 
 
 @FEW

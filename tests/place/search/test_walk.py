@@ -97,7 +97,8 @@ def test_estimates_by_groups_are_exact_for_one_slot(state: State, data: st.DataO
     groups = len(state.problem.groups)
     before = [[data.draw(st.integers(0, 3)) for _ in range(groups)] for _ in state.task_managers]
     weights = np.array([data.draw(st.sampled_from([1.0, 2.5])) for _ in range(groups)])
-    moves = Moves(state.problem, np.array(before, dtype=np.int64), weights)
+    held = np.array(before, dtype=np.int64)
+    moves = Moves(state.problem, held, weights, held.sum(axis=0))
     bundles, rows = state.bundles, np.arange(len(state.cpu))
     empty = np.array([len(bundles.load) - 1])
     for cost in (moves, Crossing(state.problem)):
@@ -115,7 +116,7 @@ def test_estimates_by_groups_are_exact_for_one_slot(state: State, data: st.DataO
 
 def test_of_a_group_that_shrinks_what_arrives_counts() -> None:
     """Two of four slots are gone: staying on one TaskManager is no move, one on the other is."""
-    moves = Moves(simple([("a", 1, 2)], [10, 10]), np.array([[4], [0]]), np.array([2.0]))
+    moves = Moves(simple([("a", 1, 2)], [10, 10]), np.array([[4], [0]]), np.array([2.0]), np.array([4]))
     assert moves.at(np.arange(2), np.array([[2], [0]])).tolist() == [0.0, 0.0]
     assert moves.at(np.arange(2), np.array([[1], [1]])).tolist() == [0.0, 2.0]
 
