@@ -4,8 +4,9 @@
 
 Random jobs of a few groups, with loads, constraints, zones and a reserve, on up to twelve TaskManagers of
 several classes. HiGHS solves the same from the meaning of the documents, in a process of its own
-(bench/peers/exact.py). Every proposal of an infeasible job is followed, and every level of another order of
-the objective is compared with the same without the levels after it.
+(bench/peers/exact.py). Every proposal of an infeasible job is followed, every level of another order of
+the objective is compared with the same without the levels after it, and a job that is placed is placed again
+near random quotas.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from planner.documents.cluster import Cluster
 from planner.documents.job import Job
 from planner.place.infeasible import followed
 from planner.place.model.objective import CPU_LEVEL, Objective
-from planner.place.model.slots import job_slots, slot_resources
+from planner.place.model.slots import job_slots, move_weights, slot_resources
 from planner.place.model.task_managers import PARTS, task_managers_of
 
 ROOT = Path(__file__).parent.parent
@@ -92,6 +93,8 @@ def documents(rng: random.Random) -> tuple[Job, Cluster]:
             }
             if rng.random() < 0.7:
                 operator["load"] = {"cpu": rng.choice((0, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.3))}
+            if rng.random() < 0.4:
+                operator["state"] = {"size": f"{rng.choice((512, 3072, 7000))} mb"}
             operators.append(operator)
     head = {"apiVersion": "planner/v1", "metadata": {"name": "exact"}}
     spec = {"slotSharingGroups": groups, "operators": operators}
@@ -194,13 +197,86 @@ def compare(count: int, seed: int, python: str) -> Tally:
     cases = [documents(random.Random(f"{seed}-{number}")) for number in range(count)]
     for start in range(0, count, 50):
         part = cases[start : start + 50]
-        answers = _exact([instance(*case) for case in part], python)
-        for number, (case, answer) in enumerate(zip(part, answers, strict=True), start):
+        instances = [instance(*case) for case in part]
+        answers = _exact(instances, python)
+        near: list[Near] = []
+        for number, (case, told, answer) in enumerate(zip(part, instances, answers, strict=True), start):
             name = f"{seed}-{number}"
             for text in _contradictions(*case, answer, ORDERS[number % len(ORDERS)], tally.outcomes):
                 tally.contradict(name, text)
+            if isinstance(answer, float):
+                near.append(placed_near(name, *case, told, answer))
+        moves = _exact([one.instance for one in near], python)
+        for one, least in zip(near, moves, strict=True):
+            for text in _moves_contradictions(one, least, tally.outcomes):
+                tally.contradict(one.name, text)
         print(f"{start + len(part)}: {dict(tally.outcomes)}, {len(tally.wrong)} wrong", flush=True)
     return tally
+
+
+@dataclass(frozen=True)
+class Near:
+    """A placement near random quotas, and what the exact solver is asked about it."""
+
+    name: str
+    placement: Placement
+    instance: dict[str, Any]
+
+
+def placed_near(name: str, job: Job, cluster: Cluster, told: dict[str, Any], best: float) -> Near:
+    """Place a job near random quotas, on TaskManagers some of which were not there, or in reserve.
+
+    What it may be worse than the best is so much that a search which misses that is within it as well.
+    """
+    rng = random.Random(f"near {name}")
+    groups = list(told["demands"])
+    before = {
+        tm["id"]: {group: rng.randint(1, 3) for group in groups if rng.random() < 0.5}
+        for tm in told["task_managers"]
+        if rng.random() < 0.9
+    }
+    slack = rng.choice((0.0, 0.02, 0.1, 0.5))
+    placement = place(job, cluster, time_limit=SECONDS)
+    held = [
+        tm.model_copy(update={"quotas": before[tm.id], "reserve": None})
+        for tm in placement.task_managers
+        if tm.id in before
+    ]
+    previous = placement.model_copy(update={"task_managers": held, "strategy": None})
+    if not any(before.values()):
+        previous, before = placement, _held(placement)
+    near = place(job, cluster, time_limit=SECONDS, previous=previous, slack=slack)
+    question = {
+        "before": before,
+        "weights": {g: float(w) for g, w in move_weights(*compile_job(job)).items()},
+        "within": best * (1 + slack) + 1e-9,
+    }
+    return Near(name, near, {**told, **question})
+
+
+def _held(placement: Placement) -> dict[str, dict[str, int]]:
+    return {tm.id: {} if tm.reserve else dict(tm.quotas) for tm in placement.task_managers}
+
+
+def _moves_contradictions(near: Near, exact: float | str | None, outcomes: Counter[str]) -> Iterator[str]:
+    """Yield which claims about moves the exact answer contradicts."""
+    highest, level = near.placement.objective
+    outcomes[f"moves, {level.status}"] += 1
+    if highest.value > near.instance["within"] + TOLERANCE:
+        yield f"{highest.value} is above the slack, {near.instance['within']:.6f}"
+    if exact == "infeasible":
+        yield f"within {near.instance['within']:.6f}, where the exact solver finds no placement"
+    if not isinstance(exact, float):
+        outcomes["moves, not known"] += 1
+        return
+    if level.value > exact * 1.05 + TOLERANCE:
+        outcomes["moves, over 5 % more than needed"] += 1
+    if level.value < exact - TOLERANCE:
+        yield f"moves of weight {level.value}, and {exact:.6f} is the least possible"
+    if level.status == "optimal" and level.value > exact + TOLERANCE:
+        yield f"moves of weight {level.value} called fewest, and {exact:.6f} is possible"
+    if level.bound is not None and level.bound > exact + TOLERANCE:
+        yield f"bound of moves {level.bound}, and {exact:.6f} is possible"
 
 
 def _exact(instances: list[dict[str, Any]], python: str) -> list[float | str | None]:

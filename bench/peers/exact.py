@@ -4,8 +4,10 @@
 
 Each of the instances holds ``slots`` (group, load, count), ``demands`` by group, ``task_managers`` (id,
 class, zone, cpu, limits as pairs of summed demands and amount), ``constraints`` by group, and ``reserve``. An
-answer is the least highest CPU utilisation, "infeasible", or null where time was too short. Nothing of
-planner is used: `highspy` and `ortools` cannot be imported in one process.
+answer is the least highest CPU utilisation, "infeasible", or null where time was too short. With ``before``
+(quotas by id and group), ``weights`` by group and ``within`` it is the least weight of the slots that change
+their TaskManager while no utilisation is above that. Nothing of planner is used: `highspy` and `ortools`
+cannot be imported in one process.
 """
 
 from __future__ import annotations
@@ -18,10 +20,10 @@ import highspy
 
 
 def solve(instance: dict[str, Any], seconds: float) -> float | str | None:
-    """Minimise the highest utilisation of ``instance``."""
+    """Minimise the highest utilisation of ``instance``, or what moves in it."""
     model = _Model(instance)
     model.solver.setOptionValue("time_limit", seconds)
-    model.solver.minimize(model.top)
+    model.solver.minimize(model.moved(instance) if "before" in instance else model.top)
     status = model.solver.getModelStatus()
     if status == highspy.HighsModelStatus.kInfeasible:
         return "infeasible"
@@ -58,6 +60,24 @@ class _Model:
         for group, rule in instance["constraints"].items():
             self._constrain(group, rule)
         self._reserve(instance["reserve"])
+
+    def moved(self, instance: dict[str, Any]) -> Any:
+        """Return what moves, where no utilisation is above what is asked for.
+
+        Slots of a group that come where they were not, or leave where they were: whichever are fewer, since
+        the others are new, or gone.
+        """
+        self._require(self.top <= instance["within"])
+        total = 0 * self.top
+        for group in {slot["group"] for slot in self.slots}:
+            before = [instance["before"].get(tm["id"], {}).get(group, 0) for tm in self.task_managers]
+            count = sum(slot["count"] for slot in self.slots if slot["group"] == group)
+            sign = 1 if count < sum(before) else -1
+            for i, was in enumerate(before):
+                change = self.solver.addVariable(lb=0)
+                self._require(change >= sign * self._stands(i, group) - sign * was)
+                total += change * instance["weights"][group]
+        return total
 
     def _require(self, constraint: Any) -> None:
         self.solver.addConstr(constraint)
