@@ -1,12 +1,14 @@
 """Placement instances for benchmarks: seeded families as Job and Cluster documents.
 
-The families follow what clusters look like: TaskManagers of 4, 8 and 16 cores (50, 30 and 20 %), forty
-groups with log-normal CPU, memory that goes with it. They differ in what makes them hard:
+The families follow what clusters look like: TaskManagers of 4, 8 and 16 cores (50, 30 and 20 %) unless said
+otherwise, forty groups with log-normal CPU, memory that goes with it. They differ in what makes them hard:
 
 * ``typical``: CPU in steps of 50 millicores, each part of memory 80 % full;
 * ``tight``: steps of 10 millicores, heap, managed and off-heap memory 93 % full each;
 * ``fine``: steps of one millicore, so that a proof needs every TaskManager to be filled exactly;
-* ``coarse``: 3.5 big slots a TaskManager in steps of 100 millicores.
+* ``coarse``: 3.5 big slots a TaskManager in steps of 100 millicores;
+* ``odd``: steps of 7 millicores, which the heaviest groups are off, memory 90 % full, on TaskManagers of
+  3, 7, 12 and 31 cores (40, 30, 20 and 10 %).
 """
 
 from __future__ import annotations
@@ -28,11 +30,15 @@ FULL = 0.8
 
 @dataclass(frozen=True)
 class Family:
-    """What distinguishes a family: step of CPU in millicores, share of memory used, slots a TaskManager."""
+    """What distinguishes a family: step of CPU in millicores, share of memory used, slots a TaskManager.
+
+    ``cores`` are sizes of TaskManagers, each with its share of them.
+    """
 
     grain: int
     memory: float
     slots: float | None = None
+    cores: Sequence[tuple[int, float]] = CORES
 
 
 FAMILIES = {
@@ -40,6 +46,7 @@ FAMILIES = {
     "tight": Family(10, 0.93),
     "fine": Family(1, 0.80),
     "coarse": Family(100, 0.80, 3.5),
+    "odd": Family(7, 0.90, cores=((3, 0.4), (7, 0.3), (12, 0.2), (31, 0.1))),
 }
 
 
@@ -51,13 +58,13 @@ def documents(
     kind = FAMILIES[family]
     if kind.slots is not None:
         slots = round(task_managers * kind.slots)
-    classes = [(cores, round(task_managers * share)) for cores, share in CORES]
+    classes = [(cores, round(task_managers * share)) for cores, share in kind.cores]
     classes[0] = (classes[0][0], task_managers - sum(count for _, count in classes[1:]))
     cores = sum(size * count for size, count in classes)
     counts = _counts(rng, slots)
     sizes = [rng.lognormvariate(0, 0.5 if kind.slots else 0.7) for _ in counts]
     scale = FULL * cores * 1000 / sum(size * count for size, count in zip(sizes, counts, strict=True))
-    smallest = CORES[0][0]
+    smallest = kind.cores[0][0]
     cpu = [
         min(max(kind.grain, round(size * scale / kind.grain) * kind.grain), 900 * smallest) for size in sizes
     ]
