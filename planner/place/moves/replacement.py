@@ -85,15 +85,11 @@ def _by_swaps(
     overflow = _overflow(state, limit)
     heaviest = max(float(moves.weights.max(initial=1.0)), 1e-9)
     scale = float(state.loads_of.max(initial=1.0)) / heaviest
-    # first only moves that relieve much, then ever less
+    # first only moves that relieve much, then ever less; what comes after has as much time as each of these
     for step in range(PARAMETERS.relief_halvings):
-        swap(
-            state,
-            Together(overflow, moves, scale / 2**step),
-            clock.part(PARAMETERS.relief_work),
-            rng,
-            walk=False,
-        )
+        share = clock.share(1 / (PARAMETERS.relief_halvings - step + 3))
+        weighed = Together(overflow, moves, scale / 2**step)
+        swap(state, weighed, share.part(PARAMETERS.relief_work), rng, walk=False)
         if not everywhere(overflow, state).any():
             break
     best = min(starts, key=lambda one: one.weight)
