@@ -223,6 +223,12 @@ class Parameters:
     Bounds memory: 390 bytes each with forty types, so 8 MB a class, and the time to build that program.
     """
 
+    dual_feasible_steps: int = 64
+    """Up to which step dual feasible functions are tried, in units of what all loads are multiples of.
+
+    Chosen: a utilisation takes about three milliseconds with forty types, which grow with the square of it.
+    """
+
     class_bound_variables: int = 20_000
     """Variables (classes times slot types) of the linear program over classes before it is left out.
 
@@ -362,10 +368,10 @@ class Parameters:
     Chosen: above ``exact_variables``, since what may stay is given and the model knows a placement.
     """
 
-    moves_exact_work: float = 1.5
+    moves_exact_work: float = 0.3
     """Seconds of work for that before neighbourhoods are searched; what is left of the time after them.
 
-    Chosen: most clusters of a dozen TaskManagers are proven within it.
+    Chosen: clusters of a dozen TaskManagers are mostly proven within it.
     """
 
     matched_task_managers: int = 1000

@@ -12,6 +12,7 @@ import numpy as np
 from planner.place.bounds import patterns
 from planner.place.bounds.area import Bound, lower_bound, next_level
 from planner.place.bounds.classes import class_bound
+from planner.place.bounds.dual_feasible import dual_feasible_bound
 from planner.place.clock import Clock
 from planner.place.cp_sat import is_small
 from planner.place.levels.kept import keep_maximum, level_clock
@@ -133,7 +134,7 @@ class Search:
             status = Status.INFEASIBLE if self.problem.types else Status.OPTIMAL
             return Result(status, self.problem, None, self.bound, (), 0.0, self.stop.seed)
         state = self._first()
-        for stage in (self._raise_bound, self._exactly, self._close):
+        for stage in (self._by_classes, self._exactly, self._by_functions, self._close):
             if self.done():
                 break
             stage(state)
@@ -203,9 +204,16 @@ class Search:
                 state = found.state
         return state
 
-    def _raise_bound(self, state: State) -> None:
+    def _by_classes(self, state: State) -> None:
         self._tell("bounding by classes")
-        found = class_bound(self.problem)
+        self._raise_bound(state, class_bound(self.problem))
+
+    def _by_functions(self, state: State) -> None:
+        self._tell("bounding by functions")
+        self._raise_bound(state, dual_feasible_bound(self.problem, self.bound.value))
+
+    def _raise_bound(self, state: State, found: Bound | None) -> None:
+        """Take a bound where it is higher, and try to reach it."""
         if found is not None and found.value > self.bound.value:
             self._prove(found)
             if not self.done():
