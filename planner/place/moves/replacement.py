@@ -63,12 +63,24 @@ def replace_within(
     `planner.place.model.choices`); CP-SAT decides on that as well where the cluster is not too large.
     """
     rng = np.random.default_rng(clock.stop.seed)
-    found = _by_swaps(previous, limit, clock, starts, rng)
-    found = _by_cp_sat(whole, found, previous, limit, clock, PARAMETERS.moves_exact_work)
-    if found.optimal:
-        return found
-    found = _by_neighbourhoods(found, previous, limit, clock, rng)
+    # what was proven of them holds for another limit
+    starts = [one if not one.weight else replace(one, bound=None) for one in starts]
+    found = min(starts, key=_weight)
+    few = len(whole.usable) <= PARAMETERS.moves_exact_task_managers
+    if few:
+        found = _by_cp_sat(whole, found, previous, limit, clock, clock.left() / 2)
+    if not found.optimal:
+        swapped = _by_swaps(previous, limit, clock, starts, rng)
+        found = replace(min(swapped, found, key=_weight), bound=swapped.bound or found.bound)
+    if not few:
+        found = _by_cp_sat(whole, found, previous, limit, clock, PARAMETERS.moves_exact_work)
+    if not found.optimal:
+        found = _by_neighbourhoods(found, previous, limit, clock, rng)
     return _by_cp_sat(whole, found, previous, limit, clock, clock.left())
+
+
+def _weight(one: Replacement) -> Fraction:
+    return one.weight
 
 
 def _by_swaps(
@@ -92,10 +104,10 @@ def _by_swaps(
         swap(state, weighed, share.part(PARAMETERS.relief_work), rng, walk=False)
         if not everywhere(overflow, state).any():
             break
-    best = min(starts, key=lambda one: one.weight)
+    best = min(starts, key=_weight)
     if swap(state, overflow, clock.part(PARAMETERS.walk_work), rng) <= 0:
         repaired = replacement(problem, state.solution(), previous)
-        best = min(repaired, best, key=lambda one: one.weight)
+        best = min(repaired, best, key=_weight)
     if best.problem != problem:
         return best
     state = State.from_solution(problem, best.solution)
@@ -120,10 +132,11 @@ def _by_cp_sat(
     if least.solution is not None:
         choice, solution = chosen(problem, least.solution, least.spare)
         better = replacement(settle(problem, choice), solution, previous)
-        found = min(found, better, key=lambda one: one.weight)
+        found = min(found, better, key=_weight)
     if least.bound is None or whole.cover is not None or found.optimal:
         return found
-    return replace(found, bound=Bound(least.bound, "cp-sat"))
+    known = found.bound.value if found.bound is not None else Fraction(0)
+    return replace(found, bound=Bound(max(least.bound, known), "cp-sat"))
 
 
 def _moves(problem: Problem, previous: Previous) -> Moves:

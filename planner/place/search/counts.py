@@ -119,8 +119,12 @@ class _Model:
             for x, count in zip(row, solution.counts[tm], strict=True):
                 self.model.add_hint(x, count)
 
-    def solve(self, clock: Clock, seconds: float) -> tuple[cp_model.CpSolverStatus, cp_model.CpSolver]:
+    def solve(
+        self, clock: Clock, seconds: float, linearization: int = 1
+    ) -> tuple[cp_model.CpSolverStatus, cp_model.CpSolver]:
+        """Solve it; with ``linearization`` 2 the linear relaxation holds all that it can."""
         solver = new_solver(clock, seconds, clock.stop.seed)
+        solver.parameters.linearization_level = linearization
         status = run(solver, self.model, clock)
         return status, solver
 
@@ -286,7 +290,7 @@ def fewest_moves(
         for g, part in enumerate(parts)
     )
     build.model.minimize(most - cp_model.LinearExpr.sum(kept))
-    status, solver = build.solve(clock, seconds)
+    status, solver = build.solve(clock, seconds, linearization=2)
     if status not in SOLVED:
         return Outcome(None, None, infeasible=status == cp_model.INFEASIBLE)
     least = Fraction(max(math.ceil(solver.best_objective_bound - 1e-6), 0)) / scale

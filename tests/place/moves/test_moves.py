@@ -177,6 +177,13 @@ def test_with_no_time_left_the_moves_are_those_of_the_placement_itself() -> None
     assert replace_within(problem, previous, limit, Clock(Stop(seconds=60)).part(0), [start]) == start
 
 
+def test_what_is_proven_for_one_limit_is_not_for_a_higher_one() -> None:
+    problem = simple([("g0", 0, 1), ("g1", 2, 1), ("g1", 1, 2)], [16, 32, 8])
+    previous = Previous({"tm-0": {"g0": 1}, "tm-2": {"g1": 1}}, {})
+    points = curve(problem, best(problem), previous, Clock(Stop(seconds=20)), lambda *_: None)
+    assert [(point.maximum, point.moved) for point in points] == [(Fraction(1, 8), 0), (Fraction(3, 32), 1)]
+
+
 def test_another_task_manager_in_reserve_or_another_zone_where_that_takes_less_moves() -> None:
     """Equal TaskManagers of which the last would be in reserve, as nobody looks at what stood there."""
     wanted = GroupPlacement(min_zones=2)
