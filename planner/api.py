@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,6 +89,14 @@ from planner.place.model.slots import turn_options
 from planner.place.model.task_managers import ClusterError, task_manager_ids, task_managers_of
 from planner.place.moves.move_list import Point
 from planner.place.result import Progress
+from planner.place.sizing_plan import (
+    NotSizable,
+    Sizing,
+    SizingPlan,
+    counted,
+    of_one_class,
+    require_prices,
+)
 from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import NoRoom
 from planner.recover.candidates import Candidate, RestartPart, catch_up, efficient, variants
@@ -118,6 +127,8 @@ CLUSTER_VERSION = rules.CLUSTER_VERSION
 DEFAULT_SLACK = 0.02
 SCALE_GAP = 0.01
 """How far from proven least the highest CPU of a candidate may be: they are compared, not run."""
+FULL = 0.8
+"""The highest CPU utilisation that a cluster is sized for: a fifth is left for what is not known."""
 UTILISATION = 0.7
 """The share of the time that a subtask may be busy: the target of the Kubernetes operator's autoscaler."""
 FOLDER = Path(".planner")
@@ -132,6 +143,7 @@ __all__ = [
     "COMPILE_SECONDS",
     "DEFAULT_SLACK",
     "FOLDER",
+    "FULL",
     "PACK",
     "UTILISATION",
     "CallbackFailed",
@@ -178,6 +190,7 @@ __all__ = [
     "NotExportable",
     "NotPatchable",
     "NotScalable",
+    "NotSizable",
     "Objective",
     "OptionRefused",
     "Patched",
@@ -199,6 +212,7 @@ __all__ = [
     "Run",
     "ScalingPlan",
     "Severity",
+    "SizingPlan",
     "SlotsTaken",
     "Standalone",
     "Stop",
@@ -264,6 +278,7 @@ __all__ = [
     "schema",
     "set_parallelism",
     "simulate",
+    "size",
     "status",
     "stop",
     "supervise",
@@ -798,6 +813,69 @@ def fixed_in(job: Job | ResourceProfile) -> list[str]:
         for operator in job.spec.operators
         if operator.parallelism is not None and (not operator.inputs or operator.id not in read)
     ]
+
+
+def size(
+    job: Job | ResourceProfile,
+    cluster: Cluster,
+    *,
+    utilisation: float = FULL,
+    time_limit: float = 20.0,
+    seed: int = 1,
+    note: Note = lambda _: None,
+) -> SizingPlan:
+    """Return the cheapest TaskManagers on which a job has no CPU utilisation above ``utilisation``, a share.
+
+    There are ``min`` to ``max`` of each class of the cluster, or up to its ``count``; a class costs its
+    ``price``, or each TaskManager the same where none has one. What a placement has to keep to besides, such
+    as a reserve or zones, is kept to. Half of ``time_limit`` is for what each class costs alone.
+
+    Raises:
+        DocumentError: when the job is not valid.
+        ClusterError: when the figures of a TaskManager are inconsistent, or prices cannot be compared.
+        Infeasible: when all TaskManagers that there may be cannot hold the job.
+        NotSizable: when the utilisation is above that on all of them.
+        TimedOut: when none were found in time.
+        ValueError: when ``utilisation`` is not a share.
+
+    """
+    if not 0 < utilisation <= 1:
+        raise ValueError(
+            f"the highest utilisation has to be a share above 0 and at most 1, not {utilisation}"
+        )
+    classes = cluster.spec.task_manager_classes
+    require_prices(classes)
+    profile, graph = compile_job(job)
+    target = decimal(utilisation)
+    from planner.place.engine import instance_of
+    from planner.place.sizing import cheapest
+
+    def found(of: Cluster, seconds: float, what: str) -> Sizing:
+        def told(best: Fraction | None, bound: Fraction) -> None:
+            so_far = "" if best is None else f", best {float(best):g}"
+            note(f"{what}: at least {float(bound):g}{so_far}")
+
+        clock = Clock(Stop(seconds, seed=seed))
+        return cheapest(of, lambda one: instance_of(profile, graph, one).problem, target, clock, told)
+
+    share = time_limit if len(classes) < 2 else time_limit / 2
+    best = found(cluster, share, "all classes")
+    if best.counts is None:
+        placement = place(job, cluster, time_limit=share, seed=seed, objective=(Objective.CPU,))
+        least = placement.objective[0].bound or 0.0
+        if best.impossible or least > utilisation:
+            raise NotSizable(
+                f"on all TaskManagers that there may be, the highest CPU utilisation is at least {least:.1%}:"
+                " offer more of them, or allow a higher one"
+            )
+        raise TimedOut(f"no TaskManagers that are enough were found in {time_limit:g} s")
+    alone = {
+        entry.name: found(of_one_class(cluster, number), share / len(classes), f"only class {entry.name}")
+        for number, entry in enumerate(classes)
+        if len(classes) > 1
+    }
+    name = profile.metadata.name if profile.metadata else "job"
+    return SizingPlan(name, target, best, counted(cluster, best.counts), alone)
 
 
 def _placed(

@@ -23,6 +23,7 @@ from planner.cli import (
     scale,
     schema,
     show,
+    size,
     supervise,
     validate,
     verify,
@@ -84,6 +85,7 @@ app.command("place", epilog=EPILOG)(place.place)
 app.command("recover", epilog=EPILOG)(recover.recover)
 app.command("report", epilog=EPILOG)(report.report)
 app.command("scale", epilog=EPILOG)(scale.scale)
+app.command("size", epilog=EPILOG)(size.size)
 app.command("memory", epilog=EPILOG)(memory.memory)
 app.command("up", epilog=EPILOG)(cluster.up)
 app.command("status", epilog=EPILOG)(cluster.status)

@@ -54,7 +54,7 @@ def exit_code(error: PlannerError) -> Exit:
         case api.DocumentError():
             unreadable = any(finding.code.startswith(UNREADABLE) for finding in error.findings)
             return Exit.USAGE if unreadable else Exit.FINDINGS
-        case api.Infeasible():
+        case api.Infeasible() | api.NotSizable():
             return Exit.INFEASIBLE
         case api.TimedOut():
             return Exit.TIME

@@ -171,6 +171,14 @@ class Inputs:
             say(text(errors, self.texts))
             raise typer.Exit(Exit.USAGE if self.unreadable else Exit.FINDINGS)
 
+    def where(self, document: object, path: tuple[str | int, ...]) -> str:
+        """Return file, line and column of a place in a document, for the start of a message; none if unknown."""
+        for one in self.loaded:
+            if one.document is document:
+                at = one.source.position(path)
+                return f"{one.source.name}:{at.line}:{at.column}: "
+        return ""
+
     def require_valid(self, *, fit: bool = True) -> list[Finding]:
         """Report errors in the documents read so far and end if there are any; return the other findings."""
         from planner import api

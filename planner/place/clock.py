@@ -23,7 +23,8 @@ class Stop:
     ``seconds`` limit the time, ``gap`` is a relative gap between value and bound that is good enough,
     ``seed`` starts everything random, ``workers`` are solver threads. With one worker the search is
     limited by counted work as well, so that the same seed gives the same placement. ``interrupted`` is asked
-    now and then whether to end with what there is.
+    now and then whether to end with what there is. With a ``target`` a search ends as soon as its value is
+    that low, or it is proven that none is.
     """
 
     seconds: float = 10.0
@@ -31,6 +32,7 @@ class Stop:
     seed: int = 1
     workers: int = 1
     interrupted: Callable[[], bool] = never
+    target: Fraction | None = None
 
     def __post_init__(self) -> None:
         if not (self.seconds > 0 and self.gap >= 0 and self.workers >= 1 and self.seed >= 0):
@@ -38,7 +40,13 @@ class Stop:
 
     def good_enough(self, value: Fraction, bound: Fraction) -> bool:
         """Tell whether a value is near enough to its bound."""
+        if self.target is not None and value <= self.target:
+            return True
         return value <= bound or (bound > 0 and value / bound - 1 <= self.gap)
+
+    def refuted(self, bound: Fraction) -> bool:
+        """Tell whether a bound proves that the target is out of reach."""
+        return self.target is not None and bound > self.target
 
 
 class Clock:

@@ -12,6 +12,9 @@ from planner.place.clock import Clock, never
 from planner.place.model.problem import Problem, TaskManagerClass
 from planner.place.parameters import PARAMETERS
 
+SOLVED = (cp_model.OPTIMAL, cp_model.FEASIBLE)
+"""What a solver says when there is a solution."""
+
 
 def new_solver(clock: Clock, seconds: float, seed: int) -> cp_model.CpSolver:
     """Return a solver that works for ``seconds`` at most, the same way each time."""

@@ -296,6 +296,20 @@ class Parameters:
     Chosen: about what ``level_exact_work`` is enough for.
     """
 
+    # Sizing
+
+    sizing_shares: int = 6
+    """Into how many parts the time that is left is divided, of which one is for one proposal.
+
+    Chosen: most proposals are decided in a second or two; six that are not leave a third of the time.
+    """
+
+    sizing_step: Fraction = Fraction(1, 500)
+    """How much dearer the next proposal is while none was enough; doubled each time.
+
+    Chosen: a fifth of the gap of one per cent that is good enough for a price.
+    """
+
     # Constraints and explanations
 
     choices: int = 64

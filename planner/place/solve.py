@@ -142,7 +142,7 @@ class Search:
 
     def done(self) -> bool:
         """Tell whether nothing better can be found, or time is up."""
-        if self.infeasible or self.clock.expired():
+        if self.infeasible or self.clock.expired() or self.stop.refuted(self.bound.value):
             return True
         return self.value is not None and self.stop.good_enough(self.value, self.bound.value)
 

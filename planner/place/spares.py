@@ -17,7 +17,7 @@ from ortools.sat.python import cp_model
 
 from planner.documents.vocabulary import Cover
 from planner.place.clock import Clock
-from planner.place.cp_sat import new_solver, run
+from planner.place.cp_sat import SOLVED, new_solver, run
 from planner.place.model.constraints import zone_of
 from planner.place.model.problem import NO_LIMIT, TOGETHER, Problem
 from planner.place.model.task_managers import PARTS
@@ -271,7 +271,7 @@ def _solved(losses: _Losses, limits: _Limits, clock: Clock) -> Ints:
     )
     solver = new_solver(clock, PARAMETERS.spares_work, clock.stop.seed)
     status = run(solver, model, clock)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+    if status not in SOLVED:
         return np.zeros((count, groups), dtype=np.int64)
     return np.array([[solver.value(one) for one in row] for row in quotas], dtype=np.int64)
 

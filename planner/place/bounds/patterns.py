@@ -15,7 +15,7 @@ from ortools.linear_solver import pywraplp
 from ortools.sat.python import cp_model
 
 from planner.place.clock import Clock
-from planner.place.cp_sat import add_knapsack, new_solver, run
+from planner.place.cp_sat import SOLVED, add_knapsack, new_solver, run
 from planner.place.model.contents import Content, Pool
 from planner.place.model.problem import Problem, TaskManagerClass
 from planner.place.parameters import PARAMETERS
@@ -29,7 +29,7 @@ class Verdict(Enum):
     OPEN = "open"
 
 
-class _Pricing:
+class Pricing:
     """The best content of a class at given prices; the model is built once."""
 
     def __init__(self, problem: Problem, entry: TaskManagerClass, cap: int | None) -> None:
@@ -43,7 +43,7 @@ class _Pricing:
         solver.parameters.num_workers = 1
         status = run(solver, self.model, clock)
         clock.charge(PARAMETERS.work_of_lp)
-        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        if status not in SOLVED:
             return None
         content = tuple(solver.value(x) for x in self.counts)
         return content, math.floor(solver.best_objective_bound + 1e-6)
@@ -88,7 +88,7 @@ def judge(problem: Problem, caps: Sequence[int | None], pool: Pool, clock: Clock
         return Verdict.REFUTED
     weights = [max(slot.load, 1) for slot in problem.types]
     master = _Master(problem, weights)
-    pricing = [_Pricing(problem, entry, cap) for entry, cap in zip(problem.classes, caps, strict=True)]
+    pricing = [Pricing(problem, entry, cap) for entry, cap in zip(problem.classes, caps, strict=True)]
     for index, contents in enumerate(pool.contents):
         for content in contents:
             master.add(index, content)

@@ -10,7 +10,7 @@ from ortools.sat.python import cp_model
 
 from planner.place.bounds.area import Bound
 from planner.place.clock import Clock
-from planner.place.cp_sat import new_solver, run
+from planner.place.cp_sat import SOLVED, new_solver, run
 from planner.place.levels.kept import Kept
 from planner.place.levels.traffic import PARTS_PER_BYTE
 from planner.place.model.problem import Problem
@@ -105,7 +105,7 @@ def _fewest_kinds(
     solver = new_solver(clock, PARAMETERS.level_exact_work, clock.stop.seed)
     status = run(solver, model, clock)
     now = sum(count > 0 for count in pool.values())
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE) or solver.objective_value >= now:
+    if status not in SOLVED or solver.objective_value >= now:
         return None
     return {kind: solver.value(variable) for kind, variable in times.items()}
 

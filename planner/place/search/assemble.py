@@ -9,7 +9,7 @@ from ortools.sat.python import cp_model
 
 from planner.place.bounds.patterns import Verdict
 from planner.place.clock import Clock
-from planner.place.cp_sat import new_solver, run
+from planner.place.cp_sat import SOLVED, new_solver, run
 from planner.place.model.contents import Content, Pool
 from planner.place.model.problem import Problem
 from planner.place.search.state import Floats, State
@@ -42,7 +42,7 @@ def assemble_exactly(
     status = run(solver, model, clock)
     if status == cp_model.INFEASIBLE:
         return None, Verdict.REFUTED
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+    if status not in SOLVED:
         return None, Verdict.OPEN
     return _filled(problem, _picked(solver, chosen), cap), Verdict.POSSIBLE
 
@@ -64,7 +64,7 @@ def assemble(
     )
     solver = new_solver(clock, seconds, seed)
     status = run(solver, model, clock)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+    if status not in SOLVED:
         return None
     return _filled(problem, _picked(solver, chosen), cap)
 

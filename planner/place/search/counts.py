@@ -14,7 +14,7 @@ from ortools.sat.python import cp_model
 
 from planner.place.bounds.area import level_at_most, next_level
 from planner.place.clock import Clock
-from planner.place.cp_sat import add_knapsack, new_solver, run
+from planner.place.cp_sat import SOLVED, add_knapsack, new_solver, run
 from planner.place.model.constraints import Presence, zone_of
 from planner.place.model.problem import Problem, Solution
 from planner.place.search.costs import Overflow
@@ -22,7 +22,6 @@ from planner.place.search.state import Ints, State
 
 INT_LIMIT = 2**52
 """CP-SAT tells its bounds as doubles, which hold whole numbers up to here."""
-SOLVED = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
 
 @dataclass(frozen=True)
