@@ -81,7 +81,7 @@ from planner.memory.process import MemoryConfigurationError, Options
 from planner.memory.sizing import NEEDS, exact_options, size_taskmanager
 from planner.memory.taskmanager import MIN_NETWORK, PREFIX, derive_taskmanager
 from planner.place.check.judge import RefusedError
-from planner.place.clock import Clock, Stop
+from planner.place.clock import Clock, Stop, never
 from planner.place.infeasible import Explanation, Infeasible
 from planner.place.model.constraints import ZONE
 from planner.place.model.objective import BALANCE, PACK, Objective, objectives
@@ -822,6 +822,7 @@ def size(
     utilisation: float = FULL,
     time_limit: float = 20.0,
     seed: int = 1,
+    interrupted: Callable[[], bool] = never,
     note: Note = lambda _: None,
 ) -> SizingPlan:
     """Return the cheapest TaskManagers on which a job has no CPU utilisation above ``utilisation``, a share.
@@ -829,6 +830,7 @@ def size(
     There are ``min`` to ``max`` of each class of the cluster, or up to its ``count``; a class costs its
     ``price``, or each TaskManager the same where none has one. What a placement has to keep to besides, such
     as a reserve or zones, is kept to. Half of ``time_limit`` is for what each class costs alone.
+    ``interrupted`` is asked now and then whether to end with what there is.
 
     Raises:
         DocumentError: when the job is not valid.
@@ -855,11 +857,13 @@ def size(
             so_far = "" if best is None else f", best {float(best):g}"
             note(f"{what}: at least {float(bound):g}{so_far}")
 
-        clock = Clock(Stop(seconds, seed=seed))
+        clock = Clock(Stop(seconds, seed=seed, interrupted=interrupted))
         return cheapest(of, lambda one: instance_of(profile, graph, one).problem, target, clock, told)
 
     share = time_limit if len(classes) < 2 else time_limit / 2
     best = found(cluster, share, "all classes")
+    if best.counts is None and interrupted():
+        raise TimedOut("interrupted before there were TaskManagers that are enough")
     if best.counts is None:
         placement = place(job, cluster, time_limit=share, seed=seed, objective=(Objective.CPU,))
         least = placement.objective[0].bound or 0.0

@@ -9,7 +9,7 @@ import typer
 from planner.cli.errors import fail
 from planner.cli.inputs import STDIN, Inputs, JobArgument
 from planner.cli.output import Format, FormatOption, OutputOption, emit, emit_tables, is_json
-from planner.cli.terminal import progress
+from planner.cli.terminal import interruptible, progress, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,12 +62,21 @@ def size(
     inputs.require_valid(fit=False)
     inputs.spare(output)
     try:
-        with progress("sizing") as note:
+        with interruptible() as interrupted, progress("sizing") as note:
             plan = api.size(
-                document, offers, utilisation=utilisation, time_limit=time_limit, seed=seed, note=note
+                document,
+                offers,
+                utilisation=utilisation,
+                time_limit=time_limit,
+                seed=seed,
+                interrupted=interrupted,
+                note=note,
             )
+            stopped = interrupted()
     except api.ClusterError as error:
         fail(f"{inputs.where(offers, error.path)}{error}")
+    if stopped:
+        say("planner: interrupted; these are the cheapest TaskManagers so far")
     _print(plan, output_format, output)
 
 

@@ -80,7 +80,7 @@ class _Search:
 
     def run(self) -> None:
         """Try the cheapest, then dearer ones until one is enough, then those between, while there is time."""
-        floor, step, share = 0, PARAMETERS.sizing_step, 1 / 2
+        floor, step, share = 0, PARAMETERS.sizing_step, 1 / 3
         while True:
             self._cut(share)
             self._raise_bound()
@@ -235,14 +235,15 @@ def _cuts(problem: Problem, cluster: Cluster, target: Fraction, clock: Clock) ->
     caps = [target.numerator * entry.cpu // target.denominator for entry in problem.classes]
     pricing = [Pricing(problem, entry, cap) for entry, cap in zip(problem.classes, caps, strict=True)]
     seen: list[set[Content]] = [set() for _ in problem.classes]
-    grown = True
-    while grown and not clock.expired():
+    grown, gap = True, PARAMETERS.sizing_pricing_gap
+    while (grown or gap) and not clock.expired():
+        gap = gap if grown else 0.0
         slots, task_managers = master.solve(clock)
         scale = PARAMETERS.price_scale / max([*slots, 1e-9])
         whole = [round(price * scale) for price in slots]
         most, grown = [], False
         for index in range(len(problem.classes)):
-            found = pricing[index].best(whole, clock)
+            found = pricing[index].best(whole, clock, gap)
             if found is None:
                 return
             content, upper = found

@@ -125,8 +125,8 @@ def require_prices(classes: Sequence[TaskManagerClass]) -> None:
         sum(p * class_count(one) for p, one in zip(known, classes, strict=True)) * whole_prices(known)
         >= LARGEST
     ):
-        path = ("spec", "taskManagerClasses", known.index(max(known)), "price")
-        raise ClusterError(path, "prices are too large, or have too many digits, to be compared exactly")
+        dearest = ("spec", "taskManagerClasses", known.index(max(known)), "price")
+        raise ClusterError(dearest, "prices are too large, or have too many digits, to be compared exactly")
 
 
 def whole_prices(known: Sequence[Fraction]) -> int:
