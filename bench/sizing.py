@@ -139,7 +139,7 @@ def measured(rng: random.Random, seconds: float) -> Found:
     started = time.monotonic()
     plan: SizingPlan = size(job, cluster, utilisation=float(TARGET), time_limit=seconds)
     spent = time.monotonic() - started
-    placement = place(job, plan.cluster, time_limit=seconds)
+    placement = place(job, plan.cluster, time_limit=seconds / 2)
     assert placement.imbalance.max <= float(TARGET) + 1e-6, placement.imbalance.max
     price = plan.sizing.price
     alone = [one.price for one in plan.alone.values() if one.counts is not None]

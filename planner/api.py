@@ -127,7 +127,7 @@ CLUSTER_VERSION = rules.CLUSTER_VERSION
 DEFAULT_SLACK = 0.02
 SCALE_GAP = 0.01
 """How far from proven least the highest CPU of a candidate may be: they are compared, not run."""
-FULL = 0.8
+SIZED_UTILISATION = 0.8
 """The highest CPU utilisation that a cluster is sized for: a fifth is left for what is not known."""
 UTILISATION = 0.7
 """The share of the time that a subtask may be busy: the target of the Kubernetes operator's autoscaler."""
@@ -143,8 +143,8 @@ __all__ = [
     "COMPILE_SECONDS",
     "DEFAULT_SLACK",
     "FOLDER",
-    "FULL",
     "PACK",
+    "SIZED_UTILISATION",
     "UTILISATION",
     "CallbackFailed",
     "Candidate",
@@ -819,7 +819,7 @@ def size(
     job: Job | ResourceProfile,
     cluster: Cluster,
     *,
-    utilisation: float = FULL,
+    utilisation: float = SIZED_UTILISATION,
     time_limit: float = 20.0,
     seed: int = 1,
     interrupted: Callable[[], bool] = never,

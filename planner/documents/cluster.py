@@ -55,7 +55,10 @@ class TaskManagerShape(Model):
 
 
 class TaskManagerClass(TaskManagerShape):
-    """Equal TaskManagers: ``count`` of them, or ``min`` to ``max`` that may be asked for."""
+    """Equal TaskManagers: ``count`` of them, or ``min`` to ``max`` that may be asked for.
+
+    ``price`` is what one of them costs, in any unit: sizing finds the cheapest.
+    """
 
     name: Name
     count: Count | None = None

@@ -66,3 +66,12 @@ def test_several_workers_have_no_budget_but_time() -> None:
 )
 def test_good_enough(value: Fraction, bound: Fraction, gap: float, enough: bool) -> None:
     assert Stop(gap=gap).good_enough(value, bound) is enough
+
+
+def test_a_target_is_met_refuted_or_open() -> None:
+    stop = Stop(target=Fraction(1, 2))
+    assert stop.good_enough(Fraction(1, 2), Fraction(0))
+    assert not stop.good_enough(Fraction(3, 5), Fraction(0))
+    assert stop.refuted(Fraction(3, 5))
+    assert not stop.refuted(Fraction(1, 2))
+    assert not Stop().refuted(Fraction(9))

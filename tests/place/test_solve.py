@@ -94,7 +94,7 @@ def test_infeasible_is_explained(problem: Problem) -> None:
         assert exhaustive(without(problem, set(problem.groups) - set(found.groups))) is None
 
 
-@settings(parent=SMALL, max_examples=15)
+@settings(parent=SMALL, max_examples=8)
 @given(problems(groups=4, task_managers=4, slots=6))
 def test_same_seed_same_plan(problem: Problem) -> None:
     first, second = solved(problem, seed=7), solved(problem, seed=7)
