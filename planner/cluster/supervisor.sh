@@ -121,6 +121,12 @@ trap 'pass QUIT QUIT' QUIT
 trap 'pass USR1 USR1' USR1
 trap 'pass USR2 USR2' USR2
 
+# A signal that comes just before a wait would be heard when that ends. Something ends it every few seconds.
+trap 'signalled=1' ALRM
+(while kill -s ALRM $$; do sleep 5; done) >/dev/null 2>&1 &
+ticker=$!
+trap 'kill "$ticker" 2>/dev/null' EXIT
+
 await() { # waits for the child, however often signals interrupt that; sets code
     code=''
     while :; do
@@ -192,6 +198,8 @@ while :; do
         ", \"restarts\": $count, \"ofAtMost\": $most, \"inSeconds\": $window, \"afterSeconds\": $delay"
     if [ "$delay" -gt 0 ]; then
         sleep "$delay" >/dev/null 2>&1 &
-        wait $!
+        while [ -z "$asked" ] && kill -0 $! 2>/dev/null; do
+            wait $!
+        done
     fi
 done
