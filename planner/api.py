@@ -127,6 +127,8 @@ CLUSTER_VERSION = rules.CLUSTER_VERSION
 DEFAULT_SLACK = 0.02
 SCALE_GAP = 0.01
 """How far from proven least the highest CPU of a candidate may be: they are compared, not run."""
+SIZED_SHARE = 2 / 3
+"""The share of the time for all classes together, where the rest is for each of them alone."""
 SIZED_UTILISATION = 0.8
 """The highest CPU utilisation that a cluster is sized for: a fifth is left for what is not known."""
 UTILISATION = 0.7
@@ -829,7 +831,7 @@ def size(
 
     There are ``min`` to ``max`` of each class of the cluster, or up to its ``count``; a class costs its
     ``price``, or each TaskManager the same where none has one. What a placement has to keep to besides, such
-    as a reserve or zones, is kept to. Half of ``time_limit`` is for what each class costs alone.
+    as a reserve or zones, is kept to. A third of ``time_limit`` is for what each class costs alone.
     ``interrupted`` is asked now and then whether to end with what there is.
 
     Raises:
@@ -860,7 +862,7 @@ def size(
         clock = Clock(Stop(seconds, seed=seed, interrupted=interrupted))
         return cheapest(of, lambda one: instance_of(profile, graph, one).problem, target, clock, told)
 
-    share = time_limit if len(classes) < 2 else time_limit / 2
+    share = time_limit if len(classes) < 2 else time_limit * SIZED_SHARE
     best = found(cluster, share, "all classes")
     if best.counts is None and interrupted():
         raise TimedOut("interrupted before there were TaskManagers that are enough")
@@ -874,7 +876,9 @@ def size(
             )
         raise TimedOut(f"no TaskManagers that are enough were found in {time_limit:g} s")
     alone = {
-        entry.name: found(of_one_class(cluster, number), share / len(classes), f"only class {entry.name}")
+        entry.name: found(
+            of_one_class(cluster, number), (time_limit - share) / len(classes), f"only class {entry.name}"
+        )
         for number, entry in enumerate(classes)
         if len(classes) > 1
     }

@@ -304,6 +304,18 @@ class Parameters:
     Chosen: most proposals are decided in a second or two; six that are not leave a third of the time.
     """
 
+    sizing_work: float = 2.0
+    """Seconds of work for one proposal: an integer program over as many numbers as there are classes.
+
+    Chosen: nearly always far less.
+    """
+
+    sizing_pricing_work: float = 0.1
+    """Seconds of work for the dearest content of a class.
+
+    Chosen: the bound of a knapsack is good long before its proof.
+    """
+
     sizing_pricing_gap: float = 0.01
     """How far from the dearest content pricing may end, until that finds none; then it ends with the dearest.
 

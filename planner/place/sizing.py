@@ -31,7 +31,6 @@ from planner.place.model.task_managers import class_count, class_ids
 from planner.place.parameters import PARAMETERS
 from planner.place.reserve import place_with_reserve
 from planner.place.result import Status
-from planner.place.search.counts import INT_LIMIT
 from planner.place.sizing_plan import Counts, Sizing, counted, prices, whole_prices
 
 
@@ -80,9 +79,9 @@ class _Search:
 
     def run(self) -> None:
         """Try the cheapest, then dearer ones until one is enough, then those between, while there is time."""
-        floor, step, share = 0, PARAMETERS.sizing_step, 1 / 3
+        floor, step, work = 0, PARAMETERS.sizing_step, self.clock.left() / 3
         while True:
-            self._cut(share)
+            self._cut(work)
             self._raise_bound()
             if self.impossible or self._proven() or self.clock.expired():
                 return
@@ -94,7 +93,10 @@ class _Search:
                 floor = 0
                 continue
             price = self.market.price(counts)
+            before = self.clock.left()
             verdict = self._enough(counts)
+            # as much for cuts as for a proposal: where that was quick, cuts are not what is missing
+            work = before - self.clock.left()
             if verdict:
                 self.best = counts
                 floor = (self.bound + price) // 2
@@ -104,7 +106,6 @@ class _Search:
                 floor = (price + self.market.price(self.best)) // 2
             else:
                 floor, step = math.ceil(price * (1 + step)), 2 * step
-            share = 1 / PARAMETERS.sizing_shares
 
     def result(self) -> Sizing:
         """Return what is known now."""
@@ -113,9 +114,9 @@ class _Search:
             self.best, Fraction(price, self.scale), Fraction(self.bound, self.scale), self.impossible
         )
 
-    def _cut(self, share: float) -> None:
-        """Take more cuts, for a share of the time that is left."""
-        until = self.clock.left() * (1 - share)
+    def _cut(self, work: float) -> None:
+        """Take more cuts, for some seconds of work."""
+        until = self.clock.left() - work
         while self.clock.left() > until and (cut := next(self.more, None)) is not None:
             self.cuts.append(cut)
 
@@ -192,18 +193,13 @@ class _Market:
         model.add(price >= low)
         if high is not None:
             model.add(price <= high)
-        # of equal prices the fewest TaskManagers, where the numbers are not too large for that
-        weight = sum(self.most) + 1
-        if self.price(self.most) * weight < INT_LIMIT:
-            model.minimize(price * weight + cp_model.LinearExpr.sum(counts))
-        else:
-            weight = 1
-            model.minimize(price)
-        solver = new_solver(clock, PARAMETERS.pricing_work, clock.stop.seed)
+        model.minimize(price)
+        solver = new_solver(clock, PARAMETERS.sizing_work, clock.stop.seed)
+        solver.parameters.linearization_level = 2
         status = run(solver, model, clock)
         if status == cp_model.INFEASIBLE:
             return _Proposal(None, low, impossible=True)
-        bound = max(low, math.floor(solver.best_objective_bound + 1e-6) // weight)
+        bound = max(low, math.ceil(solver.best_objective_bound - 1e-6))
         if status not in SOLVED:
             return _Proposal(None, bound)
         return _Proposal(tuple(solver.value(count) for count in counts), bound)
@@ -243,7 +239,7 @@ def _cuts(problem: Problem, cluster: Cluster, target: Fraction, clock: Clock) ->
         whole = [round(price * scale) for price in slots]
         most, grown = [], False
         for index in range(len(problem.classes)):
-            found = pricing[index].best(whole, clock, gap)
+            found = pricing[index].best(whole, clock, gap, PARAMETERS.sizing_pricing_work)
             if found is None:
                 return
             content, upper = found

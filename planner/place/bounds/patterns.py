@@ -36,10 +36,19 @@ class Pricing:
         self.model = cp_model.CpModel()
         self.counts = add_knapsack(self.model, problem, entry, cap)
 
-    def best(self, prices: Sequence[int], clock: Clock, gap: float = 0.0) -> tuple[Content, int] | None:
-        """Return a content of high price and an upper bound of the highest price, within ``gap`` of it."""
+    def best(
+        self,
+        prices: Sequence[int],
+        clock: Clock,
+        gap: float = 0.0,
+        work: float = PARAMETERS.pricing_work,
+    ) -> tuple[Content, int] | None:
+        """Return a content of high price and an upper bound of the highest price.
+
+        That is within ``gap`` where ``work`` seconds are enough.
+        """
         self.model.maximize(sum(x * price for x, price in zip(self.counts, prices, strict=True) if price))
-        solver = new_solver(clock, PARAMETERS.pricing_work, clock.stop.seed)
+        solver = new_solver(clock, work, clock.stop.seed)
         solver.parameters.num_workers = 1
         solver.parameters.relative_gap_limit = gap
         status = run(solver, self.model, clock)
