@@ -26,7 +26,7 @@ from planner.place.clock import Clock
 from planner.place.cp_sat import SOLVED, new_solver, run
 from planner.place.model.contents import Content
 from planner.place.model.objective import Objective
-from planner.place.model.problem import Problem
+from planner.place.model.problem import Problem, SlotType
 from planner.place.model.task_managers import class_count, class_ids
 from planner.place.parameters import PARAMETERS
 from planner.place.reserve import place_with_reserve
@@ -69,18 +69,19 @@ class _Search:
         self.market = _Market(
             [int(price * self.scale) for price in known], least, [class_count(entry) for entry in classes]
         )
+        everything = problem_of(counted(cluster, self.market.most))
         self.best: Counts | None = None
         self.bound = 0
-        self.impossible = False
+        self.impossible = not all(_fits_somewhere(slot, everything, target) for slot in everything.types)
         self.cuts: list[_Cut] = []
-        self.more = _cuts(problem_of(counted(cluster, self.market.most)), cluster, target, clock)
+        self.more = _cuts(everything, cluster, target, clock)
         self.refuted: list[Counts] = []
         self.open: list[Counts] = []
 
     def run(self) -> None:
         """Try the cheapest, then dearer ones until one is enough, then those between, while there is time."""
         floor, step, work = 0, PARAMETERS.sizing_step, self.clock.left() / 3
-        while True:
+        while not self.impossible:
             self._cut(work)
             self._raise_bound()
             if self.impossible or self._proven() or self.clock.expired():
@@ -90,7 +91,7 @@ class _Search:
             if counts is None:
                 if floor == self.bound:
                     return
-                floor = 0
+                floor, step = 0, PARAMETERS.sizing_step
                 continue
             price = self.market.price(counts)
             before = self.clock.left()
@@ -105,7 +106,8 @@ class _Search:
             if self.best is not None:
                 floor = (price + self.market.price(self.best)) // 2
             else:
-                floor, step = math.ceil(price * (1 + step)), 2 * step
+                most = self.market.price(self.market.most)
+                floor, step = min(math.ceil(price * (1 + step)), most), 2 * step
 
     def result(self) -> Sizing:
         """Return what is known now."""
@@ -153,6 +155,11 @@ class _Search:
         # how many a cover takes is searched for: a bound is of one number of them
         bounded = problem.cover is None and result.bound.value > self.target
         return False if bounded or result.status is Status.INFEASIBLE else None
+
+
+def _fits_somewhere(slot: SlotType, problem: Problem, target: Fraction) -> bool:
+    """Tell whether an empty TaskManager of some class holds a slot within a utilisation."""
+    return any(entry.can_hold(slot) and slot.load <= target * entry.cpu for entry in problem.classes)
 
 
 @dataclass(frozen=True)

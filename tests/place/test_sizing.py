@@ -125,6 +125,16 @@ def test_what_a_placement_keeps_to_is_kept_to() -> None:
     assert (alone.counts, alone.impossible) == (None, True)
 
 
+def test_many_of_a_class_that_is_too_small() -> None:
+    """A slot that fits on none of them; and a slot that only one of the other class holds, behind many."""
+    cluster = offers({"cpu": 1, "max": 2000, "price": 0.041}, {"cpu": 4, "max": 1, "price": 500})
+    job = job_of([(1, 2, 128, 1.0)])
+    assert sized(job, of_one_class(cluster, 0)).impossible
+    assert sized(job, cluster).counts == (0, 1)
+    spread = job_of([(3, 0.5, 128, 0.1)], placement={"minTaskManagers": 3, "minZones": 3})
+    assert sized(spread, of_one_class(cluster, 0), seconds=3).counts is None
+
+
 def test_those_that_are_there_cost_nothing() -> None:
     job = job_of([(4, 0.5, 128, 0.5)])
     there = [{"id": "old", "cpu": 2, "memory": {"process": "4 gb"}}]
