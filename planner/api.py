@@ -882,6 +882,11 @@ def size(
         for number, entry in enumerate(classes)
         if len(classes) > 1
     }
+    for one in alone.values():
+        # the search over all classes has the better bound, and at times not the better price
+        if one.counts is not None and one.price < best.price:
+            best = replace(best, counts=one.counts, price=one.price)
+    assert best.counts is not None
     name = profile.metadata.name if profile.metadata else "job"
     return SizingPlan(name, target, best, counted(cluster, best.counts), alone)
 
