@@ -17,11 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from ortools.linear_solver import pywraplp
 from ortools.sat.python import cp_model
 
 from planner.documents.cluster import Cluster
-from planner.place.bounds.patterns import Pricing
+from planner.place.bounds.patterns import Master, Pricing
 from planner.place.clock import Clock
 from planner.place.cp_sat import SOLVED, new_solver, run
 from planner.place.model.contents import Content
@@ -234,14 +233,18 @@ def _cuts(problem: Problem, cluster: Cluster, target: Fraction, clock: Clock) ->
     more = [class_count(classes[sold[e]]) if e in sold else 0 for e in range(len(problem.classes))]
     there = [len(entry.members) - count for entry, count in zip(problem.classes, more, strict=True)]
     known = prices(classes)
-    master = _Master(problem, [float(known[sold[e]]) if e in sold else 0.0 for e in range(len(more))], there)
+    dearer = 2 * max([1.0, *map(float, known)])
+    master = Master(problem, there, [dearer] * len(problem.types))
+    for index, number in sold.items():
+        master.buy(index, more[index], float(known[number]))
     caps = [target.numerator * entry.cpu // target.denominator for entry in problem.classes]
     pricing = [Pricing(problem, entry, cap) for entry, cap in zip(problem.classes, caps, strict=True)]
     seen: list[set[Content]] = [set() for _ in problem.classes]
     grown, gap = True, PARAMETERS.sizing_pricing_gap
     while (grown or gap) and not clock.expired():
         gap = gap if grown else 0.0
-        slots, task_managers = master.solve(clock)
+        _, slots, task_managers = master.solve()
+        clock.charge(PARAMETERS.work_of_lp)
         scale = PARAMETERS.price_scale / max([*slots, 1e-9])
         whole = [round(price * scale) for price in slots]
         most, grown = [], False
@@ -259,40 +262,3 @@ def _cuts(problem: Problem, cluster: Cluster, target: Fraction, clock: Clock) ->
         total = sum(price * slot.count for price, slot in zip(whole, problem.types, strict=True))
         total -= sum(number * upper for number, upper in zip(there, most, strict=True))
         yield _Cut([0 if index is None else most[index] for index in entry_of], total)
-
-
-class _Master:
-    """The linear program: the cheapest fractions of contents that hold all slots."""
-
-    def __init__(self, problem: Problem, prices: Sequence[float], there: Sequence[int]) -> None:
-        self.solver = pywraplp.Solver.CreateSolver("GLOP")
-        infinity = self.solver.infinity()
-        self.cover = [self.solver.Constraint(slot.count, infinity) for slot in problem.types]
-        self.room = [self.solver.Constraint(-infinity, number) for number in there]
-        objective = self.solver.Objective()
-        objective.SetMinimization()
-        for constraint in self.cover:
-            missing = self.solver.NumVar(0, infinity, "")
-            constraint.SetCoefficient(missing, 1)
-            objective.SetCoefficient(missing, 2 * max([*prices, 1.0]))
-        for entry, price, number, room in zip(problem.classes, prices, there, self.room, strict=True):
-            more = self.solver.NumVar(0, len(entry.members) - number, "")
-            room.SetCoefficient(more, -1)
-            objective.SetCoefficient(more, price)
-
-    def add(self, index: int, content: Content) -> None:
-        """Add a column."""
-        column = self.solver.NumVar(0, self.solver.infinity(), "")
-        self.room[index].SetCoefficient(column, 1)
-        for constraint, count in zip(self.cover, content, strict=True):
-            if count:
-                constraint.SetCoefficient(column, count)
-
-    def solve(self, clock: Clock) -> tuple[list[float], list[float]]:
-        """Return the price of one slot of each type, and of one TaskManager of each class."""
-        self.solver.Solve()
-        clock.charge(PARAMETERS.work_of_lp)
-        return (
-            [max(row.dual_value(), 0.0) for row in self.cover],
-            [max(-row.dual_value(), 0.0) for row in self.room],
-        )

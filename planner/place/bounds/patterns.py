@@ -59,20 +59,29 @@ class Pricing:
         return content, math.floor(solver.best_objective_bound + 1e-6)
 
 
-class _Master:
-    """The linear program: least load left over by at most as many contents as there are TaskManagers."""
+class Master:
+    """A linear program over contents: the least price of slots left over and of what is bought.
 
-    def __init__(self, problem: Problem, weights: Sequence[int]) -> None:
+    ``room`` is how many TaskManagers of each class there are, ``missing`` what a slot of each type costs that
+    no content holds.
+    """
+
+    def __init__(self, problem: Problem, room: Sequence[int], missing: Sequence[float]) -> None:
         self.solver = pywraplp.Solver.CreateSolver("GLOP")
         infinity = self.solver.infinity()
         self.cover = [self.solver.Constraint(slot.count, infinity) for slot in problem.types]
-        self.room = [self.solver.Constraint(-infinity, len(entry.members)) for entry in problem.classes]
-        objective = self.solver.Objective()
-        objective.SetMinimization()
-        for constraint, weight, slot in zip(self.cover, weights, problem.types, strict=True):
-            missing = self.solver.NumVar(0, slot.count, "")
-            constraint.SetCoefficient(missing, 1)
-            objective.SetCoefficient(missing, weight)
+        self.room = [self.solver.Constraint(-infinity, number) for number in room]
+        self.solver.Objective().SetMinimization()
+        for constraint, price, slot in zip(self.cover, missing, problem.types, strict=True):
+            left = self.solver.NumVar(0, slot.count, "")
+            constraint.SetCoefficient(left, 1)
+            self.solver.Objective().SetCoefficient(left, price)
+
+    def buy(self, index: int, most: int, price: float) -> None:
+        """Let there be up to ``most`` more TaskManagers of a class, at a price each."""
+        more = self.solver.NumVar(0, most, "")
+        self.room[index].SetCoefficient(more, -1)
+        self.solver.Objective().SetCoefficient(more, price)
 
     def add(self, index: int, content: Content) -> None:
         """Add a column."""
@@ -82,10 +91,11 @@ class _Master:
             if count:
                 constraint.SetCoefficient(column, count)
 
-    def solve(self) -> tuple[float, list[float]]:
-        """Return what is left over and the price of one slot of each type."""
+    def solve(self) -> tuple[float, list[float], list[float]]:
+        """Return the least price, that of one slot of each type, and of one TaskManager of each class."""
         self.solver.Solve()
-        return self.solver.Objective().Value(), [max(row.dual_value(), 0.0) for row in self.cover]
+        slots = [max(row.dual_value(), 0.0) for row in self.cover]
+        return self.solver.Objective().Value(), slots, [max(-row.dual_value(), 0.0) for row in self.room]
 
 
 def judge(problem: Problem, caps: Sequence[int | None], pool: Pool, clock: Clock) -> Verdict:
@@ -97,14 +107,14 @@ def judge(problem: Problem, caps: Sequence[int | None], pool: Pool, clock: Clock
     if any(cap is not None and cap < 0 for cap in caps):
         return Verdict.REFUTED
     weights = [max(slot.load, 1) for slot in problem.types]
-    master = _Master(problem, weights)
+    master = Master(problem, [len(entry.members) for entry in problem.classes], weights)
     pricing = [Pricing(problem, entry, cap) for entry, cap in zip(problem.classes, caps, strict=True)]
     for index, contents in enumerate(pool.contents):
         for content in contents:
             master.add(index, content)
     enough = 1e-7 * sum(weight * slot.count for weight, slot in zip(weights, problem.types, strict=True))
     while not clock.expired():
-        left, duals = master.solve()
+        left, duals, _ = master.solve()
         clock.charge(PARAMETERS.work_of_lp)
         if left <= enough:
             return Verdict.POSSIBLE
