@@ -497,7 +497,7 @@ _NAMES = {
     137: "SIGKILL",
     139: "SIGSEGV: the JVM crashed",
     143: "SIGTERM",
-    239: "a thread did not catch an exception, Flink's -17",
+    239: "Flink's -17: a thread did not catch an exception, or shutting down took more than 5 s",
     255: "the JVM was halted, Flink's -1",
 }
 

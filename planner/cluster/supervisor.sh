@@ -86,7 +86,7 @@ meaning() { # CODE
     137) echo 'SIGKILL' ;;
     139) echo 'SIGSEGV: the JVM crashed' ;;
     143) echo 'SIGTERM' ;;
-    239) echo "a thread did not catch an exception, Flink's -17" ;;
+    239) echo "Flink's -17: a thread did not catch an exception, or shutting down took more than 5 s" ;;
     255) echo "the JVM was halted, Flink's -1" ;;
     *) echo 'no known meaning' ;;
     esac

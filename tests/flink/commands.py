@@ -38,6 +38,8 @@ spec:
 """
 SHARED = CLUSTER.replace(" mb}", " mb, network: 64 mb, jvmOverhead: 360 mb}")
 """The same with memory that does not depend on the job."""
+STOPPED = frozenset({143, 239})
+"""Exit codes of a Flink that SIGTERM ended: JvmShutdownSafeguard halts it with -17 after 5 s, on a busy machine."""
 
 
 def planner(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
