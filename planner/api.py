@@ -498,7 +498,7 @@ def place(
     workers: int = 1,
     objective: Sequence[Objective] = BALANCE,
     previous: Placement | None = None,
-    slack: float = DEFAULT_SLACK,
+    slack: float | None = None,
     progress: Progress = lambda *_: None,
     clock: Clock | None = None,
 ) -> Placement:
@@ -506,9 +506,11 @@ def place(
 
     The search ends with a proof, after ``time_limit`` seconds, or within ``gap_limit`` (a share) of the
     optimum. With one worker the same ``seed`` gives the same placement. With a ``previous`` placement only
-    the highest CPU utilisation counts, and among the placements that are within ``slack`` (a share) of the
-    best one the fewest moves. ``progress`` is told each step with the best value and the bound. A ``clock``
-    that runs already takes the place of the limits, the seed and the workers.
+    the highest CPU utilisation counts, and among the placements that are within ``slack`` (a share, 2 %
+    unless given) of the best one the fewest moves. Without one ``slack`` is how far above the best value the
+    highest CPU utilisation may be for the later levels of ``objective``. ``progress`` is told each step with
+    the best value and the bound. A ``clock`` that runs already takes the place of the limits, seed and
+    workers.
 
     Raises:
         DocumentError: when the job is not valid.
@@ -522,6 +524,8 @@ def place(
     """
     if tuple(objective) != PACK:
         objectives(",".join(objective))
+    if slack is None:
+        slack = 0.0 if previous is None else DEFAULT_SLACK
     if slack < 0:
         raise ValueError(f"slack has to be a share of at least 0, not {slack}")
     profile, graph = compile_job(job)
@@ -550,8 +554,9 @@ def as_planned(job: Job | ResourceProfile, placement: Placement) -> tuple[Resour
 def pareto(
     job: Job | ResourceProfile,
     cluster: Cluster,
-    previous: Placement,
+    previous: Placement | None = None,
     *,
+    objective: Sequence[Objective] = (),
     time_limit: float = 10.0,
     seed: int = 1,
     workers: int = 1,
@@ -560,13 +565,16 @@ def pareto(
 ) -> list[Point]:
     """Return how balance goes with moves against a ``previous`` placement, fewest moves first.
 
+    Without one it is how balance goes with the level that follows cpu in an ``objective`` of two levels.
     Parameters and exceptions are those of `place`; there is no gap to stop at.
     """
+    if previous is None and len(objectives(",".join(objective))) != 2:
+        raise ValueError("the objective has to be cpu and one more level, for what balance is compared with")
     profile, graph = compile_job(job)
     clock = clock or Clock(Stop(time_limit, 0.0, seed, workers))
     from planner.place import engine
 
-    return engine.pareto(profile, graph, cluster, previous, clock, progress)
+    return engine.pareto(profile, graph, cluster, clock, progress, previous=previous, objective=objective)
 
 
 def simulate(job: Job | ResourceProfile, cluster: Cluster, mode: Mode, *, seed: int = 1) -> Placement:

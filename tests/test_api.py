@@ -262,7 +262,7 @@ def test_every_failure_has_one_root() -> None:
 
 def test_packages_do_not_hide_the_verbs_of_their_name() -> None:
     import planner.place.solve
-    import planner.recover.restart_sets
+    import planner.recover.settings
 
     assert planner.place is api.place  # type: ignore[comparison-overlap]
     assert planner.recover is api.recover  # type: ignore[comparison-overlap]

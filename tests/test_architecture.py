@@ -34,6 +34,7 @@ STOREYS = [
     ["result", "search", "sizing_plan"],
     ["levels", "moves", "stock"],
     ["solve", "infeasible"],
+    ["level_curve"],
     ["choose"],
     ["spares"],
     ["reserve"],

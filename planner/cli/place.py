@@ -61,8 +61,8 @@ def place(
         str | None,
         typer.Option(
             metavar="LEVELS",
-            help="What to minimise, in this order: cpu, then any of spread, memory, traffic, deployments."
-            " Default: all of them.",
+            help="What to minimise, in this order: cpu, then any of spread, memory, traffic, blast, deployments."
+            " Default: all of them but blast.",
         ),
     ] = None,
     previous: Annotated[
@@ -73,13 +73,17 @@ def place(
         str | None,
         typer.Option(
             metavar="PERCENT",
-            help="With --from, how far above the best value the placement may be for fewer moves. Default: 2%.",
+            help="How far above the best value the highest CPU utilisation may be: with --from for fewer moves"
+            " (default: 2%), with --objective for its later levels (default: 0%).",
         ),
     ] = None,
     pareto: Annotated[
         bool,
         typer.Option(
-            "--pareto", show_default=False, help="With --from, print balance against moves, no placement."
+            "--pareto",
+            show_default=False,
+            help="Print balance against moves (with --from) or against a level (with --objective cpu,LEVEL),"
+            " no placement.",
         ),
     ] = False,
     strategy: Annotated[
@@ -117,6 +121,7 @@ def place(
       planner place job.yaml -c cluster.yaml --format json --no-meta
       planner place job.yaml -c cluster.yaml --from old.placement.json --slack 1%
       planner place job.yaml -c cluster.yaml --from old.placement.json --pareto
+      planner place job.yaml -c cluster.yaml --objective cpu,blast --slack 5%
       planner place job.yaml -c cluster.yaml --strategy flink-slots
     """
     start = begun()
@@ -136,6 +141,8 @@ def place(
         levels = api.PACK if pack else api.objectives(objective) if objective else api.BALANCE
     except ValueError as error:
         fail(f"--objective: {error}")
+    if pareto and previous is None and len(levels) != 2:
+        fail("--pareto compares balance with one level: --objective cpu,LEVEL")
     found = inputs.require_valid(fit=False)
     inputs.spare(output)
     if simulated:
@@ -155,15 +162,17 @@ def place(
             stop = api.Stop(time_limit, gap, seed, workers, interrupted)
             clock = api.Clock(stop, started=start)
             try:
-                if pareto and before is not None:
-                    points = api.pareto(document, places, before, progress=_steps(note), clock=clock)
+                if pareto:
+                    points = api.pareto(
+                        document, places, before, objective=levels, progress=_steps(note), clock=clock
+                    )
                 else:
                     placement = api.place(
                         document,
                         places,
                         objective=levels,
                         previous=before,
-                        slack=api.DEFAULT_SLACK if share is None else share,
+                        slack=share,
                         progress=_steps(note),
                         clock=clock,
                     )
@@ -177,6 +186,8 @@ def place(
             emit(api.to_json(error.explanation.data()))
         raise
     if placement is None:
+        if not points:
+            fail(f"--pareto: the job declares no loads for {levels[-1]}; see docs/placement.md")
         _print_points(points, output_format, output)
         return
     if stopped:
@@ -196,8 +207,9 @@ def _refuse_contradictions(
         fail("--strategy leaves placing to Flink; leave out --pack, --objective and --from")
     if pack and objective:
         fail("--pack has its own objective; leave out one of --pack and --objective")
-    if previous is None and (slack is not None or pareto):
-        fail(f"{'--pareto' if pareto else '--slack'} needs the previous placement: --from FILE")
+    if previous is None and objective is None and (slack is not None or pareto):
+        option = "--pareto" if pareto else "--slack"
+        fail(f"{option} needs the previous placement, --from FILE, or a level: --objective cpu,LEVEL")
     if previous is not None and (pack or objective):
         fail("--from minimises moves; leave out --pack and --objective")
 

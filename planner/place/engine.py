@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from random import Random
 
 from planner.documents.cluster import Cluster
@@ -21,9 +22,11 @@ from planner.place.clock import Clock
 from planner.place.document import placement_document
 from planner.place.infeasible import Change, Infeasible, explain, followed, possible
 from planner.place.infeasible.counting import LOST
+from planner.place.level_curve import level_curve
 from planner.place.model.flows import group_flows
 from planner.place.model.objective import CPU_LEVEL, Objective
 from planner.place.model.problem import Problem, build_problem
+from planner.place.model.restarts import restarts_of
 from planner.place.model.slots import JobSlot, job_slots, move_weights, slot_resources
 from planner.place.model.task_managers import task_managers_of, templates_of
 from planner.place.moves.least_moves import least_moves
@@ -32,6 +35,7 @@ from planner.place.moves.pareto import curve
 from planner.place.parameters import PARAMETERS
 from planner.place.reserve import place_with_reserve
 from planner.place.result import Level, Progress, Result, Status
+from planner.place.solve import lower_levels
 from planner.place.spares import Spares, spares_of
 from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import (
@@ -99,6 +103,9 @@ def place(
 ) -> Placement:
     """Return the best placement found until ``clock`` has expired, judged by the checker.
 
+    ``slack`` is how far above the best value the highest CPU utilisation may be, as a share: for fewer moves
+    where there is a ``previous`` placement, else for the later levels.
+
     Raises:
         ClusterError: when the figures of a TaskManager are inconsistent.
         Infeasible: when it is proven that there is no placement.
@@ -109,13 +116,16 @@ def place(
     """
     instance = instance_of(profile, job, cluster)
     clock.reserve(PARAMETERS.seconds_after + PARAMETERS.seconds_after_per_slot * len(instance.slots))
-    levels = objective if previous is None else (Objective.CPU,)
-    limit = clock if previous is None else clock.share(1 / 2)
+    in_turn = previous is not None or slack > 0
+    levels = (Objective.CPU,) if in_turn else objective
+    limit = clock.share(1 / 2) if in_turn else clock
     instance, result, planned, spares = _solved(instance, cluster, limit, progress, levels)
     moves = None
     if previous is not None:
         progress("fewer moves", result.levels[0].value, result.bound.value)
         result, moves, spares = _with_least_moves(instance, result, previous, slack, clock)
+    elif in_turn:
+        result, spares = _within(instance, result, spares, objective, slack, clock, progress)
     inputs = Inputs(
         profile=digest(profile),
         cluster=digest(cluster),
@@ -144,6 +154,35 @@ def _with_least_moves(
     return found, moves, spares
 
 
+def _within(
+    instance: Instance,
+    result: Result,
+    spares: Spares,
+    objective: Sequence[Objective],
+    slack: float,
+    clock: Clock,
+    progress: Progress,
+) -> tuple[Result, Spares]:
+    """Return a result with lower later levels, whose highest utilisation is within ``slack`` of the best."""
+    share = Fraction(slack).limit_denominator(10**6)
+    aware = replace(result, problem=_aware(result.problem, instance, objective))
+    found = lower_levels(aware, clock, progress, objective, share)
+    if instance.problem.open:  # those of another choice may be lower
+        levels = [found.levels[0], *(replace(level, bound=None) for level in found.levels[1:])]
+        found = replace(found, levels=tuple(levels))
+    covered = spares_of(instance.problem, found, clock)
+    worse = covered.uncovered and instance.problem.cover is not None
+    return (result, spares) if worse else (found, covered)
+
+
+def _aware(problem: Problem, instance: Instance, objective: Sequence[Objective]) -> Problem:
+    """Return a problem of an instance with what losses restart, where the objective asks for that."""
+    if Objective.BLAST not in objective:
+        return problem
+    restarts = restarts_of(instance.profile, instance.job, instance.slots, problem.groups)
+    return replace(problem, restarts=restarts)
+
+
 def _solved(
     instance: Instance,
     cluster: Cluster,
@@ -158,7 +197,8 @@ def _solved(
         TimedOut: when none was found.
 
     """
-    result, spares = place_with_reserve(instance.problem, clock, progress, objective)
+    problem = _aware(instance.problem, instance, objective)
+    result, spares = place_with_reserve(problem, clock, progress, objective)
     planned: Mapping[str, PlannedGroup] = {}
     if result.status is Status.INFEASIBLE:
         progress("lowering estimates", None, result.bound.value)
@@ -169,7 +209,8 @@ def _solved(
         )
         if bent is not None:
             instance, planned = instance_of(bent.profile, instance.job, cluster), bent.groups
-            result, spares = place_with_reserve(instance.problem, clock, progress, objective)
+            problem = _aware(instance.problem, instance, objective)
+            result, spares = place_with_reserve(problem, clock, progress, objective)
         elif possible(_firm(instance, cluster).problem, clock) is not False:
             result = replace(result, status=Status.UNKNOWN)  # there was no time to find out
     _require_solution(instance, cluster, result, clock)
@@ -180,11 +221,15 @@ def pareto(
     profile: ResourceProfile,
     job: JobGraph,
     cluster: Cluster,
-    previous: Placement,
     clock: Clock,
     progress: Progress,
+    *,
+    previous: Placement | None,
+    objective: Sequence[Objective],
 ) -> list[Point]:
     """Return how balance goes with moves against a ``previous`` placement, fewest moves first.
+
+    Without one it is how balance goes with the last level of the ``objective``, least of that first.
 
     Raises:
         ClusterError: when the figures of a TaskManager are inconsistent.
@@ -195,7 +240,10 @@ def pareto(
     instance = instance_of(profile, job, cluster)
     share = clock.share(1 / 3)
     instance, result, _, _ = _solved(instance, cluster, share, progress, (Objective.CPU,))
-    return curve(instance.problem, result, _previous(instance, previous), clock, progress)
+    if previous is not None:
+        return curve(instance.problem, result, _previous(instance, previous), clock, progress)
+    aware = replace(result, problem=_aware(result.problem, instance, objective))
+    return level_curve(aware, objective[-1], clock, progress)
 
 
 def simulate(profile: ResourceProfile, job: JobGraph, cluster: Cluster, mode: Mode, seed: int) -> Placement:

@@ -296,6 +296,19 @@ class Parameters:
     Chosen: about what ``level_exact_work`` is enough for.
     """
 
+    blast_shares: tuple[float, ...] = (0.25, 0.5, 1.0)
+    """Shares of what a lost slot restarts that swaps lower one after the other; the last one is what counts.
+
+    Chosen: under a share a TaskManager with fewer slots of a group is better, and with the whole only one
+    without any is, where a single slot restarts all.
+    """
+
+    blast_contents: int = 2000
+    """Up to how many different contents CP-SAT looks for those that restart least: each is a variable.
+
+    Chosen: about what ``level_exact_work`` is enough for.
+    """
+
     # Sizing
 
     sizing_shares: int = 6

@@ -54,30 +54,49 @@ def solve(
     if result.solution is None:
         return result
     highest = result.levels[0] if bound is None else replace(result.levels[0], bound=bound)
+    return lower_levels(replace(result, levels=(*first, highest)), clock, progress, objective)
+
+
+def lower_levels(
+    result: Result,
+    clock: Clock,
+    progress: Progress = lambda *_: None,
+    objective: Sequence[Objective] = BALANCE,
+    slack: Fraction = Fraction(0),
+) -> Result:
+    """Lower the levels of ``objective`` after the highest utilisation, which may rise by a share for them.
+
+    ``slack`` is that share. The levels of ``result``, which has a solution, end with the highest utilisation.
+    """
+    problem, highest = result.problem, result.levels[-1]
+    before, levels = len(result.levels) - 1, list(result.levels)
+    assert result.solution is not None
     state = State.from_solution(problem, result.solution)
-    kept = keep_maximum(state, highest)
-    levels = [*first, highest]
+    limit = replace(highest, value=highest.value * (1 + slack))
+    kept = keep_maximum(state, limit)
     for name in objective:
-        if name not in LEVELS or (name is Objective.TRAFFIC and not problem.flows) or clock.expired():
+        idle = (name is Objective.TRAFFIC and not problem.flows) or (
+            name is Objective.BLAST and not problem.restarts
+        )
+        if name not in LEVELS or idle or clock.expired():
             continue
         progress(f"{name}", highest.value, result.bound.value)
         rng = np.random.default_rng(clock.stop.seed)
-        before = state.counts.copy()
+        counts_before = state.counts.copy()
         level = LEVELS[name](state, kept, level_clock(state, clock), rng)
-        if _harmed(levels[len(first) :], state):
-            state.set(before)
+        if _harmed([limit, *levels[before + 1 :]], state):
+            state.set(counts_before)
             level = measured(level, state)
         levels.append(level)
     # evening out may have lowered the highest as well
     value = state.solution().max_utilisation(problem)
     final = tuple(replace(one, value=value) if one is highest else measured(one, state) for one in levels)
-    proven = all(level.optimal for level in final[: len(first) + 1])
+    proven = all(level.optimal for level in final[: before + 1])
     return replace(
         result,
         status=Status.OPTIMAL if proven else Status.FEASIBLE,
-        problem=problem,
         solution=state.solution(),
-        bound=final[len(first)].bound or result.bound,
+        bound=final[before].bound or result.bound,
         levels=final,
         seconds=clock.spent(),
     )

@@ -25,14 +25,15 @@ from planner.documents.recovery import (
     Settings,
 )
 from planner.documents.vocabulary import Failed, Recovery
+from planner.graph.failover import restarts_fully
 from planner.graph.from_profile import operator_id, planner_fields
-from planner.graph.job_graph import JobEdge, JobGraph, JobVertex
+from planner.graph.job_graph import JobGraph, JobVertex
 from planner.graph.regions import Regions, Subtask, pipelined_regions
+from planner.graph.restart_sets import restarted_by_loss, restarted_subtasks, subtask_mask
 from planner.place.model.slots import job_slots, vertex_loads
 from planner.recover.downtime import Circumstances, downtime
-from planner.recover.restart_sets import Mask, restarted_subtasks, subtask_mask
 from planner.recover.restart_strategy import restart_strategy
-from planner.recover.settings import FAILOVER, SETTINGS, TIMEOUT, recovery_options
+from planner.recover.settings import SETTINGS, TIMEOUT, recovery_options
 from planner.units import CORE
 
 FEW_REGIONS = 500
@@ -57,7 +58,7 @@ def recovery_plan(
     """
     options = planner_fields(profile).flink_configuration
     present = {**options, **(placement.flink_configuration or {})}
-    full = _restarts_fully(present)
+    full = restarts_fully(present)
     regions = pipelined_regions(job)
     total = sum(vertex.parallelism for vertex in job.vertices)
     placed = _subtasks_by_task_manager(profile, job, placement)
@@ -176,7 +177,7 @@ def _scope(
     total: int,
     full: bool,
 ) -> Scope:
-    count = _restarted(job, regions, subtask_mask(regions, numbers), full)
+    count = _restarted(job, regions, numbers, full)
     return Scope(kind=kind, name=name, lost=len(numbers), restarted=_share(count, total))
 
 
@@ -193,26 +194,12 @@ def restarted_by(
     placed = _subtasks_by_task_manager(profile, job, placement)
     numbers = [regions.offsets[v] + i for name in task_managers for v, i in placed.get(name, ())]
     options = {**planner_fields(profile).flink_configuration, **(placement.flink_configuration or {})}
-    return _restarted(job, regions, subtask_mask(regions, numbers), _restarts_fully(options))
+    return _restarted(job, regions, numbers, restarts_fully(options))
 
 
-def _restarts_fully(options: Mapping[str, str]) -> bool:
-    """Tell whether the whole job restarts whatever fails."""
-    return options.get(FAILOVER, "region").strip().lower() == "full"
-
-
-def _restarted(job: JobGraph, regions: Regions, lost: Mask, full: bool) -> int:
-    """Count the subtasks that restart; results of lost subtasks are gone."""
-    if full:
-        return len(regions.region_of) if lost.any() else 0
-
-    def unavailable(edge: JobEdge) -> Mask | bool:
-        first = regions.offsets[edge.source]
-        gone = lost[first : first + job.vertices[edge.source].parallelism]
-        return gone if edge.type.reconsumable else True
-
-    region_of = np.array(regions.region_of, dtype=np.int64)
-    return int(restarted_subtasks(job, regions, region_of, lost, unavailable).sum())
+def _restarted(job: JobGraph, regions: Regions, lost: Sequence[int], full: bool) -> int:
+    """Count the subtasks that restart when some are lost; see `restarted_by_loss`."""
+    return int(restarted_by_loss(job, regions, subtask_mask(regions, list(lost)), full).sum())
 
 
 def _region(job: JobGraph, regions: Regions, number: int, sizes: Sequence[int] | None) -> Region:
@@ -298,7 +285,7 @@ def _failures(
     found = []
     for tm in task_managers:
         numbers = [regions.offsets[vertex] + subtask for vertex, subtask in placed[tm.id]]
-        count = _restarted(job, regions, subtask_mask(regions, numbers), full)
+        count = _restarted(job, regions, numbers, full)
         held = {} if tm.reserve else tm.quotas
         worst = max(count, worst_of(tuple(sorted(held.items()))))
         found.append(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from planner.documents.vocabulary import Recovery
+from planner.graph.failover import FAILOVER
 from planner.units import CORE, GIB, parse_duration
 
 
@@ -31,9 +32,6 @@ RESET_BACKOFF = "restart-strategy.exponential-delay.reset-backoff-threshold"
 CANCELLATION = "task.cancellation.timeout"
 BACKUP = "execution.checkpointing.local-backup.enabled"
 FROM_LOCAL = "execution.state-recovery.from-local"
-FAILOVER = "jobmanager.execution.failover-strategy"
-"""Whether a region or the whole job restarts. `DefaultSchedulerFactory` reads it from the JobManager's own
-configuration: in that of a job alone it would have no effect."""
 OLD_LOCAL = "state.backend.local-recovery"
 """The option of local recovery before Flink 1.20, which has two instead (FLIP-406)."""
 

@@ -271,41 +271,44 @@ LEVEL_NAMES = {
     "cpuUtilisationSpread": "Spread",
     "maxMemoryUtilisation": "Memory",
     "crossTraffic": "Traffic",
+    "expectedRestarts": "Restarts",
     "deployments": "Deployments",
     "moves": "Moved weight",
 }
 
 
+def _level_value(level: str, value: float) -> str:
+    """Return a value of a level as people read it."""
+    if level in ("cpuUtilisationSpread", "maxMemoryUtilisation"):
+        return f"{value:.2%}"
+    return f"{rounded_size(round(value))}/s" if level == "crossTraffic" else f"{value:g}"
+
+
 def _level_line(level: ObjectiveLevel) -> str:
-    share = level.name in ("cpuUtilisationSpread", "maxMemoryUtilisation")
-
-    def spell(value: float) -> str:
-        if share:
-            return f"{value:.2%}"
-        return f"{rounded_size(round(value))}/s" if level.name == "crossTraffic" else f"{value:g}"
-
     proof = ""
     if level.status == "optimal":
         proof = ", proven least"
     elif level.bound is not None:
-        proof = f", at least {spell(level.bound)}"
+        proof = f", at least {_level_value(level.name, level.bound)}"
     name = LEVEL_NAMES.get(level.name, level.name)
-    what = {"maxMemoryUtilisation": "highest ", "crossTraffic": "between TaskManagers, expected "}
-    return f"{name:<16} {what.get(level.name, '')}{spell(level.value)}{proof}"
+    before = {"maxMemoryUtilisation": "highest ", "crossTraffic": "between TaskManagers, expected "}
+    after = {"expectedRestarts": " subtasks and GiB of state by a loss, expected"}
+    what = f"{before.get(level.name, '')}{_level_value(level.name, level.value)}{after.get(level.name, '')}"
+    return f"{name:<16} {what}{proof}"
 
 
 def pareto_table(points: Sequence[Point]) -> Table:
-    """Return highest CPU utilisation against moves, with the knee marked."""
-    table = _table(
-        "Balance against moves", "moved slots", "weight", "highest cpu", "", right=("moved slots",)
-    )
+    """Return highest CPU utilisation against moves, or against another level, with the knee marked."""
+    if points[0].moved is not None:
+        title, names = "moves", ["moved slots", "weight"]
+    else:
+        title = LEVEL_NAMES[points[0].level].lower()
+        names = [title]
+    table = _table(f"Balance against {title}", *names, "highest cpu", "", right=tuple(names[:1]))
     for point in points:
-        table.add_row(
-            str(point.moved),
-            f"{float(point.weight):g}",
-            f"{float(point.maximum):.2%}",
-            "<- knee" if point.knee else "",
-        )
+        moved = (str(point.moved),) if point.moved is not None else ()
+        weight = f"{float(point.weight):g}" if moved else _level_value(point.level, float(point.weight))
+        table.add_row(*moved, weight, f"{float(point.maximum):.2%}", "<- knee" if point.knee else "")
     return table
 
 

@@ -14,7 +14,7 @@ from planner import api
 from planner.cluster.rest import ENDED, Rest, jobs, running_job
 from planner.cluster.standalone import read
 from planner.graph.regions import pipelined_regions
-from planner.recover.restart_sets import restarted_subtasks, subtask_mask
+from planner.graph.restart_sets import restarted_subtasks, subtask_mask
 
 pytestmark = [pytest.mark.flink, pytest.mark.extended]
 JAR = Path(__file__).parent / "jobs/restart-job.jar"

@@ -14,10 +14,10 @@ from planner.graph.from_profile import approximate_local_recovery
 from planner.graph.job_graph import JobEdge, JobGraph, JobVertex, build_job_graph
 from planner.graph.partition_groups import partition_groups, subpartition_counts
 from planner.graph.regions import pipelined_regions
+from planner.graph.restart_sets import restarted_subtasks, subtask_mask
 from planner.graph.slot_sharing import Slots, local_input_preferred, task_balanced
 from planner.graph.stream_graph import StreamEdge, StreamGraph, StreamNode
 from planner.memory.network import NetworkOptions, slot_network
-from planner.recover.restart_sets import restarted_subtasks, subtask_mask
 
 Case = dict[str, Any]
 UNCHAINED = {

@@ -11,7 +11,8 @@ from planner import api
 from planner.cluster.launches import launches
 from planner.documents.option_tables import option_table
 from planner.documents.vocabulary import Recovery
-from planner.recover.settings import FAILOVER, OLD_LOCAL, SETTINGS, recovery_options, seconds
+from planner.graph.failover import FAILOVER
+from planner.recover.settings import OLD_LOCAL, SETTINGS, recovery_options, seconds
 from planner.units import CORE, GIB, parse_duration
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 
 from planner.documents.placement import Placement
@@ -21,6 +21,7 @@ def figures(
     utilisations: Mapping[str, Fraction],
     resources: Mapping[str, SlotResources],
     flows: Mapping[tuple[str, str], int],
+    restarts: Callable[[], float],
 ) -> Iterator[str]:
     """Say which measures of imbalance and levels of the objective are not those of the slots."""
     values = [utilisations[placed.id] for placed in placement.task_managers if not placed.reserve]
@@ -40,12 +41,13 @@ def figures(
         stated = getattr(placement.imbalance, name)
         if abs(stated - value) > 2 * TOLERANCE:
             yield f"imbalance.{name} is {stated}, it has to be {value:.6f}"
-    known = {
+    known: dict[str, Callable[[], float]] = {
         "taskManagers": lambda: float(len(values)),
         "maxCpuUtilisation": lambda: expected["max"],
         "cpuUtilisationSpread": lambda: expected["spread"],
         "maxMemoryUtilisation": lambda: _memory(placement, offered, resources),
         "crossTraffic": lambda: _traffic(placement, flows),
+        "expectedRestarts": restarts,
         "deployments": lambda: float(_deployments(placement, offered)),
     }
     if not any(level.name == "maxCpuUtilisation" for level in placement.objective):

@@ -69,9 +69,24 @@ def _problems(
     yield from covered(placement, cluster, offered, resources)
     for group, wanted in ((profile.planner.placement if profile.planner else None) or {}).items():
         yield from (f"group {group!r} {text}" for text in _constraint(placement, offered, group, wanted))
-    yield from figures(placement, offered, utilisations, resources, group_flows(profile, job))
+    flows = group_flows(profile, job)
+    yield from figures(
+        placement,
+        offered,
+        utilisations,
+        resources,
+        flows,
+        lambda: _restarts(placement, profile, job),
+    )
     if previous is not None:
         yield from moves(placement, previous, move_weights(profile, job))
+
+
+def _restarts(placement: Placement, profile: ResourceProfile, job: JobGraph) -> float:
+    # it needs numpy, and who validates documents imports this module as well
+    from planner.place.check.restarts import expected_restarts
+
+    return expected_restarts(placement, profile, job)
 
 
 def _planned(placement: Placement, profile: ResourceProfile) -> Iterator[str]:

@@ -12,14 +12,15 @@ from planner.place.bounds.area import Bound
 from planner.place.clock import Clock
 from planner.place.cp_sat import SOLVED, new_solver, run
 from planner.place.levels.kept import Kept
-from planner.place.levels.traffic import PARTS_PER_BYTE
 from planner.place.model.problem import Problem
 from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
-from planner.place.search.costs import Overflow
-from planner.place.search.group_costs import Crossing, membership
+from planner.place.search.costs import GroupCost, Overflow
+from planner.place.search.group_costs import membership
 from planner.place.search.state import State
 
+MILLION = 1_000_000
+"""Resolution at which costs of kinds are compared."""
 _Kind = tuple[int, tuple[int, ...]]
 """What a TaskManager may be: its class, and how many slots of each type it holds."""
 
@@ -79,7 +80,7 @@ def _fewest_kinds(
     """Return how often to use each kind so that fewest are used, None where that is no fewer than now.
 
     ``pool`` are the kinds there may be with how often they are used now. Every slot is held exactly once,
-    every TaskManager is of one kind, and no more traffic is expected than now.
+    every TaskManager is of one kind, and no sum is more than now.
     """
     model = cp_model.CpModel()
     times: dict[_Kind, cp_model.IntVar] = {}
@@ -97,10 +98,10 @@ def _fewest_kinds(
     for t, slot in enumerate(problem.types):
         held = [times[kind] * kind[1][t] for kind in pool if kind[1][t]]
         model.add(cp_model.LinearExpr.sum(held) == slot.count)
-    if kept.traffic is not None and problem.flows:
-        leaving = _leaving(problem, pool, kept.traffic)
-        most = sum(leaving[kind] * count for kind, count in pool.items())
-        model.add(cp_model.LinearExpr.sum([times[kind] * leaving[kind] for kind in pool]) <= most)
+    for cost, total in kept.sums:
+        parts = _parts(cost, pool, total)
+        most = sum(parts[kind] * count for kind, count in pool.items())
+        model.add(cp_model.LinearExpr.sum([times[kind] * parts[kind] for kind in pool]) <= most)
     model.minimize(cp_model.LinearExpr.sum(list(used.values())))
     solver = new_solver(clock, PARAMETERS.level_exact_work, clock.stop.seed)
     status = run(solver, model, clock)
@@ -110,14 +111,13 @@ def _fewest_kinds(
     return {kind: solver.value(variable) for kind, variable in times.items()}
 
 
-def _leaving(problem: Problem, pool: Iterable[_Kind], traffic: float) -> dict[_Kind, int]:
-    """Return the traffic expected to leave a TaskManager of each kind, in millionths of ``traffic``."""
-    crossing, at = Crossing(problem), np.zeros(1, dtype=np.intp)
+def _parts(cost: GroupCost, pool: Iterable[_Kind], total: float) -> dict[_Kind, int]:
+    """Return what a TaskManager of each kind costs, in millionths of ``total``."""
+    at = np.zeros(1, dtype=np.intp)
     share = {
-        kind: float(crossing.at(at, np.array([kind[1]], dtype=np.int64))[0]) / max(traffic, 1.0)
-        for kind in pool
+        kind: float(cost.at(at, np.array([kind[1]], dtype=np.int64))[0]) / max(total, 1.0) for kind in pool
     }
-    return {kind: int(np.ceil(value * PARTS_PER_BYTE)) for kind, value in share.items()}
+    return {kind: int(np.ceil(value * MILLION)) for kind, value in share.items()}
 
 
 def _hold(state: State, times: dict[_Kind, int]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -10,24 +10,24 @@ import numpy as np
 from planner.place.clock import Clock
 from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
-from planner.place.search.costs import Overflow, Together, everywhere
-from planner.place.search.group_costs import Crossing
+from planner.place.search.costs import Cost, GroupCost, Overflow, Together, everywhere
 from planner.place.search.state import Floats, State
 from planner.place.search.swap import swap
 
 
 @dataclass
 class Kept:
-    """What later levels may not change: a band of load, limits of resources, traffic.
+    """What later levels may not change: a band of load, limits of resources, sums over TaskManagers.
 
-    ``least`` is a bound of the highest utilisation, which later levels may still lower.
+    ``least`` is a bound of the highest utilisation, which later levels may still lower. ``sums`` are costs
+    with the most that they may come to.
     """
 
     least: Fraction
     cap: Floats
     floor: Floats
     limits: Floats
-    traffic: float | None = None
+    sums: list[tuple[GroupCost, float]] = field(default_factory=list)
 
 
 def keep_maximum(state: State, highest: Level) -> Kept:
@@ -53,19 +53,15 @@ def level_clock(state: State, clock: Clock) -> Clock:
 
 
 def reach(state: State, overflow: Overflow, kept: Kept, clock: Clock, rng: np.random.Generator) -> bool:
-    """Change ``state`` so that nothing overflows and traffic is no more; otherwise leave it as it was."""
+    """Change ``state`` so that nothing overflows and no sum is more; otherwise leave it as it was."""
     before = state.counts.copy()
     rows = np.arange(len(state.cpu))
-    if kept.traffic is None:
-        swap(state, overflow, part(state, clock), rng)
-    else:
-        crossing = Crossing(state.problem)
-        weight = overflow.hard / max(kept.traffic, 1.0)
-        swap(state, Together(overflow, crossing, weight), part(state, clock), rng, walk=False)
-        if float(crossing.at(rows, state.counts).sum()) > kept.traffic * (1 + 1e-9):
-            state.set(before)
-            return False
-    if everywhere(overflow, state).any():
+    cost: Cost = overflow
+    for one, most in kept.sums:
+        cost = Together(cost, one, overflow.hard / max(most, 1.0))
+    swap(state, cost, part(state, clock), rng, walk=not kept.sums)
+    more = any(float(one.at(rows, state.counts).sum()) > most * (1 + 1e-9) for one, most in kept.sums)
+    if more or everywhere(overflow, state).any():
         state.set(before)
         return False
     return True

@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from planner.place.clock import Clock
+from planner.place.levels.blast import blast_of, lower_blast
 from planner.place.levels.deployments import deployments_of, lower_deployments
 from planner.place.levels.kept import Kept
 from planner.place.levels.memory import lower_memory, memory_of
@@ -23,6 +24,7 @@ LEVELS: dict[Objective, Improve] = {
     Objective.SPREAD: lower_spread,
     Objective.MEMORY: lower_memory,
     Objective.TRAFFIC: lower_traffic,
+    Objective.BLAST: lower_blast,
     Objective.DEPLOYMENTS: lower_deployments,
 }
 
@@ -31,6 +33,7 @@ _MEASURES: dict[str, Callable[[State], Fraction]] = {
     "cpuUtilisationSpread": spread_of,
     "maxMemoryUtilisation": memory_of,
     "crossTraffic": traffic_of,
+    "expectedRestarts": blast_of,
     "deployments": deployments_of,
 }
 

@@ -23,7 +23,7 @@ def lower_spread(state: State, kept: Kept, clock: Clock, rng: np.random.Generato
     highest = max(_utilisations(state))
     mean = Fraction(problem.total_load, problem.total_cpu)
     bound = Bound(max(kept.least - mean, Fraction(0)), "mean")
-    exactly = is_small(problem) and kept.traffic is None
+    exactly = is_small(problem) and not kept.sums
     if exactly and highest - min(_utilisations(state)) > bound.value:
         found = counts.maximise_minimum(
             problem, state.solution(), highest, clock, PARAMETERS.level_exact_work, _lowered(state, kept)

@@ -25,7 +25,7 @@ def lower_traffic(state: State, kept: Kept, clock: Clock, rng: np.random.Generat
     if state.problem.flows:
         swap(state, Within(crossing, overflow), part(state, clock), rng, walk=False)
     value = traffic_of(state)
-    kept.traffic = float(value)
+    kept.sums.append((crossing, float(value)))
     return Level("crossTraffic", value)
 
 

@@ -14,11 +14,14 @@ class Objective(StrEnum):
     SPREAD = "spread"
     MEMORY = "memory"
     TRAFFIC = "traffic"
+    BLAST = "blast"
     DEPLOYMENTS = "deployments"
 
 
 BALANCE = (Objective.CPU, Objective.SPREAD, Objective.MEMORY, Objective.TRAFFIC, Objective.DEPLOYMENTS)
 PACK = (Objective.TASK_MANAGERS, Objective.CPU)
+ANY = (*BALANCE[:-1], Objective.BLAST, Objective.DEPLOYMENTS)
+"""What may be asked for beside the highest CPU utilisation, which comes first."""
 CPU_LEVEL = "maxCpuUtilisation"
 """The level of `Objective.CPU` in a placement."""
 
@@ -33,7 +36,7 @@ def objectives(text: str) -> tuple[Objective, ...]:
         ValueError: when a name is unknown or stands twice, or the order is not possible.
 
     """
-    known = [level.value for level in BALANCE]
+    known = [level.value for level in ANY]
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name not in known:

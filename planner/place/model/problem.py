@@ -60,6 +60,18 @@ class TaskManagerClass:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """Subtasks that restart alike: what all of them weigh, and which losses restart each of them.
+
+    ``slots`` are pairs of a group, by its number, and how many of its slots restart such a subtask when they
+    are lost; groups without are left out.
+    """
+
+    weight: Fraction
+    slots: tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True)
 class Problem:
     """How many slots of each type go on each TaskManager so that the highest utilisation is least.
@@ -86,6 +98,7 @@ class Problem:
     reserve: int = 0
     cover: Cover | None = None
     flows: tuple[tuple[int, int, int], ...] = ()
+    restarts: tuple[Restarts, ...] = ()
     limits_of: LimitsOf = field(default=_no_limits, compare=False, repr=False)
     """The limits that any TaskManager has in this problem, also one that it does not have."""
     reasons: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)

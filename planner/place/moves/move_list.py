@@ -48,19 +48,25 @@ class MoveList:
 
 @dataclass(frozen=True)
 class Point:
-    """What ``moved`` slots buy: the highest CPU utilisation; ``knee`` marks the best trade."""
+    """What a higher CPU utilisation buys: ``weight`` of a later level, which for moves are ``moved`` slots.
+
+    ``level`` is the name of that level, ``knee`` marks the best trade.
+    """
 
     maximum: Fraction
-    moved: int
     weight: Fraction
+    moved: int | None = None
+    level: str = "moves"
     knee: bool = False
 
     def data(self) -> dict[str, object]:
         """Return it as plain data."""
+        weight = {self.level: rounded(self.weight)}
+        if self.moved is not None:
+            weight = {"moved": self.moved, "weight": rounded(self.weight)}
         return {
             "maxCpuUtilisation": rounded(self.maximum),
-            "moved": self.moved,
-            "weight": rounded(self.weight),
+            **weight,
             **({"knee": True} if self.knee else {}),
         }
 

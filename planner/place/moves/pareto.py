@@ -32,27 +32,20 @@ def curve(
         known.append(replace_within(whole, previous, limit, share, known))
         if not known[-1].weight:
             break
-    kept: dict[tuple[Fraction, Fraction], Point] = {}
+    points = []
     for one in known:
         moves = move_list(one.problem, one.solution, previous, 0.0)
-        point = Point(one.solution.max_utilisation(one.problem), moves.moved, moves.weight)
-        same = kept.get((point.weight, point.maximum))
-        if same is None or point.moved < same.moved:
-            kept[point.weight, point.maximum] = point
-    points = kept.values()
-    return _with_knee(
-        sorted(
-            (
-                point
-                for point in points
-                if not any(
-                    other != point and other.weight <= point.weight and other.maximum <= point.maximum
-                    for other in points
-                )
-            ),
-            key=lambda point: point.weight,
-        )
-    )
+        points.append(Point(one.solution.max_utilisation(one.problem), moves.weight, moves.moved))
+    return unbeaten(points)
+
+
+def unbeaten(points: Sequence[Point]) -> list[Point]:
+    """Return the points that no other one beats in both, least weight first, with the knee marked."""
+    kept: list[Point] = []
+    for point in sorted(points, key=lambda point: (point.weight, point.maximum, point.moved or 0)):
+        if not kept or point.maximum < kept[-1].maximum:
+            kept.append(point)
+    return _with_knee(kept)
 
 
 def _with_knee(points: Sequence[Point]) -> list[Point]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -11,8 +13,8 @@ from planner.place.bounds.patterns import Verdict
 from planner.place.clock import Clock
 from planner.place.cp_sat import SOLVED, new_solver, run
 from planner.place.model.contents import Content, Pool
-from planner.place.model.problem import Problem
-from planner.place.search.state import Floats, State
+from planner.place.model.problem import NO_LIMIT, Problem
+from planner.place.search.state import Floats, Ints, State
 
 
 def add_state(pool: Pool, state: State, caps: Sequence[int | None]) -> None:
@@ -67,6 +69,39 @@ def assemble(
     if status not in SOLVED:
         return None
     return _filled(problem, _picked(solver, chosen), cap)
+
+
+def assemble_cheapest(
+    problem: Problem,
+    pool: Pool,
+    cost: Callable[[Ints], Ints],
+    start: State,
+    clock: Clock,
+    seconds: float,
+) -> tuple[State | None, int | None]:
+    """Put contents of a complete pool together so that every slot is held once and they cost least.
+
+    Returns what is found, and a bound. ``cost`` is that of contents, (rows, types) to (rows); ``start`` is a
+    solution of the pool to begin with, ``seconds`` limits the work.
+    """
+    model = cp_model.CpModel()
+    chosen, held = _columns(model, problem, pool)
+    for slot, parts in zip(problem.types, held, strict=True):
+        model.add(sum(parts) == slot.count)
+    contents = np.array([content for _, content, _ in chosen], dtype=np.int64).reshape(-1, start.types)
+    model.minimize(cp_model.LinearExpr.weighted_sum([times for *_, times in chosen], cost(contents).tolist()))
+    now = Counter(
+        (problem.class_of[tm], tuple(row))
+        for tm, row in zip(start.task_managers, start.counts.tolist(), strict=True)
+    )
+    for index, content, times in chosen:
+        model.add_hint(times, now[index, content])
+    solver = new_solver(clock, seconds, clock.stop.seed)
+    status = run(solver, model, clock)
+    if status not in SOLVED:
+        return None, None
+    bound = math.ceil(solver.best_objective_bound - 1e-6)
+    return _filled(problem, _picked(solver, chosen), np.full(len(start.cpu), NO_LIMIT)), bound
 
 
 _Chosen = list[tuple[int, Content, cp_model.IntVar]]

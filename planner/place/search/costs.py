@@ -135,30 +135,30 @@ class Within:
 
 
 class Together:
-    """Overflow, and a cost by slots besides that weighs ``weight`` as much."""
+    """A cost, mostly overflow, and one by slots besides that weighs ``weight`` as much."""
 
-    def __init__(self, overflow: Overflow, cost: GroupCost, weight: float) -> None:
-        self.overflow = overflow
+    def __init__(self, first: Cost, cost: GroupCost, weight: float) -> None:
+        self.first = first
         self.cost = cost
         self.weight = weight
         self.by_counts = True
 
     def at(self, rows: Rows, load: Floats, used: Floats, counts: Ints) -> Floats:
         """Return the cost of TaskManagers; see `Cost`."""
-        return self.overflow.at(rows, load, used, counts) + self.weight * self.cost.at(rows, counts)
+        return self.first.at(rows, load, used, counts) + self.weight * self.cost.at(rows, counts)
 
     def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:
         """Return about what swaps gain; see `Cost`."""
-        load = self.overflow.estimate(state, row, out, others, back)
+        load = self.first.estimate(state, row, out, others, back)
         return load + self.weight * self.cost.estimate(state, row, out, others, back)
 
     def room(self, state: State) -> Floats | None:
         """Return how much more fits; see `Cost`."""
-        return self.overflow.room(state)
+        return self.first.room(state)
 
     def blind(self, state: State, row: int) -> bool:
         """Tell whether estimates miss something; see `Cost`."""
-        return self.overflow.blind(state, row)
+        return self.first.blind(state, row)
 
 
 class GroupCost(Protocol):

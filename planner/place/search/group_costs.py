@@ -1,4 +1,4 @@
-"""Costs of a TaskManager by how many slots of each group it holds: moves, and data that leaves it."""
+"""Costs of a TaskManager by how many slots of each group it holds: moves, traffic, what its loss restarts."""
 
 from __future__ import annotations
 
@@ -79,5 +79,53 @@ class Crossing:
         near, alone = held @ self.both, np.diag(self.pairs)
         add = self.leaving - near - alone
         drop = near - self.leaving - alone
+        by_type = self.member.T
+        return Steps.gain(state, row, out, others, back, add @ by_type, drop @ by_type)
+
+
+class Restarting:
+    """What the loss of a TaskManager is expected to restart, when Flink picks slots within a group at random.
+
+    Of n slots of a group, h restart a subtask: k lost ones spare it with probability C(n-h, k) / C(n, k), and
+    groups do so independently. ``share`` takes so much of each h: below one, a TaskManager that holds fewer
+    slots of a group is better although the loss of a single one restarts all, which leads to those that hold
+    none.
+    """
+
+    def __init__(self, problem: Problem, share: float = 1.0) -> None:
+        self.member = membership(problem)
+        slots = np.array([slot.count for slot in problem.types], dtype=np.float64) @ self.member
+        self.weights = np.array([float(one.weight) for one in problem.restarts])
+        self.most = slots.astype(np.int64)
+        self.spared = np.ones((len(problem.groups), int(slots.max(initial=0)) + 1, len(problem.restarts)))
+        for index, one in enumerate(problem.restarts):
+            for group, hits in one.slots:
+                lost = np.arange(self.most[group])
+                left = (slots[group] - share * hits - lost) / (slots[group] - lost)
+                self.spared[group, 1 : self.most[group] + 1, index] = np.cumprod(np.maximum(left, 0.0))
+
+    def at(self, rows: Rows, counts: Ints) -> Floats:
+        """Return what the loss of TaskManagers is expected to restart if they held ``counts``."""
+        del rows
+        held = np.rint(counts @ self.member).astype(np.int64)
+        spared = np.ones((len(held), len(self.weights)))
+        for group, table in enumerate(self.spared):
+            spared *= table[held[:, group]]
+        return np.asarray((1.0 - spared) @ self.weights)
+
+    def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:
+        """Return what swaps gain when every slot counts for itself."""
+        rows = np.unique(np.append(others, row))
+        held = np.rint(state.counts[rows] @ self.member).astype(np.int64).T
+        groups = np.arange(len(held))[:, None]
+        now, nothing = self.spared[groups, held], np.ones((1, len(rows), len(self.weights)))
+        before = np.concatenate([nothing, np.cumprod(now[:-1], axis=0)])
+        after = np.concatenate([np.cumprod(now[:0:-1], axis=0)[::-1], nothing])
+        others_spare = before * after * self.weights
+        more = self.spared[groups, np.minimum(held + 1, self.most[:, None])]
+        less = self.spared[groups, np.maximum(held - 1, 0)]
+        add, drop = np.zeros((2, len(state.cpu), len(held)))
+        add[rows] = (others_spare * (now - more)).sum(axis=2).T
+        drop[rows] = (others_spare * (now - less)).sum(axis=2).T
         by_type = self.member.T
         return Steps.gain(state, row, out, others, back, add @ by_type, drop @ by_type)

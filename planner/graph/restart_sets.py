@@ -50,6 +50,21 @@ def restarted_subtasks(
     return mask
 
 
+def restarted_by_loss(job: JobGraph, regions: Regions, lost: Mask, full: bool) -> Mask:
+    """Return the subtasks that restart when those in ``lost`` fail together with their results.
+
+    ``full`` is that of `restarts_fully`. What several losses at once restart is what each of them restarts.
+    """
+    if full:
+        return np.full(len(regions.region_of), lost.any())
+
+    def unavailable(edge: JobEdge) -> Mask | bool:
+        return _of(job, regions, lost, edge.source) if edge.type.reconsumable else True
+
+    region_of = np.array(regions.region_of, dtype=np.int64)
+    return restarted_subtasks(job, regions, region_of, lost, unavailable)
+
+
 def _of(job: JobGraph, regions: Regions, mask: Mask, vertex: int) -> Mask:
     first = regions.offsets[vertex]
     return mask[first : first + job.vertices[vertex].parallelism]
