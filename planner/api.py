@@ -46,7 +46,7 @@ from planner.cluster.verify import Deviation, NotAsPlanned
 from planner.documents.cluster import Cluster
 from planner.documents.difference import Difference, differences
 from planner.documents.errors import DocumentError, PlacementMismatch
-from planner.documents.finding import Finding, Severity
+from planner.documents.finding import CheckProfile, Finding, Severity
 from planner.documents.foreign.base import ForeignDocument
 from planner.documents.foreign.configuration import FlinkConfiguration
 from planner.documents.foreign.deployment import FlinkDeployment
@@ -151,6 +151,7 @@ __all__ = [
     "CallbackFailed",
     "Candidate",
     "Catalogue",
+    "CheckProfile",
     "CheckpointFailed",
     "Clock",
     "Cluster",
@@ -377,13 +378,16 @@ def save(document: Document, path: str | Path) -> None:
     write_atomically(Path(path), to_json(to_data(document)))
 
 
-def validate(*documents: Document | Loaded, fit: bool = True) -> list[Finding]:
+def validate(
+    *documents: Document | Loaded, fit: bool = True, profile: CheckProfile = CheckProfile.CI
+) -> list[Finding]:
     """Return what is wrong with ``documents``, in stable order.
 
     A job is also checked against a cluster where exactly one is among them, unless ``fit`` is false.
-    Documents that were loaded with `load` have findings with lines and columns.
+    Documents that were loaded with `load` have findings with lines and columns. The ``profile`` decides how
+    much is asked of a job besides that it runs.
     """
-    return rules.validate([_as_loaded(document) for document in documents], fit=fit)
+    return rules.validate([_as_loaded(document) for document in documents], fit=fit, profile=profile)
 
 
 def placement_warnings(findings: Sequence[Finding]) -> list[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from planner.api import validate
+from planner.api import CheckProfile, validate
 from planner.documents.errors import DocumentError
 from planner.documents.job import flatten_configuration
 from planner.documents.load import KINDS, load
@@ -14,7 +14,7 @@ from planner.documents.write import to_json
 from planner.memory.launch import launch_taskmanager
 from planner.memory.process import MemoryConfigurationError
 from planner.report.pages import page
-from planner.rules.registry import RULES
+from planner.rules.registry import BY_CODE, RULES
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = {
@@ -50,7 +50,7 @@ def messages(path: Path) -> dict[str, str]:
             return {error.code: str(error)}
         return {}
     try:
-        findings = validate(*load(path.read_bytes(), path.name))
+        findings = validate(*load(path.read_bytes(), path.name), profile=CheckProfile.PRODUCTION)
     except DocumentError as error:
         findings = error.findings
     return {finding.code: finding.message for finding in reversed(findings)}
@@ -63,6 +63,7 @@ def example(code: str) -> str:
         return f"## Example\n\n{broken}\n\n## Mended\n\n{mended}"
     faulty, right = samples(code)
     verb = "planner memory --config" if faulty.parent.name == "config" else "planner validate"
+    verb += " --profile production" if BY_CODE[code].only_production else ""
     report = f"`{verb} {faulty.name}` reports:\n\n```text\n{code} {messages(faulty)[code]}\n```"
     broken, mended = (
         f"```{path.suffix[1:]}\n{path.read_text(encoding='utf-8')}```" for path in (faulty, right)

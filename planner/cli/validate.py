@@ -14,6 +14,7 @@ from planner.cli.errors import Exit, fail
 from planner.cli.inputs import STDIN, Inputs, default_documents
 from planner.cli.output import OutputOption, emit, emit_text
 from planner.cli.terminal import say
+from planner.documents.finding import CheckProfile
 
 if TYPE_CHECKING:
     from planner.documents.finding import Finding
@@ -52,6 +53,13 @@ def validate(
     output_format: Annotated[
         Format, typer.Option("--format", help="How to print findings.", envvar="PLANNER_FORMAT")
     ] = Format.TEXT,
+    profile: Annotated[
+        CheckProfile,
+        typer.Option(
+            help="What to ask for besides that a job runs: dev less, production more.",
+            envvar="PLANNER_PROFILE",
+        ),
+    ] = CheckProfile.CI,
     fail_on: Annotated[Level, typer.Option(help="Exit with 1 from this severity on.")] = Level.ERROR,
     ignore: Annotated[
         list[str] | None,
@@ -76,6 +84,7 @@ def validate(
       planner validate deployment.yaml conf/config.yaml
       cat job.yaml | planner validate - --stdin-filename job.yaml
       planner validate job.yaml --fail-on warning --ignore OPS
+      planner validate deployment.yaml --profile production
     """
     names, met = _expand(files) if files else (default_documents(), frozenset())
     inputs = Inputs()
@@ -90,7 +99,7 @@ def validate(
     prefixes = tuple(
         code.strip().upper() for entry in ignore or () for code in entry.split(",") if code.strip()
     )
-    found = sort_findings([*inputs.findings, *api.validate(*inputs.loaded)])
+    found = sort_findings([*inputs.findings, *api.validate(*inputs.loaded, profile=profile)])
     if any(entry.document is not None for entry in inputs.loaded):
         found = [_of_bystander(finding) if finding.file in met else finding for finding in found]
     found = [finding for finding in found if not finding.code.startswith(prefixes)] if prefixes else found

@@ -23,6 +23,14 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
+class CheckProfile(StrEnum):
+    """What documents are checked for: a draft, a change, or production."""
+
+    DEV = "dev"
+    CI = "ci"
+    PRODUCTION = "production"
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """A span in a file; lines and columns count from 1, the end is exclusive."""

@@ -17,7 +17,7 @@ def page(code: str, example: str = "") -> str | None:
     sections = [
         f"# {rule.code}: {rule.name}",
         rule.summary,
-        f"Severity: {rule.severity}{f', {rule.otherwise}' if rule.otherwise else ''}",
+        f"Severity: {rule.severity}{f', {rule.otherwise}' if rule.otherwise else ''}{_in_profiles(rule)}",
         f"## Why\n\n{rule.why}",
         f"## What to do\n\n{rule.hint}",
         _kinds() if code == "JOB205" else "",
@@ -25,6 +25,13 @@ def page(code: str, example: str = "") -> str | None:
         f"## Source\n\n{rule.source}:\n{rule.source_url}",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _in_profiles(rule: Rule) -> str:
+    """Return what `planner validate --profile` changes."""
+    if rule.only_production:
+        return ", with `--profile production` only"
+    return ", one level higher with `--profile production`, left out with `dev`" if rule.readiness else ""
 
 
 def _kinds() -> str:

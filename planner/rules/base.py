@@ -20,6 +20,7 @@ from planner.memory.estimates import Estimate
 from planner.memory.off_heap import Catalogue
 from planner.place.model.slots import SlotResources
 from planner.place.model.task_managers import TaskManager
+from planner.units import parse_duration
 
 FLINK_DOCS = "https://nightlies.apache.org/flink/flink-docs-release-2.2/docs/"
 FLINK_CODE = "https://github.com/apache/flink/blob/release-2.2.1/"
@@ -86,6 +87,8 @@ class OptionsView:
     table: OptionTable
     unfilled: frozenset[str] = frozenset()
     version: str | None = None
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """What Flink's Kubernetes operator sets where nothing is written."""
 
     def certainly(self, key: str) -> Severity | None:
         """Return the severity of a key without effect: a warning where another version may know it."""
@@ -94,6 +97,21 @@ class OptionsView:
     def path(self, key: str) -> Path:
         """Return where an option is set."""
         return self.paths.get(key, ())
+
+    def value(self, key: str) -> str:
+        """Return what an option is, in lower case: as written under its key or an old one, or the default."""
+        option = self.table.find(key)
+        keys = (key, *(option.fallback if option else ()))
+        written = next((self.configuration[name] for name in keys if name in self.configuration), None)
+        default = self.defaults.get(key, (option.default if option else None) or "")
+        return (default if written is None else written).strip().lower()
+
+    def duration(self, key: str) -> int:
+        """Return an option's duration in nanoseconds, 0 where it is none."""
+        try:
+            return parse_duration(self.value(key))
+        except ValueError:
+            return 0
 
 
 @dataclass(frozen=True)
@@ -199,6 +217,10 @@ class Rule:
     """When a finding has another severity, and which one."""
     concerns_placement: ClassVar[bool] = False
     """Whether a placement is worth less than it says while this rule finds something; ``place`` reports it."""
+    readiness: ClassVar[bool] = False
+    """Whether it asks how ready a job is for production: left out of ``dev``, more severe in ``production``."""
+    only_production: ClassVar[bool] = False
+    """Whether it is checked in the profile ``production`` alone."""
     summary: ClassVar[str]
     """What is wrong, in one sentence."""
     why: ClassVar[str]

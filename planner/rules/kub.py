@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 
@@ -12,10 +13,15 @@ from planner.documents.foreign.session_job import FlinkSessionJob
 from planner.documents.foreign.state_snapshot import FlinkStateSnapshot
 from planner.documents.foreign.templates import is_placeholder
 from planner.documents.option_tables import of_operator
-from planner.rules.base import ManifestRule, ManifestSubject, Match, OptionRule, OptionsView
+from planner.rules.base import FLINK_DOCS, ManifestRule, ManifestSubject, Match, OptionRule, OptionsView
 from planner.rules.cfg import same_value
 
-OPERATOR_CODE = "https://github.com/apache/flink-kubernetes-operator/blob/release-1.15.0/flink-kubernetes-operator/src/main/java/org/apache/flink/kubernetes/operator/"
+_REPOSITORY = "https://github.com/apache/flink-kubernetes-operator/blob/release-1.15.0/"
+OPERATOR_CODE = f"{_REPOSITORY}flink-kubernetes-operator/src/main/java/org/apache/flink/kubernetes/operator/"
+AUTOSCALER = (
+    f"{_REPOSITORY}flink-autoscaler/src/main/java/org/apache/flink/autoscaler/config/AutoScalerOptions.java"
+)
+JOB_SPEC = f"{_REPOSITORY}flink-kubernetes-operator-api/src/main/java/org/apache/flink/kubernetes/operator/api/spec/JobSpec.java"
 BUILDER, VALIDATOR = (
     f"{OPERATOR_CODE}config/FlinkConfigBuilder.java",
     f"{OPERATOR_CODE}validation/DefaultValidator.java",
@@ -251,3 +257,181 @@ class RefusedValue(ManifestRule):
             if file not in _LOG_FILES:
                 message = f"logConfiguration has {file[:60]!r}, which is neither {' nor '.join(_LOG_FILES)}"
                 yield Match(("spec", "logConfiguration", file), message, key=True)
+
+
+class SlotsLeftOver(ManifestRule):
+    code, name, severity = "KUB960", "slots-left-over", Severity.INFO
+    summary = "The parallelism of a job does not fill the slots of its TaskManagers."
+    why = "The last TaskManager is requested whole, and some of its slots stay empty."
+    hint = "make the parallelism a multiple of taskmanager.numberOfTaskSlots, or change the number of slots"
+    source = "Flink's native Kubernetes mode requests TaskManagers of equal size (FLINK-34563)"
+    source_url = "https://issues.apache.org/jira/browse/FLINK-34563"
+
+    def check(self, subject: ManifestSubject) -> Iterator[Match]:
+        document = subject.document
+        if not isinstance(document, FlinkDeployment) or not document.is_whole or document.spec.job is None:
+            return
+        if document.spec.task_manager is not None and document.spec.task_manager.replicas is not None:
+            return  # the parallelism is ignored then
+        parallelism, slots = document.spec.job.parallelism, subject.effective.value(_SLOTS)
+        if not parallelism or parallelism < 1 or not slots.isdecimal() or not int(slots):
+            return
+        count = -(-parallelism // int(slots))
+        left = count * int(slots) - parallelism
+        if left:
+            message = (
+                f"{count} TaskManagers have {count * int(slots)} slots, {left} of them without a subtask"
+            )
+            yield Match(("spec", "job", "parallelism"), message)
+
+
+_SLOTS = "taskmanager.numberOfTaskSlots"
+_AUTOSCALER = "job.autoscaler."
+
+
+def _option_path(options: OptionsView, *keys: str) -> Path:
+    """Return where the first of some options is set."""
+    return next((options.path(key) for key in keys if key in options.configuration), ())
+
+
+class WindowBelowInterval(OptionRule):
+    code, name, severity = "KUB961", "window-below-interval", Severity.WARNING
+    summary = "The autoscaler's window of metrics is shorter than the interval in which the operator looks."
+    why = "There is never more than one reading in the window, so the autoscaler does not act."
+    hint = "make job.autoscaler.metrics.window longer than kubernetes.operator.reconcile.interval"
+    source = "the operator's DefaultValidator (FLINK-39826)"
+    source_url = "https://issues.apache.org/jira/browse/FLINK-39826"
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        window, interval = f"{_AUTOSCALER}metrics.window", "kubernetes.operator.reconcile.interval"
+        if options.value(f"{_AUTOSCALER}enabled") != "true":
+            return
+        if 0 < options.duration(window) < options.duration(interval):
+            path = _option_path(options, window, interval)
+            yield Match(
+                path,
+                f"a window of {options.value(window)} with a look every {options.value(interval)}",
+                key=True,
+            )
+
+
+class UtilisationOutOfOrder(OptionRule):
+    code, name, severity = "KUB962", "utilisation-out-of-order", Severity.WARNING
+    summary = "The autoscaler's target utilisation is not between its minimum and maximum."
+    why = "The operator refuses the deployment, or the autoscaler scales up and down in turn."
+    hint = "set utilization.min below utilization.target, and utilization.max above it"
+    source = "the options of the operator's autoscaler"
+    source_url = AUTOSCALER
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        keys = [f"{_AUTOSCALER}utilization.{name}" for name in ("min", "target", "max")]
+        known = [(key, number) for key in keys if (number := _number(options.value(key))) is not None]
+        for (low, least), (high, most) in itertools.pairwise(known):
+            if least > most:
+                path = _option_path(options, low, high)
+                yield Match(path, f"{low} is {least:g}, above {high}, which is {most:g}", key=True)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+class ParallelismBeyondTheAutoscaler(ManifestRule):
+    code, name, severity = "KUB963", "parallelism-beyond-autoscaler", Severity.WARNING
+    summary = "A job starts with more subtasks than the autoscaler allows for a vertex."
+    why = "The autoscaler scales the job down to its limit, whatever the load."
+    hint = "raise job.autoscaler.vertex.max-parallelism, which is 200 unless it is set"
+    source = "the options of the operator's autoscaler"
+    source_url = AUTOSCALER
+
+    def check(self, subject: ManifestSubject) -> Iterator[Match]:
+        document, options = subject.document, subject.effective
+        job = document.spec.job if isinstance(document, (FlinkDeployment, FlinkSessionJob)) else None
+        most = options.value(f"{_AUTOSCALER}vertex.max-parallelism")
+        if job is None or not job.parallelism or options.value(f"{_AUTOSCALER}enabled") != "true":
+            return
+        if most.isdecimal() and job.parallelism > int(most):
+            message = f"parallelism {job.parallelism}, and the autoscaler allows {most}"
+            yield Match(("spec", "job", "parallelism"), message)
+
+
+class MissingPrecondition(ManifestRule):
+    code, name, severity = "KUB964", "missing-precondition", Severity.WARNING
+    summary = "A feature of the operator is enabled without what it needs."
+    why = "The operator refuses the deployment, unless its default configuration sets the rest."
+    hint = "set what the message names, or disable the feature"
+    source = "the operator's DefaultValidator"
+    source_url = VALIDATOR
+
+    def check(self, subject: ManifestSubject) -> Iterator[Match]:
+        document, options = subject.document, subject.effective
+        if not isinstance(document, FlinkDeployment) or not document.is_whole:
+            return
+        rollback = "kubernetes.operator.deployment.rollback.enabled"
+        if options.value(rollback) == "true" and not _is_highly_available(options.configuration):
+            yield Match(options.path(rollback), "a rollback needs high-availability.type", key=True)
+        health, recovery = (
+            "kubernetes.operator.cluster.health-check.enabled",
+            "kubernetes.operator.jm-deployment-recovery.enabled",
+        )
+        if options.value(health) == "true" and options.value(recovery) == "false":
+            yield Match(options.path(health), f"the health check needs {recovery}", key=True)
+
+
+class NotHighlyAvailable(ManifestRule):
+    code, name, severity = "KUB965", "not-highly-available", Severity.WARNING
+    only_production = True
+    summary = "A deployment does not have high availability."
+    why = "When the JobManager's pod is lost, a new JobManager knows of no job and of no checkpoint."
+    hint = "set high-availability.type: kubernetes and high-availability.storageDir"
+    source = "Flink's production readiness checklist"
+    source_url = f"{FLINK_DOCS}ops/production_ready/"
+
+    def check(self, subject: ManifestSubject) -> Iterator[Match]:
+        document = subject.document
+        whole = isinstance(document, FlinkDeployment) and document.is_whole
+        if whole and not _is_highly_available(subject.effective.configuration):
+            yield Match(("spec",), "high-availability.type is not set", key=True)
+
+
+class StatelessUpgrade(ManifestRule):
+    code, name, severity = "KUB966", "stateless-upgrade", Severity.WARNING
+    only_production = True
+    summary = "A job that takes checkpoints starts without its state after each change of the manifest."
+    why = "With upgradeMode stateless, which it is unless it is set, the operator cancels the job and starts it anew."
+    hint = "set upgradeMode: savepoint or last-state"
+    source = "the operator's JobSpec"
+    source_url = JOB_SPEC
+
+    def check(self, subject: ManifestSubject) -> Iterator[Match]:
+        document, options = subject.document, subject.effective
+        job = document.spec.job if isinstance(document, (FlinkDeployment, FlinkSessionJob)) else None
+        if job is None or job.upgrade_mode not in (None, "stateless"):
+            return
+        if options.duration("execution.checkpointing.interval"):
+            path: Path = ("spec", "job", "upgradeMode") if job.upgrade_mode else ("spec", "job")
+            yield Match(path, "an upgrade drops the state of the job", key=True)
+
+
+class SessionMetaspace(ManifestRule):
+    code, name, severity = "KUB967", "session-metaspace", Severity.INFO
+    only_production = True
+    summary = "The TaskManagers of a session cluster have Flink's default metaspace."
+    why = "Each job, and each restart of one, loads its classes anew. With 256 MiB some jobs with connectors are enough for OutOfMemoryError: Metaspace."
+    hint = "set taskmanager.memory.jvm-metaspace.size, such as 512m, or run the jobs as application clusters"
+    source = "Flink's page on debugging class loading, and FLINK-16406"
+    source_url = "https://issues.apache.org/jira/browse/FLINK-16406"
+
+    def check(self, subject: ManifestSubject) -> Iterator[Match]:
+        document = subject.document
+        if (
+            not isinstance(document, FlinkDeployment)
+            or not document.is_whole
+            or document.spec.job is not None
+        ):
+            return
+        if "taskmanager.memory.jvm-metaspace.size" not in subject.effective.configuration:
+            yield Match(("spec",), "256 MiB of metaspace for all jobs of the session", key=True)

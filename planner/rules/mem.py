@@ -9,11 +9,14 @@ from planner.documents.vocabulary import JobType, UseCase
 from planner.graph.kinds import find_kind
 from planner.memory.managed import fixed_rocksdb_memory
 from planner.memory.off_heap import UNKNOWN_CLIENT, off_heap_use
+from planner.memory.taskmanager import derive_taskmanager
 from planner.rules.base import (
     FLINK_CODE,
     FLINK_DOCS,
     GroupView,
     JobRule,
+    ManifestRule,
+    ManifestSubject,
     Match,
     OperatorView,
     OptionRule,
@@ -21,7 +24,7 @@ from planner.rules.base import (
     Rule,
     Subject,
 )
-from planner.units import format_size
+from planner.units import MIB, format_size, parse_size
 
 
 class NoMemory(Rule):
@@ -261,3 +264,34 @@ def _is_assumed(subject: Subject, group: str) -> bool:
     """Return whether the off-heap memory of a group is planner's own sum with the starting value in it."""
     estimate = subject.estimates.get(group, {}).get("off_heap")
     return estimate is not None and UNKNOWN_CLIENT.reason in estimate.reason
+
+
+class FixedStateMemory(ManifestRule):
+    code, name, severity = "MEM506", "fixed-state-memory", Severity.WARNING
+    summary = "The fixed memory of RocksDB or ForSt does not fit into the container of a TaskManager."
+    why = "It is native memory outside of what Flink counts. When the state has grown the container is killed, or the process by the kernel."
+    hint = "lower it, or remove it so that state uses managed memory"
+    source = "Flink's RocksDBOptions: fixed memory takes the place of managed memory"
+    source_url = f"{FLINK_DOCS}ops/state/large_state_tuning/"
+
+    def check(self, subject: ManifestSubject) -> Iterator[Match]:
+        options = subject.effective
+        for backend in _NATIVE:
+            prefix, slots = f"state.backend.{backend}.memory.", options.value("taskmanager.numberOfTaskSlots")
+            try:
+                memory = derive_taskmanager(options.configuration)
+                fixed = {
+                    key: parse_size(options.configuration[key]) * (int(slots) if key.endswith("slot") else 1)
+                    for key in (f"{prefix}fixed-per-slot", f"{prefix}fixed-per-tm")
+                    if key in options.configuration
+                }
+            except ValueError:
+                continue  # other rules report what cannot be read, or does not add up
+            free = memory.managed + memory.jvm_overhead + memory.framework_off_heap + memory.task_off_heap
+            for key, size in fixed.items():
+                if size > free:
+                    message = (
+                        f"{size // MIB} mb of fixed memory, where a process of {memory.process // MIB} mb has"
+                        f" {free // MIB} mb beside heap, network memory and metaspace"
+                    )
+                    yield Match(options.path(key), message, key=True)

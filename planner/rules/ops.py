@@ -25,6 +25,8 @@ from planner.rules.base import (
     JobRule,
     Match,
     OperatorView,
+    OptionRule,
+    OptionsView,
     Subject,
 )
 
@@ -38,6 +40,7 @@ def _stateful(subject: Subject) -> list[OperatorView]:
 
 class NoUid(JobRule):
     code, name, severity = "OPS601", "no-uid", Severity.WARNING
+    readiness = True
     summary = "An operator with state has no uid."
     why = "Without a uid, Flink derives the operator ID from the shape of the graph. Any upstream change gives the operator another ID, and Flink cannot map its state from a savepoint."
     hint = "add a uid: that never changes"
@@ -53,6 +56,7 @@ class NoUid(JobRule):
 
 class NoCheckpoints(JobRule):
     code, name, severity = "OPS602", "no-checkpoints", Severity.WARNING
+    readiness = True
     summary = "A streaming job with state takes no checkpoints."
     why = "Its state is lost after a failure. Besides, without checkpoints Flink does not restart the job at all by default."
     hint = "set checkpointing: {interval: 30 s}"
@@ -74,6 +78,7 @@ class NoCheckpoints(JobRule):
 
 class LocalCheckpoints(JobRule):
     code, name, severity = "OPS603", "local-checkpoints", Severity.WARNING
+    readiness = True
     summary = "Checkpoints are written to a local directory, or to no durable storage."
     why = "A TaskManager on another host cannot read them, so the job cannot recover from the loss of a host."
     hint = "set execution.checkpointing.dir to shared storage such as s3:// or hdfs://"
@@ -106,6 +111,7 @@ class LocalCheckpoints(JobRule):
 
 class NoRestart(JobRule):
     code, name, severity = "OPS604", "no-restart", Severity.WARNING
+    readiness = True
     summary = "The job does not restart after a failure, or it restarts only once."
     why = "The first or second loss of a TaskManager ends the job for good."
     hint = "use exponential-delay, or more attempts"
@@ -128,6 +134,7 @@ class NoRestart(JobRule):
 
 class NoMaxParallelism(JobRule):
     code, name, severity = "OPS605", "no-max-parallelism", Severity.INFO
+    readiness = True
     summary = "A job with state does not set max parallelism."
     why = "Flink derives it from the parallelism of the first start, and it cannot change while the state is kept. The usual result is 128."
     hint = "set maxParallelism, for example to 720, which has many divisors"
@@ -201,3 +208,124 @@ def _texts(
 
 def _can_be_secret(item: object, option: str | None) -> bool:
     return option is not None or isinstance(item, (dict, list)) or (isinstance(item, str) and "://" in item)
+
+
+INTERVAL = "execution.checkpointing.interval"
+BACKUP, FROM_LOCAL = "execution.checkpointing.local-backup.enabled", "execution.state-recovery.from-local"
+_CONFIGURATION = f"{FLINK_DOCS}deployment/config/"
+
+
+def _takes_checkpoints(options: OptionsView) -> bool:
+    return INTERVAL in options.configuration and options.duration(INTERVAL) > 0
+
+
+class HalfOfLocalRecovery(OptionRule):
+    code, name, severity = "OPS607", "half-of-local-recovery", Severity.WARNING
+    summary = "Only one half of local recovery is enabled."
+    why = "A local backup that no recovery reads costs disk and time, and a recovery from local state finds none without backups."
+    hint = "enable both, or neither"
+    source = "Flink's CheckpointingOptions and StateRecoveryOptions (FLIP-406)"
+    source_url = _CONFIGURATION
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        if BACKUP not in options.table.options:
+            return  # before Flink 1.20 one option is for both
+        backup, recovery = options.value(BACKUP), options.value(FROM_LOCAL)
+        if {backup, recovery} == {"true", "false"}:
+            key = next((key for key in (BACKUP, FROM_LOCAL) if key in options.configuration), "")
+            message = f"{BACKUP} is {backup}, and {FROM_LOCAL} is {recovery}"
+            yield Match(options.path(key), message, key=True)
+
+
+class NoCancellationTimeout(OptionRule):
+    code, name, severity = "OPS608", "no-cancellation-timeout", Severity.WARNING
+    summary = "The watchdog of cancellations is disabled."
+    why = "A task that does not end when it is cancelled keeps its slot, and the job stays in RESTARTING, until someone ends the TaskManager. With the watchdog, Flink ends it."
+    hint = "remove task.cancellation.timeout, or set it to some minutes"
+    source = "Flink's TaskManagerOptions: a value of 0 deactivates the watchdog"
+    source_url = _CONFIGURATION
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        key = "task.cancellation.timeout"
+        if key in options.configuration and options.value(key).split(" ")[0] in ("0", "0ms", "0s", "0min"):
+            yield Match(options.path(key), "a cancellation that hangs is never ended", key=True)
+
+
+class RecoveryWithoutItsPrerequisite(OptionRule):
+    code, name, severity = "OPS609", "recovery-prerequisite", Severity.WARNING
+    summary = "Checkpoints during recovery are enabled without what they need."
+    why = "Flink takes no checkpoint while it recovers the buffers of an unaligned one, unless output is recovered downstream."
+    hint = "set both to true, or neither"
+    source = "Flink's page on checkpoints under backpressure, and CheckpointingOptions of Flink 2.3"
+    source_url = f"{FLINK_DOCS}ops/state/checkpointing_under_backpressure/"
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        key = "execution.checkpointing.during-recovery.enabled"
+        needed = "execution.checkpointing.unaligned.recover-output-on-downstream.enabled"
+        if key in options.table.options and options.value(key) == "true" != options.value(needed):
+            yield Match(options.path(key), f"{key} needs {needed}", key=True)
+
+
+class CheckpointsDeleted(OptionRule):
+    code, name, severity = "OPS610", "checkpoints-deleted", Severity.WARNING
+    only_production = True
+    summary = "The checkpoints of a job are deleted when it is cancelled or fails."
+    why = "Without a retained checkpoint a job that was cancelled by mistake, or that failed for good, starts without its state. The Kubernetes operator sets this for application clusters."
+    hint = "set execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION"
+    source = "Flink's page on checkpoints: they are not retained by default"
+    source_url = f"{FLINK_DOCS}ops/state/checkpoints/"
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        key = "execution.checkpointing.externalized-checkpoint-retention"
+        if _takes_checkpoints(options) and options.value(key) == "no_externalized_checkpoints":
+            written = key if key in options.configuration else INTERVAL
+            yield Match(options.path(written), "no checkpoint is retained when the job ends", key=True)
+
+
+class NoFailedCheckpointTolerated(OptionRule):
+    code, name, severity = "OPS611", "no-failed-checkpoint", Severity.WARNING
+    only_production = True
+    summary = "One failed checkpoint fails the job."
+    why = "A slow moment of the storage restarts the job. While it catches up checkpoints take longer, so that the next one may fail as well."
+    hint = "set execution.checkpointing.tolerable-failed-checkpoints to a few, such as 3"
+    source = "Flink's ExecutionCheckpointingOptions: none is tolerated by default"
+    source_url = f"{FLINK_DOCS}dev/datastream/fault-tolerance/checkpointing/"
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        key = "execution.checkpointing.tolerable-failed-checkpoints"
+        if _takes_checkpoints(options) and options.value(key) in ("", "0"):
+            written = key if key in options.configuration else INTERVAL
+            yield Match(options.path(written), "no failed checkpoint is tolerated", key=True)
+
+
+class CheckpointsBackToBack(OptionRule):
+    code, name, severity = "OPS612", "checkpoints-back-to-back", Severity.INFO
+    only_production = True
+    summary = "There is no pause between checkpoints."
+    why = "Where one takes longer than the interval, the next begins at once, and the job does little but checkpoints."
+    hint = "set execution.checkpointing.min-pause, for example to half of the interval"
+    source = "Flink's page on large state: tuning checkpointing"
+    source_url = f"{FLINK_DOCS}ops/state/large_state_tuning/"
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        if _takes_checkpoints(options) and not options.duration("execution.checkpointing.min-pause"):
+            yield Match(options.path(INTERVAL), "checkpoints may run back to back", key=True)
+
+
+class FullCheckpoints(OptionRule):
+    code, name, severity = "OPS613", "full-checkpoints", Severity.WARNING
+    only_production = True
+    summary = "RocksDB or ForSt writes all of its state at each checkpoint."
+    why = "An incremental checkpoint writes what has changed since the last one, which is far less for large state."
+    hint = "set execution.checkpointing.incremental: true"
+    source = "Flink's page on large state: incremental checkpoints"
+    source_url = f"{FLINK_DOCS}ops/state/large_state_tuning/"
+
+    def check(self, options: OptionsView) -> Iterator[Match]:
+        key = next((k for k in ("state.backend.type", "state.backend") if k in options.configuration), None)
+        incremental = options.table.spelling("execution.checkpointing.incremental")
+        if key is None or incremental is None or not _takes_checkpoints(options):
+            return
+        native = options.configuration[key].strip().lower() in ("rocksdb", "forst")
+        if native and options.value(incremental) != "true":
+            yield Match(options.path(key), "every checkpoint writes all state", key=True)

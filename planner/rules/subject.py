@@ -263,10 +263,11 @@ def of_manifest(
     effective = {**below, **document.options, **set_there}
     unfilled = frozenset(key for key, value in effective.items() if is_placeholder(value))
     spec = data.get("spec") if isinstance(data, dict) else None
+    version, defaults = document.flink_version, document.defaults()
     return ManifestSubject(
         document,
-        OptionsView(document.options, written, table, unfilled, document.flink_version),
-        OptionsView(effective, written | paths, table, unfilled, document.flink_version),
+        OptionsView(document.options, written, table, unfilled, version, defaults),
+        OptionsView(effective, written | paths, table, unfilled, version, defaults),
         settings,
         session,
         frozenset(key for key, value in spec.items() if value is not None)

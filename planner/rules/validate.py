@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from planner.documents.cluster import Cluster
-from planner.documents.finding import Finding, Path, Severity, sort_findings
+from planner.documents.finding import CheckProfile, Finding, Path, Severity, sort_findings
 from planner.documents.foreign.base import ForeignDocument, KubernetesObject
 from planner.documents.foreign.configuration import LINE_BY_LINE_VERSION, FlinkConfiguration
 from planner.documents.foreign.deployment import FlinkDeployment
@@ -50,6 +50,7 @@ CLUSTER_VERSION = "2.2"
 """The Flink version for a cluster where no job, or no single one, says it, and for documents of others."""
 _FIELDS = {Process.TASKMANAGER: "taskManager", Process.JOBMANAGER: "jobManager"}
 """The fields of a deployment with the memory of its processes."""
+_RAISED = {Severity.INFO: Severity.WARNING, Severity.WARNING: Severity.ERROR, Severity.ERROR: Severity.ERROR}
 _IGNORE = re.compile(r"#\s*planner:\s*ignore\[([A-Za-z0-9, ]*)\]")
 
 
@@ -60,11 +61,13 @@ class _Checked:
     findings: list[Finding]
 
 
-def validate(documents: Sequence[Loaded], *, fit: bool = True) -> list[Finding]:
+def validate(
+    documents: Sequence[Loaded], *, fit: bool = True, profile: CheckProfile = CheckProfile.CI
+) -> list[Finding]:
     """Return what is wrong with ``documents``, in stable order and without suppressed findings.
 
     Jobs are checked against a cluster, each and together, where there is exactly one of them among the
-    documents, unless ``fit`` is false.
+    documents, unless ``fit`` is false. The ``profile`` decides how much is asked of a job besides that it runs.
     """
     versions = {version for loaded in documents if (version := _version(loaded.document))}
     cluster_version = versions.pop() if len(versions) == 1 else CLUSTER_VERSION
@@ -86,7 +89,17 @@ def validate(documents: Sequence[Loaded], *, fit: bool = True) -> list[Finding]:
         findings += _run_together([subject for subject, _ in jobs], clusters[0], place, table)
     ignored = {id(c.loaded.source): _suppressions(c.loaded.source) for c in checked if findings}
     by_name = {c.loaded.source.name: ignored.get(id(c.loaded.source), {}) for c in checked}
-    return sort_findings([f for f in findings if not _is_ignored(f, by_name.get(f.file, {}))])
+    found = [f for f in findings if not _is_ignored(f, by_name.get(f.file, {}))]
+    return sort_findings([shown for one in found if (shown := _in_profile(one, profile)) is not None])
+
+
+def _in_profile(finding: Finding, profile: CheckProfile) -> Finding | None:
+    """Return a finding with its severity in a profile, None where that leaves it out."""
+    rule = BY_CODE[finding.code]
+    if profile is CheckProfile.PRODUCTION:
+        return replace(finding, severity=_RAISED[finding.severity]) if rule.readiness else finding
+    left_out = rule.only_production or (rule.readiness and profile is CheckProfile.DEV)
+    return None if left_out else finding
 
 
 def _version(document: object) -> str | None:

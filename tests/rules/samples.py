@@ -11,8 +11,9 @@ from typer.testing import CliRunner, Result
 from planner.api import validate
 from planner.cli.app import app
 from planner.documents.errors import DocumentError
-from planner.documents.finding import Finding
+from planner.documents.finding import CheckProfile, Finding
 from planner.documents.load import load
+from planner.rules.registry import BY_CODE
 
 FOLDER = Path(__file__).parents[2] / "samples" / "broken"
 MENDED = FOLDER.parent / "mended"
@@ -32,9 +33,18 @@ def rows(*arguments: str | Path, stdin: str | bytes | None = None) -> list[dict[
     return found
 
 
+def profile_of(path: Path) -> CheckProfile:
+    """Return the profile in which the fault of a sample is found."""
+    return CheckProfile.PRODUCTION if BY_CODE[path.stem].only_production else CheckProfile.CI
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return rows(path, "--profile", profile_of(path))
+
+
 def findings_of(path: Path) -> list[Finding]:
     try:
-        return validate(*load(path.read_bytes(), str(path)))
+        return validate(*load(path.read_bytes(), str(path)), profile=profile_of(path))
     except DocumentError as error:
         return error.findings
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from planner.api import validate
-from planner.documents.finding import Finding
+from planner.documents.finding import CheckProfile, Finding
 from planner.documents.load import load
 
 
@@ -426,3 +426,97 @@ class TestConfigurations:
             )
             == []
         )
+
+
+def production(document: dict[str, Any], code: str) -> list[Finding]:
+    found = validate(*load(yaml.safe_dump(document).encode(), "d.yaml"), profile=CheckProfile.PRODUCTION)
+    return [one for one in found if one.code == code]
+
+
+JAR = "local:///a.jar"
+AUTOSCALED = {"job.autoscaler.enabled": "true"}
+
+
+@pytest.mark.parametrize(
+    ("parallelism", "slots", "replicas", "message"),
+    [
+        (5, "2", None, "3 TaskManagers have 6 slots, 1 of them without a subtask"),
+        (6, "2", None, None),
+        (5, None, None, None),  # one slot each
+        (5, "2", 4, None),  # the parallelism is ignored
+        (5, "many", None, None),
+    ],
+)
+def test_slots_left_over(
+    parallelism: int, slots: str | None, replicas: int | None, message: str | None
+) -> None:
+    workers = {"resource": {"memory": "2048m", "cpu": 1}, **({"replicas": replicas} if replicas else {})}
+    options = {"taskmanager.numberOfTaskSlots": slots} if slots else {}
+    document = deployment(options, job={"jarURI": JAR, "parallelism": parallelism}, taskManager=workers)
+    assert [one.message for one in find(document, "KUB960")] == ([message] if message else [])
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "count"),
+    [
+        ({**AUTOSCALED, "job.autoscaler.metrics.window": "30 s"}, "KUB961", 1),
+        ({"job.autoscaler.metrics.window": "30 s"}, "KUB961", 0),
+        ({**AUTOSCALED, "kubernetes.operator.reconcile.interval": "20 min"}, "KUB961", 1),
+        (AUTOSCALED, "KUB961", 0),
+        ({"job.autoscaler.utilization.max": "0.6"}, "KUB962", 1),  # the target is 0.7
+        ({"job.autoscaler.utilization.min": "0.9", "job.autoscaler.utilization.max": "1.0"}, "KUB962", 1),
+        ({"job.autoscaler.utilization.min": "0.6", "job.autoscaler.utilization.max": "0.8"}, "KUB962", 0),
+        ({"job.autoscaler.utilization.min": "high"}, "KUB962", 0),
+        ({"kubernetes.operator.deployment.rollback.enabled": "true"}, "KUB964", 1),
+        ({"kubernetes.operator.cluster.health-check.enabled": "true"}, "KUB964", 0),
+        (
+            {
+                "kubernetes.operator.cluster.health-check.enabled": "true",
+                "kubernetes.operator.jm-deployment-recovery.enabled": "false",
+            },
+            "KUB964",
+            1,
+        ),
+        ({"state.backend.rocksdb.memory.fixed-per-slot": "900 mb"}, "MEM506", 0),
+        ({"state.backend.rocksdb.memory.fixed-per-tm": "1 gb"}, "MEM506", 1),
+        ({"state.backend.rocksdb.memory.fixed-per-tm": "900 mb"}, "MEM506", 0),
+        (
+            {"state.backend.rocksdb.memory.fixed-per-slot": "300 mb", "taskmanager.numberOfTaskSlots": "4"},
+            "MEM506",
+            1,
+        ),
+    ],
+)
+def test_options_of_a_deployment(options: dict[str, str], code: str, count: int) -> None:
+    assert len(find(deployment(options), code)) == count
+
+
+def test_more_subtasks_than_the_autoscaler_allows() -> None:
+    job = {"jarURI": JAR, "parallelism": 300}
+    (found,) = find(deployment(AUTOSCALED, job=job), "KUB963")
+    assert found.message == "parallelism 300, and the autoscaler allows 200"
+    more = {**AUTOSCALED, "job.autoscaler.vertex.max-parallelism": "300"}
+    assert find(deployment(more, job=job), "KUB963") == []
+
+
+def test_production_asks_for_availability_state_and_metaspace() -> None:
+    available = {"high-availability.type": "kubernetes", "high-availability.storageDir": "s3://lake/ha"}
+    assert len(production(deployment(), "KUB965")) == 1
+    assert production(deployment(available), "KUB965") == []
+    interval = {"execution.checkpointing.interval": "30 s"}
+    for mode, count in ((None, 1), ("stateless", 1), ("savepoint", 0)):
+        job = {"jarURI": JAR, "parallelism": 1, **({"upgradeMode": mode} if mode else {})}
+        assert len(production(deployment(interval, job=job), "KUB966")) == count
+        assert production(deployment(job=job), "KUB966") == []
+    assert len(production(deployment(job=None), "KUB967")) == 1
+    metaspace = {"taskmanager.memory.jvm-metaspace.size": "512m"}
+    assert production(deployment(metaspace, job=None), "KUB967") == []
+    assert production(deployment(), "KUB967") == []
+
+
+def test_the_operator_retains_checkpoints_of_applications() -> None:
+    interval = {"execution.checkpointing.interval": "30 s"}
+    assert production(deployment(interval), "OPS610") == []
+    assert len(production(deployment(interval, job=None), "OPS610")) == 1
+    deleted = {"execution.checkpointing.externalized-checkpoint-retention": "NO_EXTERNALIZED_CHECKPOINTS"}
+    assert len(production(deployment({**interval, **deleted}), "OPS610")) == 1

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
-from planner.documents.finding import json_pointer
+from planner.api import validate
+from planner.documents.finding import CheckProfile, json_pointer
+from planner.documents.load import load
 from planner.rules.ops import SecretInDocument
 from rules.documents import COUNT, SOURCE, find, job, op
 
@@ -119,3 +122,66 @@ class TestSecrets:
     def test_a_finding_shows_no_secret(self) -> None:
         (found,) = find(job(SOURCE, flinkConfiguration={"s3.secret-key": "hunter2"}), code="OPS606")
         assert "hunter2" not in found.message + found.hint
+
+
+READY = {
+    "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+    "execution.checkpointing.tolerable-failed-checkpoints": "3",
+    "execution.checkpointing.min-pause": "10 s",
+}
+
+
+class TestProfiles:
+    def found(self, profile: CheckProfile, **spec: Any) -> dict[str, str]:
+        text = yaml.safe_dump(job(SOURCE, {**COUNT, "uid": None}, **spec))
+        found = validate(*load(text.encode(), "job.yaml"), profile=profile)
+        return {one.code: str(one.severity) for one in found if one.code.startswith("OPS")}
+
+    def test_readiness_is_left_out_of_drafts_and_an_error_in_production(self) -> None:
+        ready = {"flinkConfiguration": READY}
+        assert self.found(CheckProfile.DEV, **ready) == {}
+        assert self.found(CheckProfile.CI, **ready) == {"OPS601": "warning"}
+        assert self.found(CheckProfile.PRODUCTION, **ready) == {"OPS601": "error"}
+
+    @pytest.mark.parametrize(
+        ("key", "code"), list(zip(READY, ("OPS610", "OPS611", "OPS612"), strict=True)), ids=str
+    )
+    def test_what_only_production_asks_for(self, key: str, code: str) -> None:
+        rest = {name: value for name, value in READY.items() if name != key}
+        assert code not in self.found(CheckProfile.CI, flinkConfiguration=rest)
+        assert code in self.found(CheckProfile.PRODUCTION, flinkConfiguration=rest)
+        assert code not in self.found(CheckProfile.PRODUCTION, flinkConfiguration=rest, checkpointing=None)
+
+    def test_incremental_checkpoints_of_rocksdb(self) -> None:
+        rocksdb = {**READY, "state.backend.type": "rocksdb"}
+        full = {"interval": "30 s", "dir": "s3://lake/checkpoints"}
+        assert "OPS613" in self.found(
+            CheckProfile.PRODUCTION, flinkConfiguration=rocksdb, checkpointing={**full, "incremental": False}
+        )
+        for options, checkpointing in ((rocksdb, {**full, "incremental": True}), (READY, full)):
+            assert "OPS613" not in self.found(
+                CheckProfile.PRODUCTION, flinkConfiguration=options, checkpointing=checkpointing
+            )
+
+
+@pytest.mark.parametrize(
+    ("backup", "recovery", "version", "half"),
+    [
+        ("true", None, "2.2", True),
+        ("false", "true", "2.2", True),
+        ("true", "true", "2.2", False),
+        (None, "true", "2.2", False),  # backups follow recovery
+        (None, None, "2.2", False),
+    ],
+)
+def test_local_recovery_is_whole(backup: str | None, recovery: str | None, version: str, half: bool) -> None:
+    keys = ("execution.checkpointing.local-backup.enabled", "execution.state-recovery.from-local")
+    options = {key: value for key, value in zip(keys, (backup, recovery), strict=True) if value}
+    found = find(job(SOURCE, flinkConfiguration=options, flinkVersion=version), code="OPS607")
+    assert bool(found) == half
+
+
+@pytest.mark.parametrize(("value", "never"), [("0", True), ("0 ms", True), ("0s", True), ("30 s", False)])
+def test_a_watchdog(value: str, never: bool) -> None:
+    found = find(job(SOURCE, flinkConfiguration={"task.cancellation.timeout": value}), code="OPS608")
+    assert bool(found) == never

@@ -47,6 +47,10 @@ class ForeignDocument(Foreign):
         """Return the options that other fields set; the operator gives them precedence."""
         return {}
 
+    def defaults(self) -> Mapping[str, str]:
+        """Return the options that the operator sets unless they are written."""
+        return {}
+
     def outline(self) -> str:
         """Return in a few words what the document holds."""
         raise NotImplementedError

@@ -166,6 +166,15 @@ class FlinkDeployment(KubernetesObject):
             found["parallelism.default"] = Setting(str(job.parallelism), ("spec", "job", "parallelism"))
         return found
 
+    def defaults(self) -> Mapping[str, str]:
+        """Return what the operator sets of an application unless it is written (`FlinkConfigBuilder`)."""
+        if self.spec.job is None:
+            return {}
+        found = {"execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION"}
+        if self.spec.job.upgrade_mode == "last-state":
+            found["execution.checkpointing.interval"] = "5 min"
+        return found
+
     def outline(self) -> str:
         """Return what it runs."""
         program = self.spec.job.jar_uri if self.spec.job else None
