@@ -119,6 +119,7 @@ from planner.targets.flink_conf import LOCALHOST, flink_conf
 from planner.targets.kubernetes import NAMESPACE, STORAGE, Parameters, kubernetes
 from planner.targets.operator import OPERATOR, DeploymentMode, lost_in_native, operator
 from planner.targets.standalone import on_hosts
+from planner.targets.yarn import lost_on_yarn, yarn
 from planner.units import CORE, parse_cpu
 from planner.units import parse_size_lenient as parse_size
 
@@ -242,6 +243,7 @@ __all__ = [
     "export_kubernetes",
     "export_operator",
     "export_standalone",
+    "export_yarn",
     "fixed_in",
     "import_cluster",
     "import_job",
@@ -254,6 +256,7 @@ __all__ = [
     "load_profile",
     "load_recovery_plan",
     "lost_in_native",
+    "lost_on_yarn",
     "made_from",
     "memory_for",
     "migrate",
@@ -1052,6 +1055,27 @@ def export_operator(
     parameters = Parameters(image, namespace, storage)
     complete = _exported(placement, profile)
     return operator(placement, complete, parameters, mode=mode, version=operator_version, degrade=degrade)
+
+
+def export_yarn(
+    placement: Placement,
+    profile: Job | ResourceProfile,
+    *,
+    node_label: str | None = None,
+    degrade: bool = False,
+) -> dict[str, str]:
+    """Return Flink's configuration for an application on YARN and what runs it, as texts by file name.
+
+    Flink asks YARN for containers of one size; what it loses by that is lost only with ``degrade``.
+
+    Raises:
+        PlacementMismatch: when the placement was not made from ``profile``.
+        NotExportable: when YARN cannot express the placement, or an option cannot be written.
+        DocumentError: when the profile is not valid.
+        MemoryConfigurationError: when the memory options of a TaskManager are inconsistent.
+
+    """
+    return yarn(placement, _exported(placement, profile), node_label=node_label, degrade=degrade)
 
 
 def _exported(placement: Placement, profile: Job | ResourceProfile) -> ResourceProfile:

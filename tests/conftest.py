@@ -5,6 +5,10 @@ from __future__ import annotations
 import signal
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("planner", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("planner")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -26,6 +26,8 @@ class Target(StrEnum):
     KUBERNETES = "kubernetes"
     OPERATOR = "operator"
     STANDALONE = "standalone"
+    YARN = "yarn"
+    MESOS = "mesos"
 
 
 class Mode(StrEnum):
@@ -41,6 +43,7 @@ _OF_PLACEMENT = {
     Target.STANDALONE: {"--profile", "--hosts"},
     Target.KUBERNETES: _KUBERNETES,
     Target.OPERATOR: {*_KUBERNETES, "--mode", "--operator-version", "--degrade"},
+    Target.YARN: {"--profile", "--node-label", "--degrade"},
 }
 """Targets that are a folder made from a placement, and the options of each."""
 
@@ -100,15 +103,23 @@ def export(
         typer.Option("--operator-version", metavar="VERSION", help="operator: 1.15 or 1.16. Default: 1.15."),
     ] = None,
     degrade: Annotated[
-        bool, typer.Option("--degrade", help="operator: lose what native mode cannot express, and say what.")
+        bool,
+        typer.Option(
+            "--degrade", help="operator, yarn: lose what native mode or YARN cannot express, and say what."
+        ),
     ] = False,
+    node_label: Annotated[
+        str | None,
+        typer.Option("--node-label", metavar="LABEL", help="yarn: label of the nodes for TaskManagers."),
+    ] = None,
 ) -> None:
     """Write a job or a placement in the format of another tool.
 
     flink-conf is a folder with Flink's configuration for each process of a placement, standalone that and
-    what starts them on hosts, kubernetes one with
-    manifests for kustomize; operator is the same with a FlinkDeployment. operator-labels is of no job: options for the Kubernetes operator's own
-    configuration, by which it labels failures with the classes that planner diagnose knows.
+    what starts them on hosts, kubernetes one with manifests for kustomize; operator is the same with a
+    FlinkDeployment, yarn an application on YARN. operator-labels is of no job: options for the Kubernetes
+    operator's own configuration, by which it labels failures with the classes that planner diagnose knows.
+    Flink has had no Mesos since 1.14.
 
     \b
     Examples:
@@ -118,6 +129,7 @@ def export(
       planner export job.placement.json --target kubernetes -o k8s
       planner export --target kubernetes -o k8s --storage s3://bucket/path
       planner export --target operator --mode native --degrade -o native
+      planner export --target yarn --degrade -o yarn
       planner export --target operator-labels
     """
     given = {
@@ -130,7 +142,10 @@ def export(
         "--mode": None if mode is None else mode.value,
         "--operator-version": operator_version,
         "--degrade": degrade or None,
+        "--node-label": node_label,
     }
+    if target is Target.MESOS:
+        fail("Flink has had no Mesos since 1.14; export to kubernetes, operator, yarn or standalone")
     for option, value in given.items():
         if value is not None and option not in _OF_PLACEMENT.get(target, ()):
             fail(f"{option} is not for --target {target}; leave it out")
@@ -187,7 +202,9 @@ def _export_placement(
         Target.STANDALONE: api.export_standalone,
         Target.KUBERNETES: api.export_kubernetes,
         Target.OPERATOR: api.export_operator,
+        Target.YARN: api.export_yarn,
     }
     emit_folder(writers[target](placement, document, **parameters), Path(output))
     if parameters.get("degrade"):
-        say("\n".join(api.lost_in_native(placement)))
+        lost = api.lost_on_yarn if target is Target.YARN else api.lost_in_native
+        say("\n".join(lost(placement)))

@@ -103,8 +103,7 @@ def flink_conf(
     """
     if not re.fullmatch(r"[A-Za-z0-9._:\[\]-]+", jobmanager):
         raise NotExportable(f"{jobmanager!r} is not the name of a host, or its address")
-    before_2 = version.startswith("1.")
-    file, write = ("flink-conf.yaml", _flat) if before_2 else ("config.yaml", _nested)
+    file, write = _format(version)
     address = {"jobmanager.rpc.address": jobmanager}
     names = process_names(placement)
     master = without_secrets({**JOBMANAGER_MEMORY, **(placement.flink_configuration or {}), **address})
@@ -123,6 +122,21 @@ def flink_conf(
         files[f"{name}/{file}"] = write(options)
         files[f"{name}/log4j-console.properties"] = console_logging(process.options)
     return files
+
+
+def _format(version: str) -> tuple[str, Callable[[Mapping[str, str]], str]]:
+    return ("flink-conf.yaml", _flat) if version.startswith("1.") else ("config.yaml", _nested)
+
+
+def configuration_file(version: str, options: Mapping[str, str]) -> tuple[str, str]:
+    """Return the name of Flink's configuration file, and the options as it holds them.
+
+    Raises:
+        NotExportable: when the format cannot hold an option.
+
+    """
+    file, write = _format(version)
+    return file, write(options)
 
 
 def _nested(options: Mapping[str, str]) -> str:

@@ -7,17 +7,15 @@ In native mode a JobManager accepts only pods that it has asked for itself (``Ac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
-from planner.documents.placement import PlacedTaskManager, Placement
+from planner.documents.placement import Placement
 from planner.documents.profile import ResourceProfile
 from planner.graph.from_profile import planner_fields
 from planner.memory.jobmanager import derive_jobmanager
 from planner.memory.taskmanager import derive_taskmanager
-from planner.place.model.quotas import QUOTA
 from planner.targets.errors import NotExportable
 from planner.targets.kubernetes import (
     ControlPlane,
@@ -40,11 +38,10 @@ from planner.targets.options import (
     JOBMANAGER_MEMORY,
     Written,
     exported_task_managers,
-    reserved_cpu,
-    task_manager_options,
     without_secrets,
 )
-from planner.units import CORE, MIB, parse_cpu, parse_size
+from planner.targets.uniform import Size, differing, largest, lost, uniform_options
+from planner.units import CORE, MIB
 
 DeploymentMode = Literal["standalone", "native"]
 FLINK_VERSIONS = {
@@ -75,23 +72,15 @@ _IDLE = {"taskmanager.numberOfTaskSlots": "1", "taskmanager.memory.process.size"
 _IDLE_CPU = CORE // 10
 _REFUSED = ("kubernetes.cluster-id", "kubernetes.namespace")
 """Options that the operator sets itself and refuses (its ``DefaultValidator``)."""
-_MEMORY = "taskmanager.memory."
 
 
-@dataclass(frozen=True, slots=True)
-class _Process:
-    """What a FlinkDeployment says of a kind of process: bytes of its memory, and CPU units."""
-
-    memory: int
-    cpu: int
-
-    def spelled(self, operator: str) -> Object:
-        """Return it as a version of the operator has it, in bytes: ``b`` is a unit of Flink's only."""
-        cores = self.cpu / CORE
-        if operator == OPERATOR:
-            return {"resource": {"cpu": cores, "memory": f"{self.memory}b"}}
-        size = {"cpu": f"{cores:g}", "memory": str(self.memory)}
-        return {"resources": {"requests": size, "limits": dict(size)}}
+def _spelled(size: Size, operator: str) -> Object:
+    """Return a size as a version of the operator has it, in bytes: ``b`` is a unit of Flink's only."""
+    cores = size.cpu / CORE
+    if operator == OPERATOR:
+        return {"resource": {"cpu": cores, "memory": f"{size.memory}b"}}
+    amounts = {"cpu": f"{cores:g}", "memory": str(size.memory)}
+    return {"resources": {"requests": amounts, "limits": dict(amounts)}}
 
 
 def operator(
@@ -131,85 +120,14 @@ def operator(
 
 
 def lost_in_native(placement: Placement) -> list[str]:
-    """Return what native mode loses of a placement, a sentence each, nothing where it has one TaskManager.
-
-    Raises:
-        NotExportable: when a TaskManager of the placement has no memory or CPU.
-        MemoryConfigurationError: when the memory options of a TaskManager are inconsistent.
-
-    """
-    first = [tm for tm in placement.task_managers if not tm.reserve]
-    found = []
-    sizes = [_size(task_manager_options(tm), tm) for tm in first]
-    common = _largest(placement)
-    if len(set(sizes)) > 1:
-        cpu, memory = sum(size.cpu for size in sizes), sum(size.memory for size in sizes)
-        found.append(
-            f"Sizes: {len(first)} TaskManagers of {len(set(sizes))} sizes, {_amounts(cpu, memory)} together;"
-            f" native mode starts all with the largest of every part, {_amounts(common.cpu, common.memory)}"
-            f" each, {_amounts(common.cpu * len(first), common.memory * len(first))} for as many."
-        )
-    if len(first) > 1:
-        found.append(
-            f"Quotas: highest CPU utilisation {placement.imbalance.max:.1%} planned"
-            f" ({placement.imbalance.max_over_mean:.2f} times the mean). Flink's own slot allocation on the"
-            f" same TaskManagers, simulated: {_stock(placement)}."
-        )
-    if spares := len(placement.task_managers) - len(first):
-        found.append(
-            f"Reserve: {spares} TaskManager{'s' * (spares > 1)} that would take over the slots of a lost one;"
-            " Flink asks for a new pod instead."
-        )
-    return found
-
-
-def _stock(placement: Placement) -> str:
-    names = {"none": "NONE", "slots": "SLOTS", "tasks": "TASKS", "minResources": "MIN_RESOURCES"}
-    return ", ".join(
-        f"{names[name]} {'does not fit' if one.max is None else f'{one.max:.1%}'}"
-        for name, one in placement.stock_flink.items()
-    )
-
-
-def _amounts(cpu: int, memory: int) -> str:
-    return f"{cpu / CORE:g} cores and {memory / MIB:,.0f} MiB"
-
-
-def _size(options: Mapping[str, str], tm: PlacedTaskManager) -> _Process:
-    return _Process(derive_taskmanager(options).process, reserved_cpu(tm, options))
-
-
-def _largest(placement: Placement) -> _Process:
-    options = _uniform(placement)
-    return _Process(derive_taskmanager(options).process, parse_cpu(options["taskmanager.cpu.cores"]))
-
-
-def _uniform(placement: Placement) -> dict[str, str]:
-    """Return the options of a TaskManager that all slots of a placement fit on: of every size the largest.
-
-    What else differs between TaskManagers is left out.
-    """
-    each = [task_manager_options(tm) for tm in placement.task_managers if not tm.reserve]
-    found = {}
-    for key in sorted({key for options in each for key in options}):
-        values = [options[key] for options in each if key in options]
-        if key.startswith(f"external-resource.{QUOTA}") or key == "external-resources":
-            pass
-        elif key == "taskmanager.numberOfTaskSlots":
-            found[key] = str(max(map(int, values)))
-        elif key == "taskmanager.cpu.cores":
-            found[key] = max(values, key=parse_cpu)
-        elif key.startswith(_MEMORY) and key.endswith((".size", ".min", ".max")):
-            found[key] = f"{max(map(parse_size, values))}b"
-        elif len(values) == len(each) and len(set(values)) == 1:
-            found[key] = values[0]
-    return found
+    """Return what native mode loses of a placement; see `lost`."""
+    return lost(placement, "native mode", "a new pod")
 
 
 def _managed(version: str, target: Target, master: Written) -> ControlPlane:
     """Return a JobManager that the operator manages."""
     base = service_account(target, [rule("", "configmaps")])
-    idle = _Process(derive_taskmanager(_IDLE).process, _IDLE_CPU)
+    idle = Size(derive_taskmanager(_IDLE).process, _IDLE_CPU)
     deployment = _deployment(target, master, version, "standalone", idle, _IDLE, replicas=1)
     return ControlPlane(target.job, base, deployment=deployment, operator=version)
 
@@ -219,14 +137,14 @@ def _deployment(
     master: Written,
     version: str,
     mode: DeploymentMode,
-    worker: _Process,
+    worker: Size,
     worker_options: Mapping[str, str],
     **fields: Any,
 ) -> Object:
     """Return a FlinkDeployment without a job: planner submits that under its placement."""
     options = {**target.options(), **master.options, **worker_options}
     sizes = {*JOBMANAGER_MEMORY, "taskmanager.memory.process.size", "taskmanager.cpu.cores"}
-    jobmanager = _Process(derive_jobmanager(master.options).process, CORE)
+    jobmanager = Size(derive_jobmanager(master.options).process, CORE)
     container: Object = {"name": _CONTAINER}
     if target.volume:
         container["volumeMounts"] = [{"name": "storage", "mountPath": target.volume}]
@@ -241,11 +159,11 @@ def _deployment(
         },
         "podTemplate": {"apiVersion": "v1", "kind": "Pod", "spec": pod_template(target, container)},
         "jobManager": {
-            **jobmanager.spelled(version),
+            **_spelled(jobmanager, version),
             "replicas": 1,
             "podTemplate": {"apiVersion": "v1", "kind": "Pod", **labels},
         },
-        "taskManager": {**worker.spelled(version), **fields},
+        "taskManager": {**_spelled(worker, version), **fields},
     }
     return target.object("flink.apache.org/v1beta1", "FlinkDeployment", target.job, "jobmanager", spec=spec)
 
@@ -255,17 +173,17 @@ def _native(
 ) -> dict[str, str]:
     refuse_secrets(profile)
     written = exported_task_managers(placement)
-    lost = lost_in_native(placement)
-    if lost and not degrade:
+    missing = lost_in_native(placement)
+    if missing and not degrade:
         raise NotExportable(
             "native mode starts TaskManagers of one kind, when Flink asks for them, and this placement needs"
-            f" more. {' '.join(lost)} Export for standalone mode, or degrade to lose this"
+            f" more. {' '.join(missing)} Export for standalone mode, or degrade to lose this"
         )
     _, job = task_manager_sets(placement)
     target = Target(job, planner_fields(profile).flink_version, checked(parameters))
     master = without_secrets({**JOBMANAGER_MEMORY, **(placement.flink_configuration or {})})
-    worker = without_secrets(_uniform(placement))
-    deployment = _deployment(target, master, version, "native", _largest(placement), worker.options)
+    worker = without_secrets(uniform_options(placement))
+    deployment = _deployment(target, master, version, "native", largest(placement), worker.options)
     # a JobManager in native mode starts and stops pods, and its own Deployment when it ends
     account = service_account(
         target,
@@ -273,9 +191,9 @@ def _native(
     )
     resources = ["account.yaml", "deployment.yaml", *(["storage.yaml"] if target.volume else [])]
     left_out = {key: why for one in (master, worker, *written.values()) for key, why in one.left_out.items()}
-    differing = _differing(written.values(), {**master.options, **worker.options})
+    unequal = differing(written.values(), {**master.options, **worker.options})
     files = {
-        "README.md": native_readme(job, target.parameters.namespace, version, lost, left_out, differing),
+        "README.md": native_readme(job, target.parameters.namespace, version, missing, left_out, unequal),
         "kustomization.yaml": kustomization(*resources, namespace=target.parameters.namespace),
         "account.yaml": to_yaml(*account),
         "deployment.yaml": to_yaml(deployment),
@@ -283,10 +201,3 @@ def _native(
     if target.volume:
         files["storage.yaml"] = to_yaml(storage_claim(target))
     return files
-
-
-def _differing(written: Iterable[Written], common: Mapping[str, str]) -> Sequence[str]:
-    """Return options of TaskManagers, sizes and quotas aside, that one kind of TaskManager cannot have."""
-    beside = ("external-resource", _MEMORY, "taskmanager.resource-id")
-    keys = {key for one in written for key in one.options} - common.keys()
-    return sorted(key for key in keys if not key.startswith(beside))
