@@ -14,7 +14,7 @@ from planner.units import parse_cpu
 
 JOBMANAGER_MEMORY = {"jobmanager.memory.process.size": "1600m"}
 """The memory of a JobManager of which nobody has said how large it is: that of Flink's own configuration."""
-_LEVEL = "env.log.level"
+LOG_LEVEL = "env.log.level"
 _LOGGING = """rootLogger.level = {level}
 rootLogger.appenderRef.out.ref = out
 appender.out.name = out
@@ -134,7 +134,7 @@ def arguments(options: Mapping[str, str]) -> list[str]:
 
 def console_logging(options: Mapping[str, str]) -> str:
     """Return the logging configuration of a process that writes its log to stdout."""
-    level = options.get(_LEVEL, "").strip().upper()
+    level = options.get(LOG_LEVEL, "").strip().upper()
     return _LOGGING.format(level=level if level.isalpha() else "INFO")
 
 

@@ -13,6 +13,7 @@ from planner.targets.errors import NotExportable
 from planner.targets.flink_conf import configuration_file
 from planner.targets.options import (
     JOBMANAGER_MEMORY,
+    LOG_LEVEL,
     console_logging,
     exported_task_managers,
     left_out_lines,
@@ -78,6 +79,7 @@ def yarn(
         "run.sh": _RUN.replace("ACTION", action),
         f"conf/{file}": text,
         "conf/log4j.properties": console_logging(options.options),
+        "conf/log4j-cli.properties": console_logging({LOG_LEVEL: "WARN"}),
     }
 
 
