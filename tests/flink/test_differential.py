@@ -266,7 +266,7 @@ def test_slot_allocation(jvm: Jvm, count: int, seed: int) -> None:
     from oracles.make_allocation import generate
     from place.stock.test_allocation import answer, expected, told
 
-    cases = generate(jvm, 5 * count, seed)
+    cases = generate(jvm, 2 * count, seed)
     assert not [n for n, case in enumerate(cases) if told(answer(case)) != expected(case)]
 
 
