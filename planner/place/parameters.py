@@ -303,6 +303,12 @@ class Parameters:
     without any is, where a single slot restarts all.
     """
 
+    blast_orders: int = 6
+    """How many placements that fill one TaskManager after the other are tried, in random orders.
+
+    Chosen: they differ in which pipelines share a TaskManager; the first few find nearly all of it.
+    """
+
     blast_contents: int = 2000
     """Up to how many different contents CP-SAT looks for those that restart least: each is a variable.
 

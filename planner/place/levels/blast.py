@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
 
+from planner.graph.components import components
 from planner.place.bounds.area import Bound
 from planner.place.bounds.holders import expected_restarts_bound
 from planner.place.clock import Clock
-from planner.place.levels.kept import Kept, part
+from planner.place.levels.kept import Kept, exceeds, part, weighed
 from planner.place.model.contents import every_content
 from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
 from planner.place.search.assemble import assemble_cheapest
-from planner.place.search.costs import Overflow, Within, everywhere
+from planner.place.search.construct import fill
+from planner.place.search.costs import GroupCost, Overflow, Within, everywhere
 from planner.place.search.group_costs import Restarting
 from planner.place.search.state import Ints, State
 from planner.place.search.swap import swap
@@ -27,18 +30,16 @@ PARTS_PER_SUBTASK = 1_000_000
 def lower_blast(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) -> Level:
     """Lower what the loss of one TaskManager is expected to restart.
 
-    Swaps first lower costs under which fewer slots of a group on a TaskManager are better, then what counts.
-    Where few contents are possible, CP-SAT puts the best of them together, and proves it.
+    From the placement as it is, and from others that fill one TaskManager after the other, swaps lead to a
+    better one. Where few contents are possible, CP-SAT puts the best of them together, and proves it.
     """
-    problem = state.problem
     overflow = Overflow(state, kept.cap, kept.floor, kept.limits)
-    cost = Restarting(problem)
+    cost = Restarting(state.problem)
     best = state.counts.copy()
-    for share in PARAMETERS.blast_shares:
-        guide = cost if share == 1 else Restarting(problem, share)
-        swap(state, Within(guide, overflow), part(state, clock), rng, walk=False)
-        if _total(cost, state.counts) < _total(cost, best):
-            best = state.counts.copy()
+    for start in (state, *_filled(state, overflow, cost, kept, clock, rng)):
+        _descend(start, overflow, cost, clock, rng)
+        if _total(cost, start.counts) < _total(cost, best):
+            best = start.counts.copy()
     state.set(best)
     bound = _holders(state, kept)
     if _total(cost, best) > bound and not kept.sums and not clock.expired():
@@ -54,6 +55,41 @@ def lower_blast(state: State, kept: Kept, clock: Clock, rng: np.random.Generator
     total = _total(cost, state.counts)
     kept.sums.append((cost, float(total) / PARTS_PER_SUBTASK))
     return Level("expectedRestarts", blast_of(state), Bound(_mean(min(bound, total), state), "contents"))
+
+
+def _descend(
+    state: State, overflow: Overflow, cost: Restarting, clock: Clock, rng: np.random.Generator
+) -> None:
+    """Lower costs under which fewer slots of a group on a TaskManager are better, then what counts."""
+    for share in PARAMETERS.blast_shares:
+        guide = cost if share == 1 else Restarting(state.problem, share)
+        swap(state, Within(guide, overflow), part(state, clock), rng, walk=False)
+
+
+def _filled(
+    state: State, overflow: Overflow, cost: Restarting, kept: Kept, clock: Clock, rng: np.random.Generator
+) -> Iterator[State]:
+    """Yield placements that keep slots together which restart the same, where swaps make them possible."""
+    problem = state.problem
+    pairs = [(one.slots[0][0], group) for one in problem.restarts for group, _ in one.slots]
+    number = {group: index for index, group in enumerate(problem.groups)}
+    parts = [
+        [t for t, slot in enumerate(problem.types) if number[slot.group] in together]
+        for together in components(len(problem.groups), pairs)
+    ]
+    if len(parts) < 2:
+        return
+    for _ in range(PARAMETERS.blast_orders):
+        if clock.expired():
+            return
+        found = fill(problem, [parts[index] for index in rng.permutation(len(parts))], kept.cap)
+        clock.charge(PARAMETERS.work_of_swap * len(found.cpu) * len(problem.types))
+        sums: list[tuple[GroupCost, float]] = [(cost, float(_total(cost, found.counts)) / PARTS_PER_SUBTASK)]
+        both = weighed(overflow, [*kept.sums, *sums])
+        swap(found, both, part(state, clock), rng, walk=False)
+        more = any(exceeds(one, most, found) for one, most in kept.sums)
+        if not more and not everywhere(overflow, found).any():
+            yield found
 
 
 def blast_of(state: State) -> Fraction:

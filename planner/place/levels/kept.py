@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -55,13 +56,21 @@ def level_clock(state: State, clock: Clock) -> Clock:
 def reach(state: State, overflow: Overflow, kept: Kept, clock: Clock, rng: np.random.Generator) -> bool:
     """Change ``state`` so that nothing overflows and no sum is more; otherwise leave it as it was."""
     before = state.counts.copy()
-    rows = np.arange(len(state.cpu))
-    cost: Cost = overflow
-    for one, most in kept.sums:
-        cost = Together(cost, one, overflow.hard / max(most, 1.0))
-    swap(state, cost, part(state, clock), rng, walk=not kept.sums)
-    more = any(float(one.at(rows, state.counts).sum()) > most * (1 + 1e-9) for one, most in kept.sums)
-    if more or everywhere(overflow, state).any():
+    swap(state, weighed(overflow, kept.sums), part(state, clock), rng, walk=not kept.sums)
+    if any(exceeds(one, most, state) for one, most in kept.sums) or everywhere(overflow, state).any():
         state.set(before)
         return False
     return True
+
+
+def weighed(overflow: Overflow, sums: Sequence[tuple[GroupCost, float]]) -> Cost:
+    """Return overflow, and sums each of which weighs as much as a broken limit."""
+    cost: Cost = overflow
+    for one, most in sums:
+        cost = Together(cost, one, overflow.hard / max(most, 1.0))
+    return cost
+
+
+def exceeds(cost: GroupCost, most: float, state: State) -> bool:
+    """Tell whether a sum over TaskManagers is more than it may be."""
+    return float(cost.at(np.arange(len(state.cpu)), state.counts).sum()) > most * (1 + 1e-9)

@@ -82,6 +82,31 @@ def _greedy(state: State, order: Sequence[int], tight: bool) -> None:
     place_left(state, left)
 
 
+def fill(problem: Problem, parts: Sequence[Sequence[int]], cap: Floats) -> State:
+    """Fill one TaskManager after the other with slots of one part of the types, and only then of the next.
+
+    The largest are first, each is filled up to ``cap`` with the heaviest slots first. What fits nowhere
+    stands where it harms least.
+    """
+    state = State(problem)
+    left = state.copies.astype(np.int64)
+    for row in np.argsort(-cap, kind="stable"):
+        for part in parts:
+            for slot_type in sorted(part, key=lambda t: -problem.types[t].load):
+                if left[slot_type] and not any(state.counts[row, o] for o in state.rivals_of(slot_type)):
+                    need = np.append(state.demand[slot_type], state.loads_of[slot_type])
+                    room = np.append(state.limits[row] - state.used[row], cap[row] - state.load[row])
+                    some = need > 0
+                    most = int((room[some] // need[some]).min(initial=float(left[slot_type])))
+                    count = min(max(most, 0), int(left[slot_type]))
+                    state.change(int(row), slot_type, count)
+                    left[slot_type] -= count
+            if left[list(part)].any():
+                break
+    place_left(state, left)
+    return state
+
+
 def place_left(state: State, left: Ints) -> None:
     """Place ``left`` more slots of each type, heaviest first, where that harms least."""
     limits = np.where(state.limits < NO_LIMIT, np.maximum(state.limits, 1.0), np.inf)

@@ -9,6 +9,7 @@ from planner.documents.cluster import Cluster
 from planner.documents.placement import PlacedLoad, Placement
 from planner.documents.profile import ResourceProfile
 from planner.place.check.judge import check
+from planner.place.model.objective import Objective
 from samples import SAMPLES, cluster_of, job_of
 
 Case = tuple[Placement, ResourceProfile, Cluster]
@@ -60,6 +61,21 @@ def test_the_checker_sees_wrong_figures(case: Case) -> None:
     assert check(placement.model_copy(update={"task_managers": changed}), profile, cluster)
     better = placement.imbalance.model_copy(update={"max": placement.imbalance.max - 0.01})
     assert check(placement.model_copy(update={"imbalance": better}), profile, cluster)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_checker_computes_expected_restarts(name: str) -> None:
+    job, cluster = job_of(name), cluster_of(name)
+    placement = place(job, cluster, objective=(Objective.CPU, Objective.BLAST), slack=0.05)
+    profile = compile_job(job)[0]
+    assert check(placement, profile, cluster) == []
+    level = placement.objective[1]
+    assert level.name == "expectedRestarts"
+    wrong = level.model_copy(update={"value": level.value * 1.01, "status": "feasible"})
+    found = check(
+        placement.model_copy(update={"objective": [placement.objective[0], wrong]}), profile, cluster
+    )
+    assert any(text.startswith("expectedRestarts is") for text in found)
 
 
 def test_memory_is_given_out_to_the_byte(case: Case) -> None:

@@ -14,7 +14,7 @@ from planner.place.bounds.patterns import Verdict
 from planner.place.model.contents import every_content
 from planner.place.model.problem import Problem, Solution
 from planner.place.search.assemble import assemble_exactly
-from planner.place.search.construct import construct, place_left
+from planner.place.search.construct import construct, fill, place_left
 from planner.place.search.counts import any_placement, maximise_minimum, minimise_maximum
 from planner.place.search.feasibility import find_feasible
 from planner.place.search.state import NO_LIMIT, State
@@ -36,6 +36,23 @@ def test_what_is_left_is_placed_where_it_harms_least(problem: Problem) -> None:
     state = State(problem)
     place_left(state, state.copies.copy())
     assert complete(state)
+
+
+@SMALL
+@given(problems())
+def test_filling_places_every_slot_once(problem: Problem) -> None:
+    parts = [[t for t, slot in enumerate(problem.types) if slot.group == group] for group in problem.groups]
+    for cap in (NO_LIMIT, float(problem.total_load)):
+        assert complete(fill(problem, parts, np.full(len(problem.usable), cap)))
+
+
+def test_one_part_after_the_other_fills_as_few_as_hold_it() -> None:
+    problem = simple([("a", 3, 4), ("b", 2, 5)], [10, 10, 10])
+    groups = [[t for t, slot in enumerate(problem.types) if slot.group == name] for name in ("a", "b")]
+    state = fill(problem, groups, np.full(3, 10.0))
+    assert [int(load) for load in state.load] == [9, 9, 4]
+    held = [(int(row[groups[0]].sum()), int(row[groups[1]].sum())) for row in state.counts]
+    assert held == [(3, 0), (1, 3), (0, 2)]
 
 
 @SMALL
