@@ -5,9 +5,25 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_OTHER_WORDS = {
+    "slotsharinggroup": "group",
+    "partitioner": "ship",
+    "partitioning": "ship",
+    "shipstrategy": "ship",
+    "replicas": "count",
+    "taskheap": "heap",
+    "taskoffheap": "offHeap",
+    "cpucores": "cpu",
+    "type": "kind",
+}
+"""Words of Flink and of Kubernetes for fields that documents spell otherwise, in lower case."""
+
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``, did you mean 'x'?`` with the known name that is most like ``name``, empty where none is."""
     folded = {candidate.lower(): candidate for candidate in known}
-    close = difflib.get_close_matches(name[:60].lower(), folded, 1, 0.6)
+    lowered = name[:60].lower()
+    other = _OTHER_WORDS.get(lowered, "")
+    close = [other.lower()] if other in folded.values() else []
+    close = close or difflib.get_close_matches(lowered, folded, 1, 0.6)
     return f", did you mean {folded[close[0]]!r}?" if close else ""

@@ -13,6 +13,7 @@ from planner.api import compile_job, place, recover, to_json
 from planner.documents.load import KINDS, load
 from planner.documents.profile import ResourceProfile
 from planner.documents.schema import json_schema
+from planner.documents.suggestions import did_you_mean
 from planner.documents.write import digest, to_data
 from samples import FOLDER, SAMPLES, cluster_of, job_of
 
@@ -42,6 +43,20 @@ def test_unknown_fields_are_errors_with_a_suggestion() -> None:
     ((code, line, column, message),) = changed("parallelism", "paralelism")
     assert (code, line, column) == ("DOC101", 8, 28)
     assert "did you mean 'parallelism'" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "meant"),
+    [
+        ("slotSharingGroup", ["coLocationGroup", "group"], "group"),
+        ("slotSharingGroup", ["slotSharingGroups"], "slotSharingGroups"),
+        ("partitioner", ["from", "ship"], "ship"),
+        ("replicas", ["count", "name"], "count"),
+        ("paralelism", ["parallelism"], "parallelism"),
+    ],
+)
+def test_words_of_flink_lead_to_those_of_the_document(name: str, known: list[str], meant: str) -> None:
+    assert did_you_mean(name, known) == f", did you mean {meant!r}?"
 
 
 @pytest.mark.parametrize(
