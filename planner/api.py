@@ -535,6 +535,8 @@ def place(
         slack = 0.0 if previous is None else DEFAULT_SLACK
     if slack < 0:
         raise ValueError(f"slack has to be a share of at least 0, not {slack}")
+    if slack and previous is None and tuple(objective) == PACK:
+        raise ValueError("slack is for the levels after the highest CPU utilisation, and packing has none")
     profile, graph = compile_job(job)
     clock = clock or Clock(Stop(time_limit, gap_limit, seed, workers))
     from planner.place import engine

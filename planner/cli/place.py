@@ -186,8 +186,10 @@ def place(
             emit(api.to_json(error.explanation.data()))
         raise
     if placement is None:
+        if not points and levels[-1] == "traffic":
+            fail("--pareto: the job declares no loads for traffic; see docs/placement.md")
         if not points:
-            fail(f"--pareto: the job declares no loads for {levels[-1]}; see docs/placement.md")
+            fail(f"there was no time for {levels[-1]}; try a longer time limit", Exit.TIME)
         _print_points(points, output_format, output)
         return
     if stopped:

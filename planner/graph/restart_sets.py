@@ -35,6 +35,10 @@ def restarted_subtasks(
     producer's subtasks or one answer for all, whose results are gone. ``region_of`` is that of
     ``regions`` as an array.
     """
+    if all(edge.type.must_be_pipelined for edge in job.edges):  # then none leads to another region
+        whole = np.zeros(len(regions.members), dtype=np.bool_)
+        whole[region_of[failed]] = True
+        return np.asarray(whole[region_of])
     mask = failed.copy()
     count = -1
     while (found := int(mask.sum())) != count:
@@ -50,7 +54,9 @@ def restarted_subtasks(
     return mask
 
 
-def restarted_by_loss(job: JobGraph, regions: Regions, lost: Mask, full: bool) -> Mask:
+def restarted_by_loss(
+    job: JobGraph, regions: Regions, region_of: NDArray[np.int64], lost: Mask, full: bool
+) -> Mask:
     """Return the subtasks that restart when those in ``lost`` fail together with their results.
 
     ``full`` is that of `restarts_fully`. What several losses at once restart is what each of them restarts.
@@ -61,7 +67,6 @@ def restarted_by_loss(job: JobGraph, regions: Regions, lost: Mask, full: bool) -
     def unavailable(edge: JobEdge) -> Mask | bool:
         return _of(job, regions, lost, edge.source) if edge.type.reconsumable else True
 
-    region_of = np.array(regions.region_of, dtype=np.int64)
     return restarted_subtasks(job, regions, region_of, lost, unavailable)
 
 

@@ -35,7 +35,7 @@ from planner.place.moves.pareto import curve
 from planner.place.parameters import PARAMETERS
 from planner.place.reserve import place_with_reserve
 from planner.place.result import Level, Progress, Result, Status
-from planner.place.solve import lower_levels
+from planner.place.solve import lower_levels, unlowered
 from planner.place.spares import Spares, spares_of
 from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import (
@@ -171,8 +171,9 @@ def _within(
         levels = [found.levels[0], *(replace(level, bound=None) for level in found.levels[1:])]
         found = replace(found, levels=tuple(levels))
     covered = spares_of(instance.problem, found, clock)
-    worse = covered.uncovered and instance.problem.cover is not None
-    return (result, spares) if worse else (found, covered)
+    if covered.uncovered and instance.problem.cover is not None:
+        return unlowered(aware, found), spares
+    return found, covered
 
 
 def _aware(problem: Problem, instance: Instance, objective: Sequence[Objective]) -> Problem:
@@ -243,7 +244,11 @@ def pareto(
     if previous is not None:
         return curve(instance.problem, result, _previous(instance, previous), clock, progress)
     aware = replace(result, problem=_aware(result.problem, instance, objective))
-    return level_curve(aware, objective[-1], clock, progress)
+
+    def covers(found: Result) -> bool:
+        return instance.problem.cover is None or not spares_of(instance.problem, found, clock).uncovered
+
+    return level_curve(aware, objective[-1], clock, progress, covers)
 
 
 def simulate(profile: ResourceProfile, job: JobGraph, cluster: Cluster, mode: Mode, seed: int) -> Placement:

@@ -82,12 +82,13 @@ def lower_levels(
             continue
         progress(f"{name}", highest.value, result.bound.value)
         rng = np.random.default_rng(clock.stop.seed)
-        counts_before = state.counts.copy()
+        counts_before, kept_before = state.counts.copy(), replace(kept, sums=list(kept.sums))
         # blast is a level that somebody asked for, and often why there is slack
         part = clock.share(1 / 2) if name is Objective.BLAST else level_clock(state, clock)
         level = LEVELS[name](state, kept, part, rng)
         if _harmed([limit, *levels[before + 1 :]], state):
             state.set(counts_before)
+            kept = kept_before
             level = measured(level, state)
         levels.append(level)
     # evening out may have lowered the highest as well
@@ -102,6 +103,14 @@ def lower_levels(
         levels=final,
         seconds=clock.spent(),
     )
+
+
+def unlowered(result: Result, lowered: Result) -> Result:
+    """Return a result with the levels of another one of it, as they are in its own placement, unproven."""
+    assert result.solution is not None
+    state = State.from_solution(result.problem, result.solution)
+    others = [replace(measured(level, state), bound=None) for level in lowered.levels[len(result.levels) :]]
+    return replace(result, levels=(*result.levels, *others))
 
 
 def _harmed(levels: Sequence[Level], state: State) -> bool:

@@ -199,7 +199,8 @@ def restarted_by(
 
 def _restarted(job: JobGraph, regions: Regions, lost: Sequence[int], full: bool) -> int:
     """Count the subtasks that restart when some are lost; see `restarted_by_loss`."""
-    return int(restarted_by_loss(job, regions, subtask_mask(regions, list(lost)), full).sum())
+    region_of = np.array(regions.region_of, dtype=np.int64)
+    return int(restarted_by_loss(job, regions, region_of, subtask_mask(regions, list(lost)), full).sum())
 
 
 def _region(job: JobGraph, regions: Regions, number: int, sizes: Sequence[int] | None) -> Region:

@@ -24,6 +24,8 @@ from planner.units import parse_duration
 
 FLINK_DOCS = "https://nightlies.apache.org/flink/flink-docs-release-2.2/docs/"
 FLINK_CODE = "https://github.com/apache/flink/blob/release-2.2.1/"
+MAX_DIGITS = 10
+"""Digits of the largest number that Flink's options hold."""
 MANY = 500
 """Above so many names no similar one is looked for, which would take too long."""
 
@@ -89,6 +91,8 @@ class OptionsView:
     version: str | None = None
     defaults: Mapping[str, str] = field(default_factory=dict)
     """What Flink's Kubernetes operator sets where nothing is written."""
+    whole: bool = True
+    """Whether what is not here is not set: not so in a patch, or a session job without its session."""
 
     def certainly(self, key: str) -> Severity | None:
         """Return the severity of a key without effect: a warning where another version may know it."""
@@ -98,20 +102,31 @@ class OptionsView:
         """Return where an option is set."""
         return self.paths.get(key, ())
 
-    def value(self, key: str) -> str:
-        """Return what an option is, in lower case: as written under its key or an old one, or the default."""
+    def written(self, key: str) -> str | None:
+        """Return the key under which an option is written, its own or an old one."""
         option = self.table.find(key)
         keys = (key, *(option.fallback if option else ()))
-        written = next((self.configuration[name] for name in keys if name in self.configuration), None)
-        default = self.defaults.get(key, (option.default if option else None) or "")
-        return (default if written is None else written).strip().lower()
+        return next((name for name in keys if name in self.configuration), None)
 
-    def duration(self, key: str) -> int:
-        """Return an option's duration in nanoseconds, 0 where it is none."""
+    def value(self, key: str) -> str | None:
+        """Return an option's value or default in lower case, None where a template leaves it open."""
+        name, option = self.written(key), self.table.find(key)
+        if name in self.unfilled:
+            return None
+        default = self.defaults.get(key, (option.default if option else None) or "")
+        return (default if name is None else self.configuration[name]).strip().lower()
+
+    def duration(self, key: str) -> int | None:
+        """Return an option's duration in nanoseconds, None where it has none, or one that is open or unreadable."""
         try:
-            return parse_duration(self.value(key))
+            return parse_duration(self.value(key) or "")
         except ValueError:
-            return 0
+            return None
+
+    def count(self, key: str) -> int | None:
+        """Return an option's whole number, None where it has none, or one that is open or unreadable."""
+        text = self.value(key) or ""
+        return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else None
 
 
 @dataclass(frozen=True)
@@ -186,6 +201,8 @@ class ManifestSubject:
     session: ForeignDocument | None = None
     fields: frozenset[str] = frozenset()
     """The fields of the spec that are written, placeholders among them."""
+    job_fields: frozenset[str] = frozenset()
+    """Those of its job."""
 
 
 @dataclass(frozen=True)
@@ -246,6 +263,9 @@ class JobRule(Rule):
 
 class OptionRule(Rule):
     """A rule over Flink options: of a job, of the TaskManagers of a cluster, or of a document of others."""
+
+    effective: ClassVar[bool] = False
+    """Whether it is about what Flink gets to see, with what fields and the session of a manifest set."""
 
     def check(self, options: OptionsView) -> Iterable[Match]:
         """Return what the rule finds."""

@@ -15,6 +15,7 @@ from planner.documents.foreign.templates import is_placeholder
 from planner.documents.option_tables import of_operator
 from planner.rules.base import FLINK_DOCS, ManifestRule, ManifestSubject, Match, OptionRule, OptionsView
 from planner.rules.cfg import same_value
+from planner.units import parse_duration
 
 _REPOSITORY = "https://github.com/apache/flink-kubernetes-operator/blob/release-1.15.0/"
 OPERATOR_CODE = f"{_REPOSITORY}flink-kubernetes-operator/src/main/java/org/apache/flink/kubernetes/operator/"
@@ -262,7 +263,7 @@ class RefusedValue(ManifestRule):
 class SlotsLeftOver(ManifestRule):
     code, name, severity = "KUB960", "slots-left-over", Severity.INFO
     summary = "The parallelism of a job does not fill the slots of its TaskManagers."
-    why = "The last TaskManager is requested whole, and some of its slots stay empty."
+    why = "The last TaskManager is requested whole, and some of its slots stay empty, where all operators have the parallelism of the job and share slots."
     hint = "make the parallelism a multiple of taskmanager.numberOfTaskSlots, or change the number of slots"
     source = "Flink's native Kubernetes mode requests TaskManagers of equal size (FLINK-34563)"
     source_url = "https://issues.apache.org/jira/browse/FLINK-34563"
@@ -273,15 +274,17 @@ class SlotsLeftOver(ManifestRule):
             return
         if document.spec.task_manager is not None and document.spec.task_manager.replicas is not None:
             return  # the parallelism is ignored then
-        parallelism, slots = document.spec.job.parallelism, subject.effective.value(_SLOTS)
-        if not parallelism or parallelism < 1 or not slots.isdecimal() or not int(slots):
+        options = subject.effective
+        parallelism, slots = document.spec.job.parallelism, options.count(_SLOTS)
+        scheduled = options.value("jobmanager.scheduler"), options.value("scheduler-mode")
+        if options.value(f"{_AUTOSCALER}enabled") == "true" or {"adaptive", "reactive"} & {*scheduled}:
+            return  # the parallelism is but the first
+        if not parallelism or parallelism < 1 or not slots:
             return
-        count = -(-parallelism // int(slots))
-        left = count * int(slots) - parallelism
+        count = -(-parallelism // slots)
+        left = count * slots - parallelism
         if left:
-            message = (
-                f"{count} TaskManagers have {count * int(slots)} slots, {left} of them without a subtask"
-            )
+            message = f"{count} TaskManagers have {count * slots} slots, {left} of them without a subtask"
             yield Match(("spec", "job", "parallelism"), message)
 
 
@@ -289,15 +292,10 @@ _SLOTS = "taskmanager.numberOfTaskSlots"
 _AUTOSCALER = "job.autoscaler."
 
 
-def _option_path(options: OptionsView, *keys: str) -> Path:
-    """Return where the first of some options is set."""
-    return next((options.path(key) for key in keys if key in options.configuration), ())
-
-
 class WindowBelowInterval(OptionRule):
     code, name, severity = "KUB961", "window-below-interval", Severity.WARNING
     summary = "The autoscaler's window of metrics is shorter than the interval in which the operator looks."
-    why = "There is never more than one reading in the window, so the autoscaler does not act."
+    why = "There is never more than one reading in the window, so the autoscaler does not act. The operator looks every 15 s as its Helm chart has it, every minute without."
     hint = "make job.autoscaler.metrics.window longer than kubernetes.operator.reconcile.interval"
     source = "the operator's DefaultValidator (FLINK-39826)"
     source_url = "https://issues.apache.org/jira/browse/FLINK-39826"
@@ -306,13 +304,17 @@ class WindowBelowInterval(OptionRule):
         window, interval = f"{_AUTOSCALER}metrics.window", "kubernetes.operator.reconcile.interval"
         if options.value(f"{_AUTOSCALER}enabled") != "true":
             return
-        if 0 < options.duration(window) < options.duration(interval):
-            path = _option_path(options, window, interval)
-            yield Match(
-                path,
-                f"a window of {options.value(window)} with a look every {options.value(interval)}",
-                key=True,
-            )
+        known = options.written(interval) is not None
+        look = options.duration(interval) if known else parse_duration(_LEAST_INTERVAL)
+        length = options.duration(window)
+        if length and look and length < look:
+            path = options.path(options.written(window) or options.written(interval) or "")
+            every = options.value(interval) if known else _LEAST_INTERVAL
+            yield Match(path, f"a window of {options.value(window)} with a look every {every}", key=True)
+
+
+_LEAST_INTERVAL = "15 s"
+"""How often the operator looks as its Helm chart has it, the least that is likely where nothing is written."""
 
 
 class UtilisationOutOfOrder(OptionRule):
@@ -324,25 +326,27 @@ class UtilisationOutOfOrder(OptionRule):
     source_url = AUTOSCALER
 
     def check(self, options: OptionsView) -> Iterator[Match]:
+        if options.value(f"{_AUTOSCALER}enabled") != "true":
+            return
         keys = [f"{_AUTOSCALER}utilization.{name}" for name in ("min", "target", "max")]
         known = [(key, number) for key in keys if (number := _number(options.value(key))) is not None]
         for (low, least), (high, most) in itertools.pairwise(known):
             if least > most:
-                path = _option_path(options, low, high)
+                path = options.path(options.written(low) or options.written(high) or "")
                 yield Match(path, f"{low} is {least:g}, above {high}, which is {most:g}", key=True)
 
 
-def _number(text: str) -> float | None:
+def _number(text: str | None) -> float | None:
     try:
-        return float(text)
+        return float(text or "")
     except ValueError:
         return None
 
 
 class ParallelismBeyondTheAutoscaler(ManifestRule):
-    code, name, severity = "KUB963", "parallelism-beyond-autoscaler", Severity.WARNING
+    code, name, severity = "KUB963", "parallelism-beyond-autoscaler", Severity.INFO
     summary = "A job starts with more subtasks than the autoscaler allows for a vertex."
-    why = "The autoscaler scales the job down to its limit, whatever the load."
+    why = "The autoscaler does not scale such a vertex up, and after it has scaled it down it never comes back above the limit."
     hint = "raise job.autoscaler.vertex.max-parallelism, which is 200 unless it is set"
     source = "the options of the operator's autoscaler"
     source_url = AUTOSCALER
@@ -350,10 +354,14 @@ class ParallelismBeyondTheAutoscaler(ManifestRule):
     def check(self, subject: ManifestSubject) -> Iterator[Match]:
         document, options = subject.document, subject.effective
         job = document.spec.job if isinstance(document, (FlinkDeployment, FlinkSessionJob)) else None
-        most = options.value(f"{_AUTOSCALER}vertex.max-parallelism")
-        if job is None or not job.parallelism or options.value(f"{_AUTOSCALER}enabled") != "true":
+        workers = document.spec.task_manager if isinstance(document, FlinkDeployment) else None
+        scales = all(
+            options.value(f"{_AUTOSCALER}{name}") == "true" for name in ("enabled", "scaling.enabled")
+        )
+        if job is None or not job.parallelism or not scales or (workers and workers.replicas):
             return
-        if most.isdecimal() and job.parallelism > int(most):
+        most = options.count(f"{_AUTOSCALER}vertex.max-parallelism")
+        if most is not None and job.parallelism > most:
             message = f"parallelism {job.parallelism}, and the autoscaler allows {most}"
             yield Match(("spec", "job", "parallelism"), message)
 
@@ -385,7 +393,7 @@ class NotHighlyAvailable(ManifestRule):
     code, name, severity = "KUB965", "not-highly-available", Severity.WARNING
     only_production = True
     summary = "A deployment does not have high availability."
-    why = "When the JobManager's pod is lost, a new JobManager knows of no job and of no checkpoint."
+    why = "When the JobManager's pod is lost, the next one knows of no checkpoint: an application starts anew without its state, and a session has lost its jobs. The operator's default configuration may enable it."
     hint = "set high-availability.type: kubernetes and high-availability.storageDir"
     source = "Flink's production readiness checklist"
     source_url = f"{FLINK_DOCS}ops/production_ready/"
@@ -409,8 +417,10 @@ class StatelessUpgrade(ManifestRule):
     def check(self, subject: ManifestSubject) -> Iterator[Match]:
         document, options = subject.document, subject.effective
         job = document.spec.job if isinstance(document, (FlinkDeployment, FlinkSessionJob)) else None
-        if job is None or job.upgrade_mode not in (None, "stateless"):
+        if job is None or not options.whole or job.upgrade_mode not in (None, "stateless"):
             return
+        if job.upgrade_mode is None and "upgradeMode" in subject.job_fields:
+            return  # a template leaves it open
         if options.duration("execution.checkpointing.interval"):
             path: Path = ("spec", "job", "upgradeMode") if job.upgrade_mode else ("spec", "job")
             yield Match(path, "an upgrade drops the state of the job", key=True)

@@ -268,30 +268,47 @@ def _is_assumed(subject: Subject, group: str) -> bool:
 
 class FixedStateMemory(ManifestRule):
     code, name, severity = "MEM506", "fixed-state-memory", Severity.WARNING
-    summary = "The fixed memory of RocksDB or ForSt does not fit into the container of a TaskManager."
-    why = "It is native memory outside of what Flink counts. When the state has grown the container is killed, or the process by the kernel."
+    summary = "The fixed memory of RocksDB or ForSt is more than the process of a TaskManager has beside its other parts."
+    why = "It is native memory outside of what Flink counts. When the state has grown, the container is killed, or the process by the kernel."
     hint = "lower it, or remove it so that state uses managed memory"
     source = "Flink's RocksDBOptions: fixed memory takes the place of managed memory"
     source_url = f"{FLINK_DOCS}ops/state/large_state_tuning/"
 
     def check(self, subject: ManifestSubject) -> Iterator[Match]:
         options = subject.effective
+        named = options.written("state.backend.type") is not None  # else the program may choose
         for backend in _NATIVE:
-            prefix, slots = f"state.backend.{backend}.memory.", options.value("taskmanager.numberOfTaskSlots")
+            key, size = _fixed_memory(options, backend)
+            if key is None or (named and options.value("state.backend.type") != backend):
+                continue
             try:
                 memory = derive_taskmanager(options.configuration)
-                fixed = {
-                    key: parse_size(options.configuration[key]) * (int(slots) if key.endswith("slot") else 1)
-                    for key in (f"{prefix}fixed-per-slot", f"{prefix}fixed-per-tm")
-                    if key in options.configuration
-                }
+                limit = float(options.value("kubernetes.taskmanager.memory.limit-factor") or 1)
             except ValueError:
                 continue  # other rules report what cannot be read, or does not add up
             free = memory.managed + memory.jvm_overhead + memory.framework_off_heap + memory.task_off_heap
-            for key, size in fixed.items():
-                if size > free:
-                    message = (
-                        f"{size // MIB} mb of fixed memory, where a process of {memory.process // MIB} mb has"
-                        f" {free // MIB} mb beside heap, network memory and metaspace"
-                    )
-                    yield Match(options.path(key), message, key=True)
+            free += int(memory.process * max(limit - 1, 0))
+            if size > free:
+                message = (
+                    f"{size // MIB} mb of fixed memory, where a process of {memory.process // MIB} mb has"
+                    f" {free // MIB} mb beside heap, network memory and metaspace"
+                )
+                yield Match(options.path(key), message, key=True)
+
+
+def _fixed_memory(options: OptionsView, backend: str) -> tuple[str | None, int]:
+    """Return the option that fixes the memory of a state backend, and how much that is for all slots.
+
+    As in RocksDBSharedResourcesFactory an amount for each slot goes first, then managed memory, which is the
+    default, and only then an amount for the TaskManager.
+    """
+    prefix, slots = f"state.backend.{backend}.memory.", options.count("taskmanager.numberOfTaskSlots")
+    each, total = f"{prefix}fixed-per-slot", f"{prefix}fixed-per-tm"
+    try:
+        if each in options.configuration:
+            return (each, parse_size(options.value(each) or "") * slots) if slots else (None, 0)
+        if total in options.configuration and options.value(f"{prefix}managed") == "false":
+            return total, parse_size(options.value(total) or "")
+    except ValueError:
+        pass  # CFG404 reports it
+    return None, 0

@@ -216,7 +216,14 @@ _CONFIGURATION = f"{FLINK_DOCS}deployment/config/"
 
 
 def _takes_checkpoints(options: OptionsView) -> bool:
-    return INTERVAL in options.configuration and options.duration(INTERVAL) > 0
+    """Tell whether a document takes checkpoints and says all of it: what is set elsewhere is asked there."""
+    here = INTERVAL in options.paths or INTERVAL not in options.configuration
+    return options.whole and here and bool(options.duration(INTERVAL))
+
+
+def _checkpoint_path(options: OptionsView, key: str = INTERVAL) -> Path:
+    """Return where an option is set, or checkpoints are enabled, or the job for which the operator does that."""
+    return options.path(key) or options.path(INTERVAL) or ("spec", "job")
 
 
 class HalfOfLocalRecovery(OptionRule):
@@ -227,12 +234,14 @@ class HalfOfLocalRecovery(OptionRule):
     source = "Flink's CheckpointingOptions and StateRecoveryOptions (FLIP-406)"
     source_url = _CONFIGURATION
 
+    effective = True
+
     def check(self, options: OptionsView) -> Iterator[Match]:
         if BACKUP not in options.table.options:
             return  # before Flink 1.20 one option is for both
         backup, recovery = options.value(BACKUP), options.value(FROM_LOCAL)
-        if {backup, recovery} == {"true", "false"}:
-            key = next((key for key in (BACKUP, FROM_LOCAL) if key in options.configuration), "")
+        if options.whole and {backup, recovery} == {"true", "false"}:
+            key = next((key for key in (BACKUP, FROM_LOCAL) if key in options.paths), "")
             message = f"{BACKUP} is {backup}, and {FROM_LOCAL} is {recovery}"
             yield Match(options.path(key), message, key=True)
 
@@ -247,7 +256,7 @@ class NoCancellationTimeout(OptionRule):
 
     def check(self, options: OptionsView) -> Iterator[Match]:
         key = "task.cancellation.timeout"
-        if key in options.configuration and options.value(key).split(" ")[0] in ("0", "0ms", "0s", "0min"):
+        if key in options.configuration and options.duration(key) == 0:
             yield Match(options.path(key), "a cancellation that hangs is never ended", key=True)
 
 
@@ -259,16 +268,20 @@ class RecoveryWithoutItsPrerequisite(OptionRule):
     source = "Flink's page on checkpoints under backpressure, and CheckpointingOptions of Flink 2.3"
     source_url = f"{FLINK_DOCS}ops/state/checkpointing_under_backpressure/"
 
+    effective = True
+
     def check(self, options: OptionsView) -> Iterator[Match]:
         key = "execution.checkpointing.during-recovery.enabled"
         needed = "execution.checkpointing.unaligned.recover-output-on-downstream.enabled"
-        if key in options.table.options and options.value(key) == "true" != options.value(needed):
+        if not options.whole or key not in options.table.options:
+            return
+        if options.value(key) == "true" and options.value(needed) == "false":
             yield Match(options.path(key), f"{key} needs {needed}", key=True)
 
 
 class CheckpointsDeleted(OptionRule):
     code, name, severity = "OPS610", "checkpoints-deleted", Severity.WARNING
-    only_production = True
+    only_production = effective = True
     summary = "The checkpoints of a job are deleted when it is cancelled or fails."
     why = "Without a retained checkpoint a job that was cancelled by mistake, or that failed for good, starts without its state. The Kubernetes operator sets this for application clusters."
     hint = "set execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION"
@@ -278,13 +291,13 @@ class CheckpointsDeleted(OptionRule):
     def check(self, options: OptionsView) -> Iterator[Match]:
         key = "execution.checkpointing.externalized-checkpoint-retention"
         if _takes_checkpoints(options) and options.value(key) == "no_externalized_checkpoints":
-            written = key if key in options.configuration else INTERVAL
-            yield Match(options.path(written), "no checkpoint is retained when the job ends", key=True)
+            message = "no checkpoint is retained when the job ends"
+            yield Match(_checkpoint_path(options, key), message, key=True)
 
 
 class NoFailedCheckpointTolerated(OptionRule):
     code, name, severity = "OPS611", "no-failed-checkpoint", Severity.WARNING
-    only_production = True
+    only_production = effective = True
     summary = "One failed checkpoint fails the job."
     why = "A slow moment of the storage restarts the job. While it catches up checkpoints take longer, so that the next one may fail as well."
     hint = "set execution.checkpointing.tolerable-failed-checkpoints to a few, such as 3"
@@ -294,13 +307,12 @@ class NoFailedCheckpointTolerated(OptionRule):
     def check(self, options: OptionsView) -> Iterator[Match]:
         key = "execution.checkpointing.tolerable-failed-checkpoints"
         if _takes_checkpoints(options) and options.value(key) in ("", "0"):
-            written = key if key in options.configuration else INTERVAL
-            yield Match(options.path(written), "no failed checkpoint is tolerated", key=True)
+            yield Match(_checkpoint_path(options, key), "no failed checkpoint is tolerated", key=True)
 
 
 class CheckpointsBackToBack(OptionRule):
     code, name, severity = "OPS612", "checkpoints-back-to-back", Severity.INFO
-    only_production = True
+    only_production = effective = True
     summary = "There is no pause between checkpoints."
     why = "Where one takes longer than the interval, the next begins at once, and the job does little but checkpoints."
     hint = "set execution.checkpointing.min-pause, for example to half of the interval"
@@ -308,13 +320,13 @@ class CheckpointsBackToBack(OptionRule):
     source_url = f"{FLINK_DOCS}ops/state/large_state_tuning/"
 
     def check(self, options: OptionsView) -> Iterator[Match]:
-        if _takes_checkpoints(options) and not options.duration("execution.checkpointing.min-pause"):
-            yield Match(options.path(INTERVAL), "checkpoints may run back to back", key=True)
+        if _takes_checkpoints(options) and options.duration("execution.checkpointing.min-pause") == 0:
+            yield Match(_checkpoint_path(options), "checkpoints may run back to back", key=True)
 
 
 class FullCheckpoints(OptionRule):
     code, name, severity = "OPS613", "full-checkpoints", Severity.WARNING
-    only_production = True
+    only_production = effective = True
     summary = "RocksDB or ForSt writes all of its state at each checkpoint."
     why = "An incremental checkpoint writes what has changed since the last one, which is far less for large state."
     hint = "set execution.checkpointing.incremental: true"
@@ -327,5 +339,5 @@ class FullCheckpoints(OptionRule):
         if key is None or incremental is None or not _takes_checkpoints(options):
             return
         native = options.configuration[key].strip().lower() in ("rocksdb", "forst")
-        if native and options.value(incremental) != "true":
-            yield Match(options.path(key), "every checkpoint writes all state", key=True)
+        if native and options.value(incremental) == "false":
+            yield Match(_checkpoint_path(options, key), "every checkpoint writes all state", key=True)

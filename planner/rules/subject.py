@@ -9,6 +9,8 @@ from dataclasses import replace
 from planner.documents.cluster import Cluster
 from planner.documents.finding import Path
 from planner.documents.foreign.base import ForeignDocument
+from planner.documents.foreign.deployment import FlinkDeployment
+from planner.documents.foreign.session_job import FlinkSessionJob
 from planner.documents.foreign.templates import is_placeholder
 from planner.documents.job import Checkpointing, Job, Operator, Resources, Restart, option_paths
 from planner.documents.option_tables import OptionTable
@@ -248,6 +250,12 @@ def _as_written(path: Path, options: Sequence[OptionsView]) -> Path:
     return path
 
 
+def _is_whole(document: ForeignDocument, session: ForeignDocument | None) -> bool:
+    if isinstance(document, FlinkSessionJob):
+        return session is not None
+    return not isinstance(document, FlinkDeployment) or document.is_whole
+
+
 def of_manifest(
     document: ForeignDocument, data: object, table: OptionTable, session: ForeignDocument | None = None
 ) -> ManifestSubject:
@@ -267,10 +275,18 @@ def of_manifest(
     return ManifestSubject(
         document,
         OptionsView(document.options, written, table, unfilled, version, defaults),
-        OptionsView(effective, written | paths, table, unfilled, version, defaults),
+        OptionsView(
+            effective, written | paths, table, unfilled, version, defaults, _is_whole(document, session)
+        ),
         settings,
         session,
-        frozenset(key for key, value in spec.items() if value is not None)
-        if isinstance(spec, dict)
-        else frozenset(),
+        _written(spec),
+        _written(spec.get("job") if isinstance(spec, dict) else None),
     )
+
+
+def _written(fields: object) -> frozenset[str]:
+    """Return the fields of a mapping that have something behind them."""
+    if not isinstance(fields, dict):
+        return frozenset()
+    return frozenset(key for key, value in fields.items() if value is not None)

@@ -169,7 +169,8 @@ def _manifest(
         yield from _findings(BY_CODE["CFG412"], [match], source, table)
     for rule in RULES:
         if isinstance(rule, OptionRule):
-            yield from _findings(rule, rule.check(subject.options), source, table)
+            options = subject.effective if rule.effective else subject.options
+            yield from _findings(rule, rule.check(options), source, table)
         elif isinstance(rule, ManifestRule):
             yield from _findings(rule, rule.check(subject), source, table)
     yield from _wrong_memory(subject, source)

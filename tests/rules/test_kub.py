@@ -434,6 +434,7 @@ def production(document: dict[str, Any], code: str) -> list[Finding]:
 
 
 JAR = "local:///a.jar"
+UNMANAGED = {"state.backend.rocksdb.memory.managed": "false"}
 AUTOSCALED = {"job.autoscaler.enabled": "true"}
 
 
@@ -459,14 +460,25 @@ def test_slots_left_over(
 @pytest.mark.parametrize(
     ("options", "code", "count"),
     [
-        ({**AUTOSCALED, "job.autoscaler.metrics.window": "30 s"}, "KUB961", 1),
-        ({"job.autoscaler.metrics.window": "30 s"}, "KUB961", 0),
+        ({**AUTOSCALED, "job.autoscaler.metrics.window": "10 s"}, "KUB961", 1),
+        ({**AUTOSCALED, "job.autoscaler.metrics.window": "45 s"}, "KUB961", 0),  # Helm's interval is 15 s
+        ({"job.autoscaler.metrics.window": "10 s"}, "KUB961", 0),
+        ({**AUTOSCALED, "job.autoscaler.metrics.window": "${WINDOW}"}, "KUB961", 0),
         ({**AUTOSCALED, "kubernetes.operator.reconcile.interval": "20 min"}, "KUB961", 1),
         (AUTOSCALED, "KUB961", 0),
-        ({"job.autoscaler.utilization.max": "0.6"}, "KUB962", 1),  # the target is 0.7
-        ({"job.autoscaler.utilization.min": "0.9", "job.autoscaler.utilization.max": "1.0"}, "KUB962", 1),
-        ({"job.autoscaler.utilization.min": "0.6", "job.autoscaler.utilization.max": "0.8"}, "KUB962", 0),
-        ({"job.autoscaler.utilization.min": "high"}, "KUB962", 0),
+        ({**AUTOSCALED, "job.autoscaler.utilization.max": "0.6"}, "KUB962", 1),  # the target is 0.7
+        (
+            {**AUTOSCALED, "job.autoscaler.utilization.min": "0.9", "job.autoscaler.utilization.max": "1.0"},
+            "KUB962",
+            1,
+        ),
+        (
+            {**AUTOSCALED, "job.autoscaler.utilization.min": "0.6", "job.autoscaler.utilization.max": "0.8"},
+            "KUB962",
+            0,
+        ),
+        ({**AUTOSCALED, "job.autoscaler.utilization.min": "high"}, "KUB962", 0),
+        ({"job.autoscaler.utilization.max": "0.6"}, "KUB962", 0),  # it is off
         ({"kubernetes.operator.deployment.rollback.enabled": "true"}, "KUB964", 1),
         ({"kubernetes.operator.cluster.health-check.enabled": "true"}, "KUB964", 0),
         (
@@ -478,8 +490,23 @@ def test_slots_left_over(
             1,
         ),
         ({"state.backend.rocksdb.memory.fixed-per-slot": "900 mb"}, "MEM506", 0),
-        ({"state.backend.rocksdb.memory.fixed-per-tm": "1 gb"}, "MEM506", 1),
-        ({"state.backend.rocksdb.memory.fixed-per-tm": "900 mb"}, "MEM506", 0),
+        ({"state.backend.rocksdb.memory.fixed-per-tm": "1 gb"}, "MEM506", 0),  # managed memory goes before it
+        ({"state.backend.rocksdb.memory.fixed-per-tm": "1 gb", **UNMANAGED}, "MEM506", 1),
+        ({"state.backend.rocksdb.memory.fixed-per-tm": "900 mb", **UNMANAGED}, "MEM506", 0),
+        (
+            {"state.backend.rocksdb.memory.fixed-per-slot": "9 gb", "state.backend.type": "hashmap"},
+            "MEM506",
+            0,
+        ),
+        (
+            {
+                "state.backend.rocksdb.memory.fixed-per-slot": "2 gb",
+                "kubernetes.taskmanager.memory.limit-factor": "2.0",
+            },
+            "MEM506",
+            0,
+        ),
+        ({"taskmanager.numberOfTaskSlots": "9" * 5000}, "KUB960", 0),
         (
             {"state.backend.rocksdb.memory.fixed-per-slot": "300 mb", "taskmanager.numberOfTaskSlots": "4"},
             "MEM506",
@@ -497,6 +524,8 @@ def test_more_subtasks_than_the_autoscaler_allows() -> None:
     assert found.message == "parallelism 300, and the autoscaler allows 200"
     more = {**AUTOSCALED, "job.autoscaler.vertex.max-parallelism": "300"}
     assert find(deployment(more, job=job), "KUB963") == []
+    watching = {**AUTOSCALED, "job.autoscaler.scaling.enabled": "false"}
+    assert find(deployment(watching, job=job), "KUB963") == []
 
 
 def test_production_asks_for_availability_state_and_metaspace() -> None:
@@ -520,3 +549,59 @@ def test_the_operator_retains_checkpoints_of_applications() -> None:
     assert len(production(deployment(interval, job=None), "OPS610")) == 1
     deleted = {"execution.checkpointing.externalized-checkpoint-retention": "NO_EXTERNALIZED_CHECKPOINTS"}
     assert len(production(deployment({**interval, **deleted}), "OPS610")) == 1
+
+
+def test_what_a_template_leaves_open_is_no_finding() -> None:
+    options = {
+        "execution.checkpointing.interval": "30 s",
+        "execution.checkpointing.min-pause": "${PAUSE}",
+        "execution.checkpointing.tolerable-failed-checkpoints": "${FAILURES}",
+        "execution.checkpointing.incremental": "{{ incremental }}",
+        "state.backend.type": "rocksdb",
+    }
+    document = deployment(options, job={"jarURI": JAR, "parallelism": 1, "upgradeMode": "${MODE}"})
+    for code in ("OPS611", "OPS612", "OPS613", "KUB966"):
+        assert production(document, code) == []
+
+
+def test_a_patch_is_not_asked_for_what_its_base_may_have() -> None:
+    spec = {"flinkConfiguration": {"execution.checkpointing.interval": "30 s"}, "job": {"parallelism": 4}}
+    patch = {**deployment(), "spec": spec}
+    for code in ("OPS610", "OPS611", "OPS612", "KUB966"):
+        assert production(patch, code) == []
+
+
+def test_a_session_job_has_the_options_of_its_session() -> None:
+    interval = {"execution.checkpointing.interval": "30 s", "state.backend.type": "rocksdb"}
+    ready = {
+        "execution.checkpointing.tolerable-failed-checkpoints": "3",
+        "execution.checkpointing.min-pause": "10 s",
+        "execution.checkpointing.incremental": "true",
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+    }
+    job = {
+        "apiVersion": "flink.apache.org/v1beta1",
+        "kind": "FlinkSessionJob",
+        "metadata": {"name": "totals"},
+        "spec": {
+            "deploymentName": "orders",
+            "flinkConfiguration": interval,
+            "job": {"jarURI": "https://a/b.jar", "parallelism": 1, "upgradeMode": "savepoint"},
+        },
+    }
+
+    def asked(*documents: dict[str, Any]) -> set[str]:
+        loaded = load(yaml.safe_dump_all(documents), "d.yaml")
+        found = validate(*loaded, profile=CheckProfile.PRODUCTION)
+        return {one.code for one in found if one.code.startswith("OPS61")}
+
+    assert asked(deployment(ready, job=None), job) == set()
+    assert asked(deployment(job=None), job) == {"OPS610", "OPS611", "OPS612", "OPS613"}
+    assert asked(job) == set()
+
+
+def test_checkpoints_that_the_operator_enables_count() -> None:
+    job = {"jarURI": JAR, "parallelism": 1, "upgradeMode": "last-state"}
+    (found,) = production(deployment(job=job), "OPS611")
+    assert found.path == ("spec", "job")
+    assert production(deployment(job={**job, "upgradeMode": "savepoint"}), "OPS611") == []

@@ -181,7 +181,10 @@ def test_local_recovery_is_whole(backup: str | None, recovery: str | None, versi
     assert bool(found) == half
 
 
-@pytest.mark.parametrize(("value", "never"), [("0", True), ("0 ms", True), ("0s", True), ("30 s", False)])
+@pytest.mark.parametrize(
+    ("value", "never"),
+    [("0", True), ("0 ms", True), ("0s", True), ("0 h", True), ("30 s", False), ("soon", False)],
+)
 def test_a_watchdog(value: str, never: bool) -> None:
     found = find(job(SOURCE, flinkConfiguration={"task.cancellation.timeout": value}), code="OPS608")
     assert bool(found) == never

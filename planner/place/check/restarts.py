@@ -7,6 +7,8 @@ from fractions import Fraction
 from functools import cache
 from math import comb
 
+import numpy as np
+
 from planner.documents.placement import Placement
 from planner.documents.profile import ResourceProfile
 from planner.graph.failover import restarts_fully
@@ -31,7 +33,7 @@ def expected_restarts(placement: Placement, profile: ResourceProfile, job: JobGr
     """
     regions, full = pipelined_regions(job), restarts_fully(planner_fields(profile).flink_configuration)
     size = {n.id: n.planner.state.size or 0 for n in profile.nodes if n.planner and n.planner.state}
-    slots = job_slots(profile, job)
+    slots, region_of = job_slots(profile, job), np.array(regions.region_of, dtype=np.int64)
     total = Counter(slot.group for slot in slots)
     hits: dict[str, Counter[int]] = {group: Counter() for group in total}
     seen: dict[frozenset[int], list[int]] = {}
@@ -39,8 +41,8 @@ def expected_restarts(placement: Placement, profile: ResourceProfile, job: JobGr
         lost = frozenset(regions.offsets[vertex] + i for vertex, i in slot.subtasks)
         key = frozenset(regions.region_of[number] for number in lost)
         if key not in seen:
-            mask = restarted_by_loss(job, regions, subtask_mask(regions, sorted(lost)), full)
-            seen[key] = [number for number, restarted in enumerate(mask) if restarted]
+            mask = restarted_by_loss(job, regions, region_of, subtask_mask(regions, sorted(lost)), full)
+            seen[key] = np.flatnonzero(mask).tolist()
         hits[slot.group].update(seen[key])
     held = Counter(tuple(sorted(tm.quotas.items())) for tm in placement.task_managers if not tm.reserve)
     expected = 0.0

@@ -12,13 +12,14 @@ from planner.graph.components import components
 from planner.place.bounds.area import Bound
 from planner.place.bounds.holders import expected_restarts_bound
 from planner.place.clock import Clock
-from planner.place.levels.kept import Kept, exceeds, part, weighed
+from planner.place.levels.kept import Kept, exceeds, lower, part, weighed
 from planner.place.model.contents import every_content
+from planner.place.model.problem import Problem
 from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
 from planner.place.search.assemble import assemble_cheapest
 from planner.place.search.construct import fill
-from planner.place.search.costs import GroupCost, Overflow, Within, everywhere
+from planner.place.search.costs import GroupCost, Overflow, everywhere
 from planner.place.search.group_costs import Restarting
 from planner.place.search.state import Ints, State
 from planner.place.search.swap import swap
@@ -37,7 +38,9 @@ def lower_blast(state: State, kept: Kept, clock: Clock, rng: np.random.Generator
     cost = Restarting(state.problem)
     best = state.counts.copy()
     for start in (state, *_filled(state, overflow, cost, kept, clock, rng)):
-        _descend(start, overflow, cost, clock, rng)
+        for share in PARAMETERS.blast_shares:
+            # under a share a TaskManager with fewer slots of a group is better: a way to those without any
+            lower(start, Restarting(state.problem, share), overflow, kept, clock, rng)
         if _total(cost, start.counts) < _total(cost, best):
             best = start.counts.copy()
     state.set(best)
@@ -55,15 +58,6 @@ def lower_blast(state: State, kept: Kept, clock: Clock, rng: np.random.Generator
     total = _total(cost, state.counts)
     kept.sums.append((cost, float(total) / PARTS_PER_SUBTASK))
     return Level("expectedRestarts", blast_of(state), Bound(_mean(min(bound, total), state), "contents"))
-
-
-def _descend(
-    state: State, overflow: Overflow, cost: Restarting, clock: Clock, rng: np.random.Generator
-) -> None:
-    """Lower costs under which fewer slots of a group on a TaskManager are better, then what counts."""
-    for share in PARAMETERS.blast_shares:
-        guide = cost if share == 1 else Restarting(state.problem, share)
-        swap(state, Within(guide, overflow), part(state, clock), rng, walk=False)
 
 
 def _filled(
@@ -121,9 +115,19 @@ def _caps(state: State, kept: Kept) -> list[int]:
 
 
 def _holders(state: State, kept: Kept) -> int:
-    """Return a bound in whole parts, less than the exact one where parts are rounded."""
+    """Return a bound in whole parts. Those of a TaskManager are rounded, by half a part at most."""
     bound = expected_restarts_bound(state.problem, _caps(state, kept)) * PARTS_PER_SUBTASK
-    return math.ceil(bound) if bound % PARTS_PER_SUBTASK == 0 else math.floor(bound - len(state.cpu))
+    whole = all(
+        one.weight.denominator == 1 and all(hits == slots[group] for group, hits in one.slots)
+        for slots in [_slots(state.problem)]
+        for one in state.problem.restarts
+    )
+    return math.ceil(bound) if whole else math.floor(bound - len(state.cpu))
+
+
+def _slots(problem: Problem) -> list[int]:
+    """Return how many slots each group has."""
+    return [sum(slot.count for slot in problem.types if slot.group == group) for group in problem.groups]
 
 
 def _by_contents(state: State, kept: Kept, cost: Restarting, clock: Clock) -> tuple[State | None, int | None]:

@@ -11,7 +11,7 @@ import numpy as np
 from planner.place.clock import Clock
 from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
-from planner.place.search.costs import Cost, GroupCost, Overflow, Together, everywhere
+from planner.place.search.costs import Cost, GroupCost, Overflow, Together, Within, everywhere
 from planner.place.search.state import Floats, State
 from planner.place.search.swap import swap
 
@@ -20,11 +20,12 @@ from planner.place.search.swap import swap
 class Kept:
     """What later levels may not change: a band of load, limits of resources, sums over TaskManagers.
 
-    ``least`` is a bound of the highest utilisation, which later levels may still lower. ``sums`` are costs
-    with the most that they may come to.
+    ``least`` is a bound of the highest utilisation, which later levels may still lower, and ``most`` what it
+    may be. ``sums`` are costs with the most that they may come to.
     """
 
     least: Fraction
+    most: Fraction
     cap: Floats
     floor: Floats
     limits: Floats
@@ -35,7 +36,7 @@ def keep_maximum(state: State, highest: Level) -> Kept:
     """Return what is kept when no utilisation may be above the level of the highest one."""
     cap = state.caps(highest.value.numerator, highest.value.denominator)
     least = highest.bound.value if highest.bound is not None else Fraction(0)
-    return Kept(least, cap, np.zeros_like(cap), state.limits.copy())
+    return Kept(least, highest.value, cap, np.zeros_like(cap), state.limits.copy())
 
 
 def part(state: State, clock: Clock) -> Clock:
@@ -61,6 +62,20 @@ def reach(state: State, overflow: Overflow, kept: Kept, clock: Clock, rng: np.ra
         state.set(before)
         return False
     return True
+
+
+def lower(
+    state: State, cost: GroupCost, overflow: Overflow, kept: Kept, clock: Clock, rng: np.random.Generator
+) -> None:
+    """Lower a cost by swaps so that nothing overflows and no sum is more."""
+    before = state.counts.copy()
+    own = float(cost.at(np.arange(len(state.cpu)), state.counts).sum())
+    guarded: Cost = Within(cost, overflow)
+    for one, most in kept.sums:
+        guarded = Together(guarded, one, PARAMETERS.hard_weight * max(own, 1.0) / max(most, 1.0))
+    swap(state, guarded, part(state, clock), rng, walk=False)
+    if any(exceeds(one, most, state) for one, most in kept.sums):
+        state.set(before)
 
 
 def weighed(overflow: Overflow, sums: Sequence[tuple[GroupCost, float]]) -> Cost:

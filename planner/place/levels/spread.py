@@ -26,10 +26,13 @@ def lower_spread(state: State, kept: Kept, clock: Clock, rng: np.random.Generato
     exactly = is_small(problem) and not kept.sums
     if exactly and highest - min(_utilisations(state)) > bound.value:
         found = counts.maximise_minimum(
-            problem, state.solution(), highest, clock, PARAMETERS.level_exact_work, _lowered(state, kept)
+            problem, state.solution(), kept.most, clock, PARAMETERS.level_exact_work, _lowered(state, kept)
         )
         if found.solution is not None:
-            state.set(State.from_solution(problem, found.solution).counts.copy())
+            better = State.from_solution(problem, found.solution)
+            if spread_of(better) < spread_of(state):  # where the highest may rise it may rise by more
+                state.set(better.counts.copy())
+                highest = max(_utilisations(state))
         if found.bound is not None:
             proven = Bound(max(kept.least - found.bound, Fraction(0)), "cp-sat")
             bound = max(bound, proven, key=lambda one: one.value)

@@ -7,12 +7,11 @@ from fractions import Fraction
 import numpy as np
 
 from planner.place.clock import Clock
-from planner.place.levels.kept import Kept, part
+from planner.place.levels.kept import Kept, lower
 from planner.place.result import Level
-from planner.place.search.costs import Overflow, Within
+from planner.place.search.costs import Overflow
 from planner.place.search.group_costs import Crossing
 from planner.place.search.state import State
-from planner.place.search.swap import swap
 
 PARTS_PER_BYTE = 1_000_000
 """Resolution at which expected bytes are compared: sums of floats differ beyond it."""
@@ -23,7 +22,7 @@ def lower_traffic(state: State, kept: Kept, clock: Clock, rng: np.random.Generat
     crossing = Crossing(state.problem)
     overflow = Overflow(state, kept.cap, kept.floor, kept.limits)
     if state.problem.flows:
-        swap(state, Within(crossing, overflow), part(state, clock), rng, walk=False)
+        lower(state, crossing, overflow, kept, clock, rng)
     value = traffic_of(state)
     kept.sums.append((crossing, float(value)))
     return Level("crossTraffic", value)

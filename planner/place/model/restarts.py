@@ -32,10 +32,11 @@ def restarts_of(
     alike = Counter(
         (slot.group, frozenset(regions.region(vertex, i) for vertex, i in slot.subtasks)) for slot in slots
     )
-    hits = np.zeros((len(groups), len(regions.region_of)), dtype=np.int64)
+    region_of = np.array(regions.region_of, dtype=np.int64)
+    hits = np.zeros((len(groups), len(region_of)), dtype=np.int64)
     for (group, touched), count in alike.items():
         lost = subtask_mask(regions, [one for region in touched for one in regions.members[region]])
-        hits[number[group]] += count * restarted_by_loss(job, regions, lost, full)
+        hits[number[group]] += count * restarted_by_loss(job, regions, region_of, lost, full)
     weights = _subtask_weights(profile, job)
     found: dict[tuple[int, ...], Fraction] = {}
     for vertex in job.vertices:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from place.instances import exhaustive, problems
+from place.instances import exhaustive, problems, splits
 from planner.place.clock import Clock, Stop
+from planner.place.levels.memory import memory_of
+from planner.place.levels.spread import spread_of
 from planner.place.model.objective import BALANCE, Objective, objectives
-from planner.place.model.problem import Problem
-from planner.place.solve import solve
+from planner.place.model.problem import Problem, Restarts, Solution
+from planner.place.search.state import State
+from planner.place.solve import lower_levels, solve
 
 SMALL = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -93,3 +100,56 @@ def test_no_spread_is_called_least_from_a_highest_that_can_fall(problem: Problem
 
 def test_an_objective_is_read_in_order() -> None:
     assert objectives("cpu,memory, spread") == (Objective.CPU, Objective.MEMORY, Objective.SPREAD)
+
+
+def _least_of(problem: Problem, highest: Fraction, measure: Callable[[State], Fraction]) -> Fraction:
+    """Return the least of a level over every placement whose utilisation is at most the highest."""
+    best: list[Fraction] = []
+    for ways in itertools.product(*(splits(slot.count, len(problem.usable)) for slot in problem.types)):
+        solution = Solution(dict(zip(problem.usable, zip(*ways, strict=True), strict=True)))
+        state = State.from_solution(problem, solution)
+        if solution.max_utilisation(problem) <= highest and state.within_limits().all():
+            best.append(measure(state))
+    return min(best)
+
+
+@SMALL
+@given(
+    problems(groups=3, task_managers=3, slots=3),
+    st.sampled_from([Fraction(1, 20), Fraction(1, 4), Fraction(1)]),
+)
+def test_a_level_with_slack_is_proven_over_all_that_slack_allows(problem: Problem, slack: Fraction) -> None:
+    best = exhaustive(problem)
+    if best is None:
+        return
+    first = solve(problem, Clock(Stop(seconds=20)), objective=(Objective.CPU,))
+    for name, measure in ((Objective.SPREAD, spread_of), (Objective.MEMORY, memory_of)):
+        result = lower_levels(first, Clock(Stop(seconds=20)), objective=(name,), slack=slack)
+        assert result.solution is not None
+        highest, level = result.levels
+        assert highest.value == result.solution.max_utilisation(problem) <= best * (1 + slack)
+        least = _least_of(problem, best * (1 + slack), measure)
+        assert level.value >= least
+        assert level.bound is None or level.bound.value <= least
+
+
+@SMALL
+@given(problems(groups=3, task_managers=3, slots=3), st.data())
+def test_sums_that_levels_before_reached_are_kept(problem: Problem, data: st.DataObject) -> None:
+    """Two sums one after the other, and a level after them that has to keep both."""
+    if exhaustive(problem) is None:
+        return
+    groups = range(len(problem.groups))
+    flows = tuple((a, b, 1000 * (a + 2 * b + 1)) for a in groups for b in groups)
+    slots = [sum(slot.count for slot in problem.types if slot.group == group) for group in problem.groups]
+    restarts = tuple(Restarts(Fraction(g + 1), ((g, slots[g]),)) for g in groups)
+    problem = replace(problem, flows=flows, restarts=restarts)
+    first = solve(problem, Clock(Stop(seconds=20)), objective=(Objective.CPU,))
+    order = data.draw(st.permutations([Objective.BLAST, Objective.TRAFFIC, Objective.MEMORY]))
+    one_by_one = [
+        lower_levels(first, Clock(Stop(seconds=20)), objective=order[:count], slack=Fraction(1, 4)).levels
+        for count in range(1, 4)
+    ]
+    for shorter, longer in itertools.pairwise(one_by_one):
+        for before, after in zip(shorter[1:], longer[1:], strict=False):
+            assert float(after.value) <= float(before.value) * (1 + 1e-9)
