@@ -56,7 +56,10 @@ def export(
             help="Job, profile or program for expert-mode; else a placement. Default: found in this folder.",
         ),
     ] = None,
-    target: Annotated[Target, typer.Option("--target", help="Format to write.")] = Target.EXPERT_MODE,
+    target: Annotated[
+        Target,
+        typer.Option("--target", metavar="TARGET", help=f"Format to write: {', '.join(Target)}."),
+    ] = Target.EXPERT_MODE,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="PATH", help="Write to this file or folder, atomically."),

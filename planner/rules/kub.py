@@ -262,6 +262,7 @@ class RefusedValue(ManifestRule):
 
 class SlotsLeftOver(ManifestRule):
     code, name, severity = "KUB960", "slots-left-over", Severity.INFO
+    only_production = True
     summary = "The parallelism of a job does not fill the slots of its TaskManagers."
     why = "The last TaskManager is requested whole, and some of its slots stay empty, where all operators have the parallelism of the job and share slots."
     hint = "make the parallelism a multiple of taskmanager.numberOfTaskSlots, or change the number of slots"

@@ -454,7 +454,7 @@ def test_slots_left_over(
     workers = {"resource": {"memory": "2048m", "cpu": 1}, **({"replicas": replicas} if replicas else {})}
     options = {"taskmanager.numberOfTaskSlots": slots} if slots else {}
     document = deployment(options, job={"jarURI": JAR, "parallelism": parallelism}, taskManager=workers)
-    assert [one.message for one in find(document, "KUB960")] == ([message] if message else [])
+    assert [one.message for one in production(document, "KUB960")] == ([message] if message else [])
 
 
 @pytest.mark.parametrize(

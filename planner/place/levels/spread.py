@@ -30,7 +30,7 @@ def lower_spread(state: State, kept: Kept, clock: Clock, rng: np.random.Generato
         )
         if found.solution is not None:
             better = State.from_solution(problem, found.solution)
-            if spread_of(better) < spread_of(state):  # where the highest may rise it may rise by more
+            if spread_of(better) <= spread_of(state):  # where the highest may rise it may rise by more
                 state.set(better.counts.copy())
                 highest = max(_utilisations(state))
         if found.bound is not None:
