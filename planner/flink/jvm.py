@@ -26,7 +26,8 @@ OPTIONS = (
 )
 """Options of a JVM that lives for seconds: quick to start, and no files left in ``/tmp``.
 
-With the first compiler alone code has 48 MiB; some hundred scripts fill that, and each takes ten times as long then.
+With the first compiler alone code has 48 MiB. Some hundred scripts fill that, and one then took 16 s, not
+one.
 """
 HEAP = "2g"
 """The heap that a program may use while it is compiled."""
