@@ -97,12 +97,13 @@ class Harmed:
         self.healed() if planned else self.runs()
         return (self.entries(name, "end")[ends:] or [{}])[0], restart
 
-    def decided(self, decision: str, name: str, what: str, subtask: int = 0) -> list[dict[str, Any]]:
-        """Let a subtask do harm until its supervisor has decided something; return the entries of that.
+    def decided(self, decision: str, name: str, what: str) -> list[dict[str, Any]]:
+        """Let the subtask on a TaskManager do harm until its supervisor has decided; return the entries of that.
 
         On a busy machine Flink halts itself before Java has said what ran out, and nobody can know.
         """
         for _ in range(3):
+            subtask = next(number for number in (0, 1) if self.where(number) == name)
             self.restarted(what, subtask, planned=False)
             if found := self.entries(name, decision):
                 return found
@@ -224,8 +225,7 @@ def test_memory_is_adjusted_and_taken_back(tmp_path: Path) -> None:
         assert after.process <= before.process
         assert "209715200 bytes, planned: 104857600 bytes" in planner(tmp_path, "verify", code=1).stderr
 
-        subtask = next(number for number in (0, 1) if harmed.where(number) == name)
-        (back,) = harmed.decided("take-back", name, "classes 60", subtask)
+        (back,) = harmed.decided("take-back", name, "classes 60")
         harmed.healed()
         assert back["memory"] == "metaspace"
         assert command(harmed.cluster.running()[name]) == planned
