@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from planner.documents.finding import Path, Severity
+from planner.documents.foreign.base import ForeignDocument
 from planner.documents.foreign.deployment import FlinkDeployment, JobSpec
 from planner.documents.foreign.dialects import of_amazon
 from planner.documents.foreign.session_job import FlinkSessionJob
@@ -260,6 +261,11 @@ class RefusedValue(ManifestRule):
                 yield Match(("spec", "logConfiguration", file), message, key=True)
 
 
+def _job_of(document: ForeignDocument) -> JobSpec | None:
+    """Return the job of a deployment or of a session job."""
+    return document.spec.job if isinstance(document, (FlinkDeployment, FlinkSessionJob)) else None
+
+
 class SlotsLeftOver(ManifestRule):
     code, name, severity = "KUB960", "slots-left-over", Severity.INFO
     only_production = True
@@ -354,7 +360,7 @@ class ParallelismBeyondTheAutoscaler(ManifestRule):
 
     def check(self, subject: ManifestSubject) -> Iterator[Match]:
         document, options = subject.document, subject.effective
-        job = document.spec.job if isinstance(document, (FlinkDeployment, FlinkSessionJob)) else None
+        job = _job_of(document)
         workers = document.spec.task_manager if isinstance(document, FlinkDeployment) else None
         scales = all(
             options.value(f"{_AUTOSCALER}{name}") == "true" for name in ("enabled", "scaling.enabled")
@@ -417,7 +423,7 @@ class StatelessUpgrade(ManifestRule):
 
     def check(self, subject: ManifestSubject) -> Iterator[Match]:
         document, options = subject.document, subject.effective
-        job = document.spec.job if isinstance(document, (FlinkDeployment, FlinkSessionJob)) else None
+        job = _job_of(document)
         if job is None or not options.whole or job.upgrade_mode not in (None, "stateless"):
             return
         if job.upgrade_mode is None and "upgradeMode" in subject.job_fields:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from planner.targets.options import left_out_lines
+from planner.targets.uniform import lost_lines
 
 
 def native_readme(
@@ -34,16 +35,8 @@ def native_readme(
         "one kind.",
         "",
     ]
-    if lost:
-        lines += ["## What is lost of the placement", "", *(f"* {one}" for one in lost), ""]
-    if differing:
-        lines += [
-            "TaskManagers of the placement do not have these options alike; none has them here:",
-            "",
-            *(f"* `{key}`" for key in differing),
-            "",
-        ]
     lines += [
+        *lost_lines(lost, differing),
         "## Start",
         "",
         "```sh",

@@ -106,3 +106,18 @@ def differing(written: Iterable[Written], common: Mapping[str, str]) -> Sequence
     beside = ("external-resource", _MEMORY, "taskmanager.resource-id")
     keys = {key for one in written for key in one.options} - common.keys()
     return sorted(key for key in keys if not key.startswith(beside))
+
+
+def lost_lines(missing: Sequence[str], unequal: Sequence[str]) -> list[str]:
+    """Return the lines of a README on what is lost: sentences of `lost`, and the options of `differing`."""
+    lines = []
+    if missing:
+        lines += ["## What is lost of the placement", "", *(f"* {one}" for one in missing), ""]
+    if unequal:
+        lines += [
+            "TaskManagers of the placement do not have these options alike; none has them here:",
+            "",
+            *(f"* `{key}`" for key in unequal),
+            "",
+        ]
+    return lines

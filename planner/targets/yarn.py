@@ -19,7 +19,7 @@ from planner.targets.options import (
     left_out_lines,
     without_secrets,
 )
-from planner.targets.uniform import differing, largest, lost, uniform_options
+from planner.targets.uniform import differing, largest, lost, lost_lines, uniform_options
 from planner.units import CORE
 
 _RUN = """#!/bin/sh
@@ -58,7 +58,7 @@ def yarn(
     if missing and not degrade:
         raise NotExportable(
             "Flink asks YARN for containers of one size, when it needs them, and this placement needs more."
-            f" {' '.join(missing)} Export for standalone, or degrade to lose this"
+            f" {' '.join(missing)} Export for the target standalone, or degrade to lose this"
         )
     version, worker = planner_fields(profile).flink_version, uniform_options(placement)
     size = largest(placement)
@@ -99,16 +99,8 @@ def _readme(
         "`yarn.scheduler.minimum-allocation-mb`, and gives at most `yarn.scheduler.maximum-allocation-mb`.",
         "",
     ]
-    if missing:
-        lines += ["## What is lost of the placement", "", *(f"* {one}" for one in missing), ""]
-    if unequal:
-        lines += [
-            "TaskManagers of the placement do not have these options alike; none has them here:",
-            "",
-            *(f"* `{key}`" for key in unequal),
-            "",
-        ]
     lines += [
+        *lost_lines(missing, unequal),
         "## Start",
         "",
         "On a machine with Flink and a client of the cluster:",

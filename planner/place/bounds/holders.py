@@ -24,7 +24,7 @@ def expected_restarts_bound(problem: Problem, caps: Sequence[int]) -> Fraction:
         ]
         for group in problem.groups
     ]
-    slots = [sum(slot.count for slot in problem.types if slot.group == group) for group in problem.groups]
+    slots = problem.group_slots
     return sum(
         (
             one.weight

@@ -14,7 +14,6 @@ from planner.place.bounds.holders import expected_restarts_bound
 from planner.place.clock import Clock
 from planner.place.levels.kept import Kept, exceeds, lower, part, weighed
 from planner.place.model.contents import every_content
-from planner.place.model.problem import Problem
 from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
 from planner.place.search.assemble import assemble_cheapest
@@ -118,16 +117,11 @@ def _holders(state: State, kept: Kept) -> int:
     """Return a bound in whole parts. Those of a TaskManager are rounded, by half a part at most."""
     bound = expected_restarts_bound(state.problem, _caps(state, kept)) * PARTS_PER_SUBTASK
     whole = all(
-        one.weight.denominator == 1 and all(hits == slots[group] for group, hits in one.slots)
-        for slots in [_slots(state.problem)]
+        one.weight.denominator == 1
+        and all(hits == state.problem.group_slots[group] for group, hits in one.slots)
         for one in state.problem.restarts
     )
     return math.ceil(bound) if whole else math.floor(bound - len(state.cpu))
-
-
-def _slots(problem: Problem) -> list[int]:
-    """Return how many slots each group has."""
-    return [sum(slot.count for slot in problem.types if slot.group == group) for group in problem.groups]
 
 
 def _by_contents(state: State, kept: Kept, cost: Restarting, clock: Clock) -> tuple[State | None, int | None]:

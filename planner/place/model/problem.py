@@ -117,6 +117,11 @@ class Problem:
         return tuple(dict.fromkeys(slot.group for slot in self.types))
 
     @cached_property
+    def group_slots(self) -> tuple[int, ...]:
+        """How many slots each group has, in the order of :attr:`groups`."""
+        return tuple(sum(slot.count for slot in self.types if slot.group == group) for group in self.groups)
+
+    @cached_property
     def class_of(self) -> dict[int, int]:
         """The class of every TaskManager that the placement uses."""
         return {tm: index for index, entry in enumerate(self.classes) for tm in entry.members}
