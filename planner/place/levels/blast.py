@@ -18,7 +18,7 @@ from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
 from planner.place.search.assemble import assemble_cheapest
 from planner.place.search.construct import fill
-from planner.place.search.costs import GroupCost, Overflow, everywhere
+from planner.place.search.costs import Overflow, everywhere
 from planner.place.search.group_costs import Restarting
 from planner.place.search.state import Ints, State
 from planner.place.search.swap import swap
@@ -36,7 +36,7 @@ def lower_blast(state: State, kept: Kept, clock: Clock, rng: np.random.Generator
     overflow = Overflow(state, kept.cap, kept.floor, kept.limits)
     cost = Restarting(state.problem)
     best = state.counts.copy()
-    for start in (state, *_filled(state, overflow, cost, kept, clock, rng)):
+    for start in (state, *_filled(state, overflow, kept, clock, rng)):
         for share in PARAMETERS.blast_shares:
             # under a share a TaskManager with fewer slots of a group is better: a way to those without any
             lower(start, Restarting(state.problem, share), overflow, kept, clock, rng)
@@ -60,7 +60,7 @@ def lower_blast(state: State, kept: Kept, clock: Clock, rng: np.random.Generator
 
 
 def _filled(
-    state: State, overflow: Overflow, cost: Restarting, kept: Kept, clock: Clock, rng: np.random.Generator
+    state: State, overflow: Overflow, kept: Kept, clock: Clock, rng: np.random.Generator
 ) -> Iterator[State]:
     """Yield placements that keep slots together which restart the same, where swaps make them possible."""
     problem = state.problem
@@ -77,9 +77,8 @@ def _filled(
             return
         found = fill(problem, [parts[index] for index in rng.permutation(len(parts))], kept.cap)
         clock.charge(PARAMETERS.work_of_swap * len(found.cpu) * len(problem.types))
-        sums: list[tuple[GroupCost, float]] = [(cost, float(_total(cost, found.counts)) / PARTS_PER_SUBTASK)]
-        both = weighed(overflow, [*kept.sums, *sums])
-        swap(found, both, part(state, clock), rng, walk=False)
+        if everywhere(overflow, found).any():
+            swap(found, weighed(overflow, kept.sums), part(state, clock), rng, walk=False)
         more = any(exceeds(one, most, found) for one, most in kept.sums)
         if not more and not everywhere(overflow, found).any():
             yield found

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from place.instances import exhaustive, problems, splits
 from place.search.states import SMALL, clock, copy, generator, states
+from place.ways import simple
 from planner.place.bounds.holders import expected_restarts_bound
 from planner.place.clock import Clock, Stop
 from planner.place.levels.blast import blast_of, lower_blast
@@ -165,6 +166,17 @@ def test_two_pipelines_part_where_cpu_may_rise() -> None:
     assert [float(one.levels[1].value) for one in (balanced, apart)] == [16.0, 8.0]
     assert balanced.levels[1].optimal
     assert apart.levels[1].optimal
+
+
+def test_many_pipelines_come_near_the_bound() -> None:
+    """Twenty pipelines of 30 slots on 60 TaskManagers: without keeping them together each would hold ten."""
+    problem = simple([(f"p{i}", 3 + i % 4, 30) for i in range(20)], [100] * 60)
+    restarts = tuple(Restarts(Fraction(30), ((g, 30),)) for g in range(20))
+    best = solve(replace(problem, restarts=restarts), clock(20), objective=(Objective.CPU,))
+    for slack, times in ((Fraction(0), 4), (Fraction(1, 10), 2)):
+        level = lower_levels(best, clock(20), objective=(Objective.BLAST,), slack=slack).levels[1]
+        assert level.bound is not None
+        assert level.value <= times * level.bound.value
 
 
 def test_a_problem_that_knows_of_no_restarts_has_none() -> None:
