@@ -61,7 +61,7 @@ test-all: $(STAMP) $(DISTRIBUTIONS) $(PYFLINK)/.installed $(HIGHS)/.installed
 	PLANNER_FLINK_HOMES="$$(echo $(VERSIONS:%=$(CURDIR)/$(HOMES)/%/pyflink) | tr ' ' ':')" \
 	PLANNER_PYFLINK=$(CURDIR)/$(PYFLINK)/bin/python \
 	PLANNER_HIGHS=$(CURDIR)/$(HIGHS)/bin/python \
-		$(BIN)/python -m pytest -m extended --numprocesses 2 --dist loadgroup --durations 30 $(ARGS)
+		$(BIN)/python -m pytest -m extended --numprocesses 3 --dist loadgroup --durations 30 $(ARGS)
 
 generate: $(STAMP)
 	$(BIN)/python tools/generate.py
