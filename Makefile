@@ -16,7 +16,7 @@ help:
 	@echo "make bench-placement, make bench-peers  placement, alone and beside other solvers"
 	@echo "make bench-exact  what placements claim, against an exact solver"
 	@echo "make generate  schemas/ and docs/rules/ again"
-	@echo "make ui     what reports are built of, from ui/ (needs npm)"
+	@echo "make ui     what reports and the screen are built of, from ui/ (needs npm)"
 	@echo "make lock   resolve requirements.lock again from pyproject.toml"
 
 $(STAMP): pyproject.toml requirements.lock
@@ -57,26 +57,29 @@ $(HIGHS)/.installed: bench/peers/requirements.txt
 test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
+# Processes of Flink live for seconds here: the first compiler alone takes a sixth less CPU.
 test-all: $(STAMP) $(DISTRIBUTIONS) $(PYFLINK)/.installed $(HIGHS)/.installed
 	PLANNER_FLINK_HOMES="$$(echo $(VERSIONS:%=$(CURDIR)/$(HOMES)/%/pyflink) | tr ' ' ':')" \
 	PLANNER_PYFLINK=$(CURDIR)/$(PYFLINK)/bin/python \
 	PLANNER_HIGHS=$(CURDIR)/$(HIGHS)/bin/python \
+	JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1 \
 		$(BIN)/python -m pytest -m extended --numprocesses 3 --dist loadgroup --durations 30 $(ARGS)
 
 generate: $(STAMP)
 	$(BIN)/python tools/generate.py
 
-# The screens of `planner report`: the built files are committed, so that only who changes ui/ needs npm.
+# The screens of `planner report` and `planner ui`: the built files are committed, so that only who changes ui/ needs npm.
 ui:
 	cd ui && npm ci && npm run build
 
-# The picture of docs/report.md; CHROMIUM names the browser.
+# The pictures of docs/report.md and docs/ui.md; CHROMIUM names the browser.
 picture: ui $(STAMP)
 	cd samples/click-enrichment && out=$$(mktemp -d) && \
 	$(CURDIR)/$(BIN)/planner place --no-meta -o $$out/job.placement.json && \
 	$(CURDIR)/$(BIN)/planner report $$out/job.placement.json --job job.yaml -c cluster.yaml -o $$out/report.html && \
 	node $(CURDIR)/ui/screenshot.mjs $$out/report.html $(CURDIR)/docs/report.png --size 1280x800 --click '[role=option]' && \
 	rm -r $$out
+	$(BIN)/python tools/screens.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

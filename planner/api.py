@@ -273,6 +273,7 @@ __all__ = [
     "process_memory",
     "program_of_deployment",
     "real",
+    "rearrange",
     "recover",
     "report",
     "restart_outline",
@@ -283,6 +284,8 @@ __all__ = [
     "scale",
     "schema",
     "set_parallelism",
+    "shared",
+    "shared_profile",
     "simulate",
     "size",
     "status",
@@ -301,6 +304,7 @@ __all__ = [
     "verify",
     "write_atomically",
     "write_folder",
+    "zones",
 ]
 
 
@@ -620,12 +624,12 @@ def recover(job: Job | ResourceProfile, placement: Placement, cluster: Cluster |
     inputs = RecoveryInputs(
         profile=digest(profile), placement=digest(placement.model_copy(update={"meta": None}))
     )
-    return recovery_plan(profile, graph, placement, inputs, _zones(cluster))
+    return recovery_plan(profile, graph, placement, inputs, zones(cluster))
 
 
 def report(
     job: Job | ResourceProfile,
-    placement: Placement,
+    placement: Placement | None,
     cluster: Cluster | None = None,
     *,
     earlier: Mapping[str, Placement] | None = None,
@@ -635,7 +639,8 @@ def report(
     That is the documents ``profile``, ``placement`` and ``recovery``, ``zones`` by TaskManager where the
     ``cluster`` is given, and ``earlier`` placements with their names, oldest first. Reports are passed on:
     options of Flink, arguments of programs and the memory of processes are left out, and of earlier
-    placements the slots, which their quotas tell.
+    placements the slots, which their quotas tell. Without a placement it is the profile of the job alone,
+    and what depends on one is None.
 
     Raises:
         DocumentError: when the job is not valid.
@@ -643,23 +648,32 @@ def report(
         PlacementMismatch: when the placement was not made from ``job``.
 
     """
-    profile, _ = as_planned(job, placement)
-    if not made_from(placement, job):
+    profile, _ = as_planned(job, placement) if placement else compile_job(job)
+    if placement and not made_from(placement, job):
         raise PlacementMismatch("the placement was made from another version of the job; place it again")
-    fields = planner_fields(profile).model_copy(update={"flink_configuration": {}, "program": None})
     return {
-        "profile": to_data(profile.model_copy(update={"planner": fields})),
-        "placement": to_data(_shared(placement)),
-        "recovery": to_data(recover(job, placement, cluster)),
-        "zones": _zones(cluster),
+        "profile": to_data(shared_profile(profile)),
+        "placement": to_data(shared(placement)) if placement else None,
+        "recovery": to_data(recover(job, placement, cluster)) if placement else None,
+        "zones": zones(cluster),
         "earlier": [
-            {"name": name, "placement": to_data(_shared(other, slots=False))}
+            {"name": name, "placement": to_data(shared(other, slots=False))}
             for name, other in (earlier or {}).items()
         ],
     }
 
 
-def _shared(placement: Placement, *, slots: bool = True) -> Placement:
+def shared_profile(profile: ResourceProfile, placement: Placement | None = None) -> ResourceProfile:
+    """Return a complete profile as a placement plans it, without options, which may hold secrets."""
+    from planner.place import bend
+
+    if placement is not None:
+        profile = bend.as_planned(profile, placement.planned_groups)
+    fields = planner_fields(profile).model_copy(update={"flink_configuration": {}, "program": None})
+    return profile.model_copy(update={"planner": fields})
+
+
+def shared(placement: Placement, *, slots: bool = True) -> Placement:
     """Return a placement without options, which may hold secrets, and without facts about its run."""
     kept: dict[str, Any] = {"memory": None, "flink_configuration": None, **({} if slots else {"slots": []})}
     task_managers = [tm.model_copy(update=kept) for tm in placement.task_managers]
@@ -668,7 +682,7 @@ def _shared(placement: Placement, *, slots: bool = True) -> Placement:
     )
 
 
-def _zones(cluster: Cluster | None) -> dict[str, str]:
+def zones(cluster: Cluster | None) -> dict[str, str]:
     """Return the zone of every TaskManager that has one, by id."""
     if cluster is None:
         return {}
@@ -1584,6 +1598,37 @@ def take_over(
             " spreads it over the others"
         )
     return found
+
+
+def rearrange(
+    job: Job | ResourceProfile,
+    cluster: Cluster,
+    previous: Placement,
+    group: str,
+    source: str,
+    target: str,
+) -> tuple[Placement, list[str]]:
+    """Return a placement with one slot of a group moved by hand, and what it breaks; nothing where it holds.
+
+    Raises:
+        PlacementMismatch: when no slot of the group is on ``source``, a TaskManager is not there, or the
+            placement is of another job.
+
+    """
+    from planner.place.arranged import arranged
+
+    held = {tm.id: list(tm.slots) for tm in previous.task_managers}
+    slot = next((one for one in reversed(held.get(source, [])) if one.group == group), None)
+    if slot is None:
+        raise PlacementMismatch(f"TaskManager {source!r} holds no slot of group {group!r}")
+    if target not in held:
+        raise PlacementMismatch(f"the placement has no TaskManager {target!r}")
+    held[source].remove(slot)
+    held[target].append(slot)
+    spare = {tm.id for tm in previous.task_managers if tm.reserve} - {target}
+    profile, graph = compile_job(job)
+    placement, problems = arranged(profile, graph, cluster, previous, held, spare, Clock(Stop()))
+    return _with_options(placement, profile), problems
 
 
 def _with_options(placement: Placement, profile: ResourceProfile) -> Placement:

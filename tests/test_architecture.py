@@ -24,7 +24,8 @@ FLOORS = [
     ["recover", "targets"],
     ["cluster"],
     ["api", "report"],
-    ["cli", "ui"],
+    ["ui"],
+    ["cli"],
 ]
 """The rooms of the package, lowest first; those on one floor do not import each other."""
 STOREYS = [
@@ -42,6 +43,7 @@ STOREYS = [
     ["document"],
     ["check"],
     ["engine"],
+    ["arranged"],
     ["takeover"],
 ]
 """The same within the room ``place``; what stands together here may import each other one way."""
@@ -96,7 +98,7 @@ def test_imports_run_one_way(name: str, path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "planner/cli").glob("*.py")), ids=lambda path: path.stem)
 def test_the_command_line_calls_only_the_api(path: Path) -> None:
     others = {room(name) for name in imported(path) if room(name, 0) == "planner"}
-    assert others <= {"", "api", "cli", "documents", "report", "version"}
+    assert others <= {"", "api", "cli", "documents", "report", "ui", "version"}
 
 
 def test_no_module_is_in_a_circle() -> None:

@@ -1,9 +1,12 @@
-// One script and one stylesheet, which `planner report` embeds in its page.
+// One script and one stylesheet for `planner report`, which embeds them in its page, and for `planner ui`.
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { defineConfig } from "vite";
 
-const OUT = new URL("../planner/report/assets/", import.meta.url);
+const BUNDLES = {
+  report: { out: new URL("../planner/report/assets/", import.meta.url), entry: "src/report.ts" },
+  ui: { out: new URL("../planner/ui/assets/", import.meta.url), entry: "src/ui.ts" },
+};
 
 /** The digest of everything that the assets are built from; tests/report/test_html.py has the same. */
 function sources() {
@@ -21,13 +24,13 @@ function sources() {
   return createHash("sha256").update(lines.join("")).digest("hex");
 }
 
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   build: {
-    outDir: OUT.pathname,
+    outDir: BUNDLES[mode].out.pathname,
     emptyOutDir: true,
     target: "es2022",
     modulePreload: false,
-    lib: { entry: "src/report.ts", formats: ["iife"], name: "planner", fileName: () => "report.js", cssFileName: "report" },
+    lib: { entry: BUNDLES[mode].entry, formats: ["iife"], name: "planner", fileName: () => `${mode}.js`, cssFileName: mode },
   },
-  plugins: [{ name: "sources", closeBundle: () => writeFileSync(new URL("sources.sha256", OUT), `${sources()}\n`) }],
-});
+  plugins: [{ name: "sources", closeBundle: () => writeFileSync(new URL("sources.sha256", BUNDLES[mode].out), `${sources()}\n`) }],
+}));

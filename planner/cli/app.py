@@ -25,6 +25,7 @@ from planner.cli import (
     show,
     size,
     supervise,
+    ui,
     validate,
     verify,
 )
@@ -84,6 +85,7 @@ app.command("validate", epilog=EPILOG)(validate.validate)
 app.command("place", epilog=EPILOG)(place.place)
 app.command("recover", epilog=EPILOG)(recover.recover)
 app.command("report", epilog=EPILOG)(report.report)
+app.command("ui", epilog=EPILOG)(ui.ui)
 app.command("scale", epilog=EPILOG)(scale.scale)
 app.command("size", epilog=EPILOG)(size.size)
 app.command("memory", epilog=EPILOG)(memory.memory)

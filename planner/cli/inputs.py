@@ -192,7 +192,7 @@ class Inputs:
         from planner.documents.job import Job
         from planner.documents.profile import ResourceProfile
 
-        name = _default_job() if name is None else name
+        name = default_job() if name is None else name
         if is_program(name):
             self.names.append(name)
             return compile_with_flink(program([name]))
@@ -358,10 +358,11 @@ def read_bytes(name: str) -> bytes:
 def default_documents() -> list[str]:
     """Return the job of the current folder, and its cluster if there is one."""
     cluster = next((name for name in CLUSTER_NAMES if Path(name).exists()), None)
-    return [_default_job(), *([cluster] if cluster else [])]
+    return [default_job(), *([cluster] if cluster else [])]
 
 
-def _default_job() -> str:
+def default_job() -> str:
+    """Return the profile or job that is meant where none is named; end where it is not clear."""
     profiles = sorted(str(path) for path in Path().glob(PROFILE_PATTERN))
     if len(profiles) == 1:
         job = next((name for name in JOB_NAMES if Path(name).exists()), None)

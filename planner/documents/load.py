@@ -78,6 +78,11 @@ def load(text: bytes | str, name: str = "<text>") -> list[Loaded]:
         if lines := _of_lines(raw, name):
             return [lines]
         raise explain_template(error, name, decode(raw, name)) from None
+    return documents_in(sources)
+
+
+def documents_in(sources: Sequence[Source]) -> list[Loaded]:
+    """Return the documents in what was read of a text; see `load`."""
     return [loaded for source in sources for loaded in _documents(source)]
 
 

@@ -101,6 +101,7 @@ VERBS: dict[str, str] = {
     "show mermaid": "show job.yaml --format mermaid",
     "export": "export job.yaml",
     "report": "report plan.json --job job.yaml",
+    "ui": "ui nowhere.yaml",
     "explain": "explain",
     "explain code": "explain GRA301",
     "explain memory": "explain memory plan.json",

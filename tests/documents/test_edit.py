@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.documents.edit import edited
+from planner.documents.edit import appended, edited
 from planner.documents.finding import Path
 from planner.documents.source import read_sources
 from planner.documents.write import to_json, to_yaml
@@ -30,8 +30,10 @@ spec:
   last: ""
 """
 
+TEXT_OF_CLASSES = [f"-{line}" for line in TEXT.splitlines()[7:12]]
 
-def changed(text: str, values: dict[Path, str], number: int = 0) -> list[str]:
+
+def changed(text: str, values: dict[Path, str | int | float | None], number: int = 0) -> list[str]:
     """Return the lines that an edit takes away and adds."""
     after = edited(read_sources(text.encode(), "x.yaml")[number], values)
     assert after is not None
@@ -66,9 +68,31 @@ def changed(text: str, values: dict[Path, str], number: int = 0) -> list[str]:
         ),
         (("spec", "classes", 1, "memory", "jvm"), "6 mb", ["+        jvm: 6 mb"]),
         (("spec", "classes", 7, "name"), "x", None),
+        (("spec", "parallelism"), 8, ["-  parallelism: 4  # cores", "+  parallelism: 8  # cores"]),
+        (("spec", "load", "cpu"), 0.25, ["+  load:", "+    cpu: 0.25"]),
+        (("spec", "parallelism"), None, ["-  parallelism: 4  # cores"]),
+        (("spec", "last"), None, ['-  last: ""']),
+        (("spec", "flinkConfiguration", "nested", "c"), None, ["-    nested: {c: d}"]),
+        (("spec", "classes"), None, TEXT_OF_CLASSES),
+        (
+            ("spec", "classes", 0, "name"),
+            None,
+            [
+                "-    - {name: large, memory: {process: 5 gb}}",
+                "+    - {memory: {process: 5 gb}}",
+            ],
+        ),
+        (
+            ("spec", "classes", 0, "memory", "process"),
+            None,
+            ["-    - {name: large, memory: {process: 5 gb}}", "+    - {name: large}"],
+        ),
+        (("spec", "classes", 1, "memory", "process"), None, ["-      memory:", "-        process: 4 gb"]),
+        (("spec", "classes", 1, "name"), None, None),
+        (("spec", "nothing"), None, None),
     ],
 )
-def test_only_that_changes(path: Path, value: str, lines: list[str] | None) -> None:
+def test_only_that_changes(path: Path, value: str | float | None, lines: list[str] | None) -> None:
     if lines is None:
         assert edited(read_sources(TEXT.encode(), "x.yaml")[0], {path: value}) is None
     else:
@@ -105,7 +129,7 @@ DATA = st.recursive(
 )
 
 
-def put(data: Any, path: Path, value: str) -> Any:
+def put(data: Any, path: Path, value: Any) -> Any:
     if not path:
         return value
     if isinstance(data, list):
@@ -131,3 +155,63 @@ def test_an_edit_is_right_or_none(data: dict[str, Any], parts: list[Any], value:
     assert found.data == put(source.data, path, value)
     gone = set(text.splitlines()) - set(after.splitlines())
     assert len(gone) <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("a:\n  - name: x  # one\n  - name: y\n    cpu: 2\nb: 1\n", ["+  - name: z", "+    cpu: 1"]),
+        ("a:\n- name: x\n", ["+- name: z", "+  cpu: 1"]),
+        ("a:\n  - {name: x}\n\n# end\n", ["+  - name: z", "+    cpu: 1"]),
+        ("a: [{name: x}]\n", ["-a: [{name: x}]", "+a: [{name: x}, {name: z, cpu: 1}]"]),
+        ("a: []\n", ["-a: []", "+a: [{name: z, cpu: 1}]"]),
+        ("b: 1\nc: {d: 2}\n", ["+a:", "+  - name: z", "+    cpu: 1"]),
+        (
+            '{"a": [{"name": "x"}]}',
+            ['-{"a": [{"name": "x"}]}', '+{"a": [{"name": "x"}, {"name": "z", "cpu": 1}]}'],
+        ),
+        (
+            '{\n  "a": [\n    {\n      "name": "x"\n    }\n  ]\n}\n',
+            ["+    },", "+    {", '+      "name": "z",', '+      "cpu": 1'],
+        ),
+        ("a: x\n", None),
+        ("a: &x [{b: c}]\nd: *x\n", None),
+        ("a: {}\n---\nb: 1\n", None),
+        ('{"b": 1}', None),
+    ],
+)
+def test_an_entry_is_put_at_the_end_of_a_list(text: str, lines: list[str] | None) -> None:
+    after = appended(read_sources(text.encode(), "x.yaml")[0], ("a",), {"name": "z", "cpu": 1})
+    if lines is None:
+        assert after is None
+        return
+    assert after is not None
+    changes = list(unified_diff(text.splitlines(), after.splitlines(), lineterm="", n=0))
+    assert sorted(line for line in changes if line[:3] not in ("---", "+++") and line[:2] != "@@") == sorted(
+        lines
+    )
+
+
+def taken(data: Any, path: Path) -> Any:
+    """Return data without a field; what that leaves empty goes too."""
+    first, rest = path[0], path[1:]
+    if isinstance(data, list):
+        return [taken(one, rest) if n == first else one for n, one in enumerate(data)]
+    inner = taken(data[first], rest) if rest else {}
+    return {key: inner if key == first else one for key, one in data.items() if key != first or inner != {}}
+
+
+@given(
+    st.dictionaries(NAMES, DATA, min_size=1, max_size=4),
+    st.lists(NAMES | st.integers(0, 2), min_size=1, max_size=3),
+    st.sampled_from([to_yaml, to_json, json.dumps, lambda data: json.dumps(data, indent="\t")]),
+)
+def test_what_is_taken_out_is_right_or_none(data: dict[str, Any], parts: list[Any], write: Any) -> None:
+    text, path = write(data), tuple(parts)
+    (source,) = read_sources(text.encode(), "x.yaml")
+    after = edited(source, {path: None})
+    if after is None:
+        return
+    (found,) = read_sources(after.encode(), "x.yaml")
+    assert found.data == taken(source.data, path)
+    assert len(set(after.splitlines()) - set(text.splitlines())) <= 2

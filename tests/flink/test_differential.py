@@ -31,7 +31,7 @@ from planner.memory.network import NetworkOptions, slot_network
 pytestmark = pytest.mark.flink
 FEW = (8, 20261)
 MANY = (
-    int(os.environ.get("PLANNER_DIFFERENTIAL_COUNT", "120")),
+    int(os.environ.get("PLANNER_DIFFERENTIAL_COUNT", "80")),
     int(os.environ.get("PLANNER_DIFFERENTIAL_SEED", "20262")),
 )
 SIZES = pytest.mark.parametrize(

@@ -21,7 +21,7 @@ HOMES = [Path(home) for home in os.environ.get("PLANNER_FLINK_HOMES", "").split(
 
 
 VERSIONS = pytest.mark.parametrize("home", HOMES, ids=lambda home: home.parent.name)
-COUNT = int(os.environ.get("PLANNER_DIFFERENTIAL_COUNT", "40"))
+COUNT = int(os.environ.get("PLANNER_DIFFERENTIAL_COUNT", "24"))
 SEED = int(os.environ.get("PLANNER_DIFFERENTIAL_SEED", "20263"))
 
 

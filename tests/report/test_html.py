@@ -26,6 +26,7 @@ from samples import FOLDER, cluster_of, job_of
 ROOT = Path(__file__).parent.parent.parent
 UI = ROOT / "ui"
 ASSETS = ROOT / "planner/report/assets"
+SCREEN = ROOT / "planner/ui/assets"
 HOSTILE = "</script><script>document.title='broken'</script><img src=x onerror=alert(1)>\"'&\u2028\u2029 -->"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 NPM = shutil.which("npm")
@@ -183,12 +184,14 @@ def sources() -> str:
 
 
 def test_assets_are_built_from_these_sources_and_schemas() -> None:
-    assert (ASSETS / "sources.sha256").read_text().strip() == sources(), "run make ui"
+    for assets in (ASSETS, SCREEN):
+        assert (assets / "sources.sha256").read_text().strip() == sources(), "run make ui"
 
 
 def test_assets_are_small_and_make_no_html_from_text() -> None:
-    sizes = [len(gzip.compress((ASSETS / name).read_bytes())) for name in ("report.js", "report.css")]
-    assert sum(sizes) < 250_000
+    for assets in (ASSETS, SCREEN):
+        sizes = [len(gzip.compress(path.read_bytes())) for path in assets.iterdir()]
+        assert sum(sizes) < 250_000
     code = "".join(path.read_text(encoding="utf-8") for path in (UI / "src").rglob("*.ts"))
     for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "DOMParser"):
         assert word not in code
@@ -207,12 +210,13 @@ def test_the_sources_build_the_assets(tmp_path: Path) -> None:
     assert NPM is not None
     shutil.copytree(UI, tmp_path / "ui", ignore=shutil.ignore_patterns("node_modules", "documents"))
     shutil.copytree(ROOT / "schemas", tmp_path / "schemas")
-    (tmp_path / "planner/report").mkdir(parents=True)
+    for assets in (ASSETS, SCREEN):
+        (tmp_path / assets.relative_to(ROOT)).parent.mkdir(parents=True)
     for command in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
         done = subprocess.run([NPM, *command], cwd=tmp_path / "ui", capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
-    for path in ASSETS.iterdir():
-        assert (tmp_path / "planner/report/assets" / path.name).read_bytes() == path.read_bytes(), path.name
+    for path in [*ASSETS.iterdir(), *SCREEN.iterdir()]:
+        assert (tmp_path / path.relative_to(ROOT)).read_bytes() == path.read_bytes(), path.name
 
 
 @pytest.mark.extended

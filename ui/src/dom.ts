@@ -44,9 +44,10 @@ export function choice<T extends string>(
   label: string,
   options: readonly (readonly [T, string])[],
   changed: (value: T) => void,
+  now?: T,
 ): HTMLElement {
   const select = h("select", { change: () => changed(select.value as T) });
-  for (const [value, text] of options) select.append(h("option", { value }, text));
+  for (const [value, text] of options) select.append(h("option", { value, selected: value === now }, text));
   return h("label", { class: "control" }, h("span", {}, label), select);
 }
 
@@ -99,4 +100,17 @@ export function bar(share: number, color?: string): HTMLElement {
   inner.style.width = `${Math.min(Math.max(share, 0), 1) * 100}%`;
   if (color) inner.style.background = color;
   return h("span", { class: share > 1 ? "bar over" : "bar", "aria-hidden": "true" }, inner);
+}
+
+const printed: { before: () => void; after: () => void }[] = [];
+addEventListener("beforeprint", () => printed.forEach((one) => one.before()));
+addEventListener("afterprint", () => printed.forEach((one) => one.after()));
+
+/** Do something around printing, until the views are built again. */
+export const aroundPrint = (before: () => void, after: () => void): unknown => printed.push({ before, after });
+export const forgetPrints = (): unknown => printed.splice(0);
+
+/** A button. */
+export function button(text: string, click: () => void, attributes: Record<string, Value> = {}): HTMLButtonElement {
+  return h("button", { type: "button", class: "tool", click, ...attributes }, text);
 }

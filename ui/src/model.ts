@@ -4,11 +4,11 @@ import type { PlacedTaskManager, Placement } from "./documents/placement";
 import type { Failure, RecoveryPlan } from "./documents/recoveryplan";
 import type { Node, ResourceProfile, SlotFields, SsgProfile, VertexFields } from "./documents/resourceprofile";
 
-/** What `planner.api.report` returns. */
+/** What `planner.api.report` returns; a job that is not placed has neither placement nor recovery. */
 export interface ReportData {
   profile: ResourceProfile;
-  placement: Placement;
-  recovery: RecoveryPlan;
+  placement: Placement | null;
+  recovery: RecoveryPlan | null;
   zones: Record<string, string>;
   earlier: { name: string; placement: Placement }[];
 }
@@ -26,6 +26,8 @@ export interface TaskManager {
   className: string;
   zone: string;
   reserve: boolean;
+  /** How many it holds; none where it is in reserve, whose quotas are what it stands for. */
+  slots: number;
   document: PlacedTaskManager;
   use: Record<string, number>;
   contents: string;
@@ -37,6 +39,13 @@ export interface Vertex {
   cpu: number;
   memory: number;
 }
+
+/** A model with a placement, and one with its recovery too. */
+export type Placed = Model & { data: { placement: Placement } };
+export type Recovered = Placed & { data: { recovery: RecoveryPlan } };
+
+export const isPlaced = (model: Model): model is Placed => model.data.placement !== null;
+export const isRecovered = (model: Model): model is Recovered => isPlaced(model) && model.data.recovery !== null;
 
 export interface Model {
   data: ReportData;
@@ -66,8 +75,8 @@ export function modelOf(data: ReportData): Model {
   const { profile, placement } = data;
   const derived = profile.planner?.groups ?? {};
   const slots = new Map<string, number>();
-  for (const tm of placement.taskManagers)
-    for (const slot of tm.slots) slots.set(slot.group, (slots.get(slot.group) ?? 0) + 1);
+  for (const tm of placement?.taskManagers ?? [])
+    if (!tm.reserve) for (const [group, held] of Object.entries(tm.quotas)) slots.set(group, (slots.get(group) ?? 0) + held);
   const resources = new Map((profile.ssgProfiles ?? []).map((group) => [group.name, group]));
   const names = new Set([...resources.keys(), ...(profile.planner?.vertices ?? []).map((one) => one.group), ...slots.keys()]);
   const groups = new Map(
@@ -88,21 +97,22 @@ export function modelOf(data: ReportData): Model {
       memory: bytes(own?.heap) + bytes(own?.offHeap) + managed,
     };
   });
-  const taskManagers = placement.taskManagers.map((document): TaskManager => ({
+  const taskManagers = (placement?.taskManagers ?? []).map((document): TaskManager => ({
     id: document.id,
     className: document.class ?? "none",
     zone: data.zones[document.id] ?? "none",
     reserve: document.reserve ?? false,
+    slots: document.reserve ? 0 : Object.values(document.quotas).reduce((sum, held) => sum + held, 0),
     document,
     use: document.utilisation,
     contents: (document.reserve ? "in reserve: " : "") + spelled(document.quotas),
   }));
   return {
     data,
-    name: placement.metadata.name,
+    name: placement?.metadata.name ?? profile.metadata?.name ?? "job",
     groups,
     taskManagers: taskManagers.sort((a, b) => byName(a.id, b.id)),
     vertices,
-    failures: new Map(data.recovery.failures.map((one) => [one.taskManager, one])),
+    failures: new Map((data.recovery?.failures ?? []).map((one) => [one.taskManager, one])),
   };
 }

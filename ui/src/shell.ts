@@ -1,5 +1,5 @@
 // The frame around the views: the job, tabs, and which of them is open (in the address, so that links work).
-import { h } from "./dom";
+import { forgetPrints, h, type Child } from "./dom";
 
 export interface View {
   id: string;
@@ -8,7 +8,17 @@ export interface View {
   build: () => HTMLElement;
 }
 
-export function shell(name: string, kind: string, views: View[]): HTMLElement {
+export interface Shell {
+  element: HTMLElement;
+  /** Build the open view again, and the others when they are opened: what they show has changed. */
+  rebuild: () => void;
+  /** Open a view. */
+  show: (id: string) => void;
+  rename: (name: string) => void;
+}
+
+/** `tools` stand beside the name, `under` the header and above the views. */
+export function shell(name: string, kind: string, views: View[], tools: Child[] = [], under: Child[] = []): Shell {
   const tabs = views.map((view) =>
     h("button", { role: "tab", type: "button", id: `tab-${view.id}`, "aria-controls": view.id, click: () => open(view) }, view.title),
   );
@@ -20,7 +30,7 @@ export function shell(name: string, kind: string, views: View[]): HTMLElement {
   function build(view: View): void {
     if (built.has(view)) return;
     built.add(view);
-    panels[views.indexOf(view)]!.append(view.build());
+    panels[views.indexOf(view)]!.replaceChildren(view.build());
   }
 
   function open(view: View, focus = false): void {
@@ -49,12 +59,26 @@ export function shell(name: string, kind: string, views: View[]): HTMLElement {
   );
   const fromAddress = () => views.find((view) => `#${view.id}` === location.hash) ?? views[0]!;
   addEventListener("hashchange", () => open(fromAddress()));
-  addEventListener("beforeprint", () => views.forEach(build));
+  addEventListener("beforeprint", () => views.forEach(build), { capture: true }); // before they are made ready
   queueMicrotask(() => open(fromAddress()));
-  return h(
-    "div",
-    { class: "app" },
-    h("header", { class: "top" }, h("span", { class: "brand" }, "planner"), h("h1", { title: name }, name), h("span", { class: "kind" }, kind), list),
-    h("main", {}, ...panels),
-  );
+  const heading = h("h1", { title: name }, name);
+  return {
+    element: h(
+      "div",
+      { class: "app" },
+      h("header", { class: "top" }, h("span", { class: "brand" }, "planner"), heading, h("span", { class: "kind" }, kind), ...tools, list),
+      ...under,
+      h("main", {}, ...panels),
+    ),
+    rebuild: () => {
+      built.clear();
+      forgetPrints();
+      open(fromAddress());
+    },
+    show: (id) => open(views.find((view) => view.id === id) ?? views[0]!),
+    rename: (text) => {
+      heading.textContent = text;
+      heading.title = text;
+    },
+  };
 }

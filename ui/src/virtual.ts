@@ -1,5 +1,5 @@
 // A listbox of thousands of items of equal size, of which only those in sight are in the page.
-import { h } from "./dom";
+import { aroundPrint, h } from "./dom";
 
 export interface Section<T> {
   title: string;
@@ -56,8 +56,7 @@ export class VirtualList<T> {
       this.space,
     );
     new ResizeObserver(() => this.layout()).observe(this.element);
-    addEventListener("beforeprint", () => this.print(true));
-    addEventListener("afterprint", () => this.print(false));
+    aroundPrint(() => this.print(true), () => this.print(false));
   }
 
   show(sections: Section<T>[]): void {

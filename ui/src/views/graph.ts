@@ -2,7 +2,7 @@
 import dagre from "@dagrejs/dagre";
 import { select } from "d3-selection";
 import { zoom, zoomIdentity, type ZoomTransform } from "d3-zoom";
-import { choice, facts, h, s, search, swatch, table, type Child } from "../dom";
+import { aroundPrint, choice, facts, h, s, search, swatch, table, type Child } from "../dom";
 import { bytes, cores, count, short, sized } from "../format";
 import { color, type Model, type Vertex } from "../model";
 
@@ -17,11 +17,30 @@ const LETTERS = 28;
 
 type By = "group" | "cpu" | "memory" | "region";
 
-export function graphView(model: Model): HTMLElement {
-  const detail = h("aside", { class: "detail", "aria-live": "polite", "aria-label": "Selected task" });
-  const drawing = draw(model, (vertex) => detail.replaceChildren(...describe(model, vertex)));
+/** What a screen that edits adds to the graph; a report has none of it. */
+export interface Editing {
+  /** What stands above the description of a selected task. */
+  form: (vertex: Vertex) => Child[];
+  /** How bad the worst finding about a task is. */
+  worst: (vertex: Vertex) => string | null;
+  /** Groups of which it is proven that they do not fit. */
+  conflicting: string[];
+  /** A task was dragged into another group. */
+  dropped: (vertex: Vertex, group: string) => void;
+  /** What a person sees and has selected, kept while the view is built again. */
+  kept: { by: By; selected: number | null; transform: ZoomTransform | null };
+}
+
+export function graphView(model: Model, editing?: Editing): HTMLElement {
+  const detail = h("aside", { class: "detail", "aria-live": editing ? null : "polite", "aria-label": "Selected task" });
+  const describing = (vertex: Vertex) => {
+    if (editing) editing.kept.selected = vertex.nodes[0]?.id ?? null;
+    detail.replaceChildren(...[...(editing?.form(vertex) ?? []), ...describe(model, vertex)].filter((one) => one instanceof Node));
+  };
+  const drawing = draw(model, describing, editing);
   const legend = h("ul", { class: "legend", "aria-label": "Colours" });
   const paint = (by: By) => {
+    if (editing) editing.kept.by = by;
     const { of, entries } = paints(model, by);
     for (const [vertex, element] of drawing.boxes) (element.querySelector(".stripe") as SVGElement).style.fill = of(vertex);
     legend.replaceChildren(...entries.map(([text, tint]) => h("li", { title: text }, swatch(tint), h("span", { class: "cut" }, text))));
@@ -47,12 +66,14 @@ export function graphView(model: Model): HTMLElement {
   const toolbar = h(
     "div", { class: "toolbar", role: "toolbar", "aria-label": "Graph" },
     search("Search task or operator", look, step),
-    choice("Colour by", [["group", "group"], ["cpu", "CPU load"], ["memory", "memory of a slot"], ["region", "region"]] as const, paint),
+    choice("Colour by", [["group", "group"], ["cpu", "CPU load"], ["memory", "memory of a slot"], ["region", "region"]] as const, paint, editing?.kept.by),
     found,
     h("div", { class: "tools" }, button("Zoom out", "−", () => drawing.scale(1 / 1.3)), button("Zoom in", "+", () => drawing.scale(1.3)), button("Show all", "Fit", () => drawing.fit())),
   );
-  paint("group");
-  detail.append(...about(model));
+  paint(editing?.kept.by ?? "group");
+  const selected = editing ? model.vertices.find((one) => one.nodes.some((node) => node.id === editing.kept.selected)) : undefined;
+  if (selected) drawing.pick(selected);
+  else detail.append(...about(model, editing !== undefined));
   const frame = h("div", { class: "canvas" }, drawing.svg);
   new ResizeObserver(() => drawing.fitOnce()).observe(frame);
   return h("div", { class: "columns" }, h("div", { class: "content" }, toolbar, legend, frame), detail);
@@ -92,36 +113,27 @@ interface Drawing {
   svg: SVGSVGElement;
   boxes: Map<Vertex, SVGGElement>;
   centre: (vertex: Vertex) => void;
+  pick: (vertex: Vertex) => void;
   scale: (factor: number) => void;
   fit: () => void;
   fitOnce: () => void;
 }
 
-/** Lay out and draw the graph; `selected` is told of the task that a person picks. */
-function draw(model: Model, selected: (vertex: Vertex) => void): Drawing {
-  const graph = new dagre.graphlib.Graph({ compound: true, multigraph: true });
-  graph.setGraph({ rankdir: "LR", nodesep: 26, ranksep: 30, edgesep: 14, marginx: 24, marginy: 24 });
-  for (const group of new Set(model.vertices.map((one) => one.document.group))) graph.setNode(`group ${group}`, {});
-  for (const vertex of model.vertices) {
-    const letters = Math.min(LETTERS, Math.max(...title(vertex).map((text) => text.length)));
-    graph.setNode(vertex.document.id, { width: Math.max(NARROW, 44 + letters * LETTER), height: HEAD + vertex.nodes.length * LINE + FOOT });
-    graph.setParent(vertex.document.id, `group ${vertex.document.group}`);
-  }
-  for (const vertex of model.vertices)
-    (vertex.document.inputs ?? []).forEach((input, index) => {
-      graph.setEdge(input.vertex, vertex.document.id, { width: input.ship.length * 7.4 + 16, height: 18, labelpos: "c", ship: input.ship, blocking: !/PIPELINED/.test(input.type) }, String(index));
-    });
-  dagre.layout(graph);
-
+/** Draw the graph; `selected` is told of the task that a person picks. */
+function draw(model: Model, selected: (vertex: Vertex) => void, editing?: Editing): Drawing {
+  const graph = laidOut(model);
   const layer = s("g");
   const boxes = new Map<Vertex, SVGGElement>();
+  const groupBoxes = new Map<string, SVGRectElement>();
   for (const group of model.groups.values()) {
     const box = graph.node(`group ${group.name}`);
     if (!box) continue;
     const x = box.x - box.width / 2;
     const y = box.y - box.height / 2;
-    const rect = s("rect", { class: "group", x, y: y - 6, width: box.width, height: box.height + 6, rx: 10 });
+    const conflict = editing?.conflicting.includes(group.name);
+    const rect = s("rect", { class: conflict ? "group conflict" : "group", x, y: y - 6, width: box.width, height: box.height + 6, rx: 10 });
     rect.style.stroke = group.color;
+    groupBoxes.set(group.name, rect);
     layer.append(s("g", { role: "img", "aria-label": `slot sharing group ${group.name}` }, s("title", {}, group.name), rect, s("text", { class: "group-name", x: x + 10, y: y + 9 }, short(group.name, Math.max(8, Math.floor((box.width - 20) / 8.2))))));
   }
   for (const key of graph.edges()) {
@@ -169,6 +181,9 @@ function draw(model: Model, selected: (vertex: Vertex) => void): Drawing {
       element.append(s("circle", { class: "dot", cx: 22, cy: y + 9, r: 3 }), s("text", { class: "operator", x: 32, y: y + 13 }, short(text, LETTERS)));
     });
     element.append(s("text", { class: "foot", x: 16, y: node.height - 9 }, vertex.nodes.length > 1 ? `chain of ${vertex.nodes.length}` : vertex.nodes[0]?.planner?.kind ?? ""));
+    const worst = editing?.worst(vertex);
+    if (worst) element.append(s("circle", { class: `finding ${worst}`, cx: node.width, cy: 0, r: 7 }, s("title", {}, worst)), s("text", { class: "finding-text", x: node.width, y: 4, "text-anchor": "middle", "aria-hidden": "true" }, "!"));
+    if (editing) draggable(element, vertex, groupBoxes, editing);
     boxes.set(vertex, element);
     layer.append(element);
   }
@@ -182,6 +197,7 @@ function draw(model: Model, selected: (vertex: Vertex) => void): Drawing {
   let now: ZoomTransform = zoomIdentity;
   const behaviour = zoom<SVGSVGElement, unknown>().scaleExtent([0.03, 3]).on("zoom", (event) => {
     now = event.transform;
+    if (editing) editing.kept.transform = now;
     layer.setAttribute("transform", now.toString());
   });
   const target = select(svg);
@@ -210,17 +226,82 @@ function draw(model: Model, selected: (vertex: Vertex) => void): Drawing {
   const fitOnce = () => {
     if (fitted || !svg.clientWidth) return;
     fitted = true;
-    fit(READABLE);
+    if (editing?.kept.transform) behaviour.transform(target, editing.kept.transform);
+    else fit(READABLE);
   };
-  addEventListener("beforeprint", () => {
-    layer.removeAttribute("transform");
-    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  aroundPrint(
+    () => {
+      layer.removeAttribute("transform");
+      svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    },
+    () => {
+      svg.removeAttribute("viewBox");
+      layer.setAttribute("transform", now.toString());
+    },
+  );
+  return { svg, boxes, centre, pick, scale: (factor) => behaviour.scaleBy(target, factor), fit, fitOnce };
+}
+
+let last: { of: string; graph: ReturnType<typeof layOut> } | null = null;
+
+/** The places of tasks, groups and edges; those of the graph before where nothing that counts has changed. */
+function laidOut(model: Model): ReturnType<typeof layOut> {
+  const of = JSON.stringify(model.vertices.map((one) => [one.document.id, one.document.group, title(one), (one.document.inputs ?? []).map((input) => [input.vertex, input.ship, input.type])]));
+  if (last?.of !== of) last = { of, graph: layOut(model) };
+  return last.graph;
+}
+
+function layOut(model: Model) {
+  const graph = new dagre.graphlib.Graph({ compound: true, multigraph: true });
+  graph.setGraph({ rankdir: "LR", nodesep: 26, ranksep: 30, edgesep: 14, marginx: 24, marginy: 24 });
+  for (const group of new Set(model.vertices.map((one) => one.document.group))) graph.setNode(`group ${group}`, {});
+  for (const vertex of model.vertices) {
+    const letters = Math.min(LETTERS, Math.max(...title(vertex).map((text) => text.length)));
+    graph.setNode(vertex.document.id, { width: Math.max(NARROW, 44 + letters * LETTER), height: HEAD + vertex.nodes.length * LINE + FOOT });
+    graph.setParent(vertex.document.id, `group ${vertex.document.group}`);
+  }
+  for (const vertex of model.vertices)
+    (vertex.document.inputs ?? []).forEach((input, index) => {
+      graph.setEdge(input.vertex, vertex.document.id, { width: input.ship.length * 7.4 + 16, height: 18, labelpos: "c", ship: input.ship, blocking: !/PIPELINED/.test(input.type) }, String(index));
+    });
+  dagre.layout(graph);
+  return graph;
+}
+
+/** Let a task be dragged onto the box of another group. */
+function draggable(element: SVGGElement, vertex: Vertex, groups: Map<string, SVGRectElement>, editing: Editing): void {
+  element.addEventListener("mousedown", (event) => event.stopPropagation()); // else the drawing is panned
+  element.addEventListener("pointerdown", (down) => {
+    if (down.button !== 0) return;
+    const own = element.getAttribute("transform")!;
+    const scale = element.getScreenCTM()?.a || 1;
+    let over: string | null = null;
+    const moved = (event: PointerEvent) => {
+      const [x, y] = [event.clientX - down.clientX, event.clientY - down.clientY];
+      if (Math.hypot(x, y) < 6 && !element.classList.contains("dragged")) return;
+      element.classList.add("dragged");
+      element.setAttribute("transform", `${own} translate(${x / scale},${y / scale})`);
+      over = null;
+      for (const [name, rect] of groups) {
+        const box = rect.getBoundingClientRect();
+        const inside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
+        rect.classList.toggle("target", inside && name !== vertex.document.group);
+        if (inside) over = name;
+      }
+    };
+    const done = () => {
+      removeEventListener("pointermove", moved);
+      removeEventListener("pointerup", done);
+      removeEventListener("pointercancel", done);
+      element.classList.remove("dragged");
+      element.setAttribute("transform", own);
+      for (const rect of groups.values()) rect.classList.remove("target");
+      if (over !== null && over !== vertex.document.group) editing.dropped(vertex, over);
+    };
+    addEventListener("pointermove", moved);
+    addEventListener("pointerup", done);
+    addEventListener("pointercancel", done);
   });
-  addEventListener("afterprint", () => {
-    svg.removeAttribute("viewBox");
-    layer.setAttribute("transform", now.toString());
-  });
-  return { svg, boxes, centre, scale: (factor) => behaviour.scaleBy(target, factor), fit, fitOnce };
 }
 
 /** A smooth line through the points that dagre found. */
@@ -236,21 +317,21 @@ function curve(points: { x: number; y: number }[]): string {
   return path;
 }
 
-function about(model: Model): HTMLElement[] {
+function about(model: Model, edits: boolean): HTMLElement[] {
   const regions = new Set(model.vertices.map((one) => one.document.region)).size;
   const subtasks = model.vertices.reduce((sum, one) => sum + one.document.parallelism, 0);
   return [
     h("h2", {}, "Job graph"),
     facts(
       ["Tasks", `${model.vertices.length}, ${count(model.data.profile.nodes.length, "operator")}`], ["Subtasks", subtasks.toLocaleString("en")],
-      ["Groups", String(model.groups.size)], ["Regions", `${regions} of tasks, ${model.data.recovery.regions.length} of subtasks`],
+      ["Groups", String(model.groups.size)], ["Regions", `${regions} of tasks${model.data.recovery ? `, ${model.data.recovery.regions.length} of subtasks` : ""}`],
     ),
     h("h3", {}, "Groups, per slot"),
     table("Slot sharing groups", ["group", "slots", "cpu", "memory"], [...model.groups.values()].map((group) => {
       const managed = Object.values(group.resources?.managed ?? {}).reduce((sum: number, size) => sum + bytes(size), 0);
       return [h("span", { class: "wrap" }, swatch(group.color), group.name), String(group.derived?.slots ?? "-"), String(group.resources?.cpu ?? "-"), sized(bytes(group.resources?.heap) + bytes(group.resources?.offHeap) + managed)];
     }), [1, 2, 3]),
-    h("p", { class: "hint" }, "Drag to pan, scroll to zoom, Tab and Enter to select a task."),
+    h("p", { class: "hint" }, "Drag to pan, scroll to zoom, Tab and Enter to select a task.", edits ? " Select a task to edit it, or drag it into another group." : ""),
   ];
 }
 

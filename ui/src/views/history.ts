@@ -1,12 +1,13 @@
 // Placements over time: how balance, size and proof went, and what each changed.
 import { bar, h, table } from "../dom";
 import { byName, percent } from "../format";
-import { spelled, type Model } from "../model";
+import { spelled, type Placed } from "../model";
 import type { Placement } from "../documents/placement";
 
 const CHANGES = 500;
 
-export function historyView(model: Model): HTMLElement {
+/** `title` is for placements that are no history: what changed from one to the next says nothing there. */
+export function historyView(model: Placed, title?: string): HTMLElement {
   const { earlier, placement } = model.data;
   const all = [...earlier, { name: "shown here", placement }];
   const highest = Math.max(...all.map((one) => one.placement.imbalance.max), 0.01);
@@ -22,18 +23,19 @@ export function historyView(model: Model): HTMLElement {
       percent(imbalance.spread, 2),
       String(taskManagers.filter((tm) => !tm.reserve && total(tm.quotas)).length),
       slots.toLocaleString("en"),
-      before ? String(moved(before, one.placement)) : "-",
+      ...(title ? [] : [before ? String(moved(before, one.placement)) : "-"]),
     ];
   });
   const changes = h("div", { "aria-live": "polite" });
-  const select = h("select", { change: () => changes.replaceChildren(difference(all[Number(select.value)]!.placement, placement)) });
+  const sides: [string, string] = title ? ["there", "here"] : ["before", "now"];
+  const select = h("select", { change: () => changes.replaceChildren(difference(all[Number(select.value)]!.placement, placement, sides)) });
   earlier.forEach((one, index) => select.append(h("option", { value: index, selected: index === earlier.length - 1 }, one.name)));
-  changes.append(difference(earlier.at(-1)!.placement, placement));
+  changes.append(difference(earlier.at(-1)!.placement, placement, sides));
   return h(
     "div", { class: "content reading" },
-    h("h2", {}, "Placements, oldest first"),
-    table("Placements", ["placement", "highest CPU", "bound", "spread", "TaskManagers", "slots", "slots that changed"], rows, [2, 3, 4, 5, 6]),
-    h("div", { class: "toolbar" }, h("h3", {}, "What changed"), h("label", { class: "control" }, h("span", {}, "since"), select)),
+    h("h2", {}, title ?? "Placements, oldest first"),
+    table("Placements", ["placement", "highest CPU", "bound", "spread", "TaskManagers", "slots", ...(title ? [] : ["slots that changed"])], rows, [2, 3, 4, 5, 6]),
+    h("div", { class: "toolbar" }, h("h3", {}, title ? "What differs" : "What changed"), h("label", { class: "control" }, h("span", {}, title ? "from" : "since"), select)),
     changes,
   );
 }
@@ -41,6 +43,8 @@ export function historyView(model: Model): HTMLElement {
 const total = (quotas: Record<string, number>) => Object.values(quotas).reduce((sum, slots) => sum + slots, 0);
 
 const held = (placement: Placement) => new Map(placement.taskManagers.filter((tm) => !tm.reserve).map((tm) => [tm.id, tm.quotas]));
+
+const inReserve = (placement: Placement) => new Set(placement.taskManagers.filter((tm) => tm.reserve).map((tm) => tm.id));
 
 /** How many slots stand on another TaskManager than before, or are new. */
 function moved(before: Placement, after: Placement): number {
@@ -51,13 +55,15 @@ function moved(before: Placement, after: Placement): number {
   return changed;
 }
 
-function difference(before: Placement, after: Placement): HTMLElement {
+function difference(before: Placement, after: Placement, sides: [string, string]): HTMLElement {
   const [old, now] = [held(before), held(after)];
+  const [oldReserve, reserve] = [inReserve(before), inReserve(after)];
+  const said = (id: string, quotas: typeof old, spare: Set<string>) => (quotas.has(id) ? spelled(quotas.get(id)!) : spare.has(id) ? "in reserve" : "not there");
   const rows = [...new Set([...old.keys(), ...now.keys()])]
     .sort(byName)
-    .map((id) => [id, old.has(id) ? spelled(old.get(id)!) : "not there", now.has(id) ? spelled(now.get(id)!) : "not there"])
+    .map((id) => [id, said(id, old, oldReserve), said(id, now, reserve)])
     .filter(([, one, other]) => one !== other);
   if (!rows.length) return h("p", {}, "Every TaskManager holds the same slots.");
   const cut = rows.slice(0, CHANGES).map((row) => row.map((text) => h("span", { class: "wrap" }, text)));
-  return h("div", {}, table("TaskManagers that changed", ["TaskManager", "before", "now"], cut), rows.length > CHANGES ? h("p", { class: "dim" }, `and ${rows.length - CHANGES} more`) : "");
+  return h("div", {}, table("TaskManagers that changed", ["TaskManager", ...sides], cut), rows.length > CHANGES ? h("p", { class: "dim" }, `and ${rows.length - CHANGES} more`) : "");
 }

@@ -1,7 +1,8 @@
 // The placement: how good it is and why first, then every TaskManager with its resources and slots.
 import { bar, choice, facts, h, s, search, swatch, table, type Child } from "../dom";
 import { bytes, byName, cores, count, middle, percent, sized } from "../format";
-import { spelled, type Model, type TaskManager } from "../model";
+import { spelled, type Placed, type TaskManager } from "../model";
+import type { Slot } from "../documents/placement";
 import { VirtualList, type Section } from "../virtual";
 import { scale } from "./scale";
 
@@ -26,7 +27,19 @@ const ACROSS = 16;
 type By = "class" | "zone" | "contents" | "none";
 type Order = "cpu" | "memory" | "slots" | "name";
 
-export function placementView(model: Model): HTMLElement {
+/** What a screen that edits adds to the placement; a report has none of it. */
+export interface Trying {
+  /** What stands above the summary. */
+  bar: Child[];
+  /** The slots of a TaskManager. */
+  slots: (tm: TaskManager) => Promise<Slot[]>;
+  /** What can be done with a selected TaskManager. */
+  actions: (tm: TaskManager) => Child[];
+  /** What a person has selected, kept while the view is built again. */
+  kept: { by: By; order: Order; selected: string | null };
+}
+
+export function placementView(model: Placed, trying?: Trying): HTMLElement {
   const detail = h("aside", { class: "detail", "aria-live": "polite", "aria-label": "Selected TaskManager" });
   const list = new VirtualList<TaskManager>({
     label: "TaskManagers",
@@ -34,10 +47,13 @@ export function placementView(model: Model): HTMLElement {
     height: 116,
     draw: (tm) => card(model, tm),
     say: (tm) => spoken(tm),
-    selected: (tm) => detail.replaceChildren(...describe(model, tm)),
+    selected: (tm) => {
+      if (trying) trying.kept.selected = tm.id;
+      detail.replaceChildren(...[...describe(model, tm, trying?.slots(tm)), ...(trying?.actions(tm) ?? [])].filter((one) => one instanceof Node));
+    },
   });
-  let by: By = "class";
-  let order: Order = "cpu";
+  let by: By = trying?.kept.by ?? "class";
+  let order: Order = trying?.kept.order ?? "cpu";
   let text = "";
   const found = h("output", { class: "found" });
   const show = () => {
@@ -45,6 +61,7 @@ export function placementView(model: Model): HTMLElement {
       (tm) => !text || tm.id.toLowerCase().includes(text) || tm.contents.toLowerCase().includes(text) || tm.className.toLowerCase().includes(text),
     );
     found.textContent = matching.length === model.taskManagers.length ? "" : `${count(matching.length, "match", "matches")}`;
+    if (trying) Object.assign(trying.kept, { by, order });
     list.show(sections(matching, by, order));
   };
   const zones = Object.keys(model.data.zones).length > 0;
@@ -52,8 +69,8 @@ export function placementView(model: Model): HTMLElement {
     "div",
     { class: "toolbar", role: "toolbar", "aria-label": "TaskManagers" },
     search("Search TaskManager, group or class", (value) => ((text = value), show())),
-    choice("Group by", [["class", "class"], ...(zones ? [["zone", "zone"] as const] : []), ["contents", "contents"], ["none", "nothing"]] as const, (value: By) => ((by = value), show())),
-    choice("Sort by", [["cpu", "CPU load"], ["memory", "memory"], ["slots", "slots"], ["name", "name"]] as const, (value: Order) => ((order = value), show())),
+    choice("Group by", [["class", "class"], ...(zones ? [["zone", "zone"] as const] : []), ["contents", "contents"], ["none", "nothing"]] as const, (value: By) => ((by = value), show()), by),
+    choice("Sort by", [["cpu", "CPU load"], ["memory", "memory"], ["slots", "slots"], ["name", "name"]] as const, (value: Order) => ((order = value), show()), order),
     found,
   );
   const legend = h(
@@ -63,21 +80,23 @@ export function placementView(model: Model): HTMLElement {
   );
   detail.append(...verdict(model));
   show();
+  const kept = trying?.kept.selected;
+  if (kept) new ResizeObserver((_, observer) => (observer.disconnect(), list.select((tm) => tm.id === kept))).observe(list.element);
   const decided = model.data.placement.objective[0]?.decidedBy?.taskManager;
   return h(
     "div", { class: "columns" },
-    h("div", { class: "content" }, h("div", { class: "summary" }, ...figures(model, () => decided && list.select((tm) => tm.id === decided)), h("figure", { class: "panel" }, h("figcaption", {}, "CPU utilisation, highest of any TaskManager", h("span", { class: "key" }, "dashed: proven bound")), scale(model))), legend, toolbar, list.element),
+    h("div", { class: "content" }, ...(trying?.bar ?? []), h("div", { class: "summary" }, ...figures(model, () => decided && list.select((tm) => tm.id === decided)), h("figure", { class: "panel" }, h("figcaption", {}, "CPU utilisation, highest of any TaskManager", h("span", { class: "key" }, "dashed: proven bound")), scale(model))), legend, toolbar, list.element),
     detail,
   );
 }
 
-function figures(model: Model, showDecided: () => void): HTMLElement[] {
+function figures(model: Placed, showDecided: () => void): HTMLElement[] {
   const { placement } = model.data;
   const { imbalance } = placement;
   const level = placement.objective.find((one) => one.name === "maxCpuUtilisation");
   const reserve = model.taskManagers.filter((tm) => tm.reserve).length;
-  const used = model.taskManagers.filter((tm) => tm.document.slots.length).length;
-  const slots = model.taskManagers.reduce((sum, tm) => sum + tm.document.slots.length, 0);
+  const used = model.taskManagers.filter((tm) => tm.slots).length;
+  const slots = model.taskManagers.reduce((sum, tm) => sum + tm.slots, 0);
   const stat = (term: string, value: string, note: Child) => h("div", { class: "stat" }, h("span", { class: "term" }, term), h("strong", {}, value), h("span", { class: "note" }, note));
   const decided = level?.decidedBy;
   const link = decided && h("button", { type: "button", class: "link cut", click: showDecided, title: decided.taskManager }, `by ${middle(decided.taskManager, 12)}`);
@@ -96,7 +115,7 @@ function figures(model: Model, showDecided: () => void): HTMLElement[] {
 }
 
 /** What decides, in words: shown until a TaskManager is selected. */
-function verdict(model: Model): Child[] & HTMLElement[] {
+function verdict(model: Placed): Child[] & HTMLElement[] {
   const { placement } = model.data;
   const first = placement.objective.find((one) => one.name === "maxCpuUtilisation");
   const names: Record<string, string> = {
@@ -151,17 +170,17 @@ function sections(items: TaskManager[], by: By, order: Order): Section<TaskManag
 const spoken = (tm: TaskManager) =>
   `${tm.id}, class ${tm.className}, CPU ${percent(tm.use["cpu"])}, memory ${percent(tm.use["memory"])}, ${tm.contents}`;
 
-function card(model: Model, tm: TaskManager): HTMLElement {
+function card(model: Placed, tm: TaskManager): HTMLElement {
   return h(
     "div", { class: tm.reserve ? "card reserve" : "card", title: tm.id },
-    h("div", { class: "title" }, h("span", { class: "cut" }, middle(tm.id, 18)), h("span", { class: "dim" }, tm.reserve ? "reserve" : count(tm.document.slots.length, "slot"))),
+    h("div", { class: "title" }, h("span", { class: "cut" }, middle(tm.id, 18)), h("span", { class: "dim" }, tm.reserve ? "reserve" : count(tm.slots, "slot"))),
     ...CARD.map(([key, label]) => h("div", { class: "use" }, h("span", {}, label), bar(tm.use[key] ?? 0), h("span", { class: "figure" }, percent(tm.use[key] ?? 0)))),
     cells(model, tm),
   );
 }
 
 /** A cell for each slot, a band for each group where there are very many; those in reserve as outlines. */
-function cells(model: Model, tm: TaskManager): SVGElement {
+function cells(model: Placed, tm: TaskManager): SVGElement {
   const quotas = Object.entries(tm.document.quotas).filter(([, slots]) => slots > 0);
   const total = quotas.reduce((sum, [, slots]) => sum + slots, 0);
   const drawing = s("svg", { class: tm.reserve ? "cells reserved" : "cells", "aria-hidden": "true", width: ACROSS * CELL, height: 2 * CELL });
@@ -182,7 +201,17 @@ function cells(model: Model, tm: TaskManager): SVGElement {
   return drawing;
 }
 
-function describe(model: Model, tm: TaskManager): HTMLElement[] {
+/** The slots of a TaskManager by group, and the subtasks in each. */
+function slotList(model: Placed, slots: Slot[]): HTMLElement[] {
+  const groups = new Map<string, string[]>();
+  for (const slot of slots) groups.get(slot.group)?.push(slot.subtasks.join(", ")) ?? groups.set(slot.group, [slot.subtasks.join(", ")]);
+  return [...groups].map(([name, subtasks]) =>
+    h("details", { open: groups.size <= 3 && subtasks.length <= 12 }, h("summary", {}, swatch(model.groups.get(name)?.color ?? ""), h("span", { class: "wrap" }, `${name} ×${subtasks.length}`)),
+      h("ol", { class: "subtasks" }, ...subtasks.map((text) => h("li", {}, text)))));
+}
+
+/** What is known of a TaskManager; its `slots` where the placement is without them. */
+function describe(model: Placed, tm: TaskManager, slots?: Promise<Slot[]>): HTMLElement[] {
   const { load } = tm.document;
   const used: Record<string, string> = {
     cpu: cores(Number(load.cpu)), cpuReserved: cores(Number(load.cpuReserved)), heap: sized(bytes(load.heap)), offHeap: sized(bytes(load.offHeap)),
@@ -192,8 +221,9 @@ function describe(model: Model, tm: TaskManager): HTMLElement[] {
   const shown = RESOURCES.filter(([key]) => tm.use[key] !== undefined);
   // heap, off-heap and managed memory are sized to what the slots take, so being full is no limit there
   const fullest = shown.filter(([key]) => !["offHeap", "managed", "heap"].includes(key)).sort(([a], [b]) => tm.use[b]! - tm.use[a]!)[0];
-  const slots = new Map<string, string[]>();
-  for (const slot of tm.document.slots) slots.get(slot.group)?.push(slot.subtasks.join(", ")) ?? slots.set(slot.group, [slot.subtasks.join(", ")]);
+  const list = h("div", {});
+  if (slots) void slots.then((found) => list.replaceChildren(...slotList(model, found)));
+  else list.append(...slotList(model, tm.document.slots));
   return [
     h("h2", { class: "wrap" }, tm.id),
     facts(["Class", tm.className], ...(tm.zone !== "none" ? [["Zone", tm.zone] as [string, Child]] : []), ["Holds", tm.contents],
@@ -202,10 +232,6 @@ function describe(model: Model, tm: TaskManager): HTMLElement[] {
     h("div", { class: "uses" }, ...shown.map(([key, label]) =>
       h("div", { class: "use wide" }, h("span", {}, label), bar(tm.use[key]!), h("span", { class: "figure" }, percent(tm.use[key])), h("span", { class: "figure dim" }, used[key] ?? "")))),
     h("h3", {}, tm.reserve ? "Takes over" : "Slots"),
-    tm.document.slots.length
-      ? h("div", {}, ...[...slots].map(([name, subtasks]) =>
-          h("details", { open: slots.size <= 3 && subtasks.length <= 12 }, h("summary", {}, swatch(model.groups.get(name)?.color ?? ""), h("span", { class: "wrap" }, `${name} ×${subtasks.length}`)),
-            h("ol", { class: "subtasks" }, ...subtasks.map((text) => h("li", {}, text))))))
-      : h("p", {}, tm.reserve ? `Any of ${spelled(tm.document.quotas)}, when it is lost elsewhere.` : "It holds no slots."),
+    tm.slots ? list : h("p", {}, tm.reserve ? `Any of ${spelled(tm.document.quotas)}, when it is lost elsewhere.` : "It holds no slots."),
   ];
 }

@@ -1,7 +1,7 @@
 // What the loss of a TaskManager, task, group or zone restarts, where it heals, and for how long the job stands still.
 import { bar, choice, facts, h, search, table } from "../dom";
 import { byName, count, middle, percent } from "../format";
-import { spelled, type Model, type TaskManager } from "../model";
+import { spelled, type Recovered, type TaskManager } from "../model";
 import { VirtualList } from "../virtual";
 import type { Downtime, Restarted } from "../documents/recoveryplan";
 
@@ -17,7 +17,7 @@ interface Loss {
 const KINDS: Record<Kind, string> = { taskManager: "TaskManager", task: "task", slotSharingGroup: "group", zone: "zone" };
 const PARTS: Record<string, string> = { detection: "detection", backOff: "back-off", cancel: "cancel", allocation: "allocation", restore: "restore", catchUp: "catch-up" };
 
-export function recoveryView(model: Model): HTMLElement {
+export function recoveryView(model: Recovered): HTMLElement {
   const { recovery } = model.data;
   const losses: Loss[] = [
     ...recovery.failures.map((one): Loss => ({ kind: "taskManager", name: one.taskManager, lost: one.lost, restarted: one.restarted })),
@@ -50,7 +50,7 @@ export function recoveryView(model: Model): HTMLElement {
   );
 }
 
-function overview(model: Model): HTMLElement[] {
+function overview(model: Recovered): HTMLElement[] {
   const { recovery } = model.data;
   const worst = [...recovery.failures].sort((a, b) => b.worst.subtasks - a.worst.subtasks)[0];
   return [
@@ -63,7 +63,7 @@ function overview(model: Model): HTMLElement[] {
   ];
 }
 
-function describe(model: Model, loss: Loss): HTMLElement[] {
+function describe(model: Recovered, loss: Loss): HTMLElement[] {
   const failure = loss.kind === "taskManager" ? model.failures.get(loss.name) : undefined;
   const { subtasks } = model.data.recovery;
   const restarts = loss.restarted.subtasks
@@ -92,7 +92,7 @@ const members = (ranges: string): number =>
   }, 0);
 
 /** How many subtasks of each task are in the regions that are hit. */
-function hit(model: Model, loss: Loss): HTMLElement[] {
+function hit(model: Recovered, loss: Loss): HTMLElement[] {
   const failure = model.failures.get(loss.name);
   if (loss.kind !== "taskManager" || !failure?.regions.length) return [];
   const regions = model.data.recovery.regions;
@@ -116,7 +116,7 @@ const covers = (spare: TaskManager, quotas: Record<string, number>) =>
   Object.entries(quotas).every(([group, slots]) => (spare.document.quotas[group] ?? 0) >= slots);
 
 /** Where the slots go: Flink takes those in reserve that have the quotas, or waits for a replacement. */
-function heals(model: Model, loss: Loss): HTMLElement[] {
+function heals(model: Recovered, loss: Loss): HTMLElement[] {
   const heading = h("h3", {}, "Where it heals");
   if (loss.kind === "task") return [heading, h("p", {}, "In the slots that it has: they are kept.")];
   const reserve = model.taskManagers.filter((tm) => tm.reserve && !(loss.kind === "zone" && tm.zone === loss.name));
@@ -142,7 +142,7 @@ function heals(model: Model, loss: Loss): HTMLElement[] {
     h("span", { class: "wrap" }, group), String(slots), String(reserve.reduce((sum, tm) => sum + (tm.document.quotas[group] ?? 0), 0))]), [1, 2])];
 }
 
-function times(model: Model, wanted: (one: Downtime) => boolean): HTMLElement[] {
+function times(model: Recovered, wanted: (one: Downtime) => boolean): HTMLElement[] {
   const { downtimes = [], fastDowntimes = [] } = model.data.recovery;
   const shown = downtimes.filter(wanted);
   if (!shown.length) return [];
@@ -172,7 +172,7 @@ function stack(one: Downtime, longest: number): HTMLElement {
   }));
 }
 
-function settings(model: Model): HTMLElement[] {
+function settings(model: Recovered): HTMLElement[] {
   const rows = model.data.recovery.settings ?? [];
   if (!rows.length) return [];
   return [h("h3", {}, "Options that govern it"), table("Options", ["option", "now", "recovery: fast"], rows.map((one) => [h("code", {}, one.option), one.value, one.fast === one.value ? h("span", { class: "dim" }, one.fast) : h("b", {}, one.fast)]))];

@@ -1,7 +1,7 @@
 // CPU utilisation of every TaskManager, the bound, and Flink's own scheduler, on one scale.
 import { s } from "../dom";
 import { count, percent } from "../format";
-import type { Model } from "../model";
+import type { Placed } from "../model";
 
 const STOCK = [["none", "Flink NONE"], ["slots", "Flink SLOTS"], ["minResources", "Flink MIN_RESOURCES"], ["tasks", "Flink TASKS"]] as const;
 const WIDTH = 470;
@@ -11,7 +11,7 @@ const ROW = 22;
 const TOP = 20;
 const BINS = 80;
 
-export function scale(model: Model): SVGElement {
+export function scale(model: Placed): SVGElement {
   const { placement } = model.data;
   const stock = STOCK.flatMap(([key, label]) => (placement.stockFlink[key] ? [{ label, ...placement.stockFlink[key] }] : []));
   const used = model.taskManagers.filter((tm) => !tm.reserve).map((tm) => tm.use["cpu"] ?? 0);

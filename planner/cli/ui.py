@@ -1,0 +1,92 @@
+"""``planner ui``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from planner.cli.errors import fail
+from planner.cli.inputs import CLUSTER_NAMES, STDIN, Inputs, default_job, is_program
+from planner.cli.terminal import say
+
+if TYPE_CHECKING:
+    from planner.documents.placement import Placement
+
+
+def ui(
+    job: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="JOB",
+            help="Job or ResourceProfile to edit. Default: *.profile.json or job.yaml here.",
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster", "-c", metavar="FILE", help="Cluster to place on. Default: cluster.yaml here."
+        ),
+    ] = None,
+    placement: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Placement to show, and where it is saved. Without it none is written."
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1024, max=65535, metavar="N", help="Port on this machine. Default: 8719, or one that is free."
+        ),
+    ] = None,
+    browser: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
+) -> None:
+    """Edit a job or profile in the browser, and see its placement.
+
+    The address that it prints works once, on this machine. Ctrl-C ends it.
+
+    \b
+    Examples:
+      planner ui
+      planner ui job.yaml -c cluster.yaml --placement job.placement.json
+      planner ui job.profile.json --no-open --port 9000
+    """
+    name = default_job() if job is None else job
+    if name == STDIN or is_program(name):
+        fail("name a Job or ResourceProfile in a file; planner compile makes one of a program")
+    inputs = Inputs()
+    inputs.job(name)
+    there = next((one for one in CLUSTER_NAMES if Path(one).exists()), None)
+    places = inputs.cluster(cluster or there) if cluster or there else None
+    shown = _placement(inputs, placement)
+    try:
+        from planner.ui.server import listen, serve
+        from planner.ui.workspace import Workspace
+    except ModuleNotFoundError as error:
+        fail(f"planner ui needs {error.name}; pip install 'flink-resource-planner[ui]'")
+    workspace = Workspace(Path(name), places, placement)
+    if shown is not None and placement is not None:
+        workspace.add(placement.name, shown)
+    if places is None:
+        say("planner: there is no cluster.yaml here, so nothing can be placed; name one with --cluster FILE")
+
+    def ready(address: str) -> None:
+        say(f"planner: {name} is at {address}")
+        say("planner: Ctrl-C ends it")
+        if browser:
+            import webbrowser
+
+            webbrowser.open(address)
+
+    serve(workspace, listen(port), ready)
+
+
+def _placement(inputs: Inputs, path: Path | None) -> Placement | None:
+    """Return the placement in a file, None where it is to be made."""
+    if path is None or not path.exists():
+        return None
+    found = inputs.placement(str(path))
+    inputs.require_valid(fit=False)
+    return found

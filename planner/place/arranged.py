@@ -1,0 +1,94 @@
+"""A placement whose slots somebody else put where they are: its figures, and what it breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from planner.documents.cluster import Cluster
+from planner.documents.errors import PlacementMismatch
+from planner.documents.placement import Inputs, Placement, Slot
+from planner.documents.profile import ResourceProfile
+from planner.documents.write import digest
+from planner.graph.job_graph import JobGraph
+from planner.place.bend import as_planned
+from planner.place.bounds.area import lower_bound
+from planner.place.check.judge import check
+from planner.place.clock import Clock
+from planner.place.document import placement_document
+from planner.place.engine import Instance, instance_of, predictions
+from planner.place.model.choices import chosen, settle
+from planner.place.model.objective import CPU_LEVEL
+from planner.place.model.problem import Solution
+from planner.place.model.slots import move_weights, subtask_names
+from planner.place.moves.move_list import Previous, move_list
+from planner.place.result import Level, Result, Status
+from planner.place.spares import spares_of
+
+
+def arranged(
+    profile: ResourceProfile,
+    job: JobGraph,
+    cluster: Cluster,
+    previous: Placement,
+    held: Mapping[str, Sequence[Slot]],
+    spare: Collection[str],
+    clock: Clock,
+) -> tuple[Placement, list[str]]:
+    """Return the placement with the slots ``held`` by each TaskManager, and what is wrong with it.
+
+    ``held`` are the slots of ``previous``, by the TaskManager that holds them now; those named in ``spare``
+    are in reserve.
+
+    Raises:
+        PlacementMismatch: when the slots are not those of this job.
+
+    """
+    instance = instance_of(as_planned(profile, previous.planned_groups), job, cluster)
+    indices = [index for index, tm in enumerate(instance.problem.task_managers) if tm.id in spare]
+    problem = replace(instance.problem, reserve=len(indices))
+    choice, solution = chosen(problem, Solution(_counts(instance, held)), indices)
+    settled = settle(problem, choice)
+    bound = lower_bound(settled)
+    level = Level(CPU_LEVEL, solution.max_utilisation(settled), bound)
+    status = Status.OPTIMAL if level.optimal else Status.FEASIBLE
+    result = Result(status, settled, solution, bound, (level,), 0.0, clock.stop.seed)
+    quotas = {tm.id: {} if tm.reserve else tm.quotas for tm in previous.task_managers}
+    placement = placement_document(
+        instance.profile,
+        job,
+        instance.slots,
+        result,
+        predictions(instance, clock.stop.seed),
+        Inputs(
+            profile=digest(profile),
+            cluster=digest(cluster),
+            previous=digest(previous.model_copy(update={"meta": None})),
+        ),
+        move_list(settled, solution, Previous(quotas, move_weights(instance.profile, job)), 0.0),
+        spares_of(problem, result, clock),
+    ).model_copy(update={"planned_groups": previous.planned_groups})
+    return placement, check(placement, profile, cluster, previous)
+
+
+def _counts(instance: Instance, held: Mapping[str, Sequence[Slot]]) -> dict[int, tuple[int, ...]]:
+    problem = instance.problem
+    types = {(t.group, t.load): index for index, t in enumerate(problem.types)}
+    slot_type = {
+        (slot.group, tuple(subtask_names(instance.profile, instance.job, slot))): types[
+            slot.group, slot.load // problem.grain
+        ]
+        for slot in instance.slots
+    }
+    counts = {}
+    for index, tm in enumerate(problem.task_managers):
+        row = [0] * len(problem.types)
+        for slot in held.get(tm.id, ()):
+            number = slot_type.get((slot.group, tuple(slot.subtasks)))
+            if number is None:
+                raise PlacementMismatch(
+                    "the previous placement is of another job, or of another version of it"
+                )
+            row[number] += 1
+        counts[index] = tuple(row)
+    return counts

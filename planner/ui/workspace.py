@@ -1,0 +1,426 @@
+"""What one screen works on: the files it was given, the placements so far, and the search that runs."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from planner import api
+from planner.documents.source import MAX_BYTES, decode
+from planner.documents.write import digest as digest_of
+from planner.report.tables import infeasible_lines
+from planner.ui.draft import Draft, Edit, Refusal, difference, draft_of
+from planner.ui.fields import CHAININGS, Owned, is_profile
+
+MODES = (api.Mode.NONE, api.Mode.SLOTS, api.Mode.TASKS)
+KEPT = 20
+"""How many placements and texts of a file are kept; the oldest go, those that files hold stay."""
+
+
+class Refused(api.PlannerError):
+    """What was asked for cannot be done now; the message says why."""
+
+
+class Changed(api.PlannerError):
+    """The file is not what the edits began with."""
+
+    def __init__(self, digest: str, patch: str) -> None:
+        super().__init__("the file was changed by somebody else meanwhile")
+        self.digest = digest
+        self.patch = patch
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A placement that the screen can show, and where it comes from."""
+
+    name: str
+    label: str
+    placement: api.Placement
+
+
+@dataclass
+class Search:
+    """A search for a placement: what it has found so far."""
+
+    what: str
+    began: float = field(default_factory=time.monotonic)
+    step: str = "starting"
+    best: float | None = None
+    bound: float | None = None
+    stopped: threading.Event = field(default_factory=threading.Event)
+    result: str | None = None
+    problem: str | None = None
+    groups: tuple[str, ...] = ()
+    running: bool = True
+
+    def note(self, what: str, value: Fraction | None, bound: Fraction) -> None:
+        """Take note of a step; see `planner.place.result.Progress`."""
+        self.step, self.bound = what, float(bound)
+        self.best = None if value is None else float(value)
+
+
+class Workspace:
+    """A job or profile in a file, the cluster and the placement beside it.
+
+    Only ``job`` and ``target``, the file of the placement, are ever written, and only to save them.
+    """
+
+    def __init__(self, job: Path, cluster: api.Cluster | None = None, target: Path | None = None) -> None:
+        self.file = job
+        self.cluster = cluster
+        self.target = target
+        self.shown: dict[str, Shown] = {}
+        self.search: Search | None = None
+        self._lock = threading.Lock()
+        self._texts: dict[str, str] = {}
+        self._outlines: dict[str, dict[str, Any]] = {}
+        self._named = 0
+
+    def read(self) -> tuple[str, str]:
+        """Return the text of the job's file and its digest.
+
+        Raises:
+            Refused: when it cannot be read.
+
+        """
+        try:
+            with self.file.open("rb") as opened:
+                raw = opened.read(MAX_BYTES + 1)
+            text = decode(raw, self.file.name)
+        except OSError as error:
+            raise Refused(
+                f"{self.file.name} cannot be read: {(error.strerror or str(error)).lower()}"
+            ) from None
+        digest = hashlib.sha256(raw).hexdigest()
+        with self._lock:
+            self._texts[digest] = raw.decode()
+            while len(self._texts) > KEPT:
+                del self._texts[next(iter(self._texts))]
+        return text, digest
+
+    def draft(self, edits: Sequence[Edit], base: str | None = None) -> tuple[Draft, str, str]:
+        """Return the draft with ``edits`` in the file, the file's text and the digest of it.
+
+        ``base`` is the digest of the file as the edits began; None takes the file as it is.
+
+        Raises:
+            Changed: when the file is another one now, and what it was is not known any more.
+
+        """
+        text, digest = self.read()
+        if base is not None and base != digest:
+            with self._lock:
+                known = self._texts.get(base)
+            if known is None:
+                raise Changed(digest, "")
+            text = known.removeprefix("\ufeff")
+        return draft_of(text, self.file.name, edits), text, digest
+
+    def state(self, edits: Sequence[Edit], base: str | None, show: str | None) -> dict[str, Any]:
+        """Return what the screen shows of a draft, with the placement named ``show``, or the newest one."""
+        draft, text, disk = self.draft(edits, base)
+        job = draft.job
+        found: dict[str, Any] | None = None
+        problem = None
+        chosen = self.shown.get(show) if show else None
+        current: list[str] = []
+        if job is not None:
+            try:
+                profile, _ = api.compile_job(job)
+                made_from = digest_of(profile)
+                current = [
+                    name for name, one in self.shown.items() if one.placement.inputs.profile == made_from
+                ]
+                if chosen is None:
+                    newest = current or list(self.shown)
+                    chosen = self.shown[newest[-1]] if newest else None
+                fresh = chosen is not None and chosen.name in current
+                planned = chosen.placement if chosen and fresh else None
+                found = {
+                    "profile": api.to_data(api.shared_profile(profile, planned)),
+                    "placement": self._outline(chosen) if chosen else None,
+                    "recovery": None,
+                    "zones": api.zones(self.cluster),
+                    "earlier": [],
+                }
+            except api.PlannerError as error:
+                problem = str(error)
+        return {
+            "file": self.file.name,
+            "profile": is_profile(draft.loaded.source.data) if draft.loaded else False,
+            "base": base or disk,
+            "disk": disk,
+            "target": self.target.name if self.target else None,
+            "cluster": self.cluster.metadata.name if self.cluster else None,
+            "data": found,
+            "problem": problem,
+            "shown": chosen.name if chosen else None,
+            "placements": [
+                {
+                    "name": one.name,
+                    "label": one.label,
+                    "highest": one.placement.imbalance.max,
+                    "current": one.name in current,
+                }
+                for one in self.shown.values()
+            ],
+            "owned": [_owned(one) for one in draft.owned],
+            "chainings": CHAININGS,
+            "findings": [_finding(one) for one in draft.findings],
+            "refused": [_refusal(one) for one in draft.refused],
+            "patch": difference(text, draft.text, self.file.name),
+        }
+
+    def _outline(self, shown: Shown) -> dict[str, Any]:
+        """Return a placement without its slots, which `slots` tells of one TaskManager."""
+        if shown.name not in self._outlines:
+            self._outlines[shown.name] = api.to_data(api.shared(shown.placement, slots=False))
+        return self._outlines[shown.name]
+
+    def slots(self, name: str, task_manager: str) -> list[dict[str, Any]]:
+        """Return the slots that a placement has on a TaskManager.
+
+        Raises:
+            Refused: when there is no such placement.
+
+        """
+        there = self._placement(name).placement.task_managers
+        return [api.to_data(slot) for tm in there if tm.id == task_manager for slot in tm.slots]
+
+    def recovery(self, edits: Sequence[Edit], base: str, name: str) -> dict[str, Any]:
+        """Return the recovery plan of a placement.
+
+        Raises:
+            Refused: when there is no such placement, or the job has errors.
+
+        """
+        job = self._job(edits, base)
+        return api.to_data(api.recover(job, self._placement(name).placement, self.cluster))
+
+    def digest(self) -> str | None:
+        """Return the digest of the job's file, None where it cannot be read."""
+        try:
+            return self.read()[1]
+        except api.PlannerError:
+            return None
+
+    def save_job(self, edits: Sequence[Edit], base: str) -> str:
+        """Write the edits into the job's file and return its digest.
+
+        Raises:
+            Changed: when the file is not the one that the edits began with; it is left alone.
+            Refused: when an edit cannot be made, or the file cannot be written.
+
+        """
+        text, disk = self.read()
+        if disk != base:
+            raise Changed(*self.theirs(base))
+        draft = draft_of(text, self.file.name, edits)
+        if draft.refused:
+            raise Refused(draft.refused[0].reason)
+        mark = "\ufeff" if self._texts[disk].startswith("\ufeff") else ""
+        self._write(self.file, mark + draft.text)
+        return self.read()[1]
+
+    def theirs(self, base: str) -> tuple[str, str]:
+        """Return the digest of the file as it is, and what differs from ``base`` where that is known."""
+        with self._lock:
+            before = self._texts.get(base)
+        text, disk = self.read()
+        known = None if before is None else before.removeprefix("\ufeff")
+        return disk, "" if known is None else difference(known, text, self.file.name)
+
+    def save_placement(self, name: str) -> None:
+        """Write a placement into the file that was named for it.
+
+        Raises:
+            Refused: when no file was named, there is no such placement, or it cannot be written.
+
+        """
+        if self.target is None:
+            raise Refused("no file was named for the placement; start planner ui with --placement FILE")
+        placement = self._placement(name).placement
+        if placement.strategy is not None:
+            raise Refused("a simulation of Flink's scheduler is not a placement to run")
+        self._write(self.target, api.to_json(api.to_data(placement)))
+
+    def _write(self, path: Path, text: str) -> None:
+        try:
+            api.write_atomically(path, text)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise Refused(f"{path.name} cannot be written: {reason}; nothing of it was changed") from None
+
+    def add(self, label: str, placement: api.Placement) -> str:
+        """Keep a placement to show, and return what it is called."""
+        with self._lock:
+            self._named += 1
+            name = f"p{self._named}"
+            self.shown[name] = Shown(name, label, placement)
+            while len(self.shown) > KEPT:
+                gone = next(iter(self.shown))
+                del self.shown[gone]
+                self._outlines.pop(gone, None)
+        return name
+
+    def _placement(self, name: str) -> Shown:
+        shown = self.shown.get(name)
+        if shown is None:
+            raise Refused("this placement is not kept any more")
+        return shown
+
+    def _job(self, edits: Sequence[Edit], base: str) -> api.Job | api.ResourceProfile:
+        job = self.draft(edits, base)[0].job
+        if job is None:
+            raise Refused("mend the errors of the job first")
+        return job
+
+    def _places(self) -> api.Cluster:
+        if self.cluster is None:
+            raise Refused("no cluster was named; start planner ui with --cluster FILE")
+        return self.cluster
+
+    def balance(self, edits: Sequence[Edit], base: str, seconds: float, previous: str | None) -> None:
+        """Begin to place the draft; near a ``previous`` placement, with few moves, where one is named.
+
+        Raises:
+            Refused: when a search runs, there is no cluster, or the job has errors.
+
+        """
+        job, cluster = self._job(edits, base), self._places()
+        before = self._placement(previous).placement if previous else None
+        label = "fewest moves" if before else "balanced"
+
+        def work(search: Search) -> str:
+            clock = api.Clock(api.Stop(seconds, interrupted=search.stopped.is_set))
+            placement = api.place(job, cluster, previous=before, progress=search.note, clock=clock)
+            return self.add(f"{label}{', stopped early' if search.stopped.is_set() else ''}", placement)
+
+        self._begin(label, work)
+
+    def drain(self, edits: Sequence[Edit], base: str, name: str, task_manager: str) -> None:
+        """Begin to place the draft without one TaskManager, with the fewest moves from a placement.
+
+        Raises:
+            Refused: as for `balance`.
+
+        """
+        job, cluster, before = self._job(edits, base), self._places(), self._placement(name)
+
+        def work(search: Search) -> str:
+            placement, _ = api.drain(job, cluster, before.placement, [task_manager], progress=search.note)
+            return self.add(f"without {task_manager}", placement)
+
+        self._begin(f"draining {task_manager}", work)
+
+    def _begin(self, what: str, work: Any) -> None:
+        with self._lock:
+            if self.search and self.search.running:
+                raise Refused("a search runs already")
+            search = self.search = Search(what)
+
+        def run() -> None:
+            try:
+                search.result = work(search)
+            except api.Infeasible as error:
+                conflicts = error.explanation.conflicts
+                search.groups = tuple({group: None for one in conflicts for group in one.groups})
+                search.problem = "\n".join(["proven infeasible:", *infeasible_lines(error.explanation)])
+            except api.TimedOut as error:
+                stopped = search.stopped.is_set()
+                search.problem = "stopped before there was a placement" if stopped else str(error)
+            except api.PlannerError as error:
+                search.problem = str(error)
+            except BaseException:
+                search.problem = "planner failed; its terminal shows why"
+                raise
+            finally:
+                search.running = False
+
+        threading.Thread(target=run, name="planner-search", daemon=True).start()
+
+    def searching(self) -> dict[str, Any] | None:
+        """Return how the search goes or went, None where none was begun."""
+        search = self.search
+        if search is None:
+            return None
+        return {
+            "what": search.what,
+            "running": search.running,
+            "seconds": time.monotonic() - search.began,
+            "step": search.step,
+            "best": search.best,
+            "bound": search.bound,
+            "result": search.result,
+            "problem": search.problem,
+            "groups": list(search.groups),
+        }
+
+    def stop(self) -> None:
+        """Let the search end with what it has."""
+        if self.search:
+            self.search.stopped.set()
+
+    def move(
+        self, edits: Sequence[Edit], base: str, name: str, group: str, source: str, target: str
+    ) -> tuple[str, list[str]]:
+        """Move one slot by hand; return the placement's name and what it breaks.
+
+        Raises:
+            Refused: when there is no cluster, no such placement, or the job has errors.
+
+        """
+        job, cluster, before = self._job(edits, base), self._places(), self._placement(name)
+        placement, problems = api.rearrange(job, cluster, before.placement, group, source, target)
+        return ("" if problems else self.add("by hand", placement)), problems
+
+    def compared(self, edits: Sequence[Edit], base: str, name: str) -> list[dict[str, Any]]:
+        """Return what a placement is compared with: Flink's own scheduler, and the other placements.
+
+        Raises:
+            Refused: when there is no cluster, no such placement, or the job has errors.
+
+        """
+        job, shown = self._job(edits, base), self._placement(name)
+        others: list[tuple[str, api.Placement]] = []
+        if self.cluster is not None:
+            for mode in MODES:
+                try:
+                    others.append((f"Flink, mode {mode.name}", api.simulate(job, self.cluster, mode)))
+                except api.PlannerError:
+                    continue  # what Flink cannot place is not compared
+        others += [(one.label, one.placement) for one in self.shown.values() if one.name != shown.name]
+        return [
+            {"name": label, "placement": api.to_data(api.shared(one, slots=False))} for label, one in others
+        ]
+
+
+def _finding(finding: api.Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "message": finding.message,
+        "hint": finding.hint,
+        "line": finding.position.line,
+        "column": finding.position.column,
+        "path": list(finding.path),
+    }
+
+
+def _owned(owned: Owned) -> dict[str, Any]:
+    fields = [
+        {"name": one.name, "label": one.label, "form": one.form, "path": one.path, "text": one.text}
+        for one in owned.fields
+    ]
+    return {"owner": owned.owner, "name": owned.name, "root": owned.root, "fields": fields}
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    return {"edit": refusal.edit.model_dump(mode="json"), "reason": refusal.reason}
