@@ -23,7 +23,6 @@ from planner.graph.from_job import (
     restart_options,
 )
 from planner.graph.from_profile import operator_id, planner_fields, stream_graph
-from planner.graph.job_graph import build_job_graph
 from planner.graph.kinds import find_kind, kind_of_exec_node
 from planner.memory.complete import complete_profile
 from planner.memory.estimates import estimates
@@ -220,10 +219,12 @@ def with_graph(subject: Subject) -> Subject:
     assert isinstance(document, (Job, ResourceProfile))
     profile = declare(document) if isinstance(document, Job) else document
     graph = stream_graph(profile)
-    subject = replace(subject, graph=graph, chainer=Chainer(graph), job_graph=build_job_graph(graph))
-    full, _ = complete_profile(profile)
+    full, job = complete_profile(profile)
     return replace(
         subject,
+        graph=graph,
+        chainer=Chainer(graph),
+        job_graph=job,
         resources=slot_resources(full),
         firm=slot_resources(without_estimates(full)),
         estimates=estimates(full),

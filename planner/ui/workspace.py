@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from planner import api
+from planner.documents.finding import Path as Path_
 from planner.documents.source import MAX_BYTES, decode
 from planner.documents.write import digest as digest_of
 from planner.report.tables import infeasible_lines
 from planner.ui.draft import Draft, Edit, Refusal, difference, draft_of
-from planner.ui.fields import CHAININGS, Owned, is_profile
+from planner.ui.fields import CHAININGS, Field, Owned, Owner, is_profile
 
 MODES = (api.Mode.NONE, api.Mode.SLOTS, api.Mode.TASKS)
 KEPT = 20
@@ -171,7 +172,13 @@ class Workspace:
                 }
                 for one in self.shown.values()
             ],
-            "owned": [_owned(one) for one in draft.owned],
+            "operators": [
+                {"name": one.name, "root": one.root, "texts": [field.text for field in one.fields]}
+                for one in draft.owned
+                if one.owner is Owner.OPERATOR
+            ],
+            "operatorFields": _operator_fields(draft.owned),
+            "groups": [_group(one) for one in draft.owned if one.owner is Owner.GROUP],
             "chainings": CHAININGS,
             "findings": [_finding(one) for one in draft.findings],
             "refused": [_refusal(one) for one in draft.refused],
@@ -414,12 +421,19 @@ def _finding(finding: api.Finding) -> dict[str, Any]:
     }
 
 
-def _owned(owned: Owned) -> dict[str, Any]:
-    fields = [
-        {"name": one.name, "label": one.label, "form": one.form, "path": one.path, "text": one.text}
-        for one in owned.fields
-    ]
-    return {"owner": owned.owner, "name": owned.name, "root": owned.root, "fields": fields}
+def _operator_fields(owned: Sequence[Owned]) -> list[dict[str, Any]]:
+    """Return what all operators have in common: their fields, with paths from where one stands."""
+    first = next((one for one in owned if one.owner is Owner.OPERATOR), None)
+    return [_field(one, one.path[len(first.root) :]) for one in first.fields] if first else []
+
+
+def _group(owned: Owned) -> dict[str, Any]:
+    fields = [{**_field(one, one.path), "text": one.text} for one in owned.fields]
+    return {"name": owned.name, "root": owned.root, "fields": fields}
+
+
+def _field(one: Field, path: Path_) -> dict[str, Any]:
+    return {"name": one.name, "label": one.label, "form": one.form, "path": path}
 
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:

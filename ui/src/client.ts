@@ -108,6 +108,21 @@ async function answered<T>(path: string, init?: RequestInit): Promise<T> {
   throw new Refused(told.problem ?? `planner ui answers ${response.status}`, told.disk ?? null, told.patch ?? "");
 }
 
+/** A state as it is sent: what all operators have in common is said once. */
+interface Sent extends Omit<State, "owned"> {
+  operatorFields: Omit<Field, "text">[];
+  operators: { name: string; root: (string | number)[]; texts: (string | null)[] }[];
+  groups: Omit<Owned, "owner">[];
+}
+
+const received = (sent: Sent): State => ({
+  ...sent,
+  owned: [
+    ...sent.operators.map(({ name, root, texts }): Owned => ({ owner: "operator", name, root, fields: sent.operatorFields.map((field, index) => ({ ...field, path: [...root, ...field.path], text: texts[index]! })) })),
+    ...sent.groups.map((one): Owned => ({ ...one, owner: "group" })),
+  ],
+});
+
 const post = <T>(path: string, body: unknown): Promise<T> =>
   answered<T>(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 
@@ -118,7 +133,7 @@ interface Draft {
 
 export const client = {
   now: () => answered<Now>("/api/now"),
-  view: (edits: Edit[], base: string | null, show: string | null) => post<State>("/api/view", { edits, base, show }),
+  view: (edits: Edit[], base: string | null, show: string | null) => post<Sent>("/api/view", { edits, base, show }).then(received),
   theirs: (draft: Draft) => post<{ disk: string; patch: string }>("/api/theirs", draft),
   save: (draft: Draft) => post<{ base: string }>("/api/save", draft),
   savePlacement: (draft: Draft, placement: string) => post<null>("/api/save-placement", { ...draft, placement }),

@@ -6,6 +6,8 @@ export interface View {
   title: string;
   /** Called once, when the view is first opened. */
   build: () => HTMLElement;
+  /** Show in what is built what has changed; false where it has to be built again. */
+  update?: () => boolean;
 }
 
 export interface Shell {
@@ -71,7 +73,10 @@ export function shell(name: string, kind: string, views: View[], tools: Child[] 
       h("main", {}, ...panels),
     ),
     rebuild: () => {
+      const shown = fromAddress();
+      const kept = built.has(shown) && shown.update?.();
       built.clear();
+      if (kept) return void built.add(shown);
       forgetPrints();
       open(fromAddress());
     },

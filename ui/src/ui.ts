@@ -7,7 +7,7 @@ import { isPlaced, isRecovered, modelOf, type Model, type TaskManager, type Vert
 import { shell, type View } from "./shell";
 import { Steps, type Step } from "./steps";
 import { notes, ownedOperator, setAll, taskForm, worst } from "./views/forms";
-import { graphView, type Editing } from "./views/graph";
+import { graphOf, type Editing, type Graph } from "./views/graph";
 import { historyView } from "./views/history";
 import { placementView, type Trying } from "./views/placement";
 import { recoveryView } from "./views/recovery";
@@ -38,8 +38,15 @@ const found = button("", () => (problems.hidden = !problems.hidden), { "aria-exp
 const bar = h("div", { class: "toolbar", role: "toolbar", "aria-label": "Placing" });
 
 const view = (id: string, title: string, build: () => HTMLElement): View => ({ id, title, build: () => (state ? build() : h("div")) });
-const views = [
-  view("graph", "Graph", () => (model ? graphView(model, editing()) : nothing())),
+let drawn: Graph | null = null;
+const views: View[] = [
+  {
+    ...view("graph", "Graph", () => {
+      drawn = model ? graphOf(model, editing()) : null;
+      return drawn?.element ?? nothing();
+    }),
+    update: () => model !== null && (drawn?.update(model) ?? false),
+  },
   view("placement", "Placement", () => placement()),
   view("recovery", "Recovery", () => recovery()),
   view("compare", "Compare", () => comparison()),
@@ -145,7 +152,7 @@ const act = (one: Step): void => {
 function editing(): Editing {
   return {
     kept: graph,
-    conflicting: search?.groups ?? [],
+    conflicting: () => search?.groups ?? [],
     form: (vertex) => taskForm({ state, model: model!, act }, vertex),
     worst: (vertex) => worst(state, vertex),
     dropped: (vertex, group) => {

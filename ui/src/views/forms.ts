@@ -17,8 +17,12 @@ const RANK = { error: 0, warning: 1, info: 2 };
 export const ownedOperator = (state: State, operator: Operator): Owned | undefined =>
   owned(state, "operator", state.profile ? String(operator.id) : String(operator.planner?.operator ?? operator.id));
 
-export const owned = (state: State, owner: Owned["owner"], name: string): Owned | undefined =>
-  state.owned.find((one) => one.owner === owner && one.name === name);
+export const owned = (state: State, owner: Owned["owner"], name: string): Owned | undefined => {
+  let known = index.get(state);
+  if (!known) index.set(state, (known = new Map(state.owned.map((one) => [`${one.owner} ${one.name}`, one]))));
+  return known.get(`${owner} ${name}`);
+};
+const index = new WeakMap<State, Map<string, Owned>>();
 
 const within = (path: (string | number)[], root: (string | number)[]) => root.length > 0 && root.every((part, index) => path[index] === part);
 

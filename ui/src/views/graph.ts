@@ -24,14 +24,22 @@ export interface Editing {
   /** How bad the worst finding about a task is. */
   worst: (vertex: Vertex) => string | null;
   /** Groups of which it is proven that they do not fit. */
-  conflicting: string[];
+  conflicting: () => string[];
   /** A task was dragged into another group. */
   dropped: (vertex: Vertex, group: string) => void;
   /** What a person sees and has selected, kept while the view is built again. */
   kept: { by: By; selected: number | null; transform: ZoomTransform | null };
 }
 
-export function graphView(model: Model, editing?: Editing): HTMLElement {
+/** A graph that a screen goes on showing: `update` tells whether the drawing could be kept. */
+export interface Graph {
+  element: HTMLElement;
+  update: (next: Model) => boolean;
+}
+
+export const graphView = (model: Model): HTMLElement => graphOf(model).element;
+
+export function graphOf(model: Model, editing?: Editing): Graph {
   const detail = h("aside", { class: "detail", "aria-live": editing ? null : "polite", "aria-label": "Selected task" });
   const describing = (vertex: Vertex) => {
     if (editing) editing.kept.selected = vertex.nodes[0]?.id ?? null;
@@ -70,13 +78,27 @@ export function graphView(model: Model, editing?: Editing): HTMLElement {
     found,
     h("div", { class: "tools" }, button("Zoom out", "−", () => drawing.scale(1 / 1.3)), button("Zoom in", "+", () => drawing.scale(1.3)), button("Show all", "Fit", () => drawing.fit())),
   );
-  paint(editing?.kept.by ?? "group");
-  const selected = editing ? model.vertices.find((one) => one.nodes.some((node) => node.id === editing.kept.selected)) : undefined;
-  if (selected) drawing.pick(selected);
-  else detail.append(...about(model, editing !== undefined));
+  const fill = () => {
+    paint(editing?.kept.by ?? "group");
+    const selected = editing ? model.vertices.find((one) => one.nodes.some((node) => node.id === editing.kept.selected)) : undefined;
+    if (selected) drawing.pick(selected);
+    else detail.replaceChildren(...about(model, editing !== undefined));
+  };
+  fill();
   const frame = h("div", { class: "canvas" }, drawing.svg);
   new ResizeObserver(() => drawing.fitOnce()).observe(frame);
-  return h("div", { class: "columns" }, h("div", { class: "content" }, toolbar, legend, frame), detail);
+  return {
+    element: h("div", { class: "columns" }, h("div", { class: "content" }, toolbar, legend, frame), detail),
+    update: (next) => {
+      if (shapeOf(next) !== shapeOf(model)) return false;
+      const now = new Map(next.vertices.map((one) => [one.document.id, one]));
+      for (const vertex of model.vertices) Object.assign(vertex, now.get(vertex.document.id)); // which what is drawn goes by
+      Object.assign(model, { ...next, vertices: model.vertices });
+      drawing.refresh();
+      fill();
+      return true;
+    },
+  };
 }
 
 const title = (vertex: Vertex) => vertex.nodes.map((node) => node.desc || String(node.id));
@@ -117,6 +139,8 @@ interface Drawing {
   scale: (factor: number) => void;
   fit: () => void;
   fitOnce: () => void;
+  /** Write again what an edit may have changed of tasks that are where they were. */
+  refresh: () => void;
 }
 
 /** Draw the graph; `selected` is told of the task that a person picks. */
@@ -130,8 +154,7 @@ function draw(model: Model, selected: (vertex: Vertex) => void, editing?: Editin
     if (!box) continue;
     const x = box.x - box.width / 2;
     const y = box.y - box.height / 2;
-    const conflict = editing?.conflicting.includes(group.name);
-    const rect = s("rect", { class: conflict ? "group conflict" : "group", x, y: y - 6, width: box.width, height: box.height + 6, rx: 10 });
+    const rect = s("rect", { class: "group", x, y: y - 6, width: box.width, height: box.height + 6, rx: 10 });
     rect.style.stroke = group.color;
     groupBoxes.set(group.name, rect);
     layer.append(s("g", { role: "img", "aria-label": `slot sharing group ${group.name}` }, s("title", {}, group.name), rect, s("text", { class: "group-name", x: x + 10, y: y + 9 }, short(group.name, Math.max(8, Math.floor((box.width - 20) / 8.2))))));
@@ -158,7 +181,6 @@ function draw(model: Model, selected: (vertex: Vertex) => void, editing?: Editin
       "g",
       {
         class: "vertex", tabindex: 0, role: "button", "aria-pressed": "false",
-        "aria-label": `task ${vertex.document.name}, parallelism ${vertex.document.parallelism}, group ${vertex.document.group}`,
         transform: `translate(${node.x - node.width / 2},${node.y - node.height / 2})`,
         click: () => pick(vertex),
         focus: () => reveal(vertex),
@@ -172,8 +194,8 @@ function draw(model: Model, selected: (vertex: Vertex) => void, editing?: Editin
       s("title", {}, vertex.document.name),
       s("rect", { class: "box", width: node.width, height: node.height, rx: 6 }),
       s("rect", { class: "stripe", width: 6, height: node.height, rx: 3 }),
-      s("text", { class: "parallelism", x: 16, y: 20 }, `×${vertex.document.parallelism}`),
-      s("text", { class: "figure-text", x: node.width - 10, y: 20, "text-anchor": "end" }, vertex.cpu ? cores(vertex.cpu) : ""),
+      s("text", { class: "parallelism", x: 16, y: 20 }),
+      s("text", { class: "figure-text", x: node.width - 10, y: 20, "text-anchor": "end" }),
     );
     title(vertex).forEach((text, index) => {
       const y = HEAD + index * LINE;
@@ -181,12 +203,29 @@ function draw(model: Model, selected: (vertex: Vertex) => void, editing?: Editin
       element.append(s("circle", { class: "dot", cx: 22, cy: y + 9, r: 3 }), s("text", { class: "operator", x: 32, y: y + 13 }, short(text, LETTERS)));
     });
     element.append(s("text", { class: "foot", x: 16, y: node.height - 9 }, vertex.nodes.length > 1 ? `chain of ${vertex.nodes.length}` : vertex.nodes[0]?.planner?.kind ?? ""));
-    const worst = editing?.worst(vertex);
-    if (worst) element.append(s("circle", { class: `finding ${worst}`, cx: node.width, cy: 0, r: 7 }, s("title", {}, worst)), s("text", { class: "finding-text", x: node.width, y: 4, "text-anchor": "middle", "aria-hidden": "true" }, "!"));
     if (editing) draggable(element, vertex, groupBoxes, editing);
     boxes.set(vertex, element);
     layer.append(element);
   }
+  const write = (element: Element, text: string) => {
+    if (element.textContent !== text) element.textContent = text;
+  };
+  const refresh = () => {
+    for (const [vertex, element] of boxes) {
+      const { name, parallelism, group } = vertex.document;
+      element.setAttribute("aria-label", `task ${name}, parallelism ${parallelism}, group ${group}`);
+      write(element.querySelector(".parallelism")!, `×${parallelism}`);
+      write(element.querySelector(".figure-text")!, vertex.cpu ? cores(vertex.cpu) : "");
+      const worst = editing?.worst(vertex) ?? "";
+      if (worst === (element.dataset["worst"] ?? "")) continue;
+      element.dataset["worst"] = worst;
+      element.querySelectorAll(".finding, .finding-text").forEach((one) => one.remove());
+      const x = graph.node(vertex.document.id).width;
+      if (worst) element.append(s("circle", { class: `finding ${worst}`, cx: x, cy: 0, r: 7 }, s("title", {}, worst)), s("text", { class: "finding-text", x, y: 4, "text-anchor": "middle", "aria-hidden": "true" }, "!"));
+    }
+    for (const [name, rect] of groupBoxes) rect.classList.toggle("conflict", editing?.conflicting().includes(name) ?? false);
+  };
+  refresh();
   const whole = graph.graph();
   const [width, height] = [whole.width ?? 1, whole.height ?? 1];
   const svg = s(
@@ -239,17 +278,21 @@ function draw(model: Model, selected: (vertex: Vertex) => void, editing?: Editin
       layer.setAttribute("transform", now.toString());
     },
   );
-  return { svg, boxes, centre, pick, scale: (factor) => behaviour.scaleBy(target, factor), fit, fitOnce };
+  return { svg, boxes, centre, pick, scale: (factor) => behaviour.scaleBy(target, factor), fit, fitOnce, refresh };
 }
 
 let last: { of: string; graph: ReturnType<typeof layOut> } | null = null;
 
 /** The places of tasks, groups and edges; those of the graph before where nothing that counts has changed. */
 function laidOut(model: Model): ReturnType<typeof layOut> {
-  const of = JSON.stringify(model.vertices.map((one) => [one.document.id, one.document.group, title(one), (one.document.inputs ?? []).map((input) => [input.vertex, input.ship, input.type])]));
+  const of = shapeOf(model);
   if (last?.of !== of) last = { of, graph: layOut(model) };
   return last.graph;
 }
+
+/** What decides where everything is drawn. */
+const shapeOf = (model: Model): string =>
+  JSON.stringify(model.vertices.map((one) => [one.document.id, one.document.name, one.document.group, title(one), (one.document.inputs ?? []).map((input) => [input.vertex, input.ship, input.type])]));
 
 function layOut(model: Model) {
   const graph = new dagre.graphlib.Graph({ compound: true, multigraph: true });
