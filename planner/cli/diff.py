@@ -19,13 +19,14 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    MARKDOWN = "markdown"
 
 
 def diff(
     old: Annotated[str, typer.Argument(metavar="OLD", help="A document; - reads stdin.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="Another one of the same kind.")],
     output_format: Annotated[
-        Format, typer.Option("--format", help="A line for each difference, or JSON.")
+        Format, typer.Option("--format", help="A line for each difference, JSON, or Markdown.")
     ] = Format.TEXT,
 ) -> None:
     """Show differences between two documents; exit 1 if any.
@@ -37,6 +38,7 @@ def diff(
     Examples:
       planner diff old.placement.json new.placement.json
       planner compile job.yaml | planner diff job.profile.json -
+      planner diff old.placement.json new.placement.json --format markdown
     """
     if old == new == STDIN:
         fail("only one of the documents can come from stdin")
@@ -49,6 +51,13 @@ def diff(
     found = api.diff(first, second)
     if output_format is Format.JSON:
         emit(api.to_json([{"path": one.path, "old": one.old, "new": one.new} for one in found]))
+    elif output_format is Format.MARKDOWN:
+        from planner.report.markdown import difference_table, placement_table
+
+        if isinstance(first, api.Placement) and isinstance(second, api.Placement):
+            emit_text(placement_table(first, second))
+        else:
+            emit_text(difference_table(new, found))
     elif found:
         emit_text("".join(f"{plain(one.path)}: {_shown(one.old)} -> {_shown(one.new)}\n" for one in found))
     if found:
