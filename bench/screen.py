@@ -106,6 +106,13 @@ PAN = """async (svg) => {
   fire('mouseup', box.left + 20, box.top + 20);
   return frames.slice(1);
 }"""
+EDIT = """async (field, value) => {
+  const id = field.id, began = performance.now();
+  field.value = value;
+  field.dispatchEvent(new Event('change'));
+  while (document.getElementById(id).defaultValue !== value) await new Promise(requestAnimationFrame);
+  return performance.now() - began;
+}"""
 SCROLL = """async (list) => {
   const frames = []; let last = performance.now();
   for (let step = 0; step < 60; step++) {
@@ -148,12 +155,8 @@ def measured(browser: Any, folder: Path, placed: bool) -> dict[str, list[float]]
         times["an edit and its answer, s"] = []
         for value in ("0.03", "0.04", "0.05"):
             field = page.get_by_label("CPU load of a subtask", exact=True).first
-            field.fill(value)
-            began = time.perf_counter()
-            with page.expect_response(re.compile("/api/view")):
-                field.press("Enter")
-            page.wait_for_function("value => document.activeElement.defaultValue === value", arg=value)
-            times["an edit and its answer, s"].append(time.perf_counter() - began)
+            field.focus()
+            times["an edit and its answer, s"].append(field.evaluate(EDIT, value) / 1000)
         page.close()
         return times
     finally:

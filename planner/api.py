@@ -228,6 +228,7 @@ __all__ = [
     "as_planned",
     "as_written",
     "become_supervisor",
+    "checked",
     "cluster_of_deployment",
     "compile",
     "compile_job",
@@ -395,6 +396,14 @@ def validate(
     much is asked of a job besides that it runs.
     """
     return rules.validate([_as_loaded(document) for document in documents], fit=fit, profile=profile)
+
+
+def checked(*documents: Loaded) -> tuple[list[Finding], list[ResourceProfile]]:
+    """Return findings as `validate` does without a cluster, and the complete profile of each job.
+
+    The profiles are those of `compile`, where no finding is an error.
+    """
+    return rules.checked(documents, fit=False)
 
 
 def placement_warnings(findings: Sequence[Finding]) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,13 @@ import typer
 from planner.cli.errors import fail
 from planner.cli.inputs import Inputs
 from planner.cli.output import OutputOption, emit
+
+
+class Format(StrEnum):
+    """What a report is."""
+
+    HTML = "html"
+    SVG = "svg"
 
 
 def report(
@@ -35,6 +43,9 @@ def report(
         typer.Option("--cluster", "-c", metavar="FILE", help="Cluster of the placement, for its zones."),
     ] = None,
     output: OutputOption = None,
+    output_format: Annotated[
+        Format, typer.Option("--format", help="One HTML file, or one picture of the placement.")
+    ] = Format.HTML,
 ) -> None:
     """Write a placement, its graph and its recovery as one HTML file.
 
@@ -43,6 +54,7 @@ def report(
       planner report -o report.html
       planner report job.placement.json --job job.yaml -c cluster.yaml -o report.html
       planner report old.placement.json new.placement.json -o report.html
+      planner report job.placement.json --format svg -o placement.svg
     """
     from planner import api
     from planner.report.html import page
@@ -51,6 +63,13 @@ def report(
     before, shown = (placements[:-1], placements[-1]) if placements else ([], None)
     earlier = {_label(name, before): inputs.placement(name) for name in before}
     placement = inputs.placement(shown)
+    if output_format is Format.SVG:
+        from planner.report.picture import picture
+
+        inputs.require_valid(fit=False)
+        inputs.spare(output)
+        emit(picture(placement), output)
+        return
     document = inputs.origin_of(placement, job)
     if document is None:
         fail(

@@ -16,13 +16,14 @@ class Format(StrEnum):
 
     TEXT = "text"
     MERMAID = "mermaid"
+    DOT = "dot"
 
 
 def show(
     job: JobArgument = None,
     output: OutputOption = None,
     output_format: Annotated[
-        Format, typer.Option("--format", help="Tables, or a Mermaid flowchart.")
+        Format, typer.Option("--format", help="Tables, a Mermaid flowchart, or a graph for Graphviz.")
     ] = Format.TEXT,
 ) -> None:
     """Show the job graph that Flink will run.
@@ -31,6 +32,7 @@ def show(
     Examples:
       planner show job.yaml
       planner show job.yaml --format mermaid >> README.md
+      planner show job.yaml --format dot | dot -Tsvg -o job.svg
     """
     from planner import api
 
@@ -43,6 +45,10 @@ def show(
         from planner.report.mermaid import flowchart
 
         emit_text(flowchart(profile, graph), output)
+    elif output_format is Format.DOT:
+        from planner.report.dot import digraph
+
+        emit_text(digraph(profile, graph), output)
     else:
         from planner.report.tables import group_table, job_table
 

@@ -35,6 +35,12 @@ def ui(
             metavar="FILE", help="Placement to show, and where it is saved. Without it none is written."
         ),
     ] = None,
+    rest: Annotated[
+        str | None,
+        typer.Option(
+            "--rest", metavar="URL", help="REST address of the cluster that runs it, to compare with."
+        ),
+    ] = None,
     port: Annotated[
         int | None,
         typer.Option(
@@ -51,7 +57,8 @@ def ui(
     Examples:
       planner ui
       planner ui job.yaml -c cluster.yaml --placement job.placement.json
-      planner ui job.profile.json --no-open --port 9000
+      planner ui job.profile.json --rest http://localhost:8081
+      planner ui job.yaml --no-open --port 9000
     """
     name = default_job() if job is None else job
     if name == STDIN or is_program(name):
@@ -66,7 +73,7 @@ def ui(
         from planner.ui.workspace import Workspace
     except ModuleNotFoundError as error:
         fail(f"planner ui needs {error.name}; pip install 'flink-resource-planner[ui]'")
-    workspace = Workspace(Path(name), places, placement)
+    workspace = Workspace(Path(name), places, placement, rest)
     if shown is not None and placement is not None:
         workspace.add(placement.name, shown)
     if places is None:

@@ -12,6 +12,7 @@ from planner.documents.finding import Path, Severity
 from planner.documents.foreign.base import ForeignDocument, Setting
 from planner.documents.job import GroupPlacement
 from planner.documents.option_tables import OptionTable
+from planner.documents.profile import ResourceProfile
 from planner.documents.vocabulary import Exchange, JobType, Ship
 from planner.graph.chaining import Chainer
 from planner.graph.job_graph import JobGraph
@@ -134,8 +135,8 @@ class Subject:
     """One job or profile under validation, in a form that all rules share.
 
     ``firm`` is what binds a placement of ``resources``: without the ``estimates`` in them, by group and
-    figure. ``graph``, ``chainer`` and ``job_graph`` are None as long as a structural finding or an option that
-    cannot be parsed keeps them from being built.
+    figure. ``graph``, ``chainer``, ``job_graph`` and the ``complete`` profile are None as long as a structural
+    finding or an option that cannot be parsed keeps them from being built.
     """
 
     kind: str
@@ -154,6 +155,7 @@ class Subject:
     graph: StreamGraph | None = None
     chainer: Chainer | None = None
     job_graph: JobGraph | None = None
+    complete: ResourceProfile | None = None
     document: object = None
 
     def operator_of(self, node: int) -> OperatorView:

@@ -219,12 +219,13 @@ def with_graph(subject: Subject) -> Subject:
     assert isinstance(document, (Job, ResourceProfile))
     profile = declare(document) if isinstance(document, Job) else document
     graph = stream_graph(profile)
-    full, job = complete_profile(profile)
+    full, job = complete_profile(profile, subject.catalogue)
     return replace(
         subject,
         graph=graph,
         chainer=Chainer(graph),
         job_graph=job,
+        complete=full,
         resources=slot_resources(full),
         firm=slot_resources(without_estimates(full)),
         estimates=estimates(full),

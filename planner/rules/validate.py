@@ -69,6 +69,13 @@ def validate(
     Jobs are checked against a cluster, each and together, where there is exactly one of them among the
     documents, unless ``fit`` is false. The ``profile`` decides how much is asked of a job besides that it runs.
     """
+    return checked(documents, fit=fit, profile=profile)[0]
+
+
+def checked(
+    documents: Sequence[Loaded], *, fit: bool = True, profile: CheckProfile = CheckProfile.CI
+) -> tuple[list[Finding], list[ResourceProfile]]:
+    """Return findings as `validate` does, and the complete profiles of the jobs that have a graph."""
     versions = {version for loaded in documents if (version := _version(loaded.document))}
     cluster_version = versions.pop() if len(versions) == 1 else CLUSTER_VERSION
     sessions = {
@@ -76,21 +83,23 @@ def validate(
         for loaded in documents
         if isinstance(loaded.document, FlinkDeployment)
     }
-    checked = [_check(loaded, cluster_version, sessions) for loaded in documents]
-    clusters = [c.subject for c in checked if isinstance(c.subject, ClusterSubject)]
-    findings = [finding for c in checked for finding in c.findings]
+    each = [_check(loaded, cluster_version, sessions) for loaded in documents]
+    clusters = [c.subject for c in each if isinstance(c.subject, ClusterSubject)]
+    findings = [finding for c in each for finding in c.findings]
     if fit and len(clusters) == 1 and clusters[0].task_managers:
-        jobs = [(c.subject, c.loaded.source) for c in checked if isinstance(c.subject, Subject)]
+        jobs = [(c.subject, c.loaded.source) for c in each if isinstance(c.subject, Subject)]
         jobs = [(subject, source) for subject, source in jobs if subject.resources]
-        (place,) = (c.loaded.source for c in checked if c.subject is clusters[0])
+        (place,) = (c.loaded.source for c in each if c.subject is clusters[0])
         for subject, source in jobs:
             findings += _run_fit(subject, clusters[0], source, place)
         table = option_table(cluster_version)
         findings += _run_together([subject for subject, _ in jobs], clusters[0], place, table)
-    ignored = {id(c.loaded.source): _suppressions(c.loaded.source) for c in checked if findings}
-    by_name = {c.loaded.source.name: ignored.get(id(c.loaded.source), {}) for c in checked}
+    ignored = {id(c.loaded.source): _suppressions(c.loaded.source) for c in each if findings}
+    by_name = {c.loaded.source.name: ignored.get(id(c.loaded.source), {}) for c in each}
     found = [f for f in findings if not _is_ignored(f, by_name.get(f.file, {}))]
-    return sort_findings([shown for one in found if (shown := _in_profile(one, profile)) is not None])
+    complete = [c.subject.complete for c in each if isinstance(c.subject, Subject) and c.subject.complete]
+    shown = [shown for one in found if (shown := _in_profile(one, profile)) is not None]
+    return sort_findings(shown), complete
 
 
 def _in_profile(finding: Finding, profile: CheckProfile) -> Finding | None:

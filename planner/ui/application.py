@@ -70,6 +70,10 @@ class _Balance(_Draft):
     previous: Name | None = None
 
 
+class _Measure(_Draft):
+    seconds: Annotated[float, Field(ge=1, le=LONGEST_SEARCH)] = 30.0
+
+
 class _Placement(_Draft):
     placement: Name
 
@@ -264,6 +268,13 @@ def application(workspace: Workspace, access: Access) -> ASGIApp:
     def recovery(wanted: _Placement) -> Any:
         return workspace.recovery(wanted.edits, wanted.base, wanted.placement)
 
+    def deviations(wanted: _Placement) -> Any:
+        return workspace.deviations(wanted.edits, wanted.base, wanted.placement)
+
+    def measure(wanted: _Measure) -> Any:
+        workspace.measure(wanted.edits, wanted.base, wanted.seconds)
+        return workspace.searching()
+
     def compare(wanted: _Placement) -> Any:
         return workspace.compared(wanted.edits, wanted.base, wanted.placement)
 
@@ -289,6 +300,8 @@ def application(workspace: Workspace, access: Access) -> ASGIApp:
         asked("/api/move", _Move, move),
         asked("/api/slots", _Slots, slots),
         asked("/api/recovery", _Placement, recovery),
+        asked("/api/deviations", _Placement, deviations),
+        asked("/api/measure", _Measure, measure),
         asked("/api/compare", _Placement, compare),
     ]
     return Guard(Starlette(routes=routes), access)

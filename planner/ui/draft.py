@@ -44,13 +44,14 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Draft:
-    """The text of a file with edits in it; those that were refused are not."""
+    """The text of a file with edits in it but for those that were refused; ``profile`` is that of its job."""
 
     text: str
     loaded: api.Loaded | None
     findings: tuple[api.Finding, ...]
     owned: tuple[Owned, ...]
     refused: tuple[Refusal, ...]
+    profile: api.ResourceProfile | None = None
 
     @property
     def job(self) -> api.Job | api.ResourceProfile | None:
@@ -80,9 +81,10 @@ def draft_of(text: str, name: str, edits: Sequence[Edit] = ()) -> Draft:
     except api.DocumentError as error:
         return Draft(text, None, tuple(error.findings), (), tuple(refused))
     loaded = _the_job(found)
-    findings = api.validate(*found, fit=False)
+    findings, profiles = api.checked(*found)
     owned = owned_fields(loaded.source.data) if loaded else []
-    return Draft(text, loaded, tuple(findings), tuple(owned), tuple(refused))
+    profile = profiles[0] if len(profiles) == 1 else None
+    return Draft(text, loaded, tuple(findings), tuple(owned), tuple(refused), profile)
 
 
 def _the_job(found: Sequence[api.Loaded]) -> api.Loaded | None:

@@ -62,6 +62,18 @@ _OF_OPERATOR: tuple[tuple[str, str, Form, tuple[Path, Path]], ...] = (
     ("chaining", "Chaining", Form.CHAINING, (("chaining",), ("profile", "chaining"))),
     ("group", "Group", Form.GROUP, (("group",), ("profile", "group"))),
     ("load.cpu", "CPU load of a subtask", Form.NUMBER, (("load", "cpu"), ("planner", "load", "cpu"))),
+    (
+        "load.recordsPerSecond",
+        "Records a second",
+        Form.NUMBER,
+        (("load", "recordsPerSecond"), ("planner", "load", "recordsPerSecond")),
+    ),
+    (
+        "load.bytesPerRecord",
+        "Bytes a record",
+        Form.NUMBER,
+        (("load", "bytesPerRecord"), ("planner", "load", "bytesPerRecord")),
+    ),
     ("state.size", "State of all subtasks", Form.SIZE, (("state", "size"), ("planner", "state", "size"))),
 )
 """Name, label and form of each field, and where it stands in a Job and in a ResourceProfile."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -59,6 +59,7 @@ class Search:
     result: str | None = None
     problem: str | None = None
     groups: tuple[str, ...] = ()
+    loads: dict[str, Any] | None = None
     running: bool = True
 
     def note(self, what: str, value: Fraction | None, bound: Fraction) -> None:
@@ -68,15 +69,22 @@ class Search:
 
 
 class Workspace:
-    """A job or profile in a file, the cluster and the placement beside it.
+    """A job or profile in a file, the cluster and the placement beside it; ``rest`` is where it runs.
 
     Only ``job`` and ``target``, the file of the placement, are ever written, and only to save them.
     """
 
-    def __init__(self, job: Path, cluster: api.Cluster | None = None, target: Path | None = None) -> None:
+    def __init__(
+        self,
+        job: Path,
+        cluster: api.Cluster | None = None,
+        target: Path | None = None,
+        rest: str | None = None,
+    ) -> None:
         self.file = job
         self.cluster = cluster
         self.target = target
+        self.rest = rest
         self.shown: dict[str, Shown] = {}
         self.search: Search | None = None
         self._lock = threading.Lock()
@@ -134,7 +142,7 @@ class Workspace:
         current: list[str] = []
         if job is not None:
             try:
-                profile, _ = api.compile_job(job)
+                profile = draft.profile or api.compile(job)
                 made_from = digest_of(profile)
                 current = [
                     name for name, one in self.shown.items() if one.placement.inputs.profile == made_from
@@ -160,6 +168,7 @@ class Workspace:
             "disk": disk,
             "target": self.target.name if self.target else None,
             "cluster": self.cluster.metadata.name if self.cluster else None,
+            "rest": self.rest,
             "data": found,
             "problem": problem,
             "shown": chosen.name if chosen else None,
@@ -305,10 +314,12 @@ class Workspace:
         before = self._placement(previous).placement if previous else None
         label = "fewest moves" if before else "balanced"
 
-        def work(search: Search) -> str:
+        def work(search: Search) -> None:
             clock = api.Clock(api.Stop(seconds, interrupted=search.stopped.is_set))
             placement = api.place(job, cluster, previous=before, progress=search.note, clock=clock)
-            return self.add(f"{label}{', stopped early' if search.stopped.is_set() else ''}", placement)
+            search.result = self.add(
+                f"{label}{', stopped early' if search.stopped.is_set() else ''}", placement
+            )
 
         self._begin(label, work)
 
@@ -321,13 +332,61 @@ class Workspace:
         """
         job, cluster, before = self._job(edits, base), self._places(), self._placement(name)
 
-        def work(search: Search) -> str:
+        def work(search: Search) -> None:
             placement, _ = api.drain(job, cluster, before.placement, [task_manager], progress=search.note)
-            return self.add(f"without {task_manager}", placement)
+            search.result = self.add(f"without {task_manager}", placement)
 
         self._begin(f"draining {task_manager}", work)
 
-    def _begin(self, what: str, work: Any) -> None:
+    def deviations(self, edits: Sequence[Edit], base: str, name: str) -> list[dict[str, Any]]:
+        """Return what the running cluster does otherwise than a placement says.
+
+        Raises:
+            Refused: when no cluster was named, there is no such placement, or the job has errors.
+            RestError: when the cluster does not answer.
+
+        """
+        placement, profile = self._placement(name).placement, api.compile(self._job(edits, base))
+        found = api.verify(placement, profile, rest=self._address())
+        return [
+            {
+                "where": one.where,
+                "what": one.what,
+                "planned": one.planned,
+                "actual": one.actual,
+                "covered": one.covered,
+            }
+            for one in found
+        ]
+
+    def measure(self, edits: Sequence[Edit], base: str, seconds: float) -> None:
+        """Begin to measure the load of the running job.
+
+        Raises:
+            Refused: when no cluster was named, a search runs, or the job has errors.
+
+        """
+        profile, address = api.compile(self._job(edits, base)), self._address()
+
+        def work(search: Search) -> None:
+            def note(text: str) -> None:
+                search.step = text
+
+            loaded, measured = api.import_load(profile, rest=address, window=seconds, note=note)
+            nodes = {str(node.id): node.planner.load for node in loaded.nodes if node.planner}
+            search.loads = {
+                "nodes": {name: api.to_data(load) for name, load in nodes.items() if load},
+                "cores": dict(measured.cores),
+            }
+
+        self._begin("measuring", work)
+
+    def _address(self) -> str:
+        if self.rest is None:
+            raise Refused("no running cluster was named; start planner ui with --rest URL")
+        return self.rest
+
+    def _begin(self, what: str, work: Callable[[Search], None]) -> None:
         with self._lock:
             if self.search and self.search.running:
                 raise Refused("a search runs already")
@@ -335,7 +394,7 @@ class Workspace:
 
         def run() -> None:
             try:
-                search.result = work(search)
+                work(search)
             except api.Infeasible as error:
                 conflicts = error.explanation.conflicts
                 search.groups = tuple({group: None for one in conflicts for group in one.groups})
@@ -368,6 +427,7 @@ class Workspace:
             "result": search.result,
             "problem": search.problem,
             "groups": list(search.groups),
+            "loads": search.loads,
         }
 
     def stop(self) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from planner import api
 from planner.ui.draft import Edit, difference, draft_of
 from planner.ui.fields import Owner, owned_fields
-from samples import FOLDER, job_of
+from samples import FOLDER, SAMPLES, job_of
 
 TEXT = (FOLDER / "click-enrichment/job.yaml").read_text()
 PROFILE = api.to_json(api.to_data(api.compile(job_of("click-enrichment"))))
@@ -142,3 +142,20 @@ def test_the_difference_is_a_patch() -> None:
     assert difference("a\nb", "a\nc", "x") == (
         "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n\\ No newline at end of file\n"
     )
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_profile_of_a_draft_is_that_of_compile(name: str) -> None:
+    text = (FOLDER / name / "job.yaml").read_text()
+    draft = draft_of(text, "job.yaml")
+    assert draft.profile == api.compile(job_of(name))
+
+
+def test_the_job_s_own_catalogue_counts() -> None:
+    text = TEXT.replace(
+        "  slotSharingGroups:", "  offHeapCatalogue: {async-io: 300 mb}\n  slotSharingGroups:"
+    )
+    draft = draft_of(text.replace(", offHeap: 64 mb", ""), "job.yaml")
+    assert draft.job is not None
+    assert draft.profile == api.compile(draft.job)
+    assert next(group for group in draft.profile.ssg_profiles if group.name == "enrich").off_heap == 300 << 20

@@ -27,6 +27,8 @@ def test_a_job() -> None:
         "chaining": None,
         "group": "sessions",
         "load.cpu": "1.45",
+        "load.recordsPerSecond": "5200",
+        "load.bytesPerRecord": "690",
         "state.size": "180 gb",
     }
     assert fields(data, Owner.GROUP, "sessions") == {

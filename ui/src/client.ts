@@ -53,6 +53,7 @@ export interface State {
   disk: string;
   target: string | null;
   cluster: string | null;
+  rest: string | null;
   data: ReportData | null;
   problem: string | null;
   shown: string | null;
@@ -74,6 +75,22 @@ export interface Search {
   result: string | null;
   problem: string | null;
   groups: string[];
+  loads: Loads | null;
+}
+
+export interface Loads {
+  /** By the number of an operator: what one of its subtasks uses. */
+  nodes: Record<string, { cpu?: number; busy?: number; recordsPerSecond?: number; bytesPerRecord?: number }>;
+  /** Cores that the process of each TaskManager used. */
+  cores: Record<string, number>;
+}
+
+export interface Deviation {
+  where: string;
+  what: string;
+  planned: string;
+  actual: string;
+  covered: boolean;
 }
 
 export interface Now {
@@ -144,5 +161,7 @@ export const client = {
     post<{ result: string; problems: string[] }>("/api/move", { ...draft, placement, group, source, target }),
   slots: (placement: string, taskManager: string) => post<Slot[]>("/api/slots", { placement, taskManager }),
   recovery: (draft: Draft, placement: string) => post<RecoveryPlan>("/api/recovery", { ...draft, placement }),
+  deviations: (draft: Draft, placement: string) => post<Deviation[]>("/api/deviations", { ...draft, placement }),
+  measure: (draft: Draft, seconds: number) => post<Search>("/api/measure", { ...draft, seconds }),
   compare: (draft: Draft, placement: string) => post<{ name: string; placement: Placement }[]>("/api/compare", { ...draft, placement }),
 };

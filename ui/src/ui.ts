@@ -1,6 +1,6 @@
 // The entry of `planner ui`: edits of one file, and the views of what follows from them.
 import "./style.css";
-import { client, Gone, Refused, type Finding, type Search, type State } from "./client";
+import { client, Gone, Refused, type Finding, type Loads, type Search, type State } from "./client";
 import { button, h, type Child } from "./dom";
 import { count, percent } from "./format";
 import { isPlaced, isRecovered, modelOf, type Model, type TaskManager, type Vertex } from "./model";
@@ -9,6 +9,7 @@ import { Steps, type Step } from "./steps";
 import { notes, ownedOperator, setAll, taskForm, worst } from "./views/forms";
 import { graphOf, type Editing, type Graph } from "./views/graph";
 import { historyView } from "./views/history";
+import { liveView } from "./views/live";
 import { placementView, type Trying } from "./views/placement";
 import { recoveryView } from "./views/recovery";
 
@@ -22,6 +23,7 @@ let search: Search | null = null;
 let show: string | null = null;
 let seconds = 10;
 let near = false;
+let loads: Loads | null = null;
 let moving: { group: string; target: string } = { group: "", target: "" };
 let gone = false;
 let waiting = Promise.resolve();
@@ -50,6 +52,7 @@ const views: View[] = [
   view("placement", "Placement", () => placement()),
   view("recovery", "Recovery", () => recovery()),
   view("compare", "Compare", () => comparison()),
+  view("live", "Live", () => live()),
 ];
 const frame = shell("planner", "", views, [undo, redo, changes, save, found], [banner, problems]);
 
@@ -264,6 +267,17 @@ function recovery(): HTMLElement {
   return place;
 }
 
+function live(): HTMLElement {
+  if (!state.rest) return h("div", { class: "content reading" }, h("h2", {}, "Live"), h("p", {}, "No running cluster was named. Start planner ui with --rest URL to see what differs from the placement, and to measure its load."));
+  if (!model || !isPlaced(model)) return h("div", { class: "content reading" }, h("h2", {}, "Live"), h("p", {}, "There is no placement to compare with. Start planner ui with --placement FILE."));
+  return liveView(model, {
+    state, search, loads,
+    deviations: () => client.deviations(draft(), state.shown!),
+    measure: (window) => void queue(async () => begun(await client.measure(draft(), window))),
+    act,
+  });
+}
+
 function comparison(): HTMLElement {
   if (!model || !isPlaced(model) || !state.placements.find((one) => one.name === state.shown)?.current) return later("Compare");
   const now = model;
@@ -349,8 +363,11 @@ async function look(): Promise<void> {
     if (search?.running) {
       next = BUSY;
       placing();
+      const told = document.querySelector("#live output");
+      if (told && search.what === "measuring") told.textContent = `${search.step}, ${search.seconds.toFixed(0)} s`;
     } else if (ended) {
       if (search?.result) show = search.result;
+      loads = search?.loads ?? loads;
       await refresh();
     }
     if (back) await refresh();
