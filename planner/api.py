@@ -1549,12 +1549,14 @@ def drain(
     *,
     time_limit: float = 10.0,
     progress: Progress = lambda *_: None,
+    interrupted: Callable[[], bool] = never,
 ) -> tuple[Placement, Cluster]:
     """Return a placement without some TaskManagers, and the cluster without them.
 
     Where a single one is drained and another TaskManager that holds no slots can take over all that it holds,
     that one does, since then no other has to change; else the slots are placed with the fewest moves. Where
-    what is left is too little for a reserve, there is none.
+    what is left is too little for a reserve, there is none. ``interrupted`` is asked whether to end with the
+    best so far.
 
     Raises:
         PlacementMismatch: when a TaskManager is not there, or the placement is of another job.
@@ -1571,13 +1573,14 @@ def drain(
         found = _takeovers(job, left, previous, source, None)
         if found is not None:
             return found
+    stop = Stop(time_limit, interrupted=interrupted)
     try:
-        return place(job, left, previous=previous, time_limit=time_limit, progress=progress), left
+        return place(job, left, previous=previous, progress=progress, clock=Clock(stop)), left
     except (Infeasible, TimedOut):
         bare = with_reserve(left, 0)
-        if left == bare:
+        if left == bare or interrupted():
             raise
-        return place(job, bare, previous=previous, time_limit=time_limit, progress=progress), bare
+        return place(job, bare, previous=previous, progress=progress, clock=Clock(stop)), bare
 
 
 def take_over(

@@ -73,9 +73,11 @@ def ui(
         from planner.ui.workspace import Workspace
     except ModuleNotFoundError as error:
         fail(f"planner ui needs {error.name}; pip install 'flink-resource-planner[ui]'")
+    from planner.ui.browser import opened
+
     workspace = Workspace(Path(name), places, placement, rest)
     if shown is not None and placement is not None:
-        workspace.add(placement.name, shown)
+        workspace.add(placement.name, shown, of_file=True)
     if places is None:
         say("planner: there is no cluster.yaml here, so nothing can be placed; name one with --cluster FILE")
 
@@ -83,9 +85,7 @@ def ui(
         say(f"planner: {name} is at {address}")
         say("planner: Ctrl-C ends it")
         if browser:
-            import webbrowser
-
-            webbrowser.open(address)
+            opened(address)
 
     serve(workspace, listen(port), ready)
 
@@ -94,6 +94,11 @@ def _placement(inputs: Inputs, path: Path | None) -> Placement | None:
     """Return the placement in a file, None where it is to be made."""
     if path is None or not path.exists():
         return None
+    inputs.spare(path)
     found = inputs.placement(str(path))
+    if sum(one.source.name == inputs.loaded[-1].source.name for one in inputs.loaded) > 1:
+        fail(
+            f"{path} holds other documents too, which saving would lose; name a file for the placement alone"
+        )
     inputs.require_valid(fit=False)
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -16,14 +16,17 @@ from planner.documents.errors import DocumentError
 from planner.documents.finding import Path
 from planner.documents.source import Source, read_sources
 
+Value = str | int | float
+Splice = tuple[int, int, str]
+"""Where a text is cut, and what is put there."""
+
 _PLAIN = re.compile(r"[A-Za-z0-9_/][\w./%-]*(?: [\w./%-]+)*")
 """What YAML takes for text without quotes, unless it takes it for something else than text."""
 _STARTS = re.compile(r"\s*(- +)*")
 """What may stand before a key that begins its line, or the entry of a list there."""
 _TYPED = re.compile(r"[\d.eExo_+-]+|true|false|null|yes|no|on|off", re.IGNORECASE)
-
-
-Value = str | int | float
+_OTHER_LINES = re.compile("[\x85\u2028\u2029]|\r(?!\n)")
+"""Ends of lines for YAML that no editor counts: places behind them are not where they seem."""
 
 
 def edited(source: Source, values: Mapping[Path, Value | None]) -> str | None:
@@ -32,24 +35,26 @@ def edited(source: Source, values: Mapping[Path, Value | None]) -> str | None:
     A path leads to a single value, or to where none is yet: mappings on the way to it are made. Where None is
     wanted, the field goes, and with it the mappings that it leaves empty.
     """
-    text, found = source.text, sources_in(source.text, source.name)
-    place = next((n for n, one in enumerate(found) if len(found) == 1 or one.index == source.index), None)
-    if place is None or source.inner:
+    if source.inner or not _countable(source):
         return None
-    wanted = [one.data for one in found]
-    for part, value in values.items():
-        path = source.absolute(part)
-        if value is None:
-            path = _emptied(wanted[place], path)
-            changed = _without(found[place], path)
-        else:
-            changed = _one(found[place], path, value)
-        if changed is None:
-            return None
-        text, found = changed, sources_in(changed, source.name)
-        wanted[place] = _removed(wanted[place], path) if value is None else _put(wanted[place], path, value)
-        if [one.data for one in found] != wanted:
-            return None
+    found = sources_in(source.text, source.name)
+    place = next((n for n, one in enumerate(found) if len(found) == 1 or one.index == source.index), None)
+    if place is None:
+        return None
+    text, left = source.text, {source.absolute(path): value for path, value in values.items()}
+    together = True
+    while left:
+        data = found[place].data
+        now = dict(_independent(data, left) if together else list(left.items())[:1])
+        changed = _changed(found[place], now)
+        again = sources_in(changed, source.name) if changed is not None else ()
+        if changed is None or not _as_wanted(found, place, now, again):
+            if len(now) == 1:
+                return None
+            together = False  # one of them disturbs another
+            continue
+        text, found = changed, again
+        left = {path: value for path, value in left.items() if path not in now}
     return text
 
 
@@ -58,66 +63,20 @@ def appended(source: Source, path: Path, item: Mapping[str, Value]) -> str | Non
 
     It is the last one; a list that is not there is made.
     """
-    if source.inner or source.root or len(found := sources_in(source.text, source.name)) != 1:
+    found = sources_in(source.text, source.name)
+    if source.inner or source.root or len(found) != 1 or not _countable(source):
         return None
-    there = _at(source.data, path)
-    text = _in_list(source, path, there, item) if isinstance(there, list) else None
-    if there is None and isinstance(_at(source.data, path[:-1]), dict):
-        text = _new_list(source, path, item)
-    if text is None:
+    there, parent = _at(source.data, path), _at(source.data, path[:-1])
+    splice = None
+    if isinstance(there, list):
+        splice = _in_list(source, path, there, item)
+    elif there is None and isinstance(parent, dict):
+        splice = _new_list(source, path, parent, item)
+    if splice is None:
         return None
-    wanted = _put(found[0].data, path, [*(there or []), dict(item)])
-    return text if [one.data for one in sources_in(text, source.name)] == [wanted] else None
-
-
-def _in_list(source: Source, path: Path, there: list[Any], item: Mapping[str, Value]) -> str | None:
-    text, at = source.text, source.position(path)
-    start = _offset(text, at.line, at.column)
-    if text[start] == "[":
-        if not there:
-            return text[: start + 1] + _braced(item, source) + text[start + 1 :]
-        last = source.position((*path, len(there) - 1))
-        begin = _offset(text, last.line, last.column)
-        end = _end(source, (*path, len(there) - 1), there[-1])
-        between = re.search(r"\s*\Z", text[:begin])
-        lead = between.group() if between and "\n" in between.group() else " "
-        return f"{text[:end]},{lead}{_braced(item, source, lead)}{text[end:]}"
-    if not there:
-        return None
-    first = source.position((*path, 0))
-    line = text.split("\n")[first.line - 1][: first.column - 1]
-    end = text.find("\n", _end(source, (*path, len(there) - 1), there[-1]))
-    end = len(text) if end < 0 else end
-    if not re.fullmatch(r"\s*-\s+", line):
-        return None
-    return text[:end] + "".join("\n" + one for one in _entry(item, line)) + text[end:]
-
-
-def _new_list(source: Source, path: Path, item: Mapping[str, Value]) -> str | None:
-    """Return the text with a list of one entry, in a mapping of indented lines."""
-    parent = _at(source.data, path[:-1])
-    placed = _line_for_more(source, path[:-1], parent)
-    if placed is None:
-        return None
-    lines, (place, indent) = source.text.split("\n"), placed
-    added = [f"{indent}{_spelled(str(path[-1]))}:", *_entry(item, f"{indent}  - ")]
-    return "\n".join([*lines[:place], *added, *lines[place:]])
-
-
-def _entry(item: Mapping[str, Value], lead: str) -> list[str]:
-    """Return the lines of an entry; ``lead`` is what stands before its first key."""
-    rest = " " * len(lead)
-    pairs = [f"{_spelled(key)}: {_spelled(value)}" for key, value in item.items()]
-    return [(rest if number else lead) + pair for number, pair in enumerate(pairs)]
-
-
-def _braced(item: Mapping[str, Value], source: Source, lead: str = "") -> str:
-    """Return an entry in braces, over lines where the other entries are."""
-    is_json = source.text.lstrip()[:1] in "[{" and source.index is None
-    pairs = [f"{_spelled(key, is_json)}: {_spelled(value, is_json)}" for key, value in item.items()]
-    if not is_json or "\n" not in lead:
-        return "{" + ", ".join(pairs) + "}"
-    return "{" + ",".join(f"{lead}  {pair}" for pair in pairs) + lead + "}"
+    text = _spliced(source.text, [splice])
+    wanted = _put(source.data, path, [*(there or []), dict(item)])
+    return text if [one.data for one in sources_in(text or "", source.name)] == [wanted] else None
 
 
 @lru_cache(maxsize=4)  # what was read to judge an edit is what the next one begins with
@@ -125,8 +84,60 @@ def sources_in(text: str, name: str) -> tuple[Source, ...]:
     """Return what a text holds, nothing where it cannot be read."""
     try:
         return tuple(read_sources(text.encode(), name))
-    except DocumentError:
+    except (DocumentError, UnicodeEncodeError):
         return ()
+
+
+def _as_wanted(
+    before: Sequence[Source], place: int, values: Mapping[Path, Value | None], after: Sequence[Source]
+) -> bool:
+    """Tell whether a file holds what it held, and in one of its documents ``values``."""
+    wanted = [_with(one.data, values) if n == place else one.data for n, one in enumerate(before)]
+    return [one.data for one in after] == wanted
+
+
+def _countable(source: Source) -> bool:
+    """Tell whether the lines and columns of a source are those of its text."""
+    return source.index is None or _OTHER_LINES.search(source.text) is None
+
+
+def _independent(data: Any, values: Mapping[Path, Value | None]) -> Iterator[tuple[Path, Value | None]]:
+    """Yield the values that can be put at once: no two of them make, or change, one mapping."""
+    taken = set()
+    for path, value in values.items():
+        spot: Path = (*_emptied(data, path)[:-1], -1) if value is None else path
+        while value is not None and len(spot) > 1 and _at(data, spot[:-1]) is None:
+            spot = spot[:-1]
+        if spot not in taken:
+            taken.add(spot)
+            yield path, value
+
+
+def _changed(source: Source, values: Mapping[Path, Value | None]) -> str | None:
+    splices = []
+    for path, value in values.items():
+        splice = _without(source, path) if value is None else _one(source, path, value)
+        if splice is None:
+            return None
+        splices.append(splice)
+    return _spliced(source.text, splices)
+
+
+def _spliced(text: str, splices: list[Splice]) -> str | None:
+    """Return a text with all splices made, None where two of them overlap."""
+    parts, at = [], 0
+    for start, end, more in sorted(splices, key=lambda one: one[:2]):
+        if start < at:
+            return None
+        parts += [text[at:start], more]
+        at = end
+    return "".join([*parts, text[at:]])
+
+
+def _with(data: Any, values: Mapping[Path, Value | None]) -> Any:
+    for path, value in values.items():
+        data = _removed(data, _emptied(data, path)) if value is None else _put(data, path, value)
+    return data
 
 
 def _put(data: Any, path: Path, value: Any) -> Any:
@@ -145,6 +156,8 @@ def _removed(data: Any, path: Path) -> Any:
     first, *rest = path
     if isinstance(data, list):
         return [_removed(one, tuple(rest)) if place == first else one for place, one in enumerate(data)]
+    if not isinstance(data, dict):
+        return data
     if rest:
         return {key: _removed(one, tuple(rest)) if key == first else one for key, one in data.items()}
     return {key: one for key, one in data.items() if key != first}
@@ -154,7 +167,7 @@ def _emptied(data: Any, path: Path) -> Path:
     """Return the path of the outermost field that holds nothing else than what is at ``path``."""
     while len(path) > 1 and isinstance(path[-2], str):
         parent = _at(data, path[:-1])
-        if not isinstance(parent, dict) or len(parent) != 1:
+        if not isinstance(parent, dict) or list(parent) != [path[-1]]:
             break
         path = path[:-1]
     return path
@@ -169,42 +182,52 @@ def _at(data: Any, path: Path) -> Any:
     return data
 
 
-def _without(source: Source, path: Path) -> str | None:
-    """Return the text without a field: without its lines, or within braces without it and its comma."""
+def _without(source: Source, path: Path) -> Splice | None:
+    """Return how a field goes: its lines, or within braces it and its comma."""
+    path = _emptied(source.data, path)
     parent = _at(source.data, path[:-1])
     if not isinstance(parent, dict) or path[-1] not in parent:
         return None
     text, around = source.text, source.position(path[:-1])
     key, end = source.position(path, key=True), _end(source, path, parent[path[-1]])
     start = _offset(text, key.line, key.column)
+    if end is None:
+        return None
     if text[_offset(text, around.line, around.column)] == "{":
         after = re.match(r"\s*,\s*", text[end:])
         before = re.search(r",?\s*\Z", text[:start])
         if after is None and before is not None:
             start = before.start()
-        return text[:start] + text[end + (after.end() if after else 0) :]
+        return start, end + (after.end() if after else 0), ""
     first, rest = text.rfind("\n", 0, start) + 1, text.find("\n", end) + 1
     if text[first:start].strip():
         return None
-    return text[:first] + (text[rest:] if rest else "")
+    return first, rest or len(text), ""
 
 
-def _end(source: Source, path: Path, value: Any) -> int:
-    """Return where in the text a value ends, that of several with their last one, and its bracket if any."""
+def _end(source: Source, path: Path, value: Any) -> int | None:
+    """Return where a value ends, that of several with their last; None where one takes several lines."""
     text, at = source.text, source.position(path)
     start, own = _offset(text, at.line, at.column), _offset(text, at.end_line, at.end_column)
     if not isinstance(value, dict | list):
-        return own
+        return own if at.line == at.end_line else None  # else a comment behind it is taken for a part of it
     parts = value.items() if isinstance(value, dict) else enumerate(value)
-    end = max([own, *(_end(source, (*path, part), one) for part, one in parts)])
-    bracketed = text[start] in "[{" and own == start + 1  # the place of several values is their first bracket
+    ends = [_end(source, (*path, part), one) for part, one in parts]
+    end = own
+    for one in ends:
+        if one is None:
+            return None
+        end = max(end, one)
+    bracketed = (
+        text[start : start + 1] in ("[", "{") and own == start + 1
+    )  # the place of several is their bracket
     closing = re.match(r"[\s,]*[\]}]", text[end:]) if bracketed else None
     return end + (closing.end() if closing else 0)
 
 
-def _one(source: Source, path: Path, value: Value) -> str | None:
-    """Return the text with one value more, or with another one."""
-    is_json = source.text.lstrip()[:1] == "{" and source.index is None
+def _one(source: Source, path: Path, value: Value) -> Splice | None:
+    """Return how one value more comes into the text, or another one."""
+    is_json = _is_json(source)
     known = path
     while known and _at(source.data, known) is None:
         known = known[:-1]
@@ -215,55 +238,109 @@ def _one(source: Source, path: Path, value: Value) -> str | None:
         start, end = _offset(text, at.line, at.column), _offset(text, at.end_line, at.end_column)
         if isinstance(there, dict | list) or at.line != at.end_line or end <= start:
             return None
-        return text[:start] + _spelled(value, is_json) + text[end:]
+        return start, end, _spelled(value, is_json)
     missing = path[len(known) :]
     if not isinstance(there, dict) or not all(isinstance(part, str) for part in missing):
         return None
     at = source.position(known)
     start = _offset(text, at.line, at.column)
     if text[start : start + 1] == "{":
-        return _in_braces(text, start, missing, value, is_json, bool(there))
-    return None if is_json else _in_block(source, known, there, missing, value)
+        inside = _spelled(value, is_json)
+        for key in reversed(missing[1:]):
+            inside = "{" + f"{_spelled(str(key), is_json)}: {inside}" + "}"
+        return _in_braces(text, start, str(missing[0]), inside, is_json, bool(there))
+    if is_json:
+        return None
+    lines = [f"{'  ' * depth}{_spelled(str(key))}:" for depth, key in enumerate(missing)]
+    lines[-1] += f" {_spelled(value)}"
+    return _in_block(source, known, there, lines)
 
 
-def _in_braces(text: str, start: int, missing: Path, value: Value, is_json: bool, filled: bool) -> str:
-    """Return the text with an entry at the beginning of a mapping in braces."""
-    key, *others = missing
-    inside = _spelled(value, is_json)
-    for other in reversed(others):
-        inside = "{" + f"{_spelled(str(other), is_json)}: {inside}" + "}"
+def _in_braces(text: str, start: int, key: str, inside: str, is_json: bool, filled: bool) -> Splice:
+    """Return how an entry comes to the beginning of a mapping in braces."""
     indent = re.match(r"\{(\s*)", text[start:])
     lead = indent[1] if indent and filled else ""
-    entry = f"{_spelled(str(key), is_json)}: {inside}" + (("," if "\n" in lead else ", ") if filled else "")
-    before = lead if "\n" in lead else ""
-    return text[: start + 1] + before + entry + text[start + 1 :]
+    entry = f"{_spelled(key, is_json)}: {inside}" + (("," if "\n" in lead else ", ") if filled else "")
+    return start + 1, start + 1, (lead if "\n" in lead else "") + entry
 
 
-def _in_block(
-    source: Source, known: Path, there: Mapping[str, Any], missing: Path, value: Value
-) -> str | None:
-    """Return the text with lines more in a mapping of indented lines: behind its last value of one line."""
-    placed = _line_for_more(source, known, there)
-    if placed is None:
-        return None
-    lines, (place, indent) = source.text.split("\n"), placed
-    added = [f"{indent}{'  ' * depth}{_spelled(str(key))}:" for depth, key in enumerate(missing)]
-    added[-1] += f" {_spelled(value)}"
-    return "\n".join([*lines[:place], *added, *lines[place:]])
-
-
-def _line_for_more(source: Source, known: Path, there: Mapping[str, Any]) -> tuple[int, str] | None:
-    """Return before which line a mapping of indented lines takes more, and their indent."""
+def _in_block(source: Source, known: Path, there: Mapping[str, Any], added: list[str]) -> Splice | None:
+    """Return how lines come into a mapping of indented lines: behind its last value of one line."""
     keys = [(name, source.position((*known, name), key=True)) for name in there]
-    lines = source.text.split("\n")
-    own = [(name, at) for name, at in keys if _STARTS.fullmatch(lines[at.line - 1][: at.column - 1])]
+    text = source.text
+    own = [(name, at) for name, at in keys if _STARTS.fullmatch(_before(text, at.line, at.column))]
     if not own:
         return None
     spans = [
         (at, source.position((*known, name))) for name, at in own if not isinstance(there[name], dict | list)
     ]
     short = [at.line for at, end in spans if at.line == end.line == end.end_line]
-    return short[-1] if short else own[0][1].line - 1, " " * (own[0][1].column - 1)
+    line = short[-1] + 1 if short else own[0][1].line
+    indent = " " * (own[0][1].column - 1)
+    return _lines_at(text, line, [indent + one for one in added])
+
+
+def _in_list(source: Source, path: Path, there: list[Any], item: Mapping[str, Value]) -> Splice | None:
+    text, at = source.text, source.position(path)
+    start = _offset(text, at.line, at.column)
+    if text[start] == "[" and not there:
+        return start + 1, start + 1, _braced(item, source)
+    if not there:
+        return None
+    end = _end(source, (*path, len(there) - 1), there[-1])
+    if end is None:
+        return None
+    last = source.position((*path, len(there) - 1))
+    if text[start] == "[":
+        between = re.search(r"\s*\Z", text[: _offset(text, last.line, last.column)])
+        lead = between.group() if between and "\n" in between.group() else " "
+        return end, end, f",{lead}{_braced(item, source, lead)}"
+    first = source.position((*path, 0))
+    lead = _before(text, first.line, first.column)
+    if not re.fullmatch(r"\s*-\s+", lead):
+        return None
+    return _lines_at(text, text.count("\n", 0, end) + 2, _entry(item, lead))
+
+
+def _new_list(
+    source: Source, path: Path, parent: Mapping[str, Any], item: Mapping[str, Value]
+) -> Splice | None:
+    """Return how a list of one entry comes into a mapping."""
+    text, at = source.text, source.position(path[:-1])
+    start = _offset(text, at.line, at.column)
+    if text[start : start + 1] == "{":
+        inside = f"[{_braced(item, source)}]"
+        return _in_braces(text, start, str(path[-1]), inside, _is_json(source), bool(parent))
+    return _in_block(source, path[:-1], parent, [f"{_spelled(str(path[-1]))}:", *_entry(item, "  - ")])
+
+
+def _lines_at(text: str, line: int, added: list[str]) -> Splice:
+    """Return how lines come before the one numbered ``line``, with the ends that lines have there."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    at = _offset(text, line, 1)
+    if at == len(text) and not text.endswith("\n"):
+        return at, at, "".join(end + one for one in added)
+    return at, at, "".join(one + end for one in added)
+
+
+def _entry(item: Mapping[str, Value], lead: str) -> list[str]:
+    """Return the lines of an entry; ``lead`` is what stands before its first key."""
+    rest = " " * len(lead)
+    pairs = [f"{_spelled(key)}: {_spelled(value)}" for key, value in item.items()]
+    return [(rest if number else lead) + pair for number, pair in enumerate(pairs)]
+
+
+def _braced(item: Mapping[str, Value], source: Source, lead: str = "") -> str:
+    """Return an entry in braces, over lines where the other entries are."""
+    is_json = _is_json(source)
+    pairs = [f"{_spelled(key, is_json)}: {_spelled(value, is_json)}" for key, value in item.items()]
+    if not is_json or "\n" not in lead:
+        return "{" + ", ".join(pairs) + "}"
+    return "{" + ",".join(f"{lead}  {pair}" for pair in pairs) + lead + "}"
+
+
+def _is_json(source: Source) -> bool:
+    return source.index is None and source.text.lstrip()[:1] in ("{", "[")
 
 
 def _spelled(value: Value, is_json: bool = False) -> str:
@@ -275,11 +352,20 @@ def _spelled(value: Value, is_json: bool = False) -> str:
     return value
 
 
+def _before(text: str, line: int, column: int) -> str:
+    """Return what stands before a place in its line."""
+    at = _offset(text, line, column)
+    return text[text.rfind("\n", 0, at) + 1 : at]
+
+
 def _offset(text: str, line: int, column: int) -> int:
     """Return where a place is in a text."""
-    start = 0
-    for _ in range(line - 1):
-        start = text.find("\n", start) + 1
-        if start == 0:
-            return len(text)
-    return start + column - 1
+    starts = _line_starts(text)
+    return starts[line - 1] + column - 1 if line <= len(starts) else len(text)
+
+
+@lru_cache(maxsize=4)
+def _line_starts(text: str) -> tuple[int, ...]:
+    """Return where each line begins; a last line end begins none."""
+    starts = [0, *(found.end() for found in re.finditer("\n", text))]
+    return tuple(starts[:-1] if text.endswith("\n") else starts)

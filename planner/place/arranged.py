@@ -81,6 +81,9 @@ def _counts(instance: Instance, held: Mapping[str, Sequence[Slot]]) -> dict[int,
         for slot in instance.slots
     }
     counts = {}
+    there = {tm.id for tm in problem.task_managers}
+    if gone := sorted(name for name, slots in held.items() if slots and name not in there):
+        raise PlacementMismatch(f"TaskManager {gone[0]!r} is not in the cluster")
     for index, tm in enumerate(problem.task_managers):
         row = [0] * len(problem.types)
         for slot in held.get(tm.id, ()):

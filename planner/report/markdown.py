@@ -10,6 +10,7 @@ from typing import Any
 
 from planner.documents.difference import Difference
 from planner.documents.placement import PlacedTaskManager, Placement
+from planner.place.model.objective import CPU_LEVEL
 from planner.report.printable import plain
 
 ROWS = 60
@@ -73,7 +74,7 @@ def _figures(old: Placement, new: Placement) -> Iterator[tuple[str, str, str]]:
 
 
 def _bound(placement: Placement) -> str:
-    bound = placement.objective[0].bound if placement.objective else None
+    bound = next((one.bound for one in placement.objective if one.name == CPU_LEVEL), None)
     return "-" if bound is None else f"{bound:.2%}"
 
 

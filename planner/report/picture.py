@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from planner.documents.placement import PlacedTaskManager, Placement
+from planner.place.model.objective import CPU_LEVEL
 from planner.report.printable import plain
 from planner.report.tables import STOCK_NAMES
 
@@ -42,7 +43,7 @@ def picture(placement: Placement) -> str:
     colors = {group: COLORS[number % len(COLORS)] for number, group in enumerate(groups)}
     highest = max([placement.imbalance.max, *(share for _, share in stock), 0.01])
     scale = BAR / highest
-    level = placement.objective[0] if placement.objective else None
+    level = next((one for one in placement.objective if one.name == CPU_LEVEL), None)
     status = f"simulation of {placement.strategy}" if placement.strategy else level.status if level else ""
     found = f"highest CPU utilisation {placement.imbalance.max:.2%}, {status}; dashed: the proven bound"
     lines = [

@@ -44,6 +44,7 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
+    "connection": "close",
 }
 LONGEST_SEARCH = 3600.0
 R = TypeVar("R", bound="_Asked")
@@ -207,7 +208,7 @@ def application(workspace: Workspace, access: Access) -> ASGIApp:
         token = request.query_params.get("token")
         if token is None:
             script = '<script src="/ui.js" defer></script>'
-            return HTMLResponse(_page("", html.escape(workspace.file.name), script))
+            return HTMLResponse(_page("", html.escape(api.legible(workspace.file.name)), script))
         if access.knows(request.cookies.get(access.cookie, "")) or access.buys(token):
             answer = RedirectResponse("/", 303)
             answer.set_cookie(access.cookie, access.key, httponly=True, samesite="strict", path="/")

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
-from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from planner import api
-from planner.documents.edit import appended, edited, sources_in
+from planner.documents.edit import Value, appended, edited, sources_in
+from planner.documents.finding import Path
 from planner.documents.load import documents_in
+from planner.documents.source import Source
 from planner.ui.fields import Owned, Owner, as_value, is_job, listed_groups, owned_fields
 
 LONGEST = 4096
 """Characters of a value that is typed."""
+KEPT = 8
+"""Drafts of which the text is kept, for the next one, which has an edit more or less."""
 
 
 class Edit(BaseModel):
@@ -36,15 +39,19 @@ class Edit(BaseModel):
 
 @dataclass(frozen=True)
 class Refusal:
-    """An edit that cannot be made, and why."""
+    """An edit that cannot be made, the place of it among all, and why."""
 
+    index: int
     edit: Edit
     reason: str
 
 
 @dataclass(frozen=True)
 class Draft:
-    """The text of a file with edits in it but for those that were refused; ``profile`` is that of its job."""
+    """The text of a file with edits in it, without those that were refused.
+
+    ``profile`` is the complete one of the job, None where no graph can be built.
+    """
 
     text: str
     loaded: api.Loaded | None
@@ -68,23 +75,17 @@ def draft_of(text: str, name: str, edits: Sequence[Edit] = ()) -> Draft:
     An edit is refused where its operator, group or field is not there, where ``was`` is not what stands
     there, and where the text cannot be changed in place.
     """
-    refused: list[Refusal] = []
-    for edit in edits:
-        changed = _made(text, name, edit)
-        if isinstance(changed, Refusal):
-            refused.append(changed)
-        else:
-            text = changed
+    text, refused = _KEPT.of(text, name, tuple(edits))
     try:
         sources = sources_in(text, name)
         found = documents_in(sources) if sources else api.load(text, name)
     except api.DocumentError as error:
-        return Draft(text, None, tuple(error.findings), (), tuple(refused))
+        return Draft(text, None, tuple(error.findings), (), refused)
     loaded = _the_job(found)
     findings, profiles = api.checked(*found)
     owned = owned_fields(loaded.source.data) if loaded else []
     profile = profiles[0] if len(profiles) == 1 else None
-    return Draft(text, loaded, tuple(findings), tuple(owned), tuple(refused), profile)
+    return Draft(text, loaded, tuple(findings), tuple(owned), refused, profile)
 
 
 def _the_job(found: Sequence[api.Loaded]) -> api.Loaded | None:
@@ -95,32 +96,101 @@ def _the_job(found: Sequence[api.Loaded]) -> api.Loaded | None:
     return jobs[0] if len(jobs) == 1 else None
 
 
-@lru_cache(maxsize=100)  # a draft is made of all its edits each time that one is added
-def _made(text: str, name: str, edit: Edit) -> str | Refusal:
-    """Return the text with an edit in it."""
-    jobs = [one for one in sources_in(text, name) if is_job(one.data)]
-    if len(jobs) != 1:
-        return Refusal(edit, "the file cannot be read as one job or profile")
-    (source,) = jobs
-    data = source.data
-    owner = next(
-        (one for one in owned_fields(data) if (one.owner, one.name) == (edit.owner, edit.name)),
-        None,
-    )
-    if owner is None and (edit.owner, edit.field) == (Owner.GROUP, "name"):
-        more = appended(source, listed_groups(data), {"name": edit.name})
-        return more or Refusal(edit, f"the file has no place for group {edit.name!r}; list it there by hand")
+Edited = tuple[str, tuple[Refusal, ...]]
+
+
+class _Kept:
+    """The last drafts: one with some edits more goes on from there."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str, tuple[Edit, ...]], Edited] = {}
+
+    def of(self, text: str, name: str, edits: tuple[Edit, ...]) -> Edited:
+        """Return a text with edits in it, and which of them are refused."""
+        known: tuple[Edit, ...] = ()
+        start, refused = text, tuple[Refusal, ...]()
+        for (base, called, some), found in list(self._kept.items()):
+            if (base, called) == (text, name) and len(known) < len(some) and some == edits[: len(some)]:
+                known, (start, refused) = some, found
+        done, more = _made(start, name, edits, len(known))
+        found = done, (*refused, *more)
+        self._kept[text, name, edits] = found
+        while len(self._kept) > KEPT:
+            self._kept.pop(next(iter(self._kept)), None)
+        return found
+
+
+_KEPT = _Kept()
+
+
+def _made(text: str, name: str, edits: Sequence[Edit], first: int) -> tuple[str, list[Refusal]]:
+    """Return a text with the edits from the one numbered ``first`` on, as many at once as do not meet."""
+    refused: list[Refusal] = []
+    while first < len(edits):
+        jobs = [one for one in sources_in(text, name) if is_job(one.data)]
+        if len(jobs) != 1:
+            reason = "the file cannot be read as one job or profile"
+            return text, refused + [Refusal(n, edits[n], reason) for n in range(first, len(edits))]
+        owned = {(one.owner, one.name): one for one in owned_fields(jobs[0].data)}
+        values: dict[Path, Value | None] = {}
+        numbers: list[int] = []
+        met: set[tuple[str, str, str]] = set()
+        last = first
+        while last < len(edits):
+            edit = edits[last]
+            owner = owned.get((edit.owner, edit.name))
+            if owner is None and (edit.owner, edit.field) == (Owner.GROUP, "name"):
+                break  # a group that is listed anew
+            if (key := (edit.owner, edit.name, edit.field)) in met:
+                break  # what stands there is known when those before are made
+            met.add(key)
+            found = _value(edit, owner)
+            if not isinstance(found, str):
+                values[found[0]] = found[1]
+                numbers.append(last)
+            elif found:
+                refused.append(Refusal(last, edit, found))
+            last += 1
+        changed = edited(jobs[0], values) if values else text
+        if changed is None and len(numbers) > 1:
+            for number in numbers:
+                text, more = _made(text, name, edits[: number + 1], number)
+                refused += more
+        elif changed is None:
+            reason = "the text cannot be changed in place there; edit the file by hand"
+            refused.append(Refusal(numbers[0], edits[numbers[0]], reason))
+        else:
+            text = changed
+        if last == first:
+            text, more = _listed(text, jobs[0], edits[last], last)
+            refused += more
+            last += 1
+        first = last
+    return text, sorted(refused, key=lambda one: one.index)
+
+
+def _listed(text: str, source: Source, edit: Edit, number: int) -> tuple[str, list[Refusal]]:
+    """Return a text with a group more in its list."""
+    changed = appended(source, listed_groups(source.data), {"name": edit.name})
+    if changed is not None:
+        return changed, []
+    reason = f"the file has no place for group {edit.name!r}; list it there by hand"
+    return text, [Refusal(number, edit, reason)]
+
+
+def _value(edit: Edit, owner: Owned | None) -> tuple[Path, Value | None] | str:
+    """Return what an edit puts where, a reason why it is refused, or nothing where it is made already."""
+    if owner is not None and (edit.owner, edit.field) == (Owner.GROUP, "name"):
+        return ""
     field = next((one for one in owner.fields if one.name == edit.field), None) if owner else None
     if field is None:
-        return Refusal(edit, f"there is no {edit.owner} {edit.name!r} with {edit.field} any more")
+        return f"there is no {edit.owner} {edit.name!r} with {edit.field} any more"
     if field.text != edit.was:
         there = "nothing" if field.text is None else repr(field.text)
-        return Refusal(edit, f"{edit.field} of {edit.owner} {edit.name!r} is {there} in the file now")
+        return f"{edit.field} of {edit.owner} {edit.name!r} is {there} in the file now"
     if edit.text == field.text:
-        return text
-    value = None if edit.text is None else as_value(field.form, edit.text)
-    changed = edited(source, {field.path: value})
-    return changed or Refusal(edit, "the text cannot be changed in place there; edit the file by hand")
+        return ""
+    return field.path, None if edit.text is None else as_value(field.form, edit.text)
 
 
 def difference(before: str, after: str, name: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from planner.documents.base import scalar_text
+from planner.documents.base import API_VERSION, scalar_text
 from planner.documents.edit import Value
 from planner.documents.finding import Path
 from planner.documents.vocabulary import Chaining, UseCase
@@ -62,6 +62,7 @@ _OF_OPERATOR: tuple[tuple[str, str, Form, tuple[Path, Path]], ...] = (
     ("chaining", "Chaining", Form.CHAINING, (("chaining",), ("profile", "chaining"))),
     ("group", "Group", Form.GROUP, (("group",), ("profile", "group"))),
     ("load.cpu", "CPU load of a subtask", Form.NUMBER, (("load", "cpu"), ("planner", "load", "cpu"))),
+    ("load.busy", "Busy, as a share", Form.NUMBER, (("load", "busy"), ("planner", "load", "busy"))),
     (
         "load.recordsPerSecond",
         "Records a second",
@@ -82,6 +83,7 @@ _OF_GROUP = (
     ("heap", "Heap", Form.SIZE),
     ("offHeap", "Off-heap", Form.SIZE),
 )
+_DECIMAL = re.compile(r"-?([0-9]{1,18}|[0-9]{0,18}\.[0-9]{1,18})([eE][-+]?[0-9]{1,2})?")
 CHAININGS = tuple(one.value.lower() for one in Chaining)
 
 
@@ -92,7 +94,9 @@ def is_profile(data: Any) -> bool:
 
 def is_job(data: Any) -> bool:
     """Tell whether the data of a document is a job or profile, or is meant to be one."""
-    return is_profile(data) or (isinstance(data, dict) and data.get("kind") == "Job")
+    if not isinstance(data, dict) or data.get("kind") != "Job":
+        return is_profile(data)
+    return str(data.get("apiVersion", API_VERSION)).startswith(API_VERSION.partition("/")[0])
 
 
 def owned_fields(data: Any) -> list[Owned]:
@@ -176,8 +180,8 @@ def _at(data: Any, path: Path) -> Any:
 def as_value(form: Form, text: str) -> Value:
     """Return what is written into a document for what a person typed: a number where it is one."""
     text = text.strip()
-    if form in (Form.COUNT, Form.NUMBER) and re.fullmatch(r"-?[0-9]{1,18}", text):
+    if form in (Form.COUNT, Form.NUMBER, Form.SIZE) and re.fullmatch(r"-?[0-9]{1,18}", text):
         return int(text)
-    if form is Form.NUMBER and re.fullmatch(r"-?[0-9]{0,18}\.[0-9]{1,18}", text):
+    if form is Form.NUMBER and _DECIMAL.fullmatch(text):
         return float(text)
     return text

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from planner.errors import PlannerError
 from planner.ui.application import PATIENCE, Access, application
@@ -22,6 +23,19 @@ PORT = 8719
 
 class PortTaken(PlannerError):
     """Somebody else listens on the port that was asked for."""
+
+
+class Patient(H11Protocol):
+    """A connection that is closed where no request comes within `PATIENCE`; each is for one request."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait."""
+        super().connection_made(transport)
+        self.loop.call_later(PATIENCE, self._give_up)
+
+    def _give_up(self) -> None:
+        if self.cycle is None:
+            self.transport.close()
 
 
 def listen(port: int | None) -> socket.socket:
@@ -58,9 +72,8 @@ def serve(workspace: Workspace, listening: socket.socket, ready: Callable[[str],
         server_header=False,
         timeout_keep_alive=int(PATIENCE),
         timeout_graceful_shutdown=1,
-        limit_concurrency=100,
         h11_max_incomplete_event_size=64 * 2**10,
-        http="h11",
+        http=Patient,
         loop="asyncio",
         ws="none",
         lifespan="off",

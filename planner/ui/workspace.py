@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from planner.ui.fields import CHAININGS, Field, Owned, Owner, is_profile
 
 MODES = (api.Mode.NONE, api.Mode.SLOTS, api.Mode.TASKS)
 KEPT = 20
-"""How many placements and texts of a file are kept; the oldest go, those that files hold stay."""
+"""How many placements and texts of a file are kept; the oldest go, but not the placement of a file."""
 
 
 class Refused(api.PlannerError):
@@ -44,6 +45,8 @@ class Shown:
     name: str
     label: str
     placement: api.Placement
+    cluster: api.Cluster | None
+    of_file: bool = False
 
 
 @dataclass
@@ -88,7 +91,9 @@ class Workspace:
         self.shown: dict[str, Shown] = {}
         self.search: Search | None = None
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._texts: dict[str, str] = {}
+        self._target = _digest_of(target)
         self._outlines: dict[str, dict[str, Any]] = {}
         self._named = 0
 
@@ -109,6 +114,7 @@ class Workspace:
             ) from None
         digest = hashlib.sha256(raw).hexdigest()
         with self._lock:
+            self._texts.pop(digest, None)  # it is the newest now
             self._texts[digest] = raw.decode()
             while len(self._texts) > KEPT:
                 del self._texts[next(iter(self._texts))]
@@ -126,7 +132,9 @@ class Workspace:
         text, digest = self.read()
         if base is not None and base != digest:
             with self._lock:
-                known = self._texts.get(base)
+                known = self._texts.pop(base, None)
+                if known is not None:
+                    self._texts[base] = known
             if known is None:
                 raise Changed(digest, "")
             text = known.removeprefix("\ufeff")
@@ -138,18 +146,22 @@ class Workspace:
         job = draft.job
         found: dict[str, Any] | None = None
         problem = None
-        chosen = self.shown.get(show) if show else None
+        with self._lock:
+            shown = dict(self.shown)
+        chosen = shown.get(show) if show else None
         current: list[str] = []
         if job is not None:
             try:
                 profile = draft.profile or api.compile(job)
                 made_from = digest_of(profile)
                 current = [
-                    name for name, one in self.shown.items() if one.placement.inputs.profile == made_from
+                    name
+                    for name, one in shown.items()
+                    if one.placement.inputs.profile == made_from and self._is_here(one)
                 ]
                 if chosen is None:
-                    newest = current or list(self.shown)
-                    chosen = self.shown[newest[-1]] if newest else None
+                    newest = current or list(shown)
+                    chosen = shown[newest[-1]] if newest else None
                 fresh = chosen is not None and chosen.name in current
                 planned = chosen.placement if chosen and fresh else None
                 found = {
@@ -162,11 +174,12 @@ class Workspace:
             except api.PlannerError as error:
                 problem = str(error)
         return {
-            "file": self.file.name,
+            "file": api.legible(self.file.name),
+            "key": hashlib.sha256(os.fsencode(self.file.resolve())).hexdigest()[:16],
             "profile": is_profile(draft.loaded.source.data) if draft.loaded else False,
             "base": base or disk,
             "disk": disk,
-            "target": self.target.name if self.target else None,
+            "target": api.legible(self.target.name) if self.target else None,
             "cluster": self.cluster.metadata.name if self.cluster else None,
             "rest": self.rest,
             "data": found,
@@ -178,8 +191,9 @@ class Workspace:
                     "label": one.label,
                     "highest": one.placement.imbalance.max,
                     "current": one.name in current,
+                    "elsewhere": not self._is_here(one),
                 }
-                for one in self.shown.values()
+                for one in shown.values()
             ],
             "operators": [
                 {"name": one.name, "root": one.root, "texts": [field.text for field in one.fields]}
@@ -194,11 +208,18 @@ class Workspace:
             "patch": difference(text, draft.text, self.file.name),
         }
 
+    def _is_here(self, shown: Shown) -> bool:
+        """Tell whether a placement is of the cluster that was named, or of one that was made from it."""
+        if not shown.of_file or self.cluster is None:
+            return True
+        return shown.placement.inputs.cluster == digest_of(self.cluster)
+
     def _outline(self, shown: Shown) -> dict[str, Any]:
         """Return a placement without its slots, which `slots` tells of one TaskManager."""
-        if shown.name not in self._outlines:
-            self._outlines[shown.name] = api.to_data(api.shared(shown.placement, slots=False))
-        return self._outlines[shown.name]
+        found = self._outlines.get(shown.name)
+        if found is None:
+            found = self._outlines[shown.name] = api.to_data(api.shared(shown.placement, slots=False))
+        return found
 
     def slots(self, name: str, task_manager: str) -> list[dict[str, Any]]:
         """Return the slots that a placement has on a TaskManager.
@@ -217,8 +238,8 @@ class Workspace:
             Refused: when there is no such placement, or the job has errors.
 
         """
-        job = self._job(edits, base)
-        return api.to_data(api.recover(job, self._placement(name).placement, self.cluster))
+        job, shown = self._job(edits, base), self._placement(name)
+        return api.to_data(api.recover(job, shown.placement, shown.cluster))
 
     def digest(self) -> str | None:
         """Return the digest of the job's file, None where it cannot be read."""
@@ -235,15 +256,19 @@ class Workspace:
             Refused: when an edit cannot be made, or the file cannot be written.
 
         """
-        text, disk = self.read()
-        if disk != base:
-            raise Changed(*self.theirs(base))
-        draft = draft_of(text, self.file.name, edits)
-        if draft.refused:
-            raise Refused(draft.refused[0].reason)
-        mark = "\ufeff" if self._texts[disk].startswith("\ufeff") else ""
-        self._write(self.file, mark + draft.text)
-        return self.read()[1]
+        with self._writing:
+            text, disk = self.read()
+            if disk != base:
+                raise Changed(*self.theirs(base))
+            draft = draft_of(text, self.file.name, edits)
+            if draft.refused:
+                raise Refused(draft.refused[0].reason)
+            with self._lock:
+                mark = "\ufeff" if self._texts[disk].startswith("\ufeff") else ""
+            if _digest_of(self.file) != base:  # what was made of it took its time
+                raise Changed(*self.theirs(base))
+            self._write(self.file, mark + draft.text)
+            return self.read()[1]
 
     def theirs(self, base: str) -> tuple[str, str]:
         """Return the digest of the file as it is, and what differs from ``base`` where that is known."""
@@ -265,7 +290,13 @@ class Workspace:
         placement = self._placement(name).placement
         if placement.strategy is not None:
             raise Refused("a simulation of Flink's scheduler is not a placement to run")
-        self._write(self.target, api.to_json(api.to_data(placement)))
+        with self._writing:
+            there = _digest_of(self.target)
+            if there != self._target:
+                self._target = there
+                raise Refused(f"{self.target.name} was changed by somebody else; save again to replace it")
+            self._write(self.target, api.to_json(api.to_data(placement)))
+            self._target = _digest_of(self.target)
 
     def _write(self, path: Path, text: str) -> None:
         try:
@@ -274,14 +305,24 @@ class Workspace:
             reason = (error.strerror or str(error)).lower()
             raise Refused(f"{path.name} cannot be written: {reason}; nothing of it was changed") from None
 
-    def add(self, label: str, placement: api.Placement) -> str:
-        """Keep a placement to show, and return what it is called."""
+    def add(
+        self,
+        label: str,
+        placement: api.Placement,
+        cluster: api.Cluster | None = None,
+        *,
+        of_file: bool = False,
+    ) -> str:
+        """Keep a placement to show, and return what it is called.
+
+        ``cluster`` is what it was made for, where that is another one than that of the screen.
+        """
         with self._lock:
             self._named += 1
             name = f"p{self._named}"
-            self.shown[name] = Shown(name, label, placement)
+            self.shown[name] = Shown(name, label, placement, cluster or self.cluster, of_file)
             while len(self.shown) > KEPT:
-                gone = next(iter(self.shown))
+                gone = next(name for name, one in self.shown.items() if not one.of_file)
                 del self.shown[gone]
                 self._outlines.pop(gone, None)
         return name
@@ -333,8 +374,15 @@ class Workspace:
         job, cluster, before = self._job(edits, base), self._places(), self._placement(name)
 
         def work(search: Search) -> None:
-            placement, _ = api.drain(job, cluster, before.placement, [task_manager], progress=search.note)
-            search.result = self.add(f"without {task_manager}", placement)
+            placement, left = api.drain(
+                job,
+                before.cluster or cluster,
+                before.placement,
+                [task_manager],
+                progress=search.note,
+                interrupted=search.stopped.is_set,
+            )
+            search.result = self.add(f"without {task_manager}", placement, left)
 
         self._begin(f"draining {task_manager}", work)
 
@@ -366,16 +414,23 @@ class Workspace:
             Refused: when no cluster was named, a search runs, or the job has errors.
 
         """
-        profile, address = api.compile(self._job(edits, base)), self._address()
+        job, address = self._job(edits, base), self._address()
+        profile = api.compile(job)
 
         def work(search: Search) -> None:
             def note(text: str) -> None:
+                if search.stopped.is_set():
+                    raise Refused("stopped; nothing was measured")
                 search.step = text
 
             loaded, measured = api.import_load(profile, rest=address, window=seconds, note=note)
-            nodes = {str(node.id): node.planner.load for node in loaded.nodes if node.planner}
+            names = {node.id: str(node.id) for node in loaded.nodes}
+            if isinstance(job, api.Job):
+                names = {node.id: node.planner.operator for node in loaded.nodes if node.planner}
+            loads = {node.id: node.planner.load for node in loaded.nodes if node.planner}
             search.loads = {
-                "nodes": {name: api.to_data(load) for name, load in nodes.items() if load},
+                # that of a chain stands with its first operator: the others have none, whatever was declared
+                "operators": {names[one]: api.to_data(load) if load else {} for one, load in loads.items()},
                 "cores": dict(measured.cores),
             }
 
@@ -445,8 +500,9 @@ class Workspace:
 
         """
         job, cluster, before = self._job(edits, base), self._places(), self._placement(name)
-        placement, problems = api.rearrange(job, cluster, before.placement, group, source, target)
-        return ("" if problems else self.add("by hand", placement)), problems
+        place = before.cluster or cluster
+        placement, problems = api.rearrange(job, place, before.placement, group, source, target)
+        return ("" if problems else self.add("by hand", placement, place)), problems
 
     def compared(self, edits: Sequence[Edit], base: str, name: str) -> list[dict[str, Any]]:
         """Return what a placement is compared with: Flink's own scheduler, and the other placements.
@@ -463,10 +519,19 @@ class Workspace:
                     others.append((f"Flink, mode {mode.name}", api.simulate(job, self.cluster, mode)))
                 except api.PlannerError:
                     continue  # what Flink cannot place is not compared
-        others += [(one.label, one.placement) for one in self.shown.values() if one.name != shown.name]
+        with self._lock:
+            others += [(one.label, one.placement) for one in self.shown.values() if one.name != shown.name]
         return [
             {"name": label, "placement": api.to_data(api.shared(one, slots=False))} for label, one in others
         ]
+
+
+def _digest_of(path: Path | None) -> str | None:
+    """Return the digest of a file, None where it is not there."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
+    except OSError:
+        return None
 
 
 def _finding(finding: api.Finding) -> dict[str, Any]:
@@ -497,4 +562,4 @@ def _field(one: Field, path: Path_) -> dict[str, Any]:
 
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:
-    return {"edit": refusal.edit.model_dump(mode="json"), "reason": refusal.reason}
+    return {"index": refusal.index, "reason": refusal.reason}

@@ -99,6 +99,48 @@ def test_only_that_changes(path: Path, value: str | float | None, lines: list[st
         assert changed(TEXT, {path: value}) == lines
 
 
+def test_many_values_at_once_are_as_one_after_the_other() -> None:
+    (source,) = read_sources(TEXT.encode(), "x.yaml")
+    values: dict[Path, str | int | float | None] = {
+        ("spec", "parallelism"): 8,
+        ("spec", "load", "cpu"): 0.5,
+        ("spec", "load", "busy"): 0.25,
+        ("spec", "flinkConfiguration", "nested"): None,
+        ("spec", "classes", 1, "memory", "process"): None,
+        ("spec", "last"): None,
+    }
+    one_by_one = source
+    for path, value in values.items():
+        text = edited(one_by_one, {path: value})
+        assert text is not None
+        (one_by_one,) = read_sources(text.encode(), "x.yaml")
+    assert edited(source, values) == one_by_one.text
+
+
+def test_lines_are_added_as_lines_end_there() -> None:
+    (source,) = read_sources(TEXT.replace("\n", "\r\n").encode(), "x.yaml")
+    after = edited(source, {("spec", "load", "cpu"): 1})
+    assert after is not None
+    assert after.count("\n") == after.count("\r\n") == TEXT.count("\n") + 2
+
+
+def test_a_text_over_several_lines_and_the_comment_behind_it_stay() -> None:
+    text = "a:\n  b: >-\n    x\n    y\n  # of c\n  c: d\n"
+    (source,) = read_sources(text.encode(), "x.yaml")
+    assert edited(source, {("a", "b"): None}) is None
+    assert edited(source, {("a", "b"): "z"}) is None
+
+
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\u2029", "\r"])
+def test_other_ends_of_lines_are_not_counted_wrongly(end: str) -> None:
+    text = f"a: 1\n# one{end}# two\nb: 2\n"
+    (source,) = read_sources(text.encode(), "x.yaml")
+    assert edited(source, {("b",): 3}) is None
+    text = json.dumps({"a": end, "b": 2}, ensure_ascii=False)
+    (source,) = read_sources(text.encode(), "x.json")
+    assert edited(source, {("b",): 3}) == text.replace("2", "3")
+
+
 def test_one_of_several_documents() -> None:
     text = "a: {}\n---\na: {b: c}\n---\na:\n  b: c\n"
     assert changed(text, {("a", "b"): "d"}, 1) == ["-a: {b: c}", "+a: {b: d}"]
@@ -177,7 +219,9 @@ def test_an_edit_is_right_or_none(data: dict[str, Any], parts: list[Any], value:
         ("a: x\n", None),
         ("a: &x [{b: c}]\nd: *x\n", None),
         ("a: {}\n---\nb: 1\n", None),
-        ('{"b": 1}', None),
+        ('{"b": 1}', ['-{"b": 1}', '+{"a": [{"name": "z", "cpu": 1}], "b": 1}']),
+        ("b: {c: d}\n", ["+a:", "+  - name: z", "+    cpu: 1"]),
+        ("b: [x]\na: [y]\x85\n", None),
     ],
 )
 def test_an_entry_is_put_at_the_end_of_a_list(text: str, lines: list[str] | None) -> None:

@@ -62,6 +62,35 @@ def test_a_group_that_is_not_listed_is_put_there() -> None:
     assert api.compile(draft.job).ssg_profiles[-1].name == "heavy"
 
 
+def test_many_edits_are_made_at_once() -> None:
+    text = (FOLDER / "large/job.yaml").read_text()
+    (loaded,) = api.load(text, "job.yaml")
+    edits = [
+        Edit(owner=one.owner, name=one.name, field=f"load.{field.name[5:]}", text="0.5", was=field.text)
+        for one in owned_fields(loaded.source.data)
+        for field in one.fields
+        if field.name in ("load.cpu", "load.busy")
+    ]
+    draft = draft_of(text, "job.yaml", edits)
+    assert not draft.refused
+    one_by_one = text
+    for one in edits:
+        one_by_one = draft_of(one_by_one, "job.yaml", [one]).text
+    assert draft.text == one_by_one
+    assert draft_of(text, "job.yaml", edits[:-1]).text != draft.text
+
+
+def test_a_group_that_others_listed_meanwhile_is_there() -> None:
+    listed = edit("sessions", "name", "sessions", None, Owner.GROUP)
+    assert draft_of(TEXT, "job.yaml", [listed]).text == TEXT
+
+
+def test_a_job_of_kubernetes_beside_it_is_left_alone() -> None:
+    text = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: x}\n---\n" + TEXT
+    draft = draft_of(text, "all.yaml", [edit("sessions", "parallelism", "32", "24")])
+    assert draft.text == text.replace("parallelism: 24", "parallelism: 32")
+
+
 def test_undone_edits_leave_no_trace() -> None:
     there = [edit("out", "parallelism", "4", None), edit("out", "parallelism", None, "4")]
     assert draft_of(TEXT, "job.yaml", there).text == TEXT

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from planner import api
-from planner.ui.draft import Edit
+from planner.ui.draft import Edit, draft_of
 from planner.ui.fields import Owner
 from planner.ui.workspace import Changed, Refused, Workspace
-from samples import cluster_of
+from samples import cluster_of, job_of
 from ui.screens import sample
 
 EDIT = Edit(owner=Owner.OPERATOR, name="sessions", field="parallelism", text="32", was="24")
@@ -83,6 +83,69 @@ def test_an_edit_that_somebody_else_made_otherwise_is_said(place: Workspace) -> 
 def test_what_a_file_was_is_not_known_after_a_restart(place: Workspace) -> None:
     with pytest.raises(Changed):
         place.state([EDIT], "0" * 64, None)
+
+
+def test_a_change_while_the_edits_are_made_is_not_written_over(
+    place: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from planner.ui import workspace
+
+    text, base = place.read()
+    theirs = text.replace("parallelism: 16", "parallelism: 20")
+
+    def slow(*arguments: Any) -> Any:
+        place.file.write_text(theirs)
+        return draft_of(*arguments)
+
+    monkeypatch.setattr(workspace, "draft_of", slow)
+    with pytest.raises(Changed):
+        place.save_job([EDIT], base)
+    assert place.file.read_text() == theirs
+
+
+def test_a_placement_of_somebody_else_is_replaced_only_when_asked_twice(place: Workspace) -> None:
+    base = place.read()[1]
+    place.balance([], base, 2, None)
+    name = found(place)
+    assert place.target is not None
+    place.save_placement(name)
+    place.target.write_text("theirs")
+    with pytest.raises(Refused, match="changed by somebody else; save again to replace it"):
+        place.save_placement(name)
+    assert place.target.read_text() == "theirs"
+    place.save_placement(name)
+    assert api.load_placement(place.target) == place.shown[name].placement
+
+
+def test_the_placement_of_a_file_stays_however_many_are_made(place: Workspace) -> None:
+    job, cluster = job_of("click-enrichment"), cluster_of("click-enrichment")
+    placement = api.simulate(job, cluster, api.Mode.SLOTS)
+    first = place.add("of the file", placement, of_file=True)
+    for number in range(50):
+        place.add(str(number), placement)
+    assert first in place.shown
+    assert len(place.shown) == 20
+
+
+def test_a_placement_of_another_cluster_is_not_current(place: Workspace) -> None:
+    job, cluster = job_of("click-enrichment"), cluster_of("click-enrichment")
+    name = place.add("p", api.simulate(job, cluster, api.Mode.SLOTS), of_file=True)
+    assert place.state([], None, name)["placements"][0]["current"]
+    place.cluster = cluster_of("large")
+    (shown,) = place.state([], None, name)["placements"]
+    assert (shown["current"], shown["elsewhere"]) == (False, True)
+
+
+def test_a_drain_is_stopped(place: Workspace) -> None:
+    base = place.read()[1]
+    place.balance([], base, 2, None)
+    name = found(place)
+    place.drain([], base, name, "large-0")
+    place.stop()
+    end = time.monotonic() + 30
+    while (search := place.searching()) and search["running"]:
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_a_file_that_cannot_be_written_is_left_alone(place: Workspace) -> None:

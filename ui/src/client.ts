@@ -44,10 +44,14 @@ export interface Shown {
   highest: number;
   /** Whether it was made from exactly this draft. */
   current: boolean;
+  /** Whether it was made for another cluster. */
+  elsewhere: boolean;
 }
 
 export interface State {
   file: string;
+  /** Tells the file from others of its name. */
+  key: string;
   profile: boolean;
   base: string;
   disk: string;
@@ -61,7 +65,7 @@ export interface State {
   owned: Owned[];
   chainings: string[];
   findings: Finding[];
-  refused: { edit: Edit; reason: string }[];
+  refused: { index: number; reason: string }[];
   patch: string;
 }
 
@@ -79,8 +83,8 @@ export interface Search {
 }
 
 export interface Loads {
-  /** By the number of an operator: what one of its subtasks uses. */
-  nodes: Record<string, { cpu?: number; busy?: number; recordsPerSecond?: number; bytesPerRecord?: number }>;
+  /** By operator, as edits name it: what one of its subtasks uses; nothing where another one of its chain has it all. */
+  operators: Record<string, { cpu?: number; busy?: number; recordsPerSecond?: number; bytesPerRecord?: number }>;
   /** Cores that the process of each TaskManager used. */
   cores: Record<string, number>;
 }
@@ -112,10 +116,13 @@ export class Refused extends Error {
 /** planner ui does not answer. */
 export class Gone extends Error {}
 
+/** Milliseconds after which planner ui is taken to be gone. */
+const PATIENCE = 120_000;
+
 async function answered<T>(path: string, init?: RequestInit): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(path, { ...init, credentials: "same-origin", cache: "no-store" });
+    response = await fetch(path, { signal: AbortSignal.timeout(PATIENCE), ...init, credentials: "same-origin", cache: "no-store" });
   } catch {
     throw new Gone("planner ui does not answer");
   }

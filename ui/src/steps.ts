@@ -18,17 +18,21 @@ export class Steps {
   done: Step[] = [];
   undone: Step[] = [];
   private key = "";
+  /** Whether this page has put edits into the browser's store: others of the same file are left alone. */
+  private stored = false;
 
   get edits(): Edit[] {
     return this.done.flatMap((step) => step.edits);
   }
 
-  /** Take up the edits of `file` that this browser kept. */
-  open(file: string): void {
-    this.key = `planner ${file}`;
+  /** Take up the edits of a file that this browser kept. */
+  open(key: string): void {
+    this.key = `planner ${key}`;
     try {
       const kept = JSON.parse(localStorage.getItem(this.key) ?? "null") as Stored | null;
-      if (kept?.done.length) [this.base, this.done, this.undone] = [kept.base, kept.done, kept.undone];
+      if (!kept?.done.length) return;
+      [this.base, this.done, this.undone] = [kept.base, kept.done, kept.undone];
+      this.stored = true;
     } catch {
       localStorage.removeItem(this.key);
     }
@@ -64,19 +68,39 @@ export class Steps {
     this.keep();
   }
 
-  /** Leave out edits that do not fit the file any more. */
-  drop(refused: Edit[]): void {
-    const gone = new Set(refused.map((edit) => JSON.stringify(edit)));
-    const kept = (step: Step) => ({ ...step, edits: step.edits.filter((edit) => !gone.has(JSON.stringify(edit))) });
-    this.done = this.done.map(kept).filter((step) => step.edits.length);
+  /** Leave out edits that do not fit the file any more, by their places among all. */
+  drop(refused: number[]): void {
+    const gone = new Set(refused);
+    let place = 0;
+    this.done = this.done.map((step) => ({ ...step, edits: step.edits.filter(() => !gone.has(place++)) })).filter((step) => step.edits.length);
     this.undone = [];
     this.keep();
   }
 
+  /** Do something, and take it back where what follows is refused: an edit that cannot even be asked for. */
+  async attempt(change: () => void, act: () => Promise<void>, refused: (error: unknown) => boolean): Promise<void> {
+    const before: [string | null, Step[], Step[]] = [this.base, [...this.done], [...this.undone]];
+    change();
+    try {
+      await act();
+    } catch (error) {
+      if (refused(error)) {
+        [this.base, this.done, this.undone] = before;
+        this.keep();
+      }
+      throw error;
+    }
+  }
+
   keep(): void {
     try {
-      if (this.done.length && this.base) localStorage.setItem(this.key, JSON.stringify({ base: this.base, done: this.done, undone: this.undone }));
-      else localStorage.removeItem(this.key);
+      if (this.done.length && this.base) {
+        localStorage.setItem(this.key, JSON.stringify({ base: this.base, done: this.done, undone: this.undone }));
+        this.stored = true;
+      } else if (this.stored) {
+        localStorage.removeItem(this.key);
+        this.stored = false;
+      }
     } catch {
       // the browser keeps nothing: the edits are in this page
     }

@@ -23,6 +23,8 @@ let search: Search | null = null;
 let show: string | null = null;
 let seconds = 10;
 let near = false;
+/** Whether the end of a search is still to be shown. */
+let awaited = false;
 let loads: Loads | null = null;
 let moving: { group: string; target: string } = { group: "", target: "" };
 let gone = false;
@@ -36,7 +38,7 @@ const undo = button("Undo", () => step(() => steps.undo()), { title: "Undo (Ctrl
 const redo = button("Redo", () => step(() => steps.redo()), { title: "Redo (Ctrl+Shift+Z)" });
 const changes = button("Changes", () => showChanges(), { title: "What differs from the file (d)" });
 const save = button("Save", () => void saveJob(), { title: "Write the edits into the file (Ctrl+S)", class: "tool primary" });
-const found = button("", () => (problems.hidden = !problems.hidden), { "aria-expanded": "false" });
+const found = button("", () => found.setAttribute("aria-expanded", String(!(problems.hidden = !problems.hidden))), { "aria-expanded": "false" });
 const bar = h("div", { class: "toolbar", role: "toolbar", "aria-label": "Placing" });
 
 const view = (id: string, title: string, build: () => HTMLElement): View => ({ id, title, build: () => (state ? build() : h("div")) });
@@ -83,12 +85,17 @@ async function refresh(): Promise<void> {
   if (steps.base === null) steps.base = state.base;
   gone = false;
   unsay("gone");
+  const typed = new Map([...document.querySelectorAll<HTMLInputElement>("input[data-focus]")].filter((one) => one.value !== one.defaultValue).map((one) => [one.dataset["focus"]!, [one.defaultValue, one.value] as const]));
   const focus = (document.activeElement as HTMLElement | null)?.dataset["focus"];
   const open = new Map([...document.querySelectorAll<HTMLDetailsElement>("details[data-keep]")].map((one) => [one.dataset["keep"]!, one.open]));
   if (state.data) model = modelOf(state.data);
   frame.rename(model?.name ?? state.file);
   frame.rebuild();
   for (const one of document.querySelectorAll<HTMLDetailsElement>("details[data-keep]")) one.open = open.get(one.dataset["keep"]!) ?? one.open;
+  for (const one of document.querySelectorAll<HTMLInputElement>("input[data-focus]")) {
+    const [was, half] = typed.get(one.dataset["focus"]!) ?? [];
+    if (half !== undefined && was === one.defaultValue) one.value = half; // typed, but not done
+  }
   if (focus) document.querySelector<HTMLElement>(`[data-focus="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
   header();
   refusals();
@@ -139,13 +146,13 @@ function select(vertex: Vertex): void {
 function refusals(): void {
   if (!state.refused.length) return unsay("refusals");
   const reasons = [...new Set(state.refused.map((one) => one.reason))].join("\n");
-  say("refusals", `${count(state.refused.length, "edit")} cannot be made:\n${reasons}`, "warning", undefined, button("Leave out", () => step(() => steps.drop(state.refused.map((one) => one.edit)))));
+  say("refusals", `${count(state.refused.length, "edit")} cannot be made:\n${reasons}`, "warning", undefined, button("Leave out", () => step(() => steps.drop(state.refused.map((one) => one.index)))));
 }
 
 const step = (change: () => void): Promise<void> =>
   queue(async () => {
-    change();
-    await refresh();
+    if (!search?.running) search = null; // what it found out was about the job before
+    await steps.attempt(change, refresh, (error) => error instanceof Refused && !error.disk);
   });
 
 const act = (one: Step): void => {
@@ -177,10 +184,10 @@ function placing(): void {
   const shown = state.placements.find((one) => one.name === state.shown);
   const near_: HTMLInputElement = h("input", { type: "checkbox", checked: near, change: () => (near = near_.checked) });
   const pick: HTMLSelectElement = h("select", { "aria-label": "Placement that is shown", change: () => ((show = pick.value), void step(() => undefined)) });
-  for (const one of state.placements) pick.append(h("option", { value: one.name, selected: one.name === state.shown }, `${one.label}, ${percent(one.highest, 2)}${one.current ? "" : ", before your edits"}`));
+  for (const one of state.placements) pick.append(h("option", { value: one.name, selected: one.name === state.shown }, `${one.label}, ${percent(one.highest, 2)}${one.current ? "" : one.elsewhere ? ", of another cluster" : ", before your edits"}`));
   bar.replaceChildren(
     running
-      ? button("Stop", () => void queue(async () => void (await client.stop())), { class: "tool primary" })
+      ? button("Stop", () => void client.stop().catch(fail), { class: "tool primary" })
       : button("Balance", () => void balance(), { class: "tool primary", disabled: !state.cluster || !state.data }),
     h("label", { class: "control" }, time, "s"),
     ...(shown ? [h("label", { class: "control" }, near_, "few moves from the one shown")] : []),
@@ -195,13 +202,13 @@ const progress = (one: Search): string =>
 
 function placement(): HTMLElement {
   placing();
-  const conflict = search?.problem ? h("div", { class: "banner error" }, h("span", { class: "wrap lines" }, search.problem)) : null;
+  const conflict = search?.problem && search.what !== "measuring" ? h("div", { class: "banner error" }, h("span", { class: "wrap lines" }, search.problem)) : null;
   if (!model || !isPlaced(model)) {
     const missing = state.cluster ? `Balance places the job on cluster ${state.cluster}.` : "No cluster was named: start planner ui with --cluster FILE.";
     return h("div", { class: "content reading" }, bar, h("h2", {}, "There is no placement yet"), h("p", {}, missing), conflict);
   }
   const shown = state.placements.find((one) => one.name === state.shown);
-  const stale = shown && !shown.current ? h("div", { class: "banner warning" }, h("span", {}, "This placement is of the job before your edits. Balance again.")) : null;
+  const stale = shown && !shown.current ? h("div", { class: "banner warning" }, h("span", {}, shown.elsewhere ? `This placement is of another cluster than ${state.cluster}. Balance again.` : "This placement is of the job before your edits. Balance again.")) : null;
   return placementView(model, { bar: [bar, stale, conflict], slots: (tm) => client.slots(state.shown!, tm.id), actions: (tm) => (stale ? [] : actions(tm)), kept: placed });
 }
 
@@ -239,6 +246,7 @@ const drain = (taskManager: string) => queue(async () => begun(await client.drai
 
 function begun(one: Search): void {
   search = one;
+  awaited = true;
   placing();
   watch(BUSY);
 }
@@ -260,9 +268,13 @@ function recovery(): HTMLElement {
   const now = model;
   const place = h("div", { class: "content reading" }, h("p", { class: "dim" }, "Working out what each loss restarts…"));
   void queue(async () => {
-    const data = { ...now.data, recovery: await client.recovery(draft(), state.shown!) };
-    const whole = modelOf(data);
-    if (isRecovered(whole)) place.replaceWith(recoveryView(whole));
+    try {
+      const whole = modelOf({ ...now.data, recovery: await client.recovery(draft(), state.shown!) });
+      if (isRecovered(whole)) place.replaceWith(recoveryView(whole));
+    } catch (error) {
+      place.replaceChildren(h("p", { class: "bad" }, String(error instanceof Error ? error.message : error)));
+      throw error;
+    }
   });
   return place;
 }
@@ -283,7 +295,10 @@ function comparison(): HTMLElement {
   const now = model;
   const place = h("div", { class: "content reading" }, h("p", { class: "dim" }, "Simulating Flink's own scheduler…"));
   void queue(async () => {
-    const earlier = await client.compare(draft(), state.shown!);
+    const earlier = await client.compare(draft(), state.shown!).catch((error: unknown) => {
+      place.replaceChildren(h("p", { class: "bad" }, String(error instanceof Error ? error.message : error)));
+      throw error;
+    });
     place.replaceWith(earlier.length ? historyView({ ...now, data: { ...now.data, earlier } }, "Beside Flink's own scheduler and other placements") : h("div", { class: "content reading" }, h("p", {}, "There is nothing to compare with.")));
   });
   return place;
@@ -358,8 +373,9 @@ async function look(): Promise<void> {
   try {
     const now = await client.now();
     const back = gone;
-    const ended = search?.running && now.search && !now.search.running;
-    search = now.search;
+    const ended = awaited && now.search !== null && !now.search.running;
+    if (awaited) search = now.search;
+    if (ended) awaited = false;
     if (search?.running) {
       next = BUSY;
       placing();
@@ -372,6 +388,7 @@ async function look(): Promise<void> {
     }
     if (back) await refresh();
     if (now.disk && now.disk !== steps.base) {
+      loads = null;
       if (steps.done.length) say("changed", `${state.file} was changed by somebody else; your edits are not in it.`, "warning", undefined, button("Compare", () => void queue(async () => { const theirs = await client.theirs(draft()); changed(theirs.disk, theirs.patch); })));
       else {
         steps.clear(null);
@@ -396,22 +413,28 @@ addEventListener("keydown", (event) => {
   } else if (command && event.key.toLowerCase() === "z" && !half) {
     event.preventDefault();
     void step(() => (event.shiftKey ? steps.redo() : steps.undo()));
-  } else if (event.key === "d" && !typing && !command) showChanges();
+  } else if (event.key === "d" && !typing && !command && !document.querySelector("dialog")) showChanges();
 });
 
 document.body.append(frame.element);
-void queue(async () => {
-  const first = await client.view([], null, null);
-  state = first;
-  steps.open(first.file);
+/** Show the file, and then the edits of it that this browser kept; again and again until planner ui answers. */
+async function start(): Promise<void> {
   try {
-    await refresh();
-  } catch (error) {
-    if (!(error instanceof Refused && error.disk)) throw error;
-    state = first;
-    if (first.data) model = modelOf(first.data);
+    state = await client.view([], null, null);
+    if (state.data) model = modelOf(state.data);
+    steps.base = state.base;
+    frame.rename(model?.name ?? state.file);
+    frame.rebuild();
     header();
-    changed(error.disk, error.patch);
+    steps.open(state.key);
+    if (steps.done.length) await refresh();
+    watch(IDLE);
+  } catch (error) {
+    fail(error);
+    if (!state) return void setTimeout(() => void queue(start), IDLE);
+    if (!(error instanceof Gone) && !(error instanceof Refused && error.disk))
+      say("kept", "The edits that this browser kept cannot be made.", "error", undefined, button("Leave them out", () => (unsay("kept"), void step(() => steps.clear(null)))));
+    watch(IDLE);
   }
-  watch(IDLE);
-});
+}
+void queue(start);

@@ -87,7 +87,7 @@ export function taskForm(form: Form, vertex: Vertex): Child[] {
 const text = (value: unknown): string => (value === null || value === undefined ? "" : String(value));
 
 function input(form: Form, one: Owned, field: Field, effective: string): HTMLElement {
-  const id = `field-${one.owner}-${one.name}-${field.name}`;
+  const id = `field-${one.owner}-${one.name}-${field.name}`.replace(/[^\w.-]/g, (letter) => `_${letter.codePointAt(0)}`);
   const found = about(form.state, field.path);
   const change = (value: string) => {
     const typed = value.trim() || null;
@@ -104,7 +104,7 @@ function input(form: Form, one: Owned, field: Field, effective: string): HTMLEle
   } else {
     const typed: HTMLInputElement = h("input", {
       ...common, value: field.text ?? "", placeholder: effective || "not set", autocomplete: "off", spellcheck: "false",
-      inputmode: field.form === "count" ? "numeric" : null, list: field.form === "group" ? groupList(form.model) : null,
+      maxlength: 4000, inputmode: field.form === "count" ? "numeric" : null, list: field.form === "group" ? groupList(form.model) : null,
       change: () => change(typed.value),
       keydown: ((event: KeyboardEvent) => {
         if (event.key === "Escape") typed.value = field.text ?? "";
@@ -130,9 +130,9 @@ function groupList(model: Model): string {
 
 /** The same field of all operators of a chain, which break it where they differ. */
 function together(form: Form, name: "parallelism" | "group", operators: Owned[], now: string): HTMLElement {
-  const id = `chain-${name}-${operators[0]!.name}`;
+  const id = `chain-${name}-${operators[0]!.name}`.replace(/[^\w.-]/g, (letter) => `_${letter.codePointAt(0)}`);
   const typed: HTMLInputElement = h("input", {
-    id, "data-focus": id, value: now, autocomplete: "off", list: name === "group" ? groupList(form.model) : null, inputmode: name === "parallelism" ? "numeric" : null,
+    id, "data-focus": id, value: now, maxlength: 4000, autocomplete: "off", list: name === "group" ? groupList(form.model) : null, inputmode: name === "parallelism" ? "numeric" : null,
     change: () => {
       const value = typed.value.trim();
       if (value && value !== now) form.act({ label: `chain of ${operators[0]!.name}: ${name} ${now} → ${value}`, edits: [...(name === "group" ? declare(form, value, now) : []), ...setAll(operators, name, value)] });
@@ -166,14 +166,11 @@ function split(form: Form, operators: Owned[], vertex: Vertex): void {
 }
 
 function merge(form: Form, group: string): HTMLElement {
-  const select: HTMLSelectElement = h("select", {
-    "aria-label": `Merge group ${group} into another`,
-    change: () => {
-      const into = select.value;
-      const operators = form.model.data.profile.nodes.filter((node) => (node.profile.group ?? "default") === group).flatMap((node) => ownedOperator(form.state, node) ?? []);
-      form.act({ label: `group ${group} merged into ${into}`, edits: setAll(operators, "group", into) });
-    },
-  }, h("option", { value: "" }, "Merge the group into…"));
+  const select = h("select", { "aria-label": `Group to merge ${group} into`, "data-focus": "merge" });
   for (const name of form.model.groups.keys()) if (name !== group) select.append(h("option", { value: name }, name));
-  return select;
+  const act = () => {
+    const operators = form.model.data.profile.nodes.filter((node) => (node.profile.group ?? "default") === group).flatMap((node) => ownedOperator(form.state, node) ?? []);
+    form.act({ label: `group ${group} merged into ${select.value}`, edits: setAll(operators, "group", select.value) });
+  };
+  return h("span", { class: "tools" }, button("Merge into", act), select);
 }

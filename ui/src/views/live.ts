@@ -3,6 +3,7 @@ import { bar, button, h, table, type Child } from "../dom";
 import { byName, cores, count, percent } from "../format";
 import type { Deviation, Loads, Search, State } from "../client";
 import type { Placed } from "../model";
+import type { Node as Operator } from "../documents/resourceprofile";
 import type { Step } from "../steps";
 import { ownedOperator } from "./forms";
 
@@ -47,19 +48,20 @@ function deviations(found: Deviation[]): HTMLElement[] {
 
 function measured(model: Placed, running: Running, loads: Loads): HTMLElement[] {
   const { state } = running;
-  const nodes = model.data.profile.nodes.filter((node) => loads.nodes[String(node.id)]);
+  const key = (node: Operator) => (state.profile ? String(node.id) : String(node.planner?.operator ?? node.id));
+  const nodes = model.data.profile.nodes.filter((node) => loads.operators[key(node)]);
   const rows = nodes.map((node): Child[] => {
-    const load = loads.nodes[String(node.id)]!;
+    const load = loads.operators[key(node)]!;
     const before = node.planner?.load?.cpu;
-    return [h("span", { class: "wrap" }, node.desc || String(node.id)), before === undefined || before === null ? "-" : cores(Number(before)), load.cpu === undefined ? "-" : cores(load.cpu), percent(load.busy), load.recordsPerSecond?.toLocaleString("en") ?? "-"];
+    return [h("span", { class: "wrap" }, node.desc || String(node.id)), before === undefined || before === null ? "-" : cores(Number(before)), load.cpu === undefined ? "with its chain" : cores(load.cpu), percent(load.busy), load.recordsPerSecond?.toLocaleString("en") ?? "-"];
   });
   const edits = nodes.flatMap((node) => {
     const owned = ownedOperator(state, node);
-    const load = loads.nodes[String(node.id)]!;
-    return (["cpu", "recordsPerSecond", "bytesPerRecord"] as const).flatMap((name) => {
+    const load = loads.operators[key(node)]!;
+    return (["cpu", "busy", "recordsPerSecond", "bytesPerRecord"] as const).flatMap((name) => {
       const field = owned?.fields.find((one) => one.name === `load.${name}`);
       const text = load[name] === undefined ? null : String(load[name]);
-      return owned && field && text !== null && field.text !== text ? [{ owner: owned.owner, name: owned.name, field: field.name, text, was: field.text }] : [];
+      return owned && field && field.text !== text ? [{ owner: owned.owner, name: owned.name, field: field.name, text, was: field.text }] : [];
     });
   });
   const used = model.taskManagers.filter((tm) => loads.cores[tm.id] !== undefined).sort((a, b) => byName(a.id, b.id));

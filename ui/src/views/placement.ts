@@ -222,7 +222,7 @@ function describe(model: Placed, tm: TaskManager, slots?: Promise<Slot[]>): HTML
   // heap, off-heap and managed memory are sized to what the slots take, so being full is no limit there
   const fullest = shown.filter(([key]) => !["offHeap", "managed", "heap"].includes(key)).sort(([a], [b]) => tm.use[b]! - tm.use[a]!)[0];
   const list = h("div", {});
-  if (slots) void slots.then((found) => list.replaceChildren(...slotList(model, found)));
+  if (slots) slots.then((found) => list.replaceChildren(...slotList(model, found)), (error: unknown) => list.replaceChildren(h("p", { class: "bad" }, String(error instanceof Error ? error.message : error))));
   else list.append(...slotList(model, tm.document.slots));
   return [
     h("h2", { class: "wrap" }, tm.id),
