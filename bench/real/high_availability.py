@@ -91,7 +91,8 @@ def standby(cluster: Standalone, folder: Path) -> tuple[subprocess.Popen[bytes],
     pid = cluster.running()["jobmanager"]
     command = [os.fsdecode(one) for one in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]]
     environment = dict(
-        os.fsdecode(one).partition("=")[::2] for one in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")[:-1]
+        os.fsdecode(one).partition("=")[::2]
+        for one in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")[:-1]
     )
     place = command.index("--configDir") + 1
     conf = folder / "standby"

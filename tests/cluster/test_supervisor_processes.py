@@ -497,7 +497,7 @@ def test_a_server_that_does_not_answer_changes_nothing(supervised: Start) -> Non
 @pytest.mark.parametrize("figure", ["direct", "metaspace"])
 def test_a_leak_that_the_jvm_tells(supervised: Start, figure: str) -> None:
     """The growth is slow enough to be seen in 6 s, and stops with the first process."""
-    used = itertools.count(860, 3)
+    used = itertools.count(860, 2)
     metric = supervisor.METRICS[figure]
     answers: Answers = {
         "/jobs/overview": {"jobs": []},
