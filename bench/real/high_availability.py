@@ -61,14 +61,15 @@ class ZooKeeper:
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         config = folder / "zoo.cfg"
+        peers = f"localhost:{free_port()}:{free_port()}"
         config.write_text(
-            f"dataDir={folder / 'zookeeper'}\nclientPort={self.port}\nadmin.enableServer=false\ntickTime=500\n"
-            f"server.1=localhost:{free_port()}:{free_port()}\n"
+            f"dataDir={folder / 'zookeeper'}\nclientPort={self.port}\nadmin.enableServer=false\n"
+            f"tickTime=500\ninitLimit=10\nsyncLimit=5\nserver.1={peers}\n"
         )
         command = [java(), "-cp", os.pathsep.join(map(str, flink_jars()))]
         peer = "org.apache.flink.runtime.zookeeper.FlinkZooKeeperQuorumPeer"
         self.process = subprocess.Popen(
-            [*map(str, command), peer, str(config), "1"],
+            [*map(str, command), peer, "--zkConfigFile", str(config), "--peerId", "1"],
             stdout=(folder / "zookeeper.log").open("w"),
             stderr=subprocess.STDOUT,
         )
