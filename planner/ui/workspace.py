@@ -14,6 +14,7 @@ from typing import Any
 
 from planner import api
 from planner.documents.finding import Path as Path_
+from planner.documents.sensitive import masked_user_info
 from planner.documents.source import MAX_BYTES, decode
 from planner.documents.write import digest as digest_of
 from planner.report.tables import infeasible_lines
@@ -181,7 +182,7 @@ class Workspace:
             "disk": disk,
             "target": api.legible(self.target.name) if self.target else None,
             "cluster": self.cluster.metadata.name if self.cluster else None,
-            "rest": self.rest,
+            "rest": masked_user_info(self.rest) if self.rest else None,
             "data": found,
             "problem": problem,
             "shown": chosen.name if chosen else None,

@@ -56,7 +56,9 @@ def test_the_cluster_beside_its_placement_and_its_load_in_the_file(folder: Path)
 
 def test_a_cluster_that_does_not_answer_is_said(folder: Path) -> None:
     path = folder / "job.yaml"
-    path.write_text("apiVersion: planner/v1\nkind: Job\nmetadata: {name: a}\nspec: {operators: [{id: a}]}\n")
+    path.write_text(
+        "apiVersion: planner/v1\nkind: Job\nmetadata: {name: a}\nspec: {operators: [{id: a, kind: kafka-source}]}\n"
+    )
     screen = Workspace(path, api.load_cluster(folder / "cluster.yaml"), rest="http://127.0.0.1:9")
     job = api.load_job(path)
     assert screen.cluster is not None
