@@ -26,7 +26,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner import api
 from planner.ui.draft import LONGEST, Edit
-from planner.ui.workspace import Changed, Refused, Workspace
+from planner.ui.edited_file import Changed, Refused
+from planner.ui.workspace import Workspace
 
 LARGEST = 4 * 2**20
 """Bytes of a request: some thousand edits."""
@@ -208,7 +209,7 @@ def application(workspace: Workspace, access: Access) -> ASGIApp:
         token = request.query_params.get("token")
         if token is None:
             script = '<script src="/ui.js" defer></script>'
-            return HTMLResponse(_page("", html.escape(api.legible(workspace.file.name)), script))
+            return HTMLResponse(_page("", html.escape(workspace.file.name), script))
         if access.knows(request.cookies.get(access.cookie, "")) or access.buys(token):
             answer = RedirectResponse("/", 303)
             answer.set_cookie(access.cookie, access.key, httponly=True, samesite="strict", path="/")
@@ -240,8 +241,8 @@ def application(workspace: Workspace, access: Access) -> ASGIApp:
         return workspace.state(wanted.edits, wanted.base, wanted.show)
 
     def theirs(wanted: _Draft) -> Any:
-        disk, patch = workspace.theirs(wanted.base)
-        return {"disk": disk, "patch": patch}
+        changed = workspace.file.since(wanted.base)
+        return {"disk": changed.digest, "patch": changed.patch}
 
     def save(wanted: _Draft) -> Any:
         return {"base": workspace.save_job(wanted.edits, wanted.base)}

@@ -5,38 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from planner import api
-from planner.documents.finding import Path as Path_
 from planner.documents.sensitive import masked_user_info
-from planner.documents.source import MAX_BYTES, decode
-from planner.documents.write import digest as digest_of
-from planner.report.tables import infeasible_lines
-from planner.ui.draft import Draft, Edit, Refusal, difference, draft_of
-from planner.ui.fields import CHAININGS, Field, Owned, Owner, is_profile
+from planner.documents.write import digest
+from planner.ui.draft import Draft, Edit, draft_of
+from planner.ui.edited_file import Changed, EditedFile, Refused, digest_of, replace
+from planner.ui.search import Search, begin
+from planner.ui.sent import draft_data
 
 MODES = (api.Mode.NONE, api.Mode.SLOTS, api.Mode.TASKS)
 KEPT = 20
-"""How many placements and texts of a file are kept; the oldest go, but not the placement of a file."""
-
-
-class Refused(api.PlannerError):
-    """What was asked for cannot be done now; the message says why."""
-
-
-class Changed(api.PlannerError):
-    """The file is not what the edits began with."""
-
-    def __init__(self, digest: str, patch: str) -> None:
-        super().__init__("the file was changed by somebody else meanwhile")
-        self.digest = digest
-        self.patch = patch
+"""How many placements are kept; the oldest go, but not that of a file."""
 
 
 @dataclass(frozen=True)
@@ -48,28 +32,6 @@ class Shown:
     placement: api.Placement
     cluster: api.Cluster | None
     of_file: bool = False
-
-
-@dataclass
-class Search:
-    """A search for a placement: what it has found so far."""
-
-    what: str
-    began: float = field(default_factory=time.monotonic)
-    step: str = "starting"
-    best: float | None = None
-    bound: float | None = None
-    stopped: threading.Event = field(default_factory=threading.Event)
-    result: str | None = None
-    problem: str | None = None
-    groups: tuple[str, ...] = ()
-    loads: dict[str, Any] | None = None
-    running: bool = True
-
-    def note(self, what: str, value: Fraction | None, bound: Fraction) -> None:
-        """Take note of a step; see `planner.place.result.Progress`."""
-        self.step, self.bound = what, float(bound)
-        self.best = None if value is None else float(value)
 
 
 class Workspace:
@@ -85,7 +47,7 @@ class Workspace:
         target: Path | None = None,
         rest: str | None = None,
     ) -> None:
-        self.file = job
+        self.file = EditedFile(job)
         self.cluster = cluster
         self.target = target
         self.rest = rest
@@ -93,33 +55,9 @@ class Workspace:
         self.search: Search | None = None
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._texts: dict[str, str] = {}
-        self._target = _digest_of(target)
+        self._target = digest_of(target)
         self._outlines: dict[str, dict[str, Any]] = {}
         self._named = 0
-
-    def read(self) -> tuple[str, str]:
-        """Return the text of the job's file and its digest.
-
-        Raises:
-            Refused: when it cannot be read.
-
-        """
-        try:
-            with self.file.open("rb") as opened:
-                raw = opened.read(MAX_BYTES + 1)
-            text = decode(raw, self.file.name)
-        except OSError as error:
-            raise Refused(
-                f"{self.file.name} cannot be read: {(error.strerror or str(error)).lower()}"
-            ) from None
-        digest = hashlib.sha256(raw).hexdigest()
-        with self._lock:
-            self._texts.pop(digest, None)  # it is the newest now
-            self._texts[digest] = raw.decode()
-            while len(self._texts) > KEPT:
-                del self._texts[next(iter(self._texts))]
-        return text, digest
 
     def draft(self, edits: Sequence[Edit], base: str | None = None) -> tuple[Draft, str, str]:
         """Return the draft with ``edits`` in the file, the file's text and the digest of it.
@@ -130,15 +68,12 @@ class Workspace:
             Changed: when the file is another one now, and what it was is not known any more.
 
         """
-        text, digest = self.read()
+        text, digest = self.file.read()
         if base is not None and base != digest:
-            with self._lock:
-                known = self._texts.pop(base, None)
-                if known is not None:
-                    self._texts[base] = known
+            known = self.file.as_it_was(base)
             if known is None:
                 raise Changed(digest, "")
-            text = known.removeprefix("\ufeff")
+            text = known
         return draft_of(text, self.file.name, edits), text, digest
 
     def state(self, edits: Sequence[Edit], base: str | None, show: str | None) -> dict[str, Any]:
@@ -154,7 +89,7 @@ class Workspace:
         if job is not None:
             try:
                 profile = draft.profile or api.compile(job)
-                made_from = digest_of(profile)
+                made_from = digest(profile)
                 current = [
                     name
                     for name, one in shown.items()
@@ -175,9 +110,9 @@ class Workspace:
             except api.PlannerError as error:
                 problem = str(error)
         return {
-            "file": api.legible(self.file.name),
-            "key": hashlib.sha256(os.fsencode(self.file.resolve())).hexdigest()[:16],
-            "profile": is_profile(draft.loaded.source.data) if draft.loaded else False,
+            **draft_data(draft, text, self.file.name),
+            "file": self.file.name,
+            "key": hashlib.sha256(os.fsencode(self.file.path.resolve())).hexdigest()[:16],
             "base": base or disk,
             "disk": disk,
             "target": api.legible(self.target.name) if self.target else None,
@@ -196,24 +131,13 @@ class Workspace:
                 }
                 for one in shown.values()
             ],
-            "operators": [
-                {"name": one.name, "root": one.root, "texts": [field.text for field in one.fields]}
-                for one in draft.owned
-                if one.owner is Owner.OPERATOR
-            ],
-            "operatorFields": _operator_fields(draft.owned),
-            "groups": [_group(one) for one in draft.owned if one.owner is Owner.GROUP],
-            "chainings": CHAININGS,
-            "findings": [_finding(one) for one in draft.findings],
-            "refused": [_refusal(one) for one in draft.refused],
-            "patch": difference(text, draft.text, self.file.name),
         }
 
     def _is_here(self, shown: Shown) -> bool:
         """Tell whether a placement is of the cluster that was named, or of one that was made from it."""
         if not shown.of_file or self.cluster is None:
             return True
-        return shown.placement.inputs.cluster == digest_of(self.cluster)
+        return shown.placement.inputs.cluster == digest(self.cluster)
 
     def _outline(self, shown: Shown) -> dict[str, Any]:
         """Return a placement without its slots, which `slots` tells of one TaskManager."""
@@ -244,10 +168,7 @@ class Workspace:
 
     def digest(self) -> str | None:
         """Return the digest of the job's file, None where it cannot be read."""
-        try:
-            return self.read()[1]
-        except api.PlannerError:
-            return None
+        return digest_of(self.file.path)
 
     def save_job(self, edits: Sequence[Edit], base: str) -> str:
         """Write the edits into the job's file and return its digest.
@@ -258,26 +179,13 @@ class Workspace:
 
         """
         with self._writing:
-            text, disk = self.read()
+            text, disk = self.file.read()
             if disk != base:
-                raise Changed(*self.theirs(base))
+                raise self.file.since(base)
             draft = draft_of(text, self.file.name, edits)
             if draft.refused:
                 raise Refused(draft.refused[0].reason)
-            with self._lock:
-                mark = "\ufeff" if self._texts[disk].startswith("\ufeff") else ""
-            if _digest_of(self.file) != base:  # what was made of it took its time
-                raise Changed(*self.theirs(base))
-            self._write(self.file, mark + draft.text)
-            return self.read()[1]
-
-    def theirs(self, base: str) -> tuple[str, str]:
-        """Return the digest of the file as it is, and what differs from ``base`` where that is known."""
-        with self._lock:
-            before = self._texts.get(base)
-        text, disk = self.read()
-        known = None if before is None else before.removeprefix("\ufeff")
-        return disk, "" if known is None else difference(known, text, self.file.name)
+            return self.file.write(draft.text, base)  # which looks again: a draft takes its time
 
     def save_placement(self, name: str) -> None:
         """Write a placement into the file that was named for it.
@@ -292,19 +200,12 @@ class Workspace:
         if placement.strategy is not None:
             raise Refused("a simulation of Flink's scheduler is not a placement to run")
         with self._writing:
-            there = _digest_of(self.target)
+            there = digest_of(self.target)
             if there != self._target:
                 self._target = there
                 raise Refused(f"{self.target.name} was changed by somebody else; save again to replace it")
-            self._write(self.target, api.to_json(api.to_data(placement)))
-            self._target = _digest_of(self.target)
-
-    def _write(self, path: Path, text: str) -> None:
-        try:
-            api.write_atomically(path, text)
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise Refused(f"{path.name} cannot be written: {reason}; nothing of it was changed") from None
+            replace(self.target, api.to_json(api.to_data(placement)))
+            self._target = digest_of(self.target)
 
     def add(
         self,
@@ -447,44 +348,12 @@ class Workspace:
             if self.search and self.search.running:
                 raise Refused("a search runs already")
             search = self.search = Search(what)
-
-        def run() -> None:
-            try:
-                work(search)
-            except api.Infeasible as error:
-                conflicts = error.explanation.conflicts
-                search.groups = tuple({group: None for one in conflicts for group in one.groups})
-                search.problem = "\n".join(["proven infeasible:", *infeasible_lines(error.explanation)])
-            except api.TimedOut as error:
-                stopped = search.stopped.is_set()
-                search.problem = "stopped before there was a placement" if stopped else str(error)
-            except api.PlannerError as error:
-                search.problem = str(error)
-            except BaseException:
-                search.problem = "planner failed; its terminal shows why"
-                raise
-            finally:
-                search.running = False
-
-        threading.Thread(target=run, name="planner-search", daemon=True).start()
+        begin(search, work)
 
     def searching(self) -> dict[str, Any] | None:
         """Return how the search goes or went, None where none was begun."""
         search = self.search
-        if search is None:
-            return None
-        return {
-            "what": search.what,
-            "running": search.running,
-            "seconds": time.monotonic() - search.began,
-            "step": search.step,
-            "best": search.best,
-            "bound": search.bound,
-            "result": search.result,
-            "problem": search.problem,
-            "groups": list(search.groups),
-            "loads": search.loads,
-        }
+        return search.data() if search else None
 
     def stop(self) -> None:
         """Let the search end with what it has."""
@@ -525,42 +394,3 @@ class Workspace:
         return [
             {"name": label, "placement": api.to_data(api.shared(one, slots=False))} for label, one in others
         ]
-
-
-def _digest_of(path: Path | None) -> str | None:
-    """Return the digest of a file, None where it is not there."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
-    except OSError:
-        return None
-
-
-def _finding(finding: api.Finding) -> dict[str, Any]:
-    return {
-        "code": finding.code,
-        "severity": finding.severity,
-        "message": finding.message,
-        "hint": finding.hint,
-        "line": finding.position.line,
-        "column": finding.position.column,
-        "path": list(finding.path),
-    }
-
-
-def _operator_fields(owned: Sequence[Owned]) -> list[dict[str, Any]]:
-    """Return what all operators have in common: their fields, with paths from where one stands."""
-    first = next((one for one in owned if one.owner is Owner.OPERATOR), None)
-    return [_field(one, one.path[len(first.root) :]) for one in first.fields] if first else []
-
-
-def _group(owned: Owned) -> dict[str, Any]:
-    fields = [{**_field(one, one.path), "text": one.text} for one in owned.fields]
-    return {"name": owned.name, "root": owned.root, "fields": fields}
-
-
-def _field(one: Field, path: Path_) -> dict[str, Any]:
-    return {"name": one.name, "label": one.label, "form": one.form, "path": path}
-
-
-def _refusal(refusal: Refusal) -> dict[str, Any]:
-    return {"index": refusal.index, "reason": refusal.reason}

@@ -28,7 +28,7 @@ def test_the_cluster_beside_its_placement_and_its_load_in_the_file(folder: Path)
     path = folder / "job.profile.json"
     screen = Workspace(path, api.load_cluster(folder / "cluster.yaml"), rest=running.url)
     name = screen.add("job.placement.json", api.load_placement(folder / "job.placement.json"))
-    base = screen.read()[1]
+    base = screen.file.read()[1]
     assert screen.state([], None, name)["placements"][0]["current"]
     assert screen.deviations([], base, name) == []
     screen.measure([], base, 5)
@@ -64,4 +64,4 @@ def test_a_cluster_that_does_not_answer_is_said(folder: Path) -> None:
     assert screen.cluster is not None
     name = screen.add("p", api.place(job, screen.cluster, time_limit=1))
     with pytest.raises(api.RestError, match="127.0.0.1:9"):
-        screen.deviations([], screen.read()[1], name)
+        screen.deviations([], screen.file.read()[1], name)

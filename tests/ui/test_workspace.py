@@ -10,8 +10,9 @@ import pytest
 
 from planner import api
 from planner.ui.draft import Edit, draft_of
+from planner.ui.edited_file import Changed, Refused
 from planner.ui.fields import Owner
-from planner.ui.workspace import Changed, Refused, Workspace
+from planner.ui.workspace import Workspace
 from samples import cluster_of, job_of
 from ui.screens import sample
 
@@ -37,17 +38,17 @@ def found(place: Workspace) -> str:
 
 
 def test_a_saved_edit_is_in_the_file_and_nothing_else_is(place: Workspace) -> None:
-    before, base = place.read()
+    before, base = place.file.read()
     digest = place.save_job([EDIT], base)
-    assert place.read() == (before.replace("parallelism: 24", "parallelism: 32"), digest)
-    assert sorted(path.name for path in place.file.parent.iterdir()) == ["cluster.yaml", "job.yaml"]
+    assert place.file.read() == (before.replace("parallelism: 24", "parallelism: 32"), digest)
+    assert sorted(path.name for path in place.file.path.parent.iterdir()) == ["cluster.yaml", "job.yaml"]
 
 
 def test_a_byte_order_mark_and_line_ends_stay(tmp_path: Path) -> None:
     text = b"\xef\xbb\xbf" + (sample(tmp_path) / "job.yaml").read_bytes()
     (tmp_path / "job.yaml").write_bytes(text)
     place = Workspace(tmp_path / "job.yaml")
-    place.save_job([EDIT], place.read()[1])
+    place.save_job([EDIT], place.file.read()[1])
     assert (tmp_path / "job.yaml").read_bytes() == text.replace(b"parallelism: 24", b"parallelism: 32")
 
 
@@ -55,25 +56,25 @@ def test_lines_that_end_as_in_windows_stay(tmp_path: Path) -> None:
     text = (sample(tmp_path) / "job.yaml").read_bytes().replace(b"\n", b"\r\n")
     (tmp_path / "job.yaml").write_bytes(text)
     place = Workspace(tmp_path / "job.yaml")
-    place.save_job([EDIT], place.read()[1])
+    place.save_job([EDIT], place.file.read()[1])
     assert (tmp_path / "job.yaml").read_bytes() == text.replace(b"parallelism: 24", b"parallelism: 32")
 
 
 def test_a_file_that_was_changed_is_not_written_over(place: Workspace) -> None:
-    before, base = place.read()
+    before, base = place.file.read()
     theirs = before.replace("parallelism: 16", "parallelism: 20")
-    place.file.write_text(theirs)
+    place.file.path.write_text(theirs)
     with pytest.raises(Changed) as caught:
         place.save_job([EDIT], base)
     assert "-  parallelism: 16\n+  parallelism: 20\n" in caught.value.patch
-    assert place.file.read_text() == theirs
+    assert place.file.path.read_text() == theirs
     place.save_job([EDIT], caught.value.digest)
-    assert place.file.read_text() == theirs.replace("parallelism: 24", "parallelism: 32")
+    assert place.file.path.read_text() == theirs.replace("parallelism: 24", "parallelism: 32")
 
 
 def test_an_edit_that_somebody_else_made_otherwise_is_said(place: Workspace) -> None:
-    before, _ = place.read()
-    place.file.write_text(before.replace("parallelism: 24", "parallelism: 28"))
+    before, _ = place.file.read()
+    place.file.path.write_text(before.replace("parallelism: 24", "parallelism: 28"))
     state = place.state([EDIT], None, None)
     assert "is '28' in the file now" in state["refused"][0]["reason"]
     with pytest.raises(Refused, match="is '28'"):
@@ -90,21 +91,21 @@ def test_a_change_while_the_edits_are_made_is_not_written_over(
 ) -> None:
     from planner.ui import workspace
 
-    text, base = place.read()
+    text, base = place.file.read()
     theirs = text.replace("parallelism: 16", "parallelism: 20")
 
     def slow(*arguments: Any) -> Any:
-        place.file.write_text(theirs)
+        place.file.path.write_text(theirs)
         return draft_of(*arguments)
 
     monkeypatch.setattr(workspace, "draft_of", slow)
     with pytest.raises(Changed):
         place.save_job([EDIT], base)
-    assert place.file.read_text() == theirs
+    assert place.file.path.read_text() == theirs
 
 
 def test_a_placement_of_somebody_else_is_replaced_only_when_asked_twice(place: Workspace) -> None:
-    base = place.read()[1]
+    base = place.file.read()[1]
     place.balance([], base, 2, None)
     name = found(place)
     assert place.target is not None
@@ -137,7 +138,7 @@ def test_a_placement_of_another_cluster_is_not_current(place: Workspace) -> None
 
 
 def test_a_drain_is_stopped(place: Workspace) -> None:
-    base = place.read()[1]
+    base = place.file.read()[1]
     place.balance([], base, 2, None)
     name = found(place)
     place.drain([], base, name, "large-0")
@@ -149,22 +150,22 @@ def test_a_drain_is_stopped(place: Workspace) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_left_alone(place: Workspace) -> None:
-    text, base = place.read()
-    place.file.chmod(0o444)
+    text, base = place.file.read()
+    place.file.path.chmod(0o444)
     with pytest.raises(Refused, match="cannot be written"):
         place.save_job([EDIT], base)
-    assert place.file.read_text() == text
+    assert place.file.path.read_text() == text
 
 
 def test_a_file_that_is_gone_is_a_problem_in_words(place: Workspace) -> None:
-    place.file.unlink()
+    place.file.path.unlink()
     with pytest.raises(Refused, match="cannot be read"):
         place.state([], None, None)
     assert place.digest() is None
 
 
 def test_balance_keep_and_save(place: Workspace) -> None:
-    base = place.read()[1]
+    base = place.file.read()[1]
     place.balance([EDIT], base, 2, None)
     name = found(place)
     state = place.state([EDIT], base, None)
@@ -181,7 +182,7 @@ def test_balance_keep_and_save(place: Workspace) -> None:
 
 
 def test_a_search_that_is_stopped_keeps_the_best(place: Workspace) -> None:
-    base = place.read()[1]
+    base = place.file.read()[1]
     place.balance([], base, 30, None)
     with pytest.raises(Refused, match="runs already"):
         place.balance([], base, 30, None)
@@ -192,7 +193,7 @@ def test_a_search_that_is_stopped_keeps_the_best(place: Workspace) -> None:
 
 
 def test_drain_and_move_and_compare(place: Workspace) -> None:
-    base = place.read()[1]
+    base = place.file.read()[1]
     place.balance([], base, 2, None)
     name = found(place)
     place.drain([], base, name, "small-3")
@@ -213,7 +214,7 @@ def test_drain_and_move_and_compare(place: Workspace) -> None:
 
 
 def test_a_move_that_does_not_fit_says_what_it_breaks(place: Workspace) -> None:
-    base = place.read()[1]
+    base = place.file.read()[1]
     place.balance([], base, 2, None)
     name = found(place)
     small = next(tm for tm in place.shown[name].placement.task_managers if tm.id.startswith("small"))
@@ -232,7 +233,7 @@ def test_a_move_that_does_not_fit_says_what_it_breaks(place: Workspace) -> None:
 
 
 def test_what_cannot_fit_names_the_groups(place: Workspace) -> None:
-    base = place.read()[1]
+    base = place.file.read()[1]
     heap = Edit(owner=Owner.GROUP, name="enrich", field="heap", text="900 gb", was="768 mb")
     place.balance([heap], base, 2, None)
     while (search := place.searching()) and search["running"]:
@@ -245,7 +246,7 @@ def test_what_cannot_fit_names_the_groups(place: Workspace) -> None:
 @pytest.mark.parametrize("act", ["balance", "drain", "move", "compared", "save_placement"])
 def test_what_is_not_there_is_refused_in_words(act: str, tmp_path: Path) -> None:
     bare = Workspace(sample(tmp_path) / "job.yaml")
-    base = bare.read()[1]
+    base = bare.file.read()[1]
     arguments: dict[str, tuple[Any, ...]] = {
         "balance": ([], base, 1.0, None),
         "drain": ([], base, "p1", "tm"),
