@@ -8,8 +8,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from planner.documents.base import Foreign
 from planner.documents.finding import Finding, Path, Severity, describe_path
+from planner.documents.foreign.base import KubernetesObject
 from planner.documents.suggestions import did_you_mean
 
 
@@ -36,7 +36,7 @@ def finding_of(model: type[BaseModel], detail: Any) -> Finding:
         Severity.ERROR,
         message,
         "the operator's reference of custom resources says what is allowed"
-        if issubclass(model, Foreign)
+        if issubclass(model, KubernetesObject)
         else f"planner schema {model.__name__.lower()} says what is allowed",
         path=path,
     )

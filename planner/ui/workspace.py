@@ -18,7 +18,7 @@ from planner.ui.edited_file import Changed, EditedFile, Refused, digest_of, repl
 from planner.ui.search import Search, begin
 from planner.ui.sent import draft_data
 
-MODES = (api.Mode.NONE, api.Mode.SLOTS, api.Mode.TASKS)
+MODES = (api.Mode.NONE, api.Mode.SLOTS, api.Mode.MIN_RESOURCES, api.Mode.TASKS)
 KEPT = 20
 """How many placements are kept; the oldest go, but not that of a file."""
 
@@ -58,6 +58,7 @@ class Workspace:
         self._target = digest_of(target)
         self._outlines: dict[str, dict[str, Any]] = {}
         self._named = 0
+        self._saved: str | None = None
 
     def draft(self, edits: Sequence[Edit], base: str | None = None) -> tuple[Draft, str, str]:
         """Return the draft with ``edits`` in the file, the file's text and the digest of it.
@@ -127,6 +128,7 @@ class Workspace:
                     "label": one.label,
                     "highest": one.placement.imbalance.max,
                     "current": one.name in current,
+                    "saved": one.name == self._saved or (one.of_file and self._saved is None),
                     "elsewhere": not self._is_here(one),
                 }
                 for one in shown.values()
@@ -157,14 +159,17 @@ class Workspace:
         return [api.to_data(slot) for tm in there if tm.id == task_manager for slot in tm.slots]
 
     def recovery(self, edits: Sequence[Edit], base: str, name: str) -> dict[str, Any]:
-        """Return the recovery plan of a placement.
+        """Return the recovery plan of a placement, and the placement with its slots.
 
         Raises:
             Refused: when there is no such placement, or the job has errors.
 
         """
         job, shown = self._job(edits, base), self._placement(name)
-        return api.to_data(api.recover(job, shown.placement, shown.cluster))
+        return {
+            "recovery": api.to_data(api.recover(job, shown.placement, shown.cluster)),
+            "placement": api.to_data(api.shared(shown.placement)),
+        }
 
     def digest(self) -> str | None:
         """Return the digest of the job's file, None where it cannot be read."""
@@ -206,6 +211,7 @@ class Workspace:
                 raise Refused(f"{self.target.name} was changed by somebody else; save again to replace it")
             replace(self.target, api.to_json(api.to_data(placement)))
             self._target = digest_of(self.target)
+            self._saved = name
 
     def add(
         self,
@@ -386,7 +392,8 @@ class Workspace:
         if self.cluster is not None:
             for mode in MODES:
                 try:
-                    others.append((f"Flink, mode {mode.name}", api.simulate(job, self.cluster, mode)))
+                    simulated = api.simulate(job, self.cluster, mode)
+                    others.append((f"Flink, mode {mode.name}, one simulated order", simulated))
                 except api.PlannerError:
                     continue  # what Flink cannot place is not compared
         with self._lock:

@@ -163,7 +163,7 @@ def test_balance_compare_drain_try_and_save(page: Any, here: Screen) -> None:
     written = api.load_placement(here.folder / "job.placement.json")
     assert written.objective[0].status == "optimal"
     page.get_by_role("tab", name="Compare").click()
-    settled(page, "Flink, mode SLOTS")
+    settled(page, "Flink, mode SLOTS, one simulated order")
     page.get_by_role("tab", name="Recovery").click()
     settled(page, "What a loss restarts")
     page.get_by_role("tab", name="Placement").click()

@@ -174,11 +174,15 @@ def test_balance_keep_and_save(place: Workspace) -> None:
     placement = place.shown[name].placement
     tm = next(tm for tm in placement.task_managers if tm.slots)
     assert place.slots(name, tm.id) == api.to_data(tm)["slots"]
-    assert place.recovery([EDIT], base, name)["failures"]
+    told = place.recovery([EDIT], base, name)
+    assert told["recovery"]["failures"]
+    assert sum(len(tm["slots"]) for tm in told["placement"]["taskManagers"]) == 64
+    assert not state["placements"][0]["saved"]
     assert not place.state([], base, name)["placements"][0]["current"]
     place.save_placement(name)
     assert place.target is not None
     assert api.load_placement(place.target) == place.shown[name].placement
+    assert place.state([EDIT], base, None)["placements"][0]["saved"]
 
 
 def test_a_search_that_is_stopped_keeps_the_best(place: Workspace) -> None:
@@ -209,8 +213,9 @@ def test_drain_and_move_and_compare(place: Workspace) -> None:
     assert after[source.id].get("ingest", 0) == source.quotas["ingest"] - 1
     assert after[target.id]["ingest"] == target.quotas.get("ingest", 0) + 1
     names = [one["name"] for one in place.compared([], base, moved)]
-    assert names[:3] == ["Flink, mode NONE", "Flink, mode SLOTS", "Flink, mode TASKS"]
-    assert names[3:] == ["balanced", "without small-3"]
+    modes = ("NONE", "SLOTS", "MIN_RESOURCES", "TASKS")
+    assert names[:4] == [f"Flink, mode {mode}, one simulated order" for mode in modes]
+    assert names[4:] == ["balanced", "without small-3"]
 
 
 def test_a_move_that_does_not_fit_says_what_it_breaks(place: Workspace) -> None:

@@ -44,6 +44,8 @@ export interface Shown {
   highest: number;
   /** Whether it was made from exactly this draft. */
   current: boolean;
+  /** Whether it is in the file of the placement. */
+  saved: boolean;
   /** Whether it was made for another cluster. */
   elsewhere: boolean;
 }
@@ -167,7 +169,7 @@ export const client = {
   move: (draft: Draft, placement: string, group: string, source: string, target: string) =>
     post<{ result: string; problems: string[] }>("/api/move", { ...draft, placement, group, source, target }),
   slots: (placement: string, taskManager: string) => post<Slot[]>("/api/slots", { placement, taskManager }),
-  recovery: (draft: Draft, placement: string) => post<RecoveryPlan>("/api/recovery", { ...draft, placement }),
+  recovery: (draft: Draft, placement: string) => post<{ recovery: RecoveryPlan; placement: Placement }>("/api/recovery", { ...draft, placement }),
   deviations: (draft: Draft, placement: string) => post<Deviation[]>("/api/deviations", { ...draft, placement }),
   measure: (draft: Draft, seconds: number) => post<Search>("/api/measure", { ...draft, seconds }),
   compare: (draft: Draft, placement: string) => post<{ name: string; placement: Placement }[]>("/api/compare", { ...draft, placement }),

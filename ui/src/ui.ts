@@ -78,6 +78,14 @@ function say(id: string, message: string, kind: "error" | "warning" | "info", do
   banner.append(h("div", { class: `banner ${kind}`, "data-id": id }, h("span", { class: "wrap lines" }, message), ...more, done ? button("Close", done) : null));
 }
 
+/** A line that goes by itself, and with the next edit. */
+function passing(id: string, message: string): void {
+  for (const one of PASSING) unsay(one);
+  say(id, message, "info", () => unsay(id));
+  setTimeout(() => unsay(id), 8000);
+}
+const PASSING = ["saved", "moved", "refused"];
+
 const unsay = (id: string) => banner.querySelector(`[data-id="${id}"]`)?.remove();
 
 async function refresh(): Promise<void> {
@@ -125,7 +133,9 @@ function header(): void {
 function listed(findings: Finding[]): HTMLElement[] {
   if (!findings.length) return [h("p", { class: "dim" }, "Nothing is wrong with this draft.")];
   const sorted = [...findings].sort((a, b) => "error warning info".indexOf(a.severity) - "error warning info".indexOf(b.severity) || a.line - b.line);
-  return sorted.map((one) => {
+  const unread = sorted.some((one) => one.severity === "error" && one.code.startsWith("DOC"));
+  const rest = unread ? [h("p", { class: "dim" }, "The rest is checked once this is mended; what is shown below is of before it.")] : [];
+  return [...rest, ...sorted.map((one) => {
     const vertex = model?.vertices.find((other) => other.nodes.some((node) => {
       const root = ownedOperator(state, node)?.root;
       return root?.every((part, index) => one.path[index] === part);
@@ -134,7 +144,7 @@ function listed(findings: Finding[]): HTMLElement[] {
     text.prepend(h("span", { class: "dim" }, `line ${one.line} `));
     if (vertex) text.append(" ", h("button", { type: "button", class: "link", click: () => select(vertex) }, "show"));
     return text;
-  });
+  })];
 }
 
 function select(vertex: Vertex): void {
@@ -152,6 +162,7 @@ function refusals(): void {
 const step = (change: () => void): Promise<void> =>
   queue(async () => {
     if (!search?.running) search = null; // what it found out was about the job before
+    for (const one of PASSING) unsay(one);
     await steps.attempt(change, refresh, (error) => error instanceof Refused && !error.disk);
   });
 
@@ -189,10 +200,12 @@ function placing(): void {
     running
       ? button("Stop", () => void client.stop().catch(fail), { class: "tool primary" })
       : button("Balance", () => void balance(), { class: "tool primary", disabled: !state.cluster || !state.data }),
-    h("label", { class: "control" }, time, "s"),
+    h("label", { class: "control" }, "Time limit", time, "s"),
     ...(shown ? [h("label", { class: "control" }, near_, "few moves from the one shown")] : []),
     ...(state.placements.length ? [h("label", { class: "control" }, "Shown", pick)] : []),
-    ...(shown && state.target ? [button(`Save ${state.target}`, () => void savePlacement(), { disabled: !shown.current })] : []),
+    ...(shown && state.target
+      ? [button(shown.saved ? `${state.target} is saved` : `Save ${state.target}`, () => void savePlacement(), { disabled: !shown.current || shown.saved, class: shown.saved ? "tool" : "tool primary" })]
+      : shown ? [h("span", { class: "dim" }, "not kept: start planner ui with --placement FILE")] : []),
     h("output", { class: "found" }, running ? progress(search!) : ""),
   );
 }
@@ -260,7 +273,7 @@ const move = (source: string) =>
     show = result;
     await refresh();
     const after = state.placements.find((one) => one.name === result)?.highest;
-    if (before !== undefined && after !== undefined) say("moved", `Highest CPU ${percent(before, 2)} → ${percent(after, 2)}.`, "info", () => unsay("moved"));
+    if (before !== undefined && after !== undefined) passing("moved", `Highest CPU ${percent(before, 2)} → ${percent(after, 2)}.`);
   });
 
 function recovery(): HTMLElement {
@@ -269,7 +282,7 @@ function recovery(): HTMLElement {
   const place = h("div", { class: "content reading" }, h("p", { class: "dim" }, "Working out what each loss restarts…"));
   void queue(async () => {
     try {
-      const whole = modelOf({ ...now.data, recovery: await client.recovery(draft(), state.shown!) });
+      const whole = modelOf({ ...now.data, ...(await client.recovery(draft(), state.shown!)) });
       if (isRecovered(whole)) place.replaceWith(recoveryView(whole));
     } catch (error) {
       place.replaceChildren(h("p", { class: "bad" }, String(error instanceof Error ? error.message : error)));
@@ -312,14 +325,15 @@ async function saveJob(): Promise<void> {
     steps.clear(base);
     unsay("changed");
     await refresh();
-    say("saved", `${state.file} is saved.`, "info", () => unsay("saved"));
+    passing("saved", `${state.file} is saved.`);
   });
 }
 
 const savePlacement = () =>
   queue(async () => {
     await client.savePlacement(draft(), state.shown!);
-    say("saved", `${state.target} is saved.`, "info", () => unsay("saved"));
+    await refresh();
+    passing("saved", `${state.target} is saved. A report of it: planner report ${state.target} -o report.html`);
   });
 
 /** The file is not what the edits began with: nothing is written until a person has seen both. */

@@ -138,7 +138,9 @@ function together(form: Form, name: "parallelism" | "group", operators: Owned[],
       if (value && value !== now) form.act({ label: `chain of ${operators[0]!.name}: ${name} ${now} → ${value}`, edits: [...(name === "group" ? declare(form, value, now) : []), ...setAll(operators, name, value)] });
     },
   });
-  return h("div", { class: "field" }, h("label", { for: id }, name === "group" ? "Group of the chain" : "Parallelism of the chain"), typed);
+  const found = operators.flatMap((one) => one.fields.filter((field) => field.name === name).flatMap((field) => about(form.state, field.path)));
+  const first = found.filter((one, place) => found.findIndex((other) => other.code === one.code) === place);
+  return h("div", { class: first.some((one) => one.severity === "error") ? "field wrong" : "field" }, h("label", { for: id }, name === "group" ? "Group of the chain" : "Parallelism of the chain"), typed, first.length ? h("div", {}, ...notes(first)) : null);
 }
 
 /** Edits that give all of some operators one value of a field. */

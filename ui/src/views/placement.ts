@@ -68,7 +68,7 @@ export function placementView(model: Placed, trying?: Trying): HTMLElement {
   const toolbar = h(
     "div",
     { class: "toolbar", role: "toolbar", "aria-label": "TaskManagers" },
-    search("Search TaskManager, group or class", (value) => ((text = value), show())),
+    search("Search TaskManagers", (value) => ((text = value), show())),
     choice("Group by", [["class", "class"], ...(zones ? [["zone", "zone"] as const] : []), ["contents", "contents"], ["none", "nothing"]] as const, (value: By) => ((by = value), show()), by),
     choice("Sort by", [["cpu", "CPU load"], ["memory", "memory"], ["slots", "slots"], ["name", "name"]] as const, (value: Order) => ((order = value), show()), order),
     found,
@@ -85,7 +85,7 @@ export function placementView(model: Placed, trying?: Trying): HTMLElement {
   const decided = model.data.placement.objective[0]?.decidedBy?.taskManager;
   return h(
     "div", { class: "columns" },
-    h("div", { class: "content" }, ...(trying?.bar ?? []), h("div", { class: "summary" }, ...figures(model, () => decided && list.select((tm) => tm.id === decided)), h("figure", { class: "panel" }, h("figcaption", {}, "CPU utilisation, highest of any TaskManager", h("span", { class: "key" }, "dashed: proven bound")), scale(model))), legend, toolbar, list.element),
+    h("div", { class: "content" }, ...(trying?.bar ?? []), h("div", { class: "summary" }, ...figures(model, () => decided && list.select((tm) => tm.id === decided)), h("figure", { class: "panel" }, h("figcaption", {}, "CPU utilisation, highest of any TaskManager", h("span", { class: "key" }, "dashed: proven bound; black: range of random orders")), scale(model))), legend, toolbar, list.element),
     detail,
   );
 }
@@ -215,7 +215,7 @@ function describe(model: Placed, tm: TaskManager, slots?: Promise<Slot[]>): HTML
   const { load } = tm.document;
   const used: Record<string, string> = {
     cpu: cores(Number(load.cpu)), cpuReserved: cores(Number(load.cpuReserved)), heap: sized(bytes(load.heap)), offHeap: sized(bytes(load.offHeap)),
-    managed: sized(bytes(load.managed)), network: sized(bytes(load.network)), slots: String(tm.document.slots.length),
+    managed: sized(bytes(load.managed)), network: sized(bytes(load.network)), slots: String(tm.slots),
     memory: sized(bytes(load.heap) + bytes(load.offHeap) + bytes(load.managed)),
   };
   const shown = RESOURCES.filter(([key]) => tm.use[key] !== undefined);

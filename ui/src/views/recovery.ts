@@ -45,7 +45,7 @@ export function recoveryView(model: Recovered): HTMLElement {
   right.append(...overview(model));
   return h(
     "div", { class: "columns sided" },
-    h("div", { class: "side" }, h("div", { class: "toolbar" }, choice("What is lost", kinds.map((one) => [one, KINDS[one]] as const), (value: Kind) => ((kind = value), show())), search("Search", (value) => ((text = value), show()))), list.element),
+    h("div", { class: "side" }, h("div", { class: "toolbar" }, choice("What is lost", kinds.map((one) => [one, KINDS[one]] as const), (value: Kind) => ((kind = value), right.replaceChildren(...overview(model)), show())), search("Search", (value) => ((text = value), show()))), list.element),
     right,
   );
 }
@@ -136,7 +136,8 @@ function heals(model: Recovered, loss: Loss): HTMLElement[] {
   const lost = new Map<string, number>();
   for (const tm of model.taskManagers) {
     if (loss.kind === "zone" && tm.zone !== loss.name) continue;
-    for (const slot of tm.document.slots) if (loss.kind === "zone" || slot.group === loss.name) lost.set(slot.group, (lost.get(slot.group) ?? 0) + 1);
+    if (tm.reserve) continue;
+    for (const [group, slots] of Object.entries(tm.document.quotas)) if (slots && (loss.kind === "zone" || group === loss.name)) lost.set(group, (lost.get(group) ?? 0) + slots);
   }
   return [heading, table("Slots lost and in reserve", ["group", "slots lost", "in reserve at most"], [...lost].map(([group, slots]) => [
     h("span", { class: "wrap" }, group), String(slots), String(reserve.reduce((sum, tm) => sum + (tm.document.quotas[group] ?? 0), 0))]), [1, 2])];
