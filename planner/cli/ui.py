@@ -92,7 +92,11 @@ def ui(
 
 def _placement(inputs: Inputs, path: Path | None) -> Placement | None:
     """Return the placement in a file, None where it is to be made."""
-    if path is None or not path.exists():
+    if path is None:
+        return None
+    if not path.exists():
+        if not path.parent.is_dir():
+            fail(f"{path}: there is no folder {path.parent}")
         return None
     inputs.spare(path)
     found = inputs.placement(str(path))

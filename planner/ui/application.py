@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner import api
 from planner.ui.draft import LONGEST, Edit
-from planner.ui.edited_file import Changed, Refused
+from planner.ui.edited_file import Changed
 from planner.ui.workspace import Workspace
 
 LARGEST = 4 * 2**20
@@ -315,8 +315,6 @@ def _answered(act: Callable[[R], Any], wanted: R) -> Response:
         found = act(wanted)
     except Changed as error:
         return JSONResponse({"problem": str(error), "disk": error.digest, "patch": error.patch}, 409)
-    except Refused as error:
-        return JSONResponse({"problem": str(error)}, 422)
     except api.DocumentError as error:
         return JSONResponse({"problem": error.findings[0].message}, 422)
     except api.PlannerError as error:

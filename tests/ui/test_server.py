@@ -92,6 +92,7 @@ def test_ctrl_c_ends_it_and_its_address(tmp_path: Path) -> None:
         (["ui", "gone.yaml"], "cannot be read"),
         (["ui", "cluster.yaml"], "holds no Job or ResourceProfile"),
         (["ui", "job.yaml", "--port", "80"], "1024"),
+        (["ui", "job.yaml", "--placement", "nowhere/p.json"], "there is no folder nowhere"),
     ],
 )
 def test_what_cannot_be_edited_is_refused(
