@@ -196,14 +196,14 @@ def _manifest(source: Source, model: type[KubernetesObject]) -> Loaded:
 def _filled(source: Source, model: type[KubernetesObject]) -> tuple[Loaded, list[Path]]:
     """Return a manifest without the placeholders that are of a wrong type or form, and where those are.
 
-    Values of the job that are wrong are findings, and hide nothing else: the document is without them.
+    Values that are wrong are findings, and hide nothing else: the document is without them.
     """
     wrong = _wrong_values(source.data, model)
     placeholders = [path for path, value in wrong if is_placeholder(value)]
     data = without_values(source.data, placeholders)
     loaded = _with_model(replace(source, data=data), model)
     others = [path for path, value in wrong if not is_placeholder(value)]
-    if loaded.document is None and others and all(path[:2] == ("spec", "job") for path in others):
+    if loaded.document is None and others:
         rest = _with_model(replace(source, data=without_values(data, others)), model)
         loaded = replace(loaded, document=rest.document)
     return loaded, placeholders

@@ -15,8 +15,11 @@ _OTHER_WORDS = {
     "taskoffheap": "offHeap",
     "cpucores": "cpu",
     "type": "kind",
+    "classname": "entryClass",
+    "mainclass": "entryClass",
+    "jarfile": "jarURI",
 }
-"""Words of Flink and of Kubernetes for fields that documents spell otherwise, in lower case."""
+"""Words of Flink, Kubernetes and other operators for fields that are spelled otherwise, in lower case."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -99,5 +99,6 @@ def _split(options: Options, flink: int) -> tuple[int, int]:
             f" {format_size_human(flink)}",
             options.key("off-heap.size"),
             options.key("flink.size"),
+            options.key("process.size"),
         )
     return flink - off_heap, off_heap

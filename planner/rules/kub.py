@@ -234,31 +234,36 @@ class RefusedValue(ManifestRule):
             session, job = subject.session, document.spec.job
             if isinstance(session, FlinkDeployment) and session.spec.job is not None:
                 message = f"FlinkDeployment {session.name!r} has a job of its own, so it takes no other"
-                yield Match(("spec", "deploymentName"), message)
+                hint = "name a FlinkDeployment without a job"
+                yield Match(("spec", "deploymentName"), message, hint)
             if job is not None and job.parallelism is not None and job.parallelism < 1:
                 yield self._no_subtask(job.parallelism)
 
     def _no_subtask(self, parallelism: int) -> Match:
-        return Match(("spec", "job", "parallelism"), f"parallelism {parallelism}; it has to be at least 1")
+        message = f"parallelism {parallelism}; it has to be at least 1"
+        return Match(("spec", "job", "parallelism"), message, "write 1 or more")
 
     def _of_deployment(self, document: FlinkDeployment) -> Iterator[Match]:
         spec, name = document.spec, document.name
         if name and not is_placeholder(name) and not _NAME.fullmatch(name):
-            form = "lower case letters, digits and dashes, a letter first, at most 45 characters"
-            yield Match(("metadata", "name"), f"the name {name[:60]!r} is not of {form}")
+            hint = "use lower case letters, digits and dashes, a letter first, at most 45 characters"
+            yield Match(("metadata", "name"), f"the operator refuses the name {name[:60]!r}", hint)
         for field, process in (("jobManager", spec.job_manager), ("taskManager", spec.task_manager)):
             if process is not None and process.replicas is not None and process.replicas < 1:
-                yield Match(("spec", field, "replicas"), f"{process.replicas} replicas; there has to be one")
+                path: Path = ("spec", field, "replicas")
+                yield Match(path, f"{process.replicas} replicas; it has to be at least 1", "write 1 or more")
         replicas = spec.task_manager.replicas if spec.task_manager else None
         parallelism = spec.job.parallelism if spec.job else None
         if replicas is None and parallelism is not None and parallelism < 1:
             yield self._no_subtask(parallelism)
         if spec.ingress is not None and spec.ingress.get("template") is None:
-            yield Match(("spec", "ingress"), "the ingress has no template", key=True)
+            hint = 'add template, such as "{{name}}.{{namespace}}.example.com"'
+            yield Match(("spec", "ingress"), "the ingress has no template", hint, key=True)
         for file in spec.log_configuration:
             if file not in _LOG_FILES:
-                message = f"logConfiguration has {file[:60]!r}, which is neither {' nor '.join(_LOG_FILES)}"
-                yield Match(("spec", "logConfiguration", file), message, key=True)
+                hint = f"use {' or '.join(_LOG_FILES)}"
+                message = f"the operator refuses {file[:60]!r} in logConfiguration"
+                yield Match(("spec", "logConfiguration", file), message, hint, key=True)
 
 
 def _job_of(document: ForeignDocument) -> JobSpec | None:

@@ -139,7 +139,7 @@ def _check(loaded: Loaded, cluster_version: str, sessions: Mapping[str, FlinkDep
         return _Checked(loaded, shown, findings)
     if isinstance(document, ForeignDocument):
         session = sessions.get(document.session) if isinstance(document, FlinkSessionJob) else None
-        return _Checked(loaded, None, [*findings, *_manifest(document, loaded.source, session)])
+        return _Checked(loaded, None, [*findings, *_manifest(document, loaded, session)])
     if isinstance(document, Placement):
         return _Checked(loaded, None, [*findings, *_inconsistent_memory(document, loaded.source)])
     if not isinstance(document, (Job, ResourceProfile)):
@@ -168,9 +168,10 @@ def _check(loaded: Loaded, cluster_version: str, sessions: Mapping[str, FlinkDep
 
 
 def _manifest(
-    document: ForeignDocument, source: Source, session: FlinkDeployment | None = None
+    document: ForeignDocument, loaded: Loaded, session: FlinkDeployment | None = None
 ) -> Iterator[Finding]:
     """Yield what is wrong with a document of others: its options, and the memory that they come to."""
+    source = loaded.source
     table = option_table(version_of(session or document))
     subject = of_manifest(document, source.data, table, session)
     if document.flink_version and (missing := without_table(document.flink_version)):
@@ -182,7 +183,7 @@ def _manifest(
             yield from _findings(rule, rule.check(options), source, table)
         elif isinstance(rule, ManifestRule):
             yield from _findings(rule, rule.check(subject), source, table)
-    yield from _wrong_memory(subject, source)
+    yield from _wrong_memory(subject, loaded)
 
 
 def version_of(document: ForeignDocument) -> str:
@@ -192,9 +193,13 @@ def version_of(document: ForeignDocument) -> str:
     return document.flink_version or likely_version(document.options, newest)
 
 
-def _wrong_memory(subject: ManifestSubject, source: Source) -> Iterator[Finding]:
-    """Yield why Flink's processes would not start. Only a deployment has to say how much memory they have."""
-    document = subject.document
+def _wrong_memory(subject: ManifestSubject, loaded: Loaded) -> Iterator[Finding]:
+    """Yield why Flink's processes would not start. Only a deployment has to say how much memory they have.
+
+    Memory that is missing is no finding of its own beside one of a process's fields, which may be why.
+    """
+    document, source = subject.document, loaded.source
+    known = [finding.path for finding in loaded.findings]
     if isinstance(document, KubernetesObject) and not isinstance(document, FlinkDeployment):
         return
     whole = isinstance(document, FlinkDeployment) and document.is_whole
@@ -205,7 +210,8 @@ def _wrong_memory(subject: ManifestSubject, source: Source) -> Iterator[Finding]
             process_memory(process, subject.effective.configuration)
         except MemoryConfigurationError as error:
             if error.code == "MEM401":
-                if whole:
+                at = source.absolute(("spec", field))
+                if whole and not any(path[: len(at)] == at for path in known):
                     hint = f"set spec.{field}.resource.memory"
                     yield _memory_finding(error, str(error), hint, source, ("spec", field))
                 continue

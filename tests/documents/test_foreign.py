@@ -89,7 +89,12 @@ class TestManifests:
 
     def test_replicas_decide_the_parallelism(self) -> None:
         text = DEPLOYMENT.replace("taskManager: {", "taskManager: {replicas: 3, ")
-        assert "parallelism.default" not in document_of(text).settings()
+        setting = document_of(text).settings()["parallelism.default"]
+        assert (setting.value, setting.path) == ("6", ("spec", "taskManager", "replicas"))
+        open_text = text.replace('numberOfTaskSlots: "2"', 'numberOfTaskSlots: "${SLOTS}"')
+        template = only(open_text).document
+        assert isinstance(template, FlinkDeployment)
+        assert "parallelism.default" not in template.settings()
 
     def test_a_session_job_and_a_snapshot(self) -> None:
         first, second = load(

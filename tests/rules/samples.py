@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,13 @@ def findings_of(path: Path) -> list[Finding]:
 def marked_lines(path: Path) -> set[int]:
     mark = JSON_PLACES[path.stem] if path.suffix == ".json" else MARK
     return {number for number, line in enumerate(path.read_text().splitlines(), 1) if mark in line}
+
+
+def wanted_findings(text: str, profile: CheckProfile) -> set[tuple[str, int]]:
+    """Return the codes in the comments of a text with their lines, those after ``production:`` where asked."""
+    wanted = set()
+    for number, line in enumerate(text.splitlines(), 1):
+        always, _, in_production = line.partition("# ")[2].partition("production: ")
+        asked = always + in_production * (profile is CheckProfile.PRODUCTION)
+        wanted |= {(code, number) for code in re.findall(r"\b[A-Z]{3}\d{3}\b", asked)}
+    return wanted

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from planner.api import validate
 from planner.documents.finding import CheckProfile
 from planner.documents.load import load
+from tests.rules.samples import wanted_findings
 
 MANIFEST = """\
 apiVersion: flink.apache.org/v1beta1
@@ -52,11 +51,7 @@ spec:  # production: KUB965
 
 @pytest.mark.parametrize("profile", [CheckProfile.CI, CheckProfile.PRODUCTION])
 def test_each_fault_is_found_at_its_line(profile: CheckProfile) -> None:
-    wanted = set()
-    for number, line in enumerate(MANIFEST.splitlines(), 1):
-        asked, _, codes = line.partition("# ")[2].rpartition("production: ")
-        if profile is CheckProfile.PRODUCTION or "production" not in line:
-            wanted |= {(code, number) for code in re.findall(r"[A-Z]{3}\d{3}", asked + codes)}
+    wanted = wanted_findings(MANIFEST, profile)
     found = validate(*load(MANIFEST, "deployment.yaml"), profile=profile)
     assert len(wanted) >= 15
     assert {(one.code, one.position.line) for one in found} == wanted

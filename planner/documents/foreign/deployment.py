@@ -161,10 +161,21 @@ class FlinkDeployment(KubernetesObject):
         if manager is not None and (manager.replicas or 0) > 0:
             path = ("spec", "jobManager", "replicas")
             found["kubernetes.jobmanager.replicas"] = Setting(str(manager.replicas), path)
-        workers, job = self.spec.task_manager, self.spec.job
-        if job is not None and (workers is None or workers.replicas is None) and job.parallelism is not None:
-            found["parallelism.default"] = Setting(str(job.parallelism), ("spec", "job", "parallelism"))
+        if self.spec.job is not None and (parallelism := self._parallelism()) is not None:
+            found["parallelism.default"] = parallelism
         return found
+
+    def _parallelism(self) -> Setting | None:
+        """Return the parallelism of the job: the slots of all replicas where those are given."""
+        workers, job = self.spec.task_manager, self.spec.job
+        if workers is not None and workers.replicas is not None:
+            slots = self.options.get("taskmanager.numberOfTaskSlots", "1")
+            if not slots.strip().isdecimal():
+                return None
+            return Setting(str(workers.replicas * int(slots)), ("spec", "taskManager", "replicas"))
+        if job is None or job.parallelism is None:
+            return None
+        return Setting(str(job.parallelism), ("spec", "job", "parallelism"))
 
     def defaults(self) -> Mapping[str, str]:
         """Return what the operator sets of an application unless it is written (`FlinkConfigBuilder`)."""
