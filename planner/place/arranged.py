@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from planner.documents.cluster import Cluster
 from planner.documents.errors import PlacementMismatch
@@ -12,7 +13,7 @@ from planner.documents.profile import ResourceProfile
 from planner.documents.write import digest
 from planner.graph.job_graph import JobGraph
 from planner.place.bend import as_planned
-from planner.place.bounds.area import lower_bound
+from planner.place.bounds.area import Bound, lower_bound, next_level
 from planner.place.check.judge import check
 from planner.place.clock import Clock
 from planner.place.document import placement_document
@@ -22,7 +23,7 @@ from planner.place.model.objective import CPU_LEVEL
 from planner.place.model.problem import Solution
 from planner.place.model.slots import move_weights, subtask_names
 from planner.place.moves.move_list import Previous, move_list
-from planner.place.result import Level, Result, Status
+from planner.place.result import DIGITS, Level, Result, Status
 from planner.place.spares import spares_of
 
 
@@ -49,8 +50,15 @@ def arranged(
     problem = replace(instance.problem, reserve=len(indices))
     choice, solution = chosen(problem, Solution(_counts(instance, held)), indices)
     settled = settle(problem, choice)
-    bound = lower_bound(settled)
-    level = Level(CPU_LEVEL, solution.max_utilisation(settled), bound)
+    inputs = Inputs(
+        profile=digest(profile),
+        cluster=digest(cluster),
+        previous=digest(previous.model_copy(update={"meta": None})),
+    )
+    value, bound = solution.max_utilisation(settled), lower_bound(settled)
+    if (proven := _proven(instance, previous, inputs, len(indices))) and bound.value < proven.value <= value:
+        bound = proven
+    level = Level(CPU_LEVEL, value, bound)
     status = Status.OPTIMAL if level.optimal else Status.FEASIBLE
     result = Result(status, settled, solution, bound, (level,), 0.0, clock.stop.seed)
     quotas = {tm.id: {} if tm.reserve else tm.quotas for tm in previous.task_managers}
@@ -60,15 +68,37 @@ def arranged(
         instance.slots,
         result,
         predictions(instance, clock.stop.seed),
-        Inputs(
-            profile=digest(profile),
-            cluster=digest(cluster),
-            previous=digest(previous.model_copy(update={"meta": None})),
-        ),
+        inputs,
         move_list(settled, solution, Previous(quotas, move_weights(instance.profile, job)), 0.0),
         spares_of(problem, result, clock),
     ).model_copy(update={"planned_groups": previous.planned_groups})
     return placement, check(placement, profile, cluster, previous)
+
+
+def _proven(instance: Instance, previous: Placement, inputs: Inputs, spares: int) -> Bound | None:
+    """Return what the search for ``previous`` proved of all placements that the new one is among.
+
+    That is none where the job, the cluster or the number of spares is another one, where the highest CPU
+    utilisation came after another level of the objective, or where the search had losses to cover.
+    """
+    level = previous.objective[0] if previous.objective else None
+    spare = {tm.id for tm in previous.task_managers if tm.reserve}
+    if (
+        level is None
+        or level.name != CPU_LEVEL
+        or level.bound is None
+        or level.bound_kind is None
+        or (previous.inputs.profile, previous.inputs.cluster) != (inputs.profile, inputs.cluster)
+        or len(spare) != spares
+        or instance.problem.cover is not None
+    ):
+        return None
+    least = Fraction(str(level.bound)) - _ROUNDING
+    return Bound(next_level(instance.problem, least), level.bound_kind)  # an optimum is a level that there is
+
+
+_ROUNDING = Fraction(1, 2 * 10**DIGITS)
+"""By how much a figure of a document may be above what it stands for."""
 
 
 def _counts(instance: Instance, held: Mapping[str, Sequence[Slot]]) -> dict[int, tuple[int, ...]]:
