@@ -398,12 +398,19 @@ def validate(
     return rules.validate([_as_loaded(document) for document in documents], fit=fit, profile=profile)
 
 
-def checked(*documents: Loaded) -> tuple[list[Finding], list[ResourceProfile]]:
-    """Return findings as `validate` does without a cluster, and the complete profile of each job.
+def checked(
+    *documents: Loaded, cluster: Cluster | None = None
+) -> tuple[list[Finding], list[ResourceProfile]]:
+    """Return findings as `validate` does, and the complete profile of each job.
 
-    The profiles are those of `compile`, where no finding is an error.
+    The profiles are those of `compile`, where no finding is an error. With a ``cluster``, what of the jobs
+    does not fit it is found too, and what is wrong with the cluster itself is not.
     """
-    return rules.checked(documents, fit=False)
+    if cluster is None:
+        return rules.checked(documents, fit=False)
+    place = _as_loaded(cluster)
+    findings, profiles = rules.checked([*documents, place])
+    return [one for one in findings if one.file != place.source.name], profiles
 
 
 def placement_warnings(findings: Sequence[Finding]) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from planner.documents.placement import PlacedTaskManager, Placement
@@ -30,10 +30,11 @@ STYLE = (
 def picture(placement: Placement) -> str:
     """Return a bar for each kind of TaskManager: its CPU utilisation, and how many slots of each group it holds.
 
-    TaskManagers of one class with equal quotas are one bar, the fullest first. The dashed line is the bound:
-    no placement has a lower highest utilisation. Below are simulations of Flink's own scheduler.
+    TaskManagers of one class with equal quotas are one bar, the fullest first, and a bar that is full is all
+    CPU. The dashed line is the bound: no placement has a lower highest utilisation. Below are TaskManagers in
+    reserve, and simulations of Flink's own scheduler.
     """
-    bars = _bars(placement)
+    bars = _alike([tm for tm in placement.task_managers if tm.slots])
     stock = [
         (STOCK_NAMES[name], found.max)
         for name, found in placement.stock_flink.items()
@@ -41,8 +42,8 @@ def picture(placement: Placement) -> str:
     ]
     groups = list(dict.fromkeys(slot.group for tm in placement.task_managers for slot in tm.slots))
     colors = {group: COLORS[number % len(COLORS)] for number, group in enumerate(groups)}
-    highest = max([placement.imbalance.max, *(share for _, share in stock), 0.01])
-    scale = BAR / highest
+    end = max([1.0, placement.imbalance.max, *(share for _, share in stock)])
+    scale = BAR / end
     level = next((one for one in placement.objective if one.name == CPU_LEVEL), None)
     status = f"simulation of {placement.strategy}" if placement.strategy else level.status if level else ""
     found = f"highest CPU utilisation {placement.imbalance.max:.2%}, {status}; dashed: the proven bound"
@@ -56,11 +57,11 @@ def picture(placement: Placement) -> str:
     for name, tm in bars[:ROWS]:
         lines += [
             _text(LEFT - 10, top + 15, plain(name, 30), "text-anchor='end'"),
-            f"<rect class='track' x='{LEFT}' y='{top + 3}' width='{highest * scale:.1f}' height='16' rx='3'/>",
+            f"<rect class='track' x='{LEFT}' y='{top + 3}' width='{BAR}' height='16' rx='3'/>",
             f"<rect class='fill' x='{LEFT}' y='{top + 3}' width='{tm.utilisation.get('cpu', 0.0) * scale:.1f}'"
             " height='16' rx='3'/>",
             *_held(tm, colors, top),
-            _text(LEFT + highest * scale + 8, top + 15, f"{tm.utilisation.get('cpu', 0.0):.1%}"),
+            _text(LEFT + BAR + 8, top + 15, f"{tm.utilisation.get('cpu', 0.0):.1%}"),
         ]
         top += LINE
     if len(bars) > ROWS:
@@ -71,11 +72,18 @@ def picture(placement: Placement) -> str:
     if level is not None and level.bound is not None and level.bound > 0:
         x = LEFT + level.bound * scale
         lines.append(f"<line class='bound' x1='{x:.1f}' x2='{x:.1f}' y1='68' y2='{top + 2}'/>")
+    for name, tm in _alike([tm for tm in placement.task_managers if tm.reserve])[:ROWS]:
+        lines += [
+            _text(LEFT - 10, top + 15, plain(name, 30), "text-anchor='end'", "dim"),
+            _text(LEFT, top + 15, "in reserve, for the slots of a loss", "", "dim"),
+            *_held(tm, colors, top),
+        ]
+        top += LINE
     for name, share in stock:
         lines += [
             _text(LEFT - 10, top + 17, f"Flink, {name}", "text-anchor='end'", "dim"),
             f"<rect class='stock' x='{LEFT}' y='{top + 8}' width='{share * scale:.1f}' height='10' rx='3'/>",
-            _text(LEFT + highest * scale + 8, top + 17, f"{share:.1%}", "", "dim"),
+            _text(LEFT + BAR + 8, top + 17, f"{share:.1%}", "", "dim"),
         ]
         top += LINE
     height = top + 16
@@ -88,12 +96,11 @@ def picture(placement: Placement) -> str:
     )
 
 
-def _bars(placement: Placement) -> list[tuple[str, PlacedTaskManager]]:
-    """Return the fullest TaskManager of each kind with what the kind is called; none in reserve."""
+def _alike(task_managers: Sequence[PlacedTaskManager]) -> list[tuple[str, PlacedTaskManager]]:
+    """Return the fullest TaskManager of each kind with what the kind is called."""
     alike: dict[tuple[str, tuple[tuple[str, int], ...]], list[PlacedTaskManager]] = {}
-    for tm in sorted(placement.task_managers, key=lambda tm: -tm.utilisation.get("cpu", 0.0)):
-        if tm.slots:
-            alike.setdefault((tm.class_ or "", tuple(sorted(tm.quotas.items()))), []).append(tm)
+    for tm in sorted(task_managers, key=lambda tm: -tm.utilisation.get("cpu", 0.0)):
+        alike.setdefault((tm.class_ or "", tuple(sorted(tm.quotas.items()))), []).append(tm)
     return [
         (kind[0].id + (f" and {len(kind) - 1} alike" if kind[1:] else ""), kind[0]) for kind in alike.values()
     ]

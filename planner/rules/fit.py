@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from planner.documents.finding import Path, Severity
 from planner.memory.network import NETWORK_KEYS
@@ -34,30 +35,39 @@ class GroupTooBig(FitRule):
 
     def check(self, subject: Subject, cluster: ClusterSubject) -> Iterator[Match]:
         for group, slot in subject.firm.items():
-            closest = _nowhere(slot, cluster)
-            if closest:
-                yield Match(_group_path(subject, group), f"a slot of group {group!r} {closest}")
+            if closest := _nowhere(slot, cluster):
+                path = _group_path(subject, group, closest.what)
+                yield Match(path, f"a slot of group {group!r} {closest.why}")
 
 
-def _nowhere(slot: SlotResources, cluster: ClusterSubject) -> str | None:
+@dataclass(frozen=True)
+class _TooBig:
+    """How far a slot is too big for a TaskManager, what of it is, and why."""
+
+    by: float
+    what: str
+    why: str
+
+
+def _nowhere(slot: SlotResources, cluster: ClusterSubject) -> _TooBig | None:
     """Return why ``slot`` fits on no TaskManager, told of the closest one, None where it fits on some."""
     reasons = [_too_big(slot, tm) for tm in cluster.task_managers]
     if not reasons or not all(reasons):
         return None
-    return min(filter(None, reasons), key=lambda reason: reason[0])[1]
+    return min(filter(None, reasons), key=lambda reason: reason.by)
 
 
-def _group_path(subject: Subject, group: str) -> Path:
-    """Return where a group is declared, or its first operator where it is not."""
+def _group_path(subject: Subject, group: str, what: str = "name") -> Path:
+    """Return where a group is declared, or ``what`` of it if that is; its first operator where it is not."""
     declared = next((entry for entry in subject.groups if entry.name == group), None)
     if declared:
-        return declared.at("name")
+        return declared.at(what if what in declared.given else "name")
     nodes = subject.graph.by_id if subject.graph else {}
     first = next((o for o in subject.operators if nodes[subject.node_of[o.id]].group == group), None)
     return first.at("id") if first else ()
 
 
-def _too_big(slot: SlotResources, tm: TaskManager) -> tuple[float, str] | None:
+def _too_big(slot: SlotResources, tm: TaskManager) -> _TooBig | None:
     """Return how far and why ``slot`` is too big for ``tm``, None if it fits."""
     capacity = tm.capacity
     checks: list[tuple[str, int, int | None, bool]] = [
@@ -73,17 +83,13 @@ def _too_big(slot: SlotResources, tm: TaskManager) -> tuple[float, str] | None:
     offered = dict(capacity.external)
     for name, amount in slot.external:
         if amount > offered.get(name, 0):
-            return (
-                float("inf"),
-                f"needs {amount} {name}, and TaskManagers such as {tm.id!r} have {offered.get(name, 0)}",
-            )
+            why = f"needs {amount} {name}, and TaskManagers such as {tm.id!r} have {offered.get(name, 0)}"
+            return _TooBig(float("inf"), "external", why)
     for name, need, limit, is_cpu in checks:
         if limit is not None and need > limit:
             spell = format_cpu if is_cpu else rounded_size
-            return (
-                need / max(limit, 1),
-                f"needs {spell(need)} {name}; the closest, {tm.id!r}, has {spell(limit)}",
-            )
+            why = f"needs {spell(need)} {name}; the closest, {tm.id!r}, has {spell(limit)}"
+            return _TooBig(need / max(limit, 1), name, why)
     return None
 
 
@@ -148,7 +154,7 @@ class EstimatesBend(FitRule):
             closest = _nowhere(subject.resources[group], cluster)
             if closest and not _nowhere(subject.firm[group], cluster):
                 why = "; ".join(dict.fromkeys(one.reason for one in found.values()))
-                message = f"by planner's estimate a slot of group {group!r} {closest} ({why})"
+                message = f"by planner's estimate a slot of group {group!r} {closest.why} ({why})"
                 yield Match(_group_path(subject, group), message)
         if any(_totals(subject, subject.firm, cluster)):
             return

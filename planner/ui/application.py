@@ -270,6 +270,9 @@ def application(workspace: Workspace, access: Access) -> ASGIApp:
     def recovery(wanted: _Placement) -> Any:
         return workspace.recovery(wanted.edits, wanted.base, wanted.placement)
 
+    def report(wanted: _Placement) -> Any:
+        return workspace.report(wanted.edits, wanted.base, wanted.placement)
+
     def deviations(wanted: _Placement) -> Any:
         return workspace.deviations(wanted.edits, wanted.base, wanted.placement)
 
@@ -302,6 +305,7 @@ def application(workspace: Workspace, access: Access) -> ASGIApp:
         asked("/api/move", _Move, move),
         asked("/api/slots", _Slots, slots),
         asked("/api/recovery", _Placement, recovery),
+        asked("/api/report", _Placement, report),
         asked("/api/deviations", _Placement, deviations),
         asked("/api/measure", _Measure, measure),
         asked("/api/compare", _Placement, compare),

@@ -18,6 +18,8 @@ from planner.ui.fields import Owned, Owner, as_value, is_job, listed_groups, own
 
 LONGEST = 4096
 """Characters of a value that is typed."""
+FIT = "FIT"
+"""What codes begin with that say how a job fits a cluster."""
 KEPT = 8
 """Drafts of which the text is kept, for the next one, which has an edit more or less."""
 
@@ -62,15 +64,20 @@ class Draft:
 
     @property
     def job(self) -> api.Job | api.ResourceProfile | None:
-        """The job or profile; None where there is none that planner can work with."""
+        """The job or profile; None where there is none that planner can work with, on whatever cluster."""
         document = self.loaded.document if self.loaded else None
         if not isinstance(document, api.Job | api.ResourceProfile):
             return None
-        return None if any(one.severity is api.Severity.ERROR for one in self.findings) else document
+        wrong = (one for one in self.findings if not one.code.startswith(FIT))
+        return None if any(one.severity is api.Severity.ERROR for one in wrong) else document
 
 
-def draft_of(text: str, name: str, edits: Sequence[Edit] = ()) -> Draft:
+def draft_of(
+    text: str, name: str, edits: Sequence[Edit] = (), cluster: api.Cluster | None = None
+) -> Draft:
     """Return a file's text with ``edits`` made in it one after the other; ``name`` is what findings call it.
+
+    Where there is a ``cluster``, whether the job fits it is among the findings.
 
     An edit is refused where its operator, group or field is not there, where ``was`` is not what stands
     there, and where the text cannot be changed in place.
@@ -82,7 +89,7 @@ def draft_of(text: str, name: str, edits: Sequence[Edit] = ()) -> Draft:
     except api.DocumentError as error:
         return Draft(text, None, tuple(error.findings), (), refused)
     loaded = _the_job(found)
-    findings, profiles = api.checked(*found)
+    findings, profiles = api.checked(*found, cluster=cluster)
     owned = owned_fields(loaded.source.data) if loaded else []
     profile = profiles[0] if len(profiles) == 1 else None
     return Draft(text, loaded, tuple(findings), tuple(owned), refused, profile)

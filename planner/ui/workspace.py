@@ -13,6 +13,7 @@ from typing import Any
 from planner import api
 from planner.documents.sensitive import masked_user_info
 from planner.documents.write import digest
+from planner.report.html import page
 from planner.ui.draft import Draft, Edit, draft_of
 from planner.ui.edited_file import Changed, EditedFile, Refused, digest_of, replace
 from planner.ui.search import Search, begin
@@ -75,7 +76,7 @@ class Workspace:
             if known is None:
                 raise Changed(digest, "")
             text = known
-        return draft_of(text, self.file.name, edits), text, digest
+        return draft_of(text, self.file.name, edits, self.cluster), text, digest
 
     def state(self, edits: Sequence[Edit], base: str | None, show: str | None) -> dict[str, Any]:
         """Return what the screen shows of a draft, with the placement named ``show``, or the newest one."""
@@ -170,6 +171,19 @@ class Workspace:
             "recovery": api.to_data(api.recover(job, shown.placement, shown.cluster)),
             "placement": api.to_data(api.shared(shown.placement)),
         }
+
+    def report(self, edits: Sequence[Edit], base: str, name: str) -> dict[str, str]:
+        """Return a report of a placement as one HTML page, and what to call the file.
+
+        Raises:
+            Refused: when there is no such placement, or the job has errors.
+            PlacementMismatch: when the placement is of the job before other edits.
+
+        """
+        job, shown = self._job(edits, base), self._placement(name)
+        data = api.report(job, shown.placement, shown.cluster)
+        called = f"{shown.placement.metadata.name}.report.html"
+        return {"name": called, "page": page(data, shown.placement.outline())}
 
     def digest(self) -> str | None:
         """Return the digest of the job's file, None where it cannot be read."""

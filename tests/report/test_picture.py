@@ -40,8 +40,10 @@ def test_a_bar_for_each_kind_the_fullest_first(name: str) -> None:
     drawn = bars(picture(found))
     assert len(drawn) == min(len(kinds), ROWS)
     assert drawn == sorted(drawn, reverse=True)
-    highest = max(found.imbalance.max, *(one.max or 0 for one in found.stock_flink.values()))
-    assert drawn[0] == pytest.approx(found.imbalance.max / highest * BAR, abs=0.1)
+    end = max(1.0, found.imbalance.max, *(one.max or 0 for one in found.stock_flink.values()))
+    assert drawn[0] == pytest.approx(found.imbalance.max / end * BAR, abs=0.1)
+    reserve = {tm.id for tm in found.task_managers if tm.reserve}
+    assert bool(reserve) == ("in reserve" in picture(found))
 
 
 def test_it_is_the_same_every_time_and_has_no_script() -> None:

@@ -19,17 +19,21 @@ class TestFit:
         return find(document, *(clusters or (cluster(STANDARD),)), code="FIT")
 
     @pytest.mark.parametrize(
-        ("resources", "needs"),
+        ("resources", "needs", "where"),
         [
-            ({"cpu": 4.5}, "4.5 cpu; the closest, 'standard-0', has 4"),
-            ({"heap": "20 gb"}, "20480 mb memory; the closest, 'standard-0', has 6860.8 mb"),
-            ({"external": {"gpu": 1}}, "1 gpu, and TaskManagers such as 'standard-0' have 0"),
+            ({"cpu": 4.5}, "4.5 cpu; the closest, 'standard-0', has 4", "resources/cpu"),
+            ({"heap": "20 gb"}, "20480 mb memory; the closest, 'standard-0', has 6860.8 mb", "name"),
+            (
+                {"external": {"gpu": 1}},
+                "1 gpu, and TaskManagers such as 'standard-0' have 0",
+                "resources/external",
+            ),
         ],
     )
-    def test_says_what_is_too_big_and_for_what(self, resources: dict[str, Any], needs: str) -> None:
+    def test_says_what_is_too_big_and_where(self, resources: dict[str, Any], needs: str, where: str) -> None:
         found = next(f for f in self.fit(resources) if f.code == "FIT801")
         assert found.message == f"a slot of group 'default' needs {needs}"
-        assert found.pointer == "/spec/slotSharingGroups/0/name"
+        assert found.pointer == f"/spec/slotSharingGroups/0/{where}"
 
     def test_a_part_that_the_cluster_fixes(self) -> None:
         shape = {**STANDARD, "memory": {"process": "8 gb", "managed": "512 mb"}}

@@ -92,6 +92,34 @@ def saved(here: Screen) -> str:
     return (here.folder / "job.yaml").read_text()
 
 
+def test_a_slot_that_fits_nowhere_is_marked_at_once(page: Any) -> None:
+    task(page, "sessions")
+    typed(page, "CPU", "40")
+    settled(page, "sessions does not fit")
+    assert page.get_by_label("CPU", exact=True).get_attribute("aria-invalid") == "true"
+    typed(page, "CPU", "2")
+    page.get_by_text("sessions does not fit").wait_for(state="detached")
+
+
+def test_a_misspelled_group_is_said_to_be_new(page: Any) -> None:
+    task(page, "sessions")
+    typed(page, "Group", "sesions")
+    settled(page, "Group sesions is new")
+    assert "sesions" in page.locator(".legend").first.inner_text()
+    assert "sessions" not in page.locator(".legend").first.inner_text(), "no task is in it any more"
+
+
+def test_a_report_of_what_is_shown(page: Any, tmp_path: Path) -> None:
+    page.get_by_role("tab", name="Placement").click()
+    page.get_by_role("button", name="Balance").click()
+    page.locator(".card").first.wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report").click()
+    assert download.value.suggested_filename == "click-enrichment.report.html"
+    download.value.save_as(tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text().rstrip().endswith("</html>")
+
+
 def test_edit_see_an_error_mend_it_and_save(page: Any, here: Screen) -> None:
     task(page, "sessions")
     typed(page, "Parallelism", "many")

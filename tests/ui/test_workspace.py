@@ -248,6 +248,28 @@ def test_what_cannot_fit_names_the_groups(place: Workspace) -> None:
     assert search["groups"] == ["enrich"]
 
 
+def test_what_fits_nowhere_is_said_before_a_search(place: Workspace) -> None:
+    base = place.file.read()[1]
+    much = Edit(owner=Owner.GROUP, name="sessions", field="cpu", text="40", was="2")
+    state = place.state([much], base, None)
+    (found,) = (one for one in state["findings"] if one["code"] == "FIT801")
+    (group,) = (one for one in state["groups"] if one["name"] == "sessions")
+    (field,) = (one for one in group["fields"] if one["name"] == "cpu")
+    assert found["path"] == list(field["path"])
+    assert state["data"] is not None, "it is a job all the same"
+
+
+def test_a_report_is_of_the_placement_that_is_shown(place: Workspace) -> None:
+    base = place.file.read()[1]
+    place.balance([], base, 1, None)
+    name = found(place)
+    report = place.report([], base, name)
+    assert report["name"] == "click-enrichment.report.html"
+    assert report["page"].startswith("<!doctype html>")
+    with pytest.raises(api.PlacementMismatch, match="another version of the job"):
+        place.report([EDIT], base, name)
+
+
 @pytest.mark.parametrize("act", ["balance", "drain", "move", "compared", "save_placement"])
 def test_what_is_not_there_is_refused_in_words(act: str, tmp_path: Path) -> None:
     bare = Workspace(sample(tmp_path) / "job.yaml")

@@ -170,6 +170,7 @@ export const client = {
     post<{ result: string; problems: string[] }>("/api/move", { ...draft, placement, group, source, target }),
   slots: (placement: string, taskManager: string) => post<Slot[]>("/api/slots", { placement, taskManager }),
   recovery: (draft: Draft, placement: string) => post<{ recovery: RecoveryPlan; placement: Placement }>("/api/recovery", { ...draft, placement }),
+  report: (draft: Draft, placement: string) => post<{ name: string; page: string }>("/api/report", { ...draft, placement }),
   deviations: (draft: Draft, placement: string) => post<Deviation[]>("/api/deviations", { ...draft, placement }),
   measure: (draft: Draft, seconds: number) => post<Search>("/api/measure", { ...draft, seconds }),
   compare: (draft: Draft, placement: string) => post<{ name: string; placement: Placement }[]>("/api/compare", { ...draft, placement }),

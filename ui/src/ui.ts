@@ -6,7 +6,7 @@ import { count, percent } from "./format";
 import { isPlaced, isRecovered, modelOf, type Model, type TaskManager, type Vertex } from "./model";
 import { shell, type View } from "./shell";
 import { Steps, type Step } from "./steps";
-import { notes, ownedOperator, setAll, taskForm, worst } from "./views/forms";
+import { notes, ownedOperator, setAll, taskForm, unfit, worst } from "./views/forms";
 import { graphOf, type Editing, type Graph } from "./views/graph";
 import { historyView } from "./views/history";
 import { liveView } from "./views/live";
@@ -167,13 +167,17 @@ const step = (change: () => void): Promise<void> =>
   });
 
 const act = (one: Step): void => {
-  if (one.edits.length) void step(() => steps.add(one));
+  if (!one.edits.length) return;
+  const listed = one.edits.find((edit) => edit.owner === "group" && edit.field === "name");
+  void step(() => steps.add(one)).then(() => {
+    if (listed) passing("moved", `Group ${listed.name} is new: it begins with the resources of the group that the task was in. Undo if you meant another one.`);
+  });
 };
 
 function editing(): Editing {
   return {
     kept: graph,
-    conflicting: () => search?.groups ?? [],
+    conflicting: () => new Map([...(search?.groups ?? []).map((name) => [name, "proven infeasible; the view Placement shows the conflict"] as const), ...unfit(state)]),
     form: (vertex) => taskForm({ state, model: model!, act }, vertex),
     worst: (vertex) => worst(state, vertex),
     dropped: (vertex, group) => {
@@ -206,6 +210,7 @@ function placing(): void {
     ...(shown && state.target
       ? [button(shown.saved ? `${state.target} is saved` : `Save ${state.target}`, () => void savePlacement(), { disabled: !shown.current || shown.saved, class: shown.saved ? "tool" : "tool primary" })]
       : shown ? [h("span", { class: "dim" }, "not kept: start planner ui with --placement FILE")] : []),
+    ...(shown?.current ? [button("Report", () => void report(), { title: "Download this placement as one HTML file" })] : []),
     h("output", { class: "found" }, running ? progress(search!) : ""),
   );
 }
@@ -333,7 +338,17 @@ const savePlacement = () =>
   queue(async () => {
     await client.savePlacement(draft(), state.shown!);
     await refresh();
-    passing("saved", `${state.target} is saved. A report of it: planner report ${state.target} -o report.html`);
+    passing("saved", `${state.target} is saved. To deploy it: planner export ${state.target} --target kubernetes -o deploy`);
+  });
+
+/** Download the placement that is shown as one file that needs no server. */
+const report = () =>
+  queue(async () => {
+    const { name, page } = await client.report(draft(), state.shown!);
+    const address = URL.createObjectURL(new Blob([page], { type: "text/html" }));
+    h("a", { href: address, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    passing("saved", `The report is downloaded as ${name}.`);
   });
 
 /** The file is not what the edits began with: nothing is written until a person has seen both. */

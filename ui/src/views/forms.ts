@@ -38,6 +38,10 @@ export function worst(state: State, vertex: Vertex): string | null {
   return first?.severity ?? null;
 }
 
+/** The groups that fit on no TaskManager of the cluster, and why. */
+export const unfit = (state: State): Map<string, string> =>
+  new Map(state.owned.filter((one) => one.owner === "group").flatMap((group) => about(state, group.root).filter((one) => one.code.startsWith("FIT") && one.severity === "error").map((one) => [group.name, one.message] as const)));
+
 export function taskForm(form: Form, vertex: Vertex): Child[] {
   const { state, model } = form;
   const operators = vertex.nodes.flatMap((node) => {
@@ -99,7 +103,7 @@ function input(form: Form, one: Owned, field: Field, effective: string): HTMLEle
   let control: HTMLElement;
   if (field.form === "chaining") {
     const select = h("select", { ...common, change: () => change(select.value) });
-    for (const value of ["", ...form.state.chainings]) select.append(h("option", { value, selected: value === (field.text ?? "").toLowerCase() }, value || `as planned (${effective.toLowerCase() || "always"})`));
+    for (const value of ["", ...form.state.chainings]) select.append(h("option", { value, selected: value === (field.text ?? "").toLowerCase() }, value || `not set (${effective.toLowerCase() || "always"})`));
     control = select;
   } else {
     const typed: HTMLInputElement = h("input", {

@@ -9,7 +9,7 @@ import { color, type Model, type Vertex } from "../model";
 const NARROW = 132;
 const LETTER = 7;
 /** The scale below which nobody reads: what does not fit at it begins with its sources. */
-const READABLE = 0.75;
+const READABLE = 0.5;
 const HEAD = 30;
 const LINE = 20;
 const FOOT = 24;
@@ -23,11 +23,11 @@ export interface Editing {
   form: (vertex: Vertex) => Child[];
   /** How bad the worst finding about a task is. */
   worst: (vertex: Vertex) => string | null;
-  /** Groups of which it is proven that they do not fit. */
-  conflicting: () => string[];
+  /** Groups that do not fit, and why. */
+  conflicting: () => Map<string, string>;
   /** A task was dragged into another group. */
   dropped: (vertex: Vertex, group: string) => void;
-  /** What a person sees and has selected, kept while the view is built again. */
+  /** What a person has chosen to see and has selected, kept while the view is built again. */
   kept: { by: By; selected: number | null; transform: ZoomTransform | null };
 }
 
@@ -101,6 +101,9 @@ export function graphOf(model: Model, editing?: Editing): Graph {
   };
 }
 
+/** The groups that a task is in: a document may list others. */
+const inUse = (model: Model) => [...model.groups.values()].filter((group) => model.vertices.some((one) => one.document.group === group.name));
+
 const title = (vertex: Vertex) => vertex.nodes.map((node) => node.desc || String(node.id));
 
 const matches = (vertex: Vertex, text: string) =>
@@ -111,7 +114,7 @@ function paints(model: Model, by: By): { of: (vertex: Vertex) => string; entries
   if (by === "group")
     return {
       of: (vertex) => model.groups.get(vertex.document.group)?.color ?? "",
-      entries: [...model.groups.values()].map((group) => [group.name, group.color]),
+      entries: inUse(model).map((group) => [group.name, group.color]),
     };
   if (by === "region") {
     const regions = [...new Set(model.vertices.map((one) => one.document.region))].sort((a, b) => a - b);
@@ -149,6 +152,7 @@ function draw(model: Model, selected: (vertex: Vertex) => void, editing?: Editin
   const layer = s("g");
   const boxes = new Map<Vertex, SVGGElement>();
   const groupBoxes = new Map<string, SVGRectElement>();
+  const groupNames = new Map<string, SVGTextElement>();
   for (const group of model.groups.values()) {
     const box = graph.node(`group ${group.name}`);
     if (!box) continue;
@@ -156,13 +160,16 @@ function draw(model: Model, selected: (vertex: Vertex) => void, editing?: Editin
     const y = box.y - box.height / 2;
     const rect = s("rect", { class: "group", x, y: y - 6, width: box.width, height: box.height + 6, rx: 10 });
     rect.style.stroke = group.color;
+    const name = s("text", { class: "group-name", x: x + 10, y: y + 9 });
     groupBoxes.set(group.name, rect);
-    layer.append(s("g", { role: "img", "aria-label": `slot sharing group ${group.name}` }, s("title", {}, group.name), rect, s("text", { class: "group-name", x: x + 10, y: y + 9 }, short(group.name, Math.max(8, Math.floor((box.width - 20) / 8.2))))));
+    groupNames.set(group.name, name);
+    layer.append(s("g", { role: "img", "aria-label": `slot sharing group ${group.name}` }, s("title", {}, group.name), rect, name));
   }
+  const ranks = columns(graph);
   for (const key of graph.edges()) {
     const edge = graph.edge(key);
     layer.append(
-      s("path", { class: edge["blocking"] ? "edge blocking" : "edge", d: curve(edge.points), "marker-end": "url(#arrow)" }),
+      s("path", { class: edge["blocking"] ? "edge blocking" : "edge", d: curve(from(graph, key, edge.points), ranks), "marker-end": "url(#arrow)" }),
       s("rect", { class: "ship-back", x: edge.x! - edge.width! / 2, y: edge.y! - 9, width: edge.width!, height: 18, rx: 9 }),
       s("text", { class: "ship", x: edge.x!, y: edge.y! + 4, "text-anchor": "middle" }, String(edge["ship"])),
     );
@@ -223,7 +230,15 @@ function draw(model: Model, selected: (vertex: Vertex) => void, editing?: Editin
       const x = graph.node(vertex.document.id).width;
       if (worst) element.append(s("circle", { class: `finding ${worst}`, cx: x, cy: 0, r: 7 }, s("title", {}, worst)), s("text", { class: "finding-text", x, y: 4, "text-anchor": "middle", "aria-hidden": "true" }, "!"));
     }
-    for (const [name, rect] of groupBoxes) rect.classList.toggle("conflict", editing?.conflicting().includes(name) ?? false);
+    const conflicts = editing?.conflicting();
+    for (const [name, rect] of groupBoxes) {
+      const why = conflicts?.get(name);
+      const letters = Math.max(8, Math.floor((graph.node(`group ${name}`).width - 20) / 8.2));
+      rect.classList.toggle("conflict", why !== undefined);
+      write(rect.parentElement!.querySelector("title")!, why ? `${name}: ${why}` : name);
+      write(groupNames.get(name)!, why ? `${short(name, Math.max(4, letters - 14))} does not fit` : short(name, letters));
+      groupNames.get(name)!.classList.toggle("bad", why !== undefined);
+    }
   };
   refresh();
   const whole = graph.graph();
@@ -234,9 +249,10 @@ function draw(model: Model, selected: (vertex: Vertex) => void, editing?: Editin
     layer,
   );
   let now: ZoomTransform = zoomIdentity;
+  let fitting = false;
   const behaviour = zoom<SVGSVGElement, unknown>().scaleExtent([0.03, 3]).on("zoom", (event) => {
     now = event.transform;
-    if (editing) editing.kept.transform = now;
+    if (editing) editing.kept.transform = fitting ? null : now;
     layer.setAttribute("transform", now.toString());
   });
   const target = select(svg);
@@ -246,7 +262,9 @@ function draw(model: Model, selected: (vertex: Vertex) => void, editing?: Editin
   const fit = (least = 0) => {
     const [w, t] = size();
     const k = Math.max(least, Math.min(1.25, w / width, t / height));
+    fitting = true;
     behaviour.transform(target, zoomIdentity.translate(Math.max(0, (w - width * k) / 2), Math.max(0, (t - height * k) / 2)).scale(k));
+    fitting = false;
   };
   const centre = (vertex: Vertex) => {
     const node = graph.node(vertex.document.id);
@@ -267,6 +285,7 @@ function draw(model: Model, selected: (vertex: Vertex) => void, editing?: Editin
     fitted = true;
     if (editing?.kept.transform) behaviour.transform(target, editing.kept.transform);
     else fit(READABLE);
+    for (const [vertex, element] of boxes) if (element.getAttribute("aria-pressed") === "true") reveal(vertex);
   };
   aroundPrint(
     () => {
@@ -318,10 +337,12 @@ function draggable(element: SVGGElement, vertex: Vertex, groups: Map<string, SVG
     if (down.button !== 0) return;
     const own = element.getAttribute("transform")!;
     const scale = element.getScreenCTM()?.a || 1;
+    const [parent, after] = [element.parentNode!, element.nextSibling];
     let over: string | null = null;
     const moved = (event: PointerEvent) => {
       const [x, y] = [event.clientX - down.clientX, event.clientY - down.clientY];
       if (Math.hypot(x, y) < 6 && !element.classList.contains("dragged")) return;
+      if (!element.classList.contains("dragged")) parent.appendChild(element); // above all others
       element.classList.add("dragged");
       element.setAttribute("transform", `${own} translate(${x / scale},${y / scale})`);
       over = null;
@@ -336,6 +357,7 @@ function draggable(element: SVGGElement, vertex: Vertex, groups: Map<string, SVG
       removeEventListener("pointermove", moved);
       removeEventListener("pointerup", done);
       removeEventListener("pointercancel", done);
+      if (element.classList.contains("dragged")) parent.insertBefore(element, after);
       element.classList.remove("dragged");
       element.setAttribute("transform", own);
       for (const rect of groups.values()) rect.classList.remove("target");
@@ -347,15 +369,44 @@ function draggable(element: SVGGElement, vertex: Vertex, groups: Map<string, SVG
   });
 }
 
+/** From where to where the boxes and labels reach that stand in one column: what passes them is straight there. */
+function columns(graph: ReturnType<typeof layOut>): Map<number, [number, number]> {
+  const found = new Map<number, [number, number]>();
+  const reach = (x: number, width: number) => {
+    const [from, to] = found.get(Math.round(x)) ?? [x, x];
+    found.set(Math.round(x), [Math.min(from, x - width / 2), Math.max(to, x + width / 2)]);
+  };
+  for (const name of graph.nodes()) if (!graph.children(name)?.length) reach(graph.node(name).x, graph.node(name).width);
+  for (const key of graph.edges()) reach(graph.edge(key).x!, graph.edge(key).width!);
+  return found;
+}
+
+/** The points of an edge, from the right side of a task to the left side of the one that reads it. */
+function from(graph: ReturnType<typeof layOut>, key: { v: string; w: string }, points: { x: number; y: number }[]) {
+  const between = points.slice(1, -1);
+  const [source, target] = [graph.node(key.v), graph.node(key.w)];
+  const beside = (node: { y: number; height: number }, y: number) => Math.min(Math.max(y, node.y - node.height / 2 + 14), node.y + node.height / 2 - 14);
+  const [first, last] = [between[0]?.y ?? target.y, between.at(-1)?.y ?? source.y];
+  return [
+    { x: source.x + source.width / 2, y: beside(source, first) },
+    ...between,
+    { x: target.x - target.width / 2, y: beside(target, last) },
+  ];
+}
+
 /** A smooth line through the points that dagre found. */
-function curve(points: { x: number; y: number }[]): string {
+function curve(points: { x: number; y: number }[], ranks: Map<number, [number, number]>): string {
   const [first, ...rest] = points;
   if (!first) return "";
   let path = `M${first.x},${first.y}`;
+  let [x, y] = [first.x, first.y];
   rest.forEach((point, index) => {
-    const before = rest[index - 1] ?? first;
-    const middle = (before.x + point.x) / 2;
-    path += `C${middle},${before.y} ${middle},${point.y} ${point.x},${point.y}`;
+    const column = index < rest.length - 1 ? ranks.get(Math.round(point.x)) : undefined;
+    const from = Math.max(x, column?.[0] ?? point.x);
+    const middle = (x + from) / 2;
+    path += `C${middle},${y} ${middle},${point.y} ${from},${point.y}`;
+    [x, y] = [Math.max(from, column?.[1] ?? point.x), point.y];
+    if (x > from) path += `H${x}`;
   });
   return path;
 }
@@ -367,10 +418,10 @@ function about(model: Model, edits: boolean): HTMLElement[] {
     h("h2", {}, "Job graph"),
     facts(
       ["Tasks", `${model.vertices.length}, ${count(model.data.profile.nodes.length, "operator")}`], ["Subtasks", subtasks.toLocaleString("en")],
-      ["Groups", String(model.groups.size)], ["Regions", `${regions} of tasks${model.data.recovery ? `, ${model.data.recovery.regions.length} of subtasks` : ""}`],
+      ["Groups", String(inUse(model).length)], ["Regions", `${regions} of tasks${model.data.recovery ? `, ${model.data.recovery.regions.length} of subtasks` : ""}`],
     ),
     h("h3", {}, "Groups, per slot"),
-    table("Slot sharing groups", ["group", "slots", "cpu", "memory"], [...model.groups.values()].map((group) => {
+    table("Slot sharing groups", ["group", "slots", "cpu", "memory"], inUse(model).map((group) => {
       const managed = Object.values(group.resources?.managed ?? {}).reduce((sum: number, size) => sum + bytes(size), 0);
       return [h("span", { class: "wrap" }, swatch(group.color), group.name), String(group.derived?.slots ?? "-"), String(group.resources?.cpu ?? "-"), sized(bytes(group.resources?.heap) + bytes(group.resources?.offHeap) + managed)];
     }), [1, 2, 3]),

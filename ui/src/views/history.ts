@@ -10,7 +10,7 @@ const CHANGES = 500;
 export function historyView(model: Placed, title?: string): HTMLElement {
   const { earlier, placement } = model.data;
   const all = [...earlier, { name: "shown here", placement }];
-  const highest = Math.max(...all.map((one) => one.placement.imbalance.max), 0.01);
+  const own = placement.objective.find((one) => one.name === "maxCpuUtilisation");
   const rows = all.map((one, index) => {
     const before = all[index - 1]?.placement;
     const { imbalance, taskManagers, objective } = one.placement;
@@ -18,8 +18,8 @@ export function historyView(model: Placed, title?: string): HTMLElement {
     const slots = taskManagers.filter((tm) => !tm.reserve).reduce((sum, tm) => sum + total(tm.quotas), 0);
     return [
       h("b", { class: "wrap" }, one.name),
-      h("span", { class: "inline" }, bar(imbalance.max / highest), percent(imbalance.max, 2)),
-      level?.bound ? percent(level.bound, 2) : "-",
+      h("span", { class: "inline" }, bar(imbalance.max), percent(imbalance.max, 2)),
+      ...(title ? [] : [level?.bound ? percent(level.bound, 2) : "-"]),
       percent(imbalance.spread, 2),
       String(taskManagers.filter((tm) => !tm.reserve && total(tm.quotas)).length),
       slots.toLocaleString("en"),
@@ -34,7 +34,8 @@ export function historyView(model: Placed, title?: string): HTMLElement {
   return h(
     "div", { class: "content reading" },
     h("h2", {}, title ?? "Placements, oldest first"),
-    table("Placements", ["placement", "highest CPU", "bound", "spread", "TaskManagers", "slots", ...(title ? [] : ["slots that changed"])], rows, [2, 3, 4, 5, 6]),
+    table("Placements", ["placement", "highest CPU", ...(title ? [] : ["bound"]), "spread", "TaskManagers", "slots", ...(title ? [] : ["slots that changed"])], rows, title ? [2, 3, 4] : [2, 3, 4, 5, 6]),
+    title && own?.bound ? h("p", { class: "dim" }, `Proven of the one shown here: with its TaskManagers in reserve none is below ${percent(own.bound, 2)}.`) : null,
     h("div", { class: "toolbar" }, h("h3", {}, title ? "What differs" : "What changed"), h("label", { class: "control" }, h("span", {}, title ? "from" : "since"), select)),
     changes,
   );

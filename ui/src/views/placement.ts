@@ -19,7 +19,7 @@ const RESOURCES: [string, string][] = [
   ["cpu", "CPU load"], ["cpuReserved", "CPU reserved"], ["memory", "Memory"], ["heap", "Heap"], ["offHeap", "Off-heap"],
   ["managed", "Managed"], ["network", "Network"], ["slots", "Slots"],
 ];
-const CARD: [string, string][] = [["cpu", "CPU"], ["memory", "Mem"], ["network", "Net"]];
+const CARD: [string, string][] = [["cpu", "CPU"], ["memory", "Memory"], ["network", "Network"]];
 /** Pixels of a slot's cell, and how many stand in one line of a card. */
 const CELL = 12;
 const ACROSS = 16;
@@ -75,7 +75,7 @@ export function placementView(model: Placed, trying?: Trying): HTMLElement {
   );
   const legend = h(
     "ul", { class: "legend", "aria-label": "Slot sharing groups" },
-    ...[...model.groups.values()].map((group) =>
+    ...[...model.groups.values()].filter((group) => group.slots).map((group) =>
       h("li", { title: group.name }, swatch(group.color), h("span", { class: "cut" }, group.name), h("span", { class: "dim" }, String(group.slots)))),
   );
   detail.append(...verdict(model));

@@ -77,8 +77,31 @@ function describe(model: Recovered, loss: Loss): HTMLElement[] {
     h("div", { class: "uses panel" }, meter("As placed", loss.restarted), ...(failure ? [meter("At worst", failure.worst), meter("With a full restart", failure.fullRestart)] : [])),
     ...hit(model, loss),
     ...(loss.restarted.subtasks ? heals(model, loss) : []),
-    ...(loss.restarted.subtasks ? times(model, (one) => (loss.kind === "task" ? one.failed === "task-failed" : one.failed !== "task-failed")) : []),
+    ...(loss.restarted.subtasks ? times(model, (one) => happens(loss.kind, one.failed), waits(model, loss)) : []),
   ];
+}
+
+const WAITS = "nothing in reserve has all these slots: as long as it takes until TaskManagers with them register";
+
+/** Whether a loss can come about in a way: a zone is lost with its hosts, not by ending its TaskManagers. */
+const happens = (kind: Kind, failed: Downtime["failed"]): boolean =>
+  kind === "task" ? failed === "task-failed" : kind === "zone" ? failed === "host-lost" : failed !== "task-failed";
+
+/** Whether nothing in reserve has the slots that are lost. */
+const waits = (model: Recovered, loss: Loss): boolean =>
+  loss.kind === "taskManager"
+    ? !model.taskManagers.some((tm) => tm.reserve) || (model.data.recovery.reserve?.uncovered ?? []).includes(loss.name)
+    : loss.kind !== "task" && slotsLost(model, loss).some(([, slots, spare]) => slots > spare);
+
+/** The slots of each group that a zone or a group loses, and how many those in reserve offer at most. */
+function slotsLost(model: Recovered, loss: Loss): [string, number, number][] {
+  const reserve = model.taskManagers.filter((tm) => tm.reserve && !(loss.kind === "zone" && tm.zone === loss.name));
+  const lost = new Map<string, number>();
+  for (const tm of model.taskManagers) {
+    if (tm.reserve || (loss.kind === "zone" && tm.zone !== loss.name)) continue;
+    for (const [group, slots] of Object.entries(tm.document.quotas)) if (slots && (loss.kind === "zone" || group === loss.name)) lost.set(group, (lost.get(group) ?? 0) + slots);
+  }
+  return [...lost].map(([group, slots]) => [group, slots, reserve.reduce((sum, tm) => sum + (tm.document.quotas[group] ?? 0), 0)]);
 }
 
 /** A share that is not zero is never shown as zero. */
@@ -124,41 +147,36 @@ function heals(model: Recovered, loss: Loss): HTMLElement[] {
     const lost = model.taskManagers.find((tm) => tm.id === loss.name);
     if (!lost) return [];
     const alone = reserve.filter((tm) => covers(tm, lost.document.quotas));
-    const uncovered = (model.data.recovery.reserve?.uncovered ?? []).includes(loss.name);
+    const uncovered = waits(model, loss);
     const next = model.failures.get(loss.name)?.coveredNext;
     const text = alone.length
       ? `On ${alone.slice(0, 4).map((tm) => tm.id).join(" or ")}${alone.length > 4 ? ` or ${alone.length - 4} others` : ""} in reserve, which can hold ${spelled(lost.document.quotas)}.`
-      : reserve.length && !uncovered ? `On ${count(reserve.length, "TaskManager")} in reserve together.`
+      : !uncovered ? `On ${count(reserve.length, "TaskManager")} in reserve together.`
         : `Nowhere, until a TaskManager with ${spelled(lost.document.quotas)} registers: the job waits for it.`;
-    return [heading, h("p", { class: alone.length || (reserve.length && !uncovered) ? "good" : "bad" }, text),
+    return [heading, h("p", { class: alone.length || !uncovered ? "good" : "bad" }, text),
       ...(next !== null && next !== undefined ? [h("p", { class: "dim" }, `When it is back, it is what the next loss finds: it could take over from ${next ? count(next, "other TaskManager") : "no other TaskManager"}.`)] : [])];
   }
-  const lost = new Map<string, number>();
-  for (const tm of model.taskManagers) {
-    if (loss.kind === "zone" && tm.zone !== loss.name) continue;
-    if (tm.reserve) continue;
-    for (const [group, slots] of Object.entries(tm.document.quotas)) if (slots && (loss.kind === "zone" || group === loss.name)) lost.set(group, (lost.get(group) ?? 0) + slots);
-  }
-  return [heading, table("Slots lost and in reserve", ["group", "slots lost", "in reserve at most"], [...lost].map(([group, slots]) => [
-    h("span", { class: "wrap" }, group), String(slots), String(reserve.reduce((sum, tm) => sum + (tm.document.quotas[group] ?? 0), 0))]), [1, 2])];
+  return [heading, table("Slots lost and in reserve", ["group", "slots lost", "in reserve at most"], slotsLost(model, loss).map(([group, slots, spare]) => [
+    h("span", { class: "wrap" }, group), String(slots), String(spare)]), [1, 2])];
 }
 
-function times(model: Recovered, wanted: (one: Downtime) => boolean): HTMLElement[] {
+/** The downtimes of some failures; `waiting` is for slots that nothing in reserve has. */
+function times(model: Recovered, wanted: (one: Downtime) => boolean, waiting = false): HTMLElement[] {
   const { downtimes = [], fastDowntimes = [] } = model.data.recovery;
   const shown = downtimes.filter(wanted);
   if (!shown.length) return [];
   const fast = new Map(fastDowntimes.map((one) => [one.failed, one]));
   const longest = Math.max(1, ...[...shown, ...fastDowntimes.filter(wanted)].map((one) => one.seconds ?? 0));
-  const total = (one: Downtime | undefined) => one?.seconds === null || one?.seconds === undefined ? "no restart" : `${one.complete ? "" : "at least "}${Number(one.seconds.toFixed(1))} s`;
+  const total = (one: Downtime | undefined) => one?.seconds === null || one?.seconds === undefined ? "no restart" : `${one.complete || waiting ? "" : "at least "}${Number(one.seconds.toFixed(1))} s${waiting ? " and the wait" : ""}`;
   return [
     h("h3", {}, "Downtime"),
     ...shown.map((one) =>
       h(
         "details", { class: "downtime", open: shown.length === 1 },
         h("summary", {}, h("span", { class: "what" }, one.failed.replace("-", " ").replace("taskmanager", "TaskManager")), stack(one, longest), h("strong", {}, total(one)), h("span", { class: "dim" }, `${total(fast.get(one.failed))} with recovery: fast`)),
-        table(`Parts of the downtime: ${one.failed}`, ["part", "seconds", "governed by", "why"], one.parts.map((part) => [
+        table(`Parts of the downtime: ${one.failed}`, ["part", "seconds", "governed by", "why"], one.parts.map((part) => (waiting && part.name === "allocation" ? { ...part, seconds: null, reason: WAITS } : part)).map((part) => [
           PARTS[part.name] ?? part.name, part.seconds === null || part.seconds === undefined ? "unknown" : String(part.seconds),
-          part.option ? h("code", {}, `${part.option}: ${part.value ?? ""}`) : "", part.reason]), [1]),
+          part.option ? h("code", {}, `${part.option}: ${valued(part.option, part.value ?? "")}`) : "", part.reason]), [1]),
       ),
     ),
     h("p", { class: "key" }, ...Object.entries(PARTS).map(([name, label]) => h("span", {}, h("i", { class: `part ${name}`, "aria-hidden": "true" }), label)), h("span", { class: "dim" }, "parts without a figure are not drawn")),
@@ -173,8 +191,12 @@ function stack(one: Downtime, longest: number): HTMLElement {
   }));
 }
 
+/** A time without a unit is in milliseconds, as Flink reads it. */
+const valued = (option: string, value: string): string =>
+  /(timeout|interval|backoff|threshold)$/.test(option) && /^\d{3,}$/.test(value) ? `${value} ms` : value;
+
 function settings(model: Recovered): HTMLElement[] {
   const rows = model.data.recovery.settings ?? [];
   if (!rows.length) return [];
-  return [h("h3", {}, "Options that govern it"), table("Options", ["option", "now", "recovery: fast"], rows.map((one) => [h("code", {}, one.option), one.value, one.fast === one.value ? h("span", { class: "dim" }, one.fast) : h("b", {}, one.fast)]))];
+  return [h("h3", {}, "Options that govern it"), table("Options", ["option", "now", "recovery: fast"], rows.map((one) => [h("code", {}, one.option), valued(one.option, one.value), one.fast === one.value ? h("span", { class: "dim" }, valued(one.option, one.fast)) : h("b", {}, valued(one.option, one.fast))]))];
 }
