@@ -72,9 +72,7 @@ class Draft:
         return None if any(one.severity is api.Severity.ERROR for one in wrong) else document
 
 
-def draft_of(
-    text: str, name: str, edits: Sequence[Edit] = (), cluster: api.Cluster | None = None
-) -> Draft:
+def draft_of(text: str, name: str, edits: Sequence[Edit] = (), cluster: api.Cluster | None = None) -> Draft:
     """Return a file's text with ``edits`` made in it one after the other; ``name`` is what findings call it.
 
     Where there is a ``cluster``, whether the job fits it is among the findings.

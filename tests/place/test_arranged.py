@@ -37,7 +37,9 @@ def placed(cluster: planner.Cluster) -> tuple[planner.Job, planner.Placement]:
 
 
 def holder(placement: planner.Placement, group: str) -> str:
-    return next(tm.id for tm in placement.task_managers if [slot.group for slot in tm.slots].count(group) == 1)
+    return next(
+        tm.id for tm in placement.task_managers if [slot.group for slot in tm.slots].count(group) == 1
+    )
 
 
 def other(name: str) -> str:
