@@ -38,6 +38,10 @@ EPILOG = (
 )
 
 
+_PREFIX = "Value error, "
+"""What pydantic, by which typer reads options, puts before a message."""
+
+
 class Verbs(TyperGroup):
     """The verbs; an exception of one of them becomes a message and an exit code."""
 
@@ -45,6 +49,9 @@ class Verbs(TyperGroup):
         """Run the verb that the command line names."""
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix(_PREFIX)
+            raise
         except Exception as error:
             from planner.api import PlannerError
 

@@ -152,7 +152,7 @@ class Options:
             reason = (
                 f"min {format_size_human(low)} is over max {format_size_human(high)}"
                 if low > high
-                else f"fraction {fraction!r} is not in [0, 1)"
+                else f"fraction {fraction:.7g} is not in [0, 1)"  # as many digits as a Java float has
             )
             raise MemoryConfigurationError(
                 "MEM406",

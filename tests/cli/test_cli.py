@@ -343,3 +343,19 @@ def test_an_older_profile_is_not_used_in_silence(tmp_path: Path, monkeypatch: py
     assert run("show").stderr == ""
     os.utime("job.profile.json", (0, 0))
     assert "using job.profile.json; job.yaml is newer" in run("show").stderr
+
+
+def test_a_choice_that_is_not_there_is_said_in_a_sentence() -> None:
+    done = run("place", JOB, "--strategy", "x")
+    assert done.exit_code == Exit.USAGE
+    assert "Invalid value for '--strategy': 'x' is not one of 'planner', 'flink-none'" in done.stderr
+
+
+def test_an_option_of_flink_without_a_value_is_not_told_where_it_may_be_a_secret(tmp_path: Path) -> None:
+    script = tmp_path / "job.sql"
+    script.write_text("SELECT 1")
+    done = run("compile", str(script), "-D", "s3.secret-key:hunter2")
+    assert done.exit_code == Exit.USAGE
+    assert "write -D key=value" in done.stderr
+    assert "hunter2" not in done.stderr
+    assert "-D parallelism: write" in run("compile", str(script), "-D", "parallelism").stderr

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from docs.pages import ROOT, blocks
 
 PAGE = ROOT / "docs/adopt.md"
