@@ -14,10 +14,16 @@ from planner.documents.errors import DocumentError
 from planner.documents.finding import Finding, Path, Severity, describe_path
 from planner.documents.foreign.base import OPERATOR_API, ForeignDocument, KubernetesObject, OtherObject
 from planner.documents.foreign.blue_green import FIELDS, parts_of
-from planner.documents.foreign.configuration import FlinkConfiguration, configuration_of, read_lines
+from planner.documents.foreign.configuration import (
+    CONFIG,
+    OLD_CONFIG,
+    FlinkConfiguration,
+    configuration_of,
+    read_lines,
+)
 from planner.documents.foreign.deployment import FlinkDeployment
 from planner.documents.foreign.dialects import as_applied, fields_of_vendors, is_canary
-from planner.documents.foreign.embedded import embedded_configurations
+from planner.documents.foreign.embedded import embedded_configurations, version_within
 from planner.documents.foreign.session_job import FlinkSessionJob
 from planner.documents.foreign.state_snapshot import FlinkStateSnapshot
 from planner.documents.foreign.templates import (
@@ -83,7 +89,27 @@ def load(text: bytes | str, name: str = "<text>") -> list[Loaded]:
 
 def documents_in(sources: Sequence[Source]) -> list[Loaded]:
     """Return the documents in what was read of a text; see `load`."""
-    return [loaded for source in sources for loaded in _documents(source)]
+    return _of_one_version([loaded for source in sources for loaded in _documents(source)])
+
+
+def _of_one_version(found: list[Loaded]) -> list[Loaded]:
+    """Return documents of one text, where only one version of Flink is named, with it where none is."""
+    named = {version for one in found if (version := _named_version(one.document))}
+    if len(named) != 1:
+        return found
+    version = named.pop()
+    return [
+        replace(one, document=one.document.model_copy(update={"version": version}))
+        if isinstance(one.document, FlinkConfiguration) and one.document.version is None
+        else one
+        for one in found
+    ]
+
+
+def _named_version(document: object) -> str | None:
+    if isinstance(document, OtherObject):
+        return document.image_version
+    return document.flink_version if isinstance(document, ForeignDocument) else None
 
 
 def _of_lines(raw: bytes, name: str) -> Loaded | None:
@@ -93,7 +119,7 @@ def _of_lines(raw: bytes, name: str) -> Loaded | None:
     if lines is None:
         return None
     options, index, skipped = lines
-    document = FlinkConfiguration(written=options, line_by_line=True)
+    document = FlinkConfiguration(written=options, file=OLD_CONFIG)
     return _with_placeholders(Loaded(Source(name, text, options, index), document, tuple(skipped)))
 
 
@@ -111,11 +137,24 @@ def _documents(source: Source) -> Iterator[Loaded]:
     elif _is_kubernetes(data):
         yield from _kubernetes(source)
     elif configuration := configuration_of(data):
-        yield _with_placeholders(Loaded(source, configuration))
+        file = OLD_CONFIG if source.name.endswith(OLD_CONFIG) else CONFIG
+        yield _with_placeholders(Loaded(source, configuration.model_copy(update={"file": file})))
     elif not {"kind", "apiVersion"} & data.keys() and (embedded := embedded_configurations(source)):
         yield from (_with_placeholders(Loaded(*found)) for found in embedded)
+    elif (tool := _other_tool(source)) is not None:
+        yield Loaded(source, OtherObject(kind=tool, image_version=version_within(data)))
     else:
         yield _validate(source)
+
+
+def _other_tool(source: Source) -> str | None:
+    """Return which tool a document without a kind is for, None where planner cannot tell."""
+    services = source.data.get("services")
+    if isinstance(services, dict) and any(
+        isinstance(one, dict) and {"image", "build"} & one.keys() for one in services.values()
+    ):
+        return "Compose"
+    return "Kustomization" if source.name.endswith(("kustomization.yaml", "kustomization.yml")) else None
 
 
 def _is_kubernetes(data: dict[str, Any]) -> bool:
@@ -150,7 +189,8 @@ def _kubernetes(source: Source) -> Iterator[Loaded]:
     if not embedded:
         metadata = data.get("metadata")
         named = metadata if isinstance(metadata, dict) else {}
-        yield Loaded(source, OtherObject(api_version=data["apiVersion"], kind=kind, metadata=named))
+        other = OtherObject(api_version=data["apiVersion"], kind=kind, metadata=named)
+        yield Loaded(source, other.model_copy(update={"image_version": version_within(data)}))
 
 
 def _blue_green(source: Source) -> Iterator[Loaded]:

@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 _PLACEHOLDER = re.compile(r"<[^<>]+>|#")
 _KEY = re.compile(r"[a-z][\w-]*(?:\.[\w-]+)+")
 """What may be the key of an option in a text."""
-_OF_OPERATOR = ("kubernetes.operator.", "job.autoscaler.")
-_OF_VENDORS = ("license.accept", "license.license", "license.use")
-"""Keys that a vendor's build of Flink needs: IBM Event Automation."""
+_OF_OPERATOR = ("kubernetes.operator.", "job.autoscaler.", "bluegreen.")
+_OF_OTHERS = (
+    "license.accept", "license.license", "license.use",  # IBM Event Automation's build of Flink
+    "query.server.port",  # the entry point of Flink's image writes it, and nothing reads it
+)  # fmt: skip
+_BELOW_OF_OTHERS = ("statefun.", "autoscaler.standalone.")
+"""What keys of Stateful Functions and of the standalone autoscaler begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,16 @@ class OptionTable:
         known = (name if name in self.options else self.fallbacks.get(name) for name in (key, *old))
         return next(filter(None, known), None)
 
+    def current(self, key: str) -> str | None:
+        """Return the key that replaces one under which Flink still reads an option, None for any other."""
+        found = self.fallbacks.get(key)
+        while found is not None and self.options[found].deprecated:
+            newer = next((one.key for one in self.options.values() if found in one.fallback), None)
+            if newer is None:
+                break
+            found = newer
+        return found
+
     def respell(self, text: str) -> str:
         """Return a text with every option in it under its key of this version."""
         return _KEY.sub(lambda match: self.spelling(match[0]) or match[0], text)
@@ -162,9 +176,9 @@ def of_operator(key: str) -> bool:
     return key.startswith(_OF_OPERATOR)
 
 
-def of_vendor(key: str) -> bool:
-    """Tell whether a key is one that only a vendor's build of Flink reads."""
-    return key in _OF_VENDORS
+def of_others(key: str) -> bool:
+    """Tell whether a key is not Flink's, and rightly in a configuration of it all the same."""
+    return key in _OF_OTHERS or key.startswith(_BELOW_OF_OTHERS)
 
 
 def likely_version(keys: Iterable[str], newest: str) -> str:

@@ -95,9 +95,21 @@ class OptionsView:
     whole: bool = True
     """Whether what is not here is not set: not so in a patch, or a session job without its session."""
 
+    of_vendor: bool = False
+    """Whether a vendor's build of Flink and of the operator reads them, which may have more."""
+
     def certainly(self, key: str) -> Severity | None:
         """Return the severity of a key without effect: a warning where another version may know it."""
-        return None if self.table.stands_for(self.version, key) else Severity.WARNING
+        sure = self.table.stands_for(self.version, key) and not self.of_vendor
+        return None if sure else Severity.WARNING
+
+    @property
+    def assumed(self) -> str:
+        """What to say after the advice to use a key, where the version of Flink that has it is assumed."""
+        if self.version is not None:
+            return ""
+        major, minor = self.table.version
+        return f", as of Flink {major}.{minor}, since nothing here names a version"
 
     def path(self, key: str) -> Path:
         """Return where an option is set."""

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from planner.documents.finding import Severity
 from planner.documents.job import Job
-from planner.documents.option_tables import Option, of_operator, of_vendor, supported_versions, without_table
+from planner.documents.option_tables import Option, of_operator, of_others, supported_versions, without_table
 from planner.documents.vocabulary import Backend, JobType, strategy_name
 from planner.graph.from_job import checkpointing_options, restart_options, unused_restart_fields
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, JobRule, Match, OptionRule, OptionsView, Subject
@@ -27,7 +27,7 @@ class UnknownOption(OptionRule):
     def check(self, options: OptionsView) -> Iterator[Match]:
         table, own = options.table, 0
         for key in options.configuration:
-            if table.takes(key) or table.find_removed(key) or of_operator(key) or of_vendor(key):
+            if table.takes(key) or table.find_removed(key) or of_operator(key) or of_others(key):
                 continue
             mine = _of_own_factory(key, options)
             own += mine
@@ -59,10 +59,12 @@ class RenamedOption(OptionRule):
 
     def check(self, options: OptionsView) -> Iterator[Match]:
         for key in options.configuration:
-            current = options.table.fallbacks.get(key)
+            current = options.table.current(key)
+            if options.of_vendor and of_operator(key):
+                continue  # releases of a vendor's operator come later
             outdated = options.table.outdated.get(key)
             if current:
-                message, hint = f"{key!r} is now called {current!r}", f"write {current}"
+                message, hint = f"{key!r} is now called {current!r}", f"write {current}{options.assumed}"
                 if current in options.configuration:
                     message, hint = f"{message}, which is set too and goes before it", "remove the old one"
                 yield Match(options.path(key), message, hint, key=True)

@@ -10,6 +10,7 @@ from planner.documents.cluster import Cluster
 from planner.documents.finding import Path
 from planner.documents.foreign.base import ForeignDocument
 from planner.documents.foreign.deployment import FlinkDeployment
+from planner.documents.foreign.dialects import of_amazon
 from planner.documents.foreign.session_job import FlinkSessionJob
 from planner.documents.foreign.templates import is_placeholder
 from planner.documents.job import Checkpointing, Job, Operator, Resources, Restart, option_paths
@@ -273,12 +274,19 @@ def of_manifest(
     effective = {**below, **document.options, **set_there}
     unfilled = frozenset(key for key, value in effective.items() if is_placeholder(value))
     spec = data.get("spec") if isinstance(data, dict) else None
-    version, defaults = document.flink_version, document.defaults()
+    version, defaults, vendor = document.flink_version, document.defaults(), of_amazon(spec)
     return ManifestSubject(
         document,
-        OptionsView(document.options, written, table, unfilled, version, defaults),
+        OptionsView(document.options, written, table, unfilled, version, defaults, of_vendor=vendor),
         OptionsView(
-            effective, written | paths, table, unfilled, version, defaults, _is_whole(document, session)
+            effective,
+            written | paths,
+            table,
+            unfilled,
+            version,
+            defaults,
+            _is_whole(document, session),
+            vendor,
         ),
         settings,
         session,

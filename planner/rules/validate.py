@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from planner.documents.cluster import Cluster
 from planner.documents.finding import CheckProfile, Finding, Path, Severity, sort_findings
 from planner.documents.foreign.base import ForeignDocument, KubernetesObject
-from planner.documents.foreign.configuration import LINE_BY_LINE_VERSION, FlinkConfiguration
+from planner.documents.foreign.configuration import OLD_CONFIG, OLD_CONFIG_VERSION, FlinkConfiguration
 from planner.documents.foreign.deployment import FlinkDeployment
 from planner.documents.foreign.session_job import FlinkSessionJob
 from planner.documents.job import Job
@@ -188,8 +188,8 @@ def _manifest(
 
 def version_of(document: ForeignDocument) -> str:
     """Return the Flink version that a document of others names, else the one it is most likely for."""
-    by_line = isinstance(document, FlinkConfiguration) and document.line_by_line
-    newest = LINE_BY_LINE_VERSION if by_line else CLUSTER_VERSION
+    old = isinstance(document, FlinkConfiguration) and document.file == OLD_CONFIG
+    newest = OLD_CONFIG_VERSION if old else CLUSTER_VERSION
     return document.flink_version or likely_version(document.options, newest)
 
 
@@ -213,13 +213,28 @@ def _wrong_memory(subject: ManifestSubject, loaded: Loaded) -> Iterator[Finding]
                 at = source.absolute(("spec", field))
                 if whole and not any(path[: len(at)] == at for path in known):
                     hint = f"set spec.{field}.resource.memory"
-                    yield _memory_finding(error, str(error), hint, source, ("spec", field))
+                    path = ("spec", field) if field in subject.fields else ("spec",)
+                    yield _memory_finding(error, str(error), hint, source, path, key=True)
+                elif isinstance(document, FlinkConfiguration) and document.file is not None:
+                    yield from _without_total(process, error, subject, source)
                 continue
             key = next((key for key in error.keys if key in subject.effective.configuration), "")
             if error.code == "MEM407" and key not in subject.settings:
                 continue  # an option that cannot be parsed, which CFG404 reports
             path = subject.effective.path(key)
             yield _memory_finding(error, f"{process}: {error}", BY_CODE[error.code].hint, source, path)
+
+
+def _without_total(
+    process: str, error: MemoryConfigurationError, subject: ManifestSubject, source: Source
+) -> Iterator[Finding]:
+    """Yield that a file sets parts of a process's memory and no total; arguments may still give it one."""
+    parts = [key for key in subject.options.paths if key.startswith(f"{process}.memory.")]
+    if parts:
+        hint = "set one of them, unless arguments of the process do"
+        path = subject.options.path(parts[0])
+        found = _memory_finding(error, str(error), hint, source, path, key=True)
+        yield replace(found, severity=Severity.INFO)
 
 
 def _inconsistent_memory(placement: Placement, source: Source) -> Iterator[Finding]:
@@ -235,9 +250,15 @@ def _inconsistent_memory(placement: Placement, source: Source) -> Iterator[Findi
 
 
 def _memory_finding(
-    error: MemoryConfigurationError, message: str, hint: str, source: Source, path: Path
+    error: MemoryConfigurationError,
+    message: str,
+    hint: str,
+    source: Source,
+    path: Path,
+    *,
+    key: bool = False,
 ) -> Finding:
-    position = source.position(path)
+    position = source.position(path, key=key)
     return Finding(error.code, Severity.ERROR, message, hint, source.name, position, source.absolute(path))
 
 

@@ -200,7 +200,7 @@ spec:
     def test_a_template_has_to_be_rendered(self, new: str) -> None:
         with pytest.raises(DocumentError) as raised:
             load(DEPLOYMENT.replace("orders,", new), "file")
-        assert "a template with {{ }} has to be rendered first" in raised.value.findings[0].hint
+        assert "a template has to be rendered first" in raised.value.findings[0].hint
 
     def test_a_field_with_nothing_behind_it_is_left_out(self) -> None:
         """As the API server does; Helm renders such fields."""
@@ -302,7 +302,7 @@ class TestTemplates:
         loaded = only(text)
         (finding,) = loaded.findings
         assert (finding.code, finding.position.line) == ("DOC012", 6)
-        assert finding.message.startswith(f"5 values are placeholders, such as '{form % 'VERSION'}'")
+        assert finding.message.startswith(f"5 checked values are placeholders, such as '{form % 'VERSION'}'")
         assert isinstance(loaded.document, FlinkDeployment)
 
     def test_a_placeholder_where_any_text_may_be_is_no_finding(self) -> None:
@@ -338,14 +338,14 @@ class TestConfigurations:
         found = document_of(text)
         assert isinstance(found, FlinkConfiguration)
         assert found.options == {"taskmanager.numberOfTaskSlots": "4"}
-        assert not found.line_by_line
+        assert found.file == "config.yaml"
         assert repr(found) == "<FlinkConfiguration: 1 options>"  # values may be passwords
 
     @pytest.mark.parametrize(
         "text",
         [
             "a: 1\n",
-            "services: {flink: {image: 'flink:2.2'}}\n",
+            "services: {flink: [1]}\n",
             "image: {repository: flink}\nreplicas: 2\nservice: {port: 8081}\nrest: {port: 8081}\n",
             "spec: {taskmanager.numberOfTaskSlots: 4}\n",
             "taskmanager: {replicas: 2, resources: {limits: {memory: 2Gi}}}\njobmanager: {replicas: 1}\n",
@@ -396,7 +396,7 @@ class TestLineByLine:
     def test_as_flink_1_reads_it(self) -> None:
         (loaded,) = load(LINES, "flink-conf.yaml")
         assert isinstance(loaded.document, FlinkConfiguration)
-        assert loaded.document.line_by_line
+        assert loaded.document.file == "flink-conf.yaml"
         assert loaded.document.options == {
             "jobmanager.rpc.address": "localhost",
             "jobmanager.rpc.port": "6123",
@@ -673,3 +673,63 @@ class TestEmbedded:
     def test_options_of_something_else_are_left_alone(self) -> None:
         text = OTHERS % ("lightbend.com/v1", "FlinkCluster", '"1.9"', "flinkConfiguration")
         assert isinstance(document_of(text.replace("taskmanager.numberOf", "number_of")), OtherObject)
+
+
+class TestWhatStandsBeside:
+    """Files name the version of Flink somewhere, and hold what other tools read."""
+
+    CONFIG_MAP = (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  flink-conf.yaml: |\n"
+        "    state.checkpoints.dir: s3://lake/checkpoints\n    taskmanager.numberOfTaskSlots: 2\n"
+    )
+    PODS = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: jm}\nspec: {image: 'IMAGE'}\n"
+
+    @pytest.mark.parametrize(
+        ("image", "version"),
+        [
+            ("flink:1.18-scala_2.12-java11", "1.18"),
+            ("registry/team/nigeria-flink:1.18-cdc", "1.18"),
+            ("flink:1.20.1", "1.20"),
+            ("cp-flink:2.0.1", "2.0"),
+            ("apache/flink-statefun:3.3.0", None),
+            ("my-flink-job:1.4", None),
+            ("flink:2.10-like", None),
+        ],
+    )
+    def test_the_only_image_says_the_version(self, image: str, version: str | None) -> None:
+        config, _ = load(self.CONFIG_MAP + self.PODS.replace("IMAGE", image), "all.yaml")
+        assert isinstance(config.document, FlinkConfiguration)
+        assert config.document.flink_version == version
+
+    def test_two_versions_say_nothing(self) -> None:
+        text = (
+            self.CONFIG_MAP
+            + self.PODS.replace("IMAGE", "flink:1.18")
+            + self.PODS.replace("IMAGE", "flink:2.0")
+        )
+        document = load(text, "all.yaml")[0].document
+        assert isinstance(document, FlinkConfiguration)
+        assert document.flink_version is None
+
+    @pytest.mark.parametrize(
+        ("text", "name"),
+        [
+            ("services: {flink: {image: 'flink:2.2', command: jobmanager}}\n", "compose.yaml"),
+            ("resources: [a.yaml]\n", "overlays/kustomization.yaml"),
+        ],
+    )
+    def test_files_of_other_tools_are_left_alone(self, text: str, name: str) -> None:
+        (loaded,) = load(text, name)
+        assert isinstance(loaded.document, OtherObject)
+        assert not loaded.findings
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "kubernetes.operator.default-configuration.flink-version.v1_19+.env.java.default-opts.all",
+            "autoscaler.standalone.fetcher.flink-cluster.port",
+        ],
+    )
+    def test_the_operators_own_configuration(self, key: str) -> None:
+        found = document_of(f"{key}: 1\n")
+        assert isinstance(found, FlinkConfiguration)

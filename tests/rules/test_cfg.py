@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from planner.documents.finding import Severity
-from planner.documents.option_tables import option_table
+from planner.documents.option_tables import option_table, supported_versions
 from rules.documents import SOURCE, cluster, find, job, op, with_options
 
 
@@ -35,6 +35,20 @@ class TestKeys:
         (found,) = with_options("2.2")("state.savepoints.dir", "s3://lake/savepoints")
         assert (found.code, found.severity) == ("CFG402", Severity.WARNING)
         assert found.hint == "write execution.checkpointing.savepoint-dir"
+
+    def test_an_option_that_was_renamed_twice_leads_to_its_last_name(self) -> None:
+        assert option_table("1.20").current("jobmanager.web.port") == "rest.bind-port"
+        assert option_table("2.2").current("state.savepoints.dir") == "execution.checkpointing.savepoint-dir"
+        for version in supported_versions():
+            table = option_table(version)
+            for key in table.fallbacks:
+                newest = table.current(key)
+                assert newest is not None
+                assert table.current(newest) is None
+
+    @pytest.mark.parametrize("key", ["query.server.port", "statefun.module.global-config.a"])
+    def test_what_others_read_or_write_is_left_alone(self, key: str) -> None:
+        assert with_options("2.2")(key, 1) == []
 
     def test_a_renamed_option_beside_its_new_name(self) -> None:
         old, new = "taskmanager.memory.size", "taskmanager.memory.managed.size"

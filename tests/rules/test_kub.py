@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from planner.api import validate
-from planner.documents.finding import CheckProfile, Finding
+from planner.documents.finding import CheckProfile, Finding, Severity
 from planner.documents.load import load
 
 
@@ -408,7 +408,13 @@ class TestConfigurations:
         assert (found.code, found.position.line) == ("MEM402", 1)
 
     def test_memory_may_be_elsewhere(self) -> None:
-        assert of_options("taskmanager.memory.managed.fraction: 0.1\njobmanager.rpc.port: 6123\n") == []
+        (found,) = of_options("jobmanager.rpc.port: 6123\ntaskmanager.memory.managed.fraction: 0.1\n")
+        assert (found.code, found.severity, found.position.line) == ("MEM401", Severity.INFO, 2)
+        assert "unless arguments of the process do" in found.hint
+        variable = (
+            "services:\n  t:\n    image: flink:2.2\n    environment:\n      FLINK_PROPERTIES: |\n        "
+        )
+        assert of_options(variable + "taskmanager.memory.managed.fraction: 0.1\n") == []
 
     def test_in_a_config_map(self) -> None:
         (found,) = of_options(
@@ -605,3 +611,19 @@ def test_checkpoints_that_the_operator_enables_count() -> None:
     (found,) = production(deployment(job=job), "OPS611")
     assert found.path == ("spec", "job")
     assert production(deployment(job={**job, "upgradeMode": "savepoint"}), "OPS611") == []
+
+
+class TestVendors:
+    EMR = (
+        "apiVersion: flink.apache.org/v1beta1\nkind: FlinkDeployment\nmetadata: {name: a}\nspec:\n"
+        "  emrReleaseLabel: emr-7.1.0-flink-latest\n  executionRoleArn: arn:aws:iam::0:role/a\n"
+        "  flinkVersion: v1_18\n  flinkConfiguration:\n    OPTION\n"
+    )
+
+    def test_options_of_a_vendor_may_be_more_than_flinks(self) -> None:
+        (found,) = of_options(self.EMR.replace("OPTION", "task.local-recovery.ebs.enable: true"))
+        assert (found.code, found.severity) == ("CFG401", Severity.WARNING)
+
+    def test_its_operator_takes_a_new_key_later(self) -> None:
+        option = "kubernetes.operator.job.autoscaler.enabled: true"
+        assert of_options(self.EMR.replace("OPTION", option)) == []

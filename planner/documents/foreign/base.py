@@ -81,7 +81,10 @@ class KubernetesObject(ForeignDocument):
 
 
 class OtherObject(KubernetesObject):
-    """An object that Kubernetes or another operator reads, and planner does not."""
+    """An object that Kubernetes or another tool reads; it may name a version of Flink."""
+
+    api_version: str = ""
+    image_version: str | None = None
 
     def outline(self) -> str:
         """Return what planner knows of it."""

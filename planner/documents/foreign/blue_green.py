@@ -7,8 +7,8 @@ from typing import Any
 
 from planner.documents.finding import Path
 
-FIELDS = ("configuration", "ingress", "template")
-"""The fields of its spec."""
+FIELDS = ("configuration", "ingress", "template", "transitionMode")
+"""The fields of its spec; the last one is newer than operator 1.16."""
 
 
 def parts_of(data: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:

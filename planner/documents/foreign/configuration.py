@@ -9,13 +9,14 @@ from planner.documents.base import Model
 from planner.documents.finding import Finding, Position, Severity
 from planner.documents.foreign.base import ForeignDocument
 from planner.documents.job import Configuration, flatten_configuration
-from planner.documents.option_tables import option_table, supported_versions
+from planner.documents.option_tables import of_operator, of_others, option_table, supported_versions
 from planner.documents.source import Index
 
 MAX_OPTIONS = 10_000
 """How many keys a configuration may have; Flink itself has about 1,000 options."""
-LINE_BY_LINE_VERSION = "1.20"
-"""The last Flink that reads its configuration line by line, where it is not YAML."""
+CONFIG, OLD_CONFIG = "config.yaml", "flink-conf.yaml"
+"""What Flink calls its configuration: the second name up to 1.20, which reads it line by line."""
+OLD_CONFIG_VERSION = "1.20"
 _FEW_OPTIONS = 20
 """Among how many keys misspelled ones can decide what a file is; to compare spellings takes milliseconds."""
 _OF_PROCESSES = ("taskmanager.", "jobmanager.")
@@ -28,14 +29,14 @@ _OF_OTHERS = {"apiVersion", "kind", "metadata", "nodes", "spec"}
 class FlinkConfiguration(ForeignDocument):
     """Options that Flink's processes read when they start.
 
-    ``line_by_line`` are those of a file that is no YAML, which only Flink 1.x reads. The file itself does not
-    say of which ``version`` they are; its user may.
+    ``file`` is what Flink calls a file that they are all of, None where they are added to others. The file
+    itself does not say of which ``version`` they are; what stands beside it may.
     """
 
     model_config = Model.model_config
 
     written: Configuration
-    line_by_line: bool = False
+    file: str | None = None
     version: str | None = None
 
     @property
@@ -45,7 +46,7 @@ class FlinkConfiguration(ForeignDocument):
 
     @property
     def flink_version(self) -> str | None:
-        """The version that the user says."""
+        """The version that what stands beside it names."""
         return self.version
 
     def outline(self) -> str:
@@ -86,7 +87,8 @@ def _mostly_options(keys: Iterable[str]) -> bool:
 
 def _is_option(key: str) -> bool:
     tables = map(option_table, (supported_versions()[-1], supported_versions()[0]))
-    return "." in key and any(table.find(key) or table.find_removed(key) for table in tables)
+    known = of_operator(key) or of_others(key)
+    return "." in key and (known or any(table.find(key) or table.find_removed(key) for table in tables))
 
 
 def _is_nearly_option(key: str) -> bool:

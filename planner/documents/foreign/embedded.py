@@ -9,12 +9,18 @@ from typing import Any
 
 from planner.documents.errors import DocumentError
 from planner.documents.finding import Finding, Path, Position
-from planner.documents.foreign.configuration import FlinkConfiguration, configuration_of, read_lines
+from planner.documents.foreign.configuration import (
+    CONFIG,
+    OLD_CONFIG,
+    FlinkConfiguration,
+    configuration_of,
+    read_lines,
+)
 from planner.documents.foreign.templates import explain_template
 from planner.documents.source import Index, Source, read_sources
 
-FILES = ("config.yaml", "flink-conf.yaml")
-"""What Flink calls its configuration; other software has a ``config.yaml`` too."""
+FILES = (CONFIG, OLD_CONFIG)
+"""Other software has a ``config.yaml`` too."""
 _WORDS = ("taskmanager", "jobmanager")
 _SUFFIXES = {"yaml", "yml", "conf"}
 """In names of configurations. A text that cannot be read is of something else where its name has others, or
@@ -23,8 +29,8 @@ VARIABLE = "FLINK_PROPERTIES"
 """The environment variable whose lines the entry point of Flink's image adds to the configuration."""
 _MAPPINGS = ("flinkConfiguration", "flinkConfig", "flinkProperties")
 """Fields with options by key, of the operators of Apache, Confluent, Lyft, Google and Ververica."""
-_IMAGE = re.compile(r"(?:^|/)(?:cp-)?flink:(\d+\.\d+)")
-"""The image of Apache, or that of Confluent."""
+_IMAGE = re.compile(r"(?:^|/)[\w.-]*flink[\w.-]*:v?(1\.1\d|1\.20|2\.\d)(?!\d)")
+"""The image of Apache or Confluent, or one that is called like it, with a version that Flink has had."""
 _VERSION = re.compile(r"v?(\d{1,4})[._](\d{1,4})(?:\.\d{1,4})?")
 _ASSIGNED = f"{VARIABLE}="
 Embedded = tuple[Source, FlinkConfiguration | None, tuple[Finding, ...]]
@@ -102,13 +108,28 @@ def _text(source: Source, path: Path, text: str, version: str | None) -> Iterato
             return
         options, index, skipped = lines
         moved = tuple(replace(finding, position=move(finding.position)) for finding in skipped)
-        document = FlinkConfiguration(written=options, line_by_line=True, version=version)
+        document = FlinkConfiguration(written=options, file=OLD_CONFIG, version=version)
         yield source.part(path, options, _moved(index, path, move)), document, moved
         return
     found = configuration_of(inner.data)
     if found is not None:
         part = source.part(path, inner.data, _moved(inner.index or {}, path, move))
-        yield part, found.model_copy(update={"version": version}), ()
+        file = path[-1] if path[-1] in FILES else None
+        yield part, found.model_copy(update={"version": version, "file": file}), ()
+
+
+def version_within(value: Any) -> str | None:
+    """Return the Flink version that something within plain data names, None where nothing or several do."""
+    found = set(_versions(value))
+    return found.pop() if len(found) == 1 else None
+
+
+def _versions(value: Any) -> Iterator[str]:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if isinstance(value, dict) and (own := _version(value)):
+        yield own
+    for part in parts:
+        yield from _versions(part)
 
 
 def _meant_for_flink(path: Path, text: str) -> bool:

@@ -16,11 +16,15 @@ _PLACEHOLDER = re.compile(
     r"\{\{.*?\}\}"  # Helm, Jinja, Hugo
     r"|\{%.*?%\}|<%.*?%>"  # Jinja, ERB
     r"|\$\{[^{}]*\}|\$[A-Za-z_][A-Za-z0-9_]*"  # envsubst, as the entry point of Flink's image calls it
-    r"|__[A-Z][A-Z0-9_]*__",
+    r"|__[A-Z][A-Z0-9_]*__"
+    r"|\A<[A-Za-z_][\w .-]*>\Z",  # what a person or a script is to write over
     re.DOTALL,
 )
 _EXPRESSION = re.compile(r"^[^#\n]*?(\{\{|\{%)", re.MULTILINE)
 """What makes a text a template; not in a comment, where it may be an example."""
+
+
+_VARIABLE = re.compile(r"(\$\{[A-Za-z_][^{}]*\})")
 
 
 def is_placeholder(value: object) -> bool:
@@ -35,12 +39,21 @@ def is_wholly_placeholder(value: str) -> bool:
 
 def explain_template(error: DocumentError, name: str, text: str) -> DocumentError:
     """Return ``error``, or the one that says that the text is a template, where that is why it is no YAML."""
-    expression = _EXPRESSION.search(text)
-    if expression is None or error.findings[0].code != "DOC004":
+    if error.findings[0].code != "DOC004":
+        return error
+    expression = _EXPRESSION.search(text) or _variable_in(text, error.findings[0].position.line)
+    if expression is None:
         return error
     message = "is a template that is not filled in, so it is no YAML yet"
-    hint = "a template with {{ }} has to be rendered first, for example by helm template"
+    hint = "a template has to be rendered first, for example by helm template or envsubst"
     return document_error(name, "DOC004", message, hint, at_offset(text, expression.start(1)))
+
+
+def _variable_in(text: str, line: int) -> re.Match[str] | None:
+    """Return the first variable of a shell in a line."""
+    lines = text.splitlines(keepends=True)
+    start = sum(map(len, lines[: line - 1]))
+    return _VARIABLE.search(text, start, start + len(lines[line - 1])) if line <= len(lines) else None
 
 
 def without_values(data: Any, paths: list[Path]) -> Any:
@@ -72,7 +85,8 @@ def _has_form(table: OptionTable, key: str) -> bool:
 def placeholders_finding(values: list[tuple[Path, object]]) -> Finding:
     """Return the one finding of a document with placeholders, with its first one as an example."""
     path, value = values[0]
-    many = "1 value is a placeholder" if len(values) == 1 else f"{len(values)} values are placeholders"
+    alone = len(values) == 1
+    many = "1 checked value is a placeholder" if alone else f"{len(values)} checked values are placeholders"
     such = "," if len(values) == 1 else ", such as"
     text = " ".join(str(value).split())[:40]
     return Finding(
