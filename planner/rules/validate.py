@@ -213,8 +213,8 @@ def _wrong_memory(subject: ManifestSubject, loaded: Loaded) -> Iterator[Finding]
                 at = source.absolute(("spec", field))
                 if whole and not any(path[: len(at)] == at for path in known):
                     hint = f"set spec.{field}.resource.memory"
-                    path = ("spec", field) if field in subject.fields else ("spec",)
-                    yield _memory_finding(error, str(error), hint, source, path, key=True)
+                    written: Path = ("spec", field) if field in subject.fields else ("spec",)
+                    yield _memory_finding(error, str(error), hint, source, written, key=True)
                 elif isinstance(document, FlinkConfiguration) and document.file is not None:
                     yield from _without_total(process, error, subject, source)
                 continue
