@@ -11,6 +11,10 @@ from fractions import Fraction
 from planner.place.parameters import PARAMETERS
 
 
+LEAST_SHARE = 1 / 4
+"""Of the time limit, for the search itself: a small job is placed in a part of a second."""
+
+
 def never() -> bool:
     """Say that nobody interrupted."""
     return False
@@ -85,6 +89,10 @@ class Clock:
         part = self.part(self.left() * share)
         part._end -= max(self._end - time.monotonic(), 0.0) * (1 - share)
         return part
+
+    def begin(self) -> None:
+        """Leave a share of the time for the search that begins, however long a busy machine took to come here."""
+        self._end = max(self._end, time.monotonic() + self.stop.seconds * LEAST_SHARE)
 
     def reserve(self, seconds: float) -> None:
         """Keep ``seconds``, but no more than half of the time, for what comes after the search."""

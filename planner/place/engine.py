@@ -115,6 +115,7 @@ def place(
 
     """
     instance = instance_of(profile, job, cluster)
+    clock.begin()
     clock.reserve(PARAMETERS.seconds_after + PARAMETERS.seconds_after_per_slot * len(instance.slots))
     in_turn = previous is not None or slack > 0
     levels = (Objective.CPU,) if in_turn else objective
@@ -239,6 +240,7 @@ def pareto(
 
     """
     instance = instance_of(profile, job, cluster)
+    clock.begin()
     share = clock.share(1 / 3)
     instance, result, _, _ = _solved(instance, cluster, share, progress, (Objective.CPU,))
     if previous is not None:

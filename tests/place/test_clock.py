@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 
 import pytest
@@ -41,6 +42,15 @@ def test_what_is_kept_is_at_most_half_of_the_time() -> None:
     many.reserve(900)
     assert few.seconds() == pytest.approx(600, abs=5)
     assert many.seconds() == pytest.approx(500, abs=5)
+
+
+def test_a_slow_start_leaves_a_quarter_for_the_search() -> None:
+    late = Clock(Stop(seconds=1000), started=time.monotonic() - 2000)
+    late.begin()
+    assert late.seconds() == pytest.approx(250, abs=5)
+    early = Clock(Stop(seconds=1000), started=time.monotonic() - 100)
+    early.begin()
+    assert early.seconds() == pytest.approx(900, abs=5)
 
 
 def test_an_interrupt_leaves_nothing() -> None:
