@@ -10,7 +10,6 @@ from fractions import Fraction
 
 from planner.place.parameters import PARAMETERS
 
-
 LEAST_SHARE = 1 / 4
 """Of the time limit, for the search itself: a small job is placed in a part of a second."""
 
