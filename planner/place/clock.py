@@ -90,7 +90,7 @@ class Clock:
         return part
 
     def begin(self) -> None:
-        """Leave a share of the time for the search that begins, however long a busy machine took to come here."""
+        """Leave a share of the time for the search that begins, however late a busy machine comes to it."""
         self._end = max(self._end, time.monotonic() + self.stop.seconds * LEAST_SHARE)
 
     def reserve(self, seconds: float) -> None:
