@@ -693,7 +693,8 @@ class TestWhatStandsBeside:
             ("cp-flink:2.0.1", "2.0"),
             ("apache/flink-statefun:3.3.0", None),
             ("my-flink-job:1.4", None),
-            ("flink:2.10-like", None),
+            ("flink:1.9-alpine", "1.9"),
+            ("my-flink:2.10", None),
         ],
     )
     def test_the_only_image_says_the_version(self, image: str, version: str | None) -> None:

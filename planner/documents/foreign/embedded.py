@@ -29,8 +29,11 @@ VARIABLE = "FLINK_PROPERTIES"
 """The environment variable whose lines the entry point of Flink's image adds to the configuration."""
 _MAPPINGS = ("flinkConfiguration", "flinkConfig", "flinkProperties")
 """Fields with options by key, of the operators of Apache, Confluent, Lyft, Google and Ververica."""
-_IMAGE = re.compile(r"(?:^|/)[\w.-]*flink[\w.-]*:v?(1\.1\d|1\.20|2\.\d)(?!\d)")
-"""The image of Apache or Confluent, or one that is called like it, with a version that Flink has had."""
+_IMAGE = re.compile(
+    r"(?:^|/)(?:(?:cp-)?flink:(?P<own>\d+\.\d+)"
+    r"|[\w.-]*flink[\w.-]*:v?(?P<like>1\.1\d|1\.20|2\.\d)(?!\d))"
+)
+"""The image of Apache or Confluent, or one that is called like it, with a version of the last years."""
 _VERSION = re.compile(r"v?(\d{1,4})[._](\d{1,4})(?:\.\d{1,4})?")
 _ASSIGNED = f"{VARIABLE}="
 Embedded = tuple[Source, FlinkConfiguration | None, tuple[Finding, ...]]
@@ -89,7 +92,7 @@ def _version(value: dict[str, Any]) -> str | None:
     if match := _VERSION.fullmatch(str(named)):
         return f"{match[1]}.{match[2]}"
     found = _IMAGE.search(image) if isinstance(image, str) else None
-    return found[1] if found else None
+    return found["own"] or found["like"] if found else None
 
 
 def _text(source: Source, path: Path, text: str, version: str | None) -> Iterator[Embedded]:
@@ -120,16 +123,17 @@ def _text(source: Source, path: Path, text: str, version: str | None) -> Iterato
 
 def version_within(value: Any) -> str | None:
     """Return the Flink version that something within plain data names, None where nothing or several do."""
-    found = set(_versions(value))
+    found: set[str] = set()
+    left, seen = [value], set[int]()
+    while left:
+        part = left.pop()
+        if not isinstance(part, dict | list) or id(part) in seen:  # aliases of YAML repeat parts
+            continue
+        seen.add(id(part))
+        left += part.values() if isinstance(part, dict) else part
+        if isinstance(part, dict) and (own := _version(part)):
+            found.add(own)
     return found.pop() if len(found) == 1 else None
-
-
-def _versions(value: Any) -> Iterator[str]:
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    if isinstance(value, dict) and (own := _version(value)):
-        yield own
-    for part in parts:
-        yield from _versions(part)
 
 
 def _meant_for_flink(path: Path, text: str) -> bool:
