@@ -117,6 +117,7 @@ function header(): void {
   undo.title = steps.done.length ? `Undo ${steps.done.at(-1)!.label} (Ctrl+Z)` : "Nothing to undo";
   redo.title = steps.undone.length ? `Redo ${steps.undone.at(-1)!.label} (Ctrl+Shift+Z)` : "Nothing to redo";
   save.disabled = changes.disabled = !state.patch;
+  save.className = errors ? "tool" : "tool primary";
   save.textContent = state.patch ? `Save ${state.file}` : "Saved";
   document.title = `${state.patch ? "● " : ""}${model?.name ?? state.file} - planner`;
   const infos = state.findings.length - errors - warnings;
@@ -134,7 +135,7 @@ function listed(findings: Finding[]): HTMLElement[] {
   if (!findings.length) return [h("p", { class: "dim" }, "Nothing is wrong with this draft.")];
   const sorted = [...findings].sort((a, b) => "error warning info".indexOf(a.severity) - "error warning info".indexOf(b.severity) || a.line - b.line);
   const unread = sorted.some((one) => one.severity === "error" && one.code.startsWith("DOC"));
-  const rest = unread ? [h("p", { class: "dim" }, "The rest is checked once this is mended; what is shown below is of before it.")] : [];
+  const rest = unread ? [h("p", { class: "dim" }, "Fix this first: what is shown below is the job before this edit.")] : [];
   return [...rest, ...sorted.map((one) => {
     const vertex = model?.vertices.find((other) => other.nodes.some((node) => {
       const root = ownedOperator(state, node)?.root;
@@ -205,7 +206,7 @@ function placing(): void {
       ? button("Stop", () => void client.stop().catch(fail), { class: "tool primary" })
       : button("Balance", () => void balance(), { class: "tool primary", disabled: !state.cluster || !state.data }),
     h("label", { class: "control" }, "Time limit", time, "s"),
-    ...(shown ? [h("label", { class: "control" }, near_, "few moves from the one shown")] : []),
+    ...(shown ? [h("label", { class: "control" }, near_, "keep most slots where they are")] : []),
     ...(state.placements.length ? [h("label", { class: "control" }, "Shown", pick)] : []),
     ...(shown && state.target
       ? [button(shown.saved ? `${state.target} is saved` : `Save ${state.target}`, () => void savePlacement(), { disabled: !shown.current || shown.saved, class: shown.saved ? "tool" : "tool primary" })]

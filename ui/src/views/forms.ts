@@ -122,8 +122,11 @@ function input(form: Form, one: Owned, field: Field, effective: string): HTMLEle
 const spelled = (one: Owned, field: Field, value: string | null): string =>
   `${one.name}: ${field.label.toLowerCase()} ${field.text ?? "not set"} → ${value ?? "not set"}`;
 
+/** A hint as a sentence; one that begins with the key of an option keeps its spelling. */
+const sentence = (hint: string): string => (/^[a-z]+[ ,]/.test(hint) ? hint[0]!.toUpperCase() + hint.slice(1) : hint) + (/[.?)]$/.test(hint) ? "" : ".");
+
 export const notes = (found: Finding[]): HTMLElement[] =>
-  found.map((one) => h("p", { class: `note-of ${one.severity}` }, h("b", {}, one.code), ` ${one.message}`, one.hint ? h("span", { class: "dim" }, ` ${one.hint}`) : null));
+  found.map((one) => h("p", { class: `note-of ${one.severity}` }, h("b", {}, one.code), ` ${one.message}${one.hint ? "." : ""}`, one.hint ? h("span", { class: "dim" }, ` ${sentence(one.hint)}`) : null));
 
 function groupList(model: Model): string {
   const id = "known-groups";

@@ -418,7 +418,7 @@ function about(model: Model, edits: boolean): HTMLElement[] {
     h("h2", {}, "Job graph"),
     facts(
       ["Tasks", `${model.vertices.length}, ${count(model.data.profile.nodes.length, "operator")}`], ["Subtasks", subtasks.toLocaleString("en")],
-      ["Groups", String(inUse(model).length)], ["Regions", `${regions} of tasks${model.data.recovery ? `, ${model.data.recovery.regions.length} of subtasks` : ""}`],
+      ["Groups", String(inUse(model).length)], ["Regions", regions === 1 ? "1: all tasks restart together" : `${regions} that restart on their own`],
     ),
     h("h3", {}, "Groups, per slot"),
     table("Slot sharing groups", ["group", "slots", "cpu", "memory"], inUse(model).map((group) => {

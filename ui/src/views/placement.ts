@@ -85,7 +85,7 @@ export function placementView(model: Placed, trying?: Trying): HTMLElement {
   const decided = model.data.placement.objective[0]?.decidedBy?.taskManager;
   return h(
     "div", { class: "columns" },
-    h("div", { class: "content" }, ...(trying?.bar ?? []), h("div", { class: "summary" }, ...figures(model, () => decided && list.select((tm) => tm.id === decided)), h("figure", { class: "panel" }, h("figcaption", {}, "CPU utilisation, highest of any TaskManager", h("span", { class: "key" }, "dashed: proven bound; black: range of random orders")), scale(model))), legend, toolbar, list.element),
+    h("div", { class: "content" }, ...(trying?.bar ?? []), h("div", { class: "summary" }, ...figures(model, () => decided && list.select((tm) => tm.id === decided)), h("figure", { class: "panel" }, h("figcaption", {}, "CPU utilisation, highest of any TaskManager", h("span", { class: "key" }, `dashed: proven bound; black: range of random orders${model.taskManagers.some((tm) => tm.reserve) ? "; Flink uses the reserve too" : ""}`)), scale(model))), legend, toolbar, list.element),
     detail,
   );
 }
@@ -108,8 +108,8 @@ function figures(model: Placed, showDecided: () => void): HTMLElement[] {
       stat("Proof", placement.strategy ? "simulated" : proof, level?.bound ? `none is below ${percent(level.bound, 2)}` : "no bound is known"),
       stat("Imbalance", imbalance.maxOverMean.toFixed(3), `max/mean; spread ${percent(imbalance.spread, 2)}`),
       stat("TaskManagers", `${used.toLocaleString("en")} used`, `of ${model.taskManagers.length.toLocaleString("en")}; ${count(slots, "slot")}`),
-      stat("Unequal slots", placement.slotLoad ? percent(placement.slotLoad.worst) : "none", placement.slotLoad ? "if Flink pairs them badly" : "slots of a group are alike"),
-      stat("Reserve", reserve ? String(reserve) : "none", placement.uncovered?.length ? `${count(placement.uncovered.length, "loss", "losses")} not covered` : reserve ? "every loss is covered" : "a loss waits for a new one"),
+      stat("Highest at worst", percent(placement.slotLoad?.worst ?? imbalance.max), placement.slotLoad ? "if Flink pairs unequal slots badly" : "slots of a group are alike"),
+      stat("Reserve", reserve ? String(reserve) : "none", placement.uncovered?.length ? `${count(placement.uncovered.length, "loss", "losses")} not covered` : reserve ? "any one can be lost" : "a loss waits for a new one"),
     ),
   ];
 }
@@ -227,7 +227,7 @@ function describe(model: Placed, tm: TaskManager, slots?: Promise<Slot[]>): HTML
   return [
     h("h2", { class: "wrap" }, tm.id),
     facts(["Class", tm.className], ...(tm.zone !== "none" ? [["Zone", tm.zone] as [string, Child]] : []), ["Holds", tm.contents],
-      ...(tm.reserve || !fullest ? [] : [["Fullest", `${fullest[1]}, ${percent(tm.use[fullest[0]])}`] as [string, Child]])),
+      ...(tm.reserve || !fullest ? [] : [["Nearest its limit", `${fullest[1]}, ${percent(tm.use[fullest[0]])}`] as [string, Child]])),
     h("h3", {}, "Resources"),
     h("div", { class: "uses" }, ...shown.map(([key, label]) =>
       h("div", { class: "use wide" }, h("span", {}, label), bar(tm.use[key]!), h("span", { class: "figure" }, percent(tm.use[key])), h("span", { class: "figure dim" }, used[key] ?? "")))),

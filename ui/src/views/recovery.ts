@@ -154,7 +154,7 @@ function heals(model: Recovered, loss: Loss): HTMLElement[] {
       : !uncovered ? `On ${count(reserve.length, "TaskManager")} in reserve together.`
         : `Nowhere, until a TaskManager with ${spelled(lost.document.quotas)} registers: the job waits for it.`;
     return [heading, h("p", { class: alone.length || !uncovered ? "good" : "bad" }, text),
-      ...(next !== null && next !== undefined ? [h("p", { class: "dim" }, `When it is back, it is what the next loss finds: it could take over from ${next ? count(next, "other TaskManager") : "no other TaskManager"}.`)] : [])];
+      ...(next !== null && next !== undefined ? [h("p", { class: "dim" }, `Once it is back it is the reserve: it could take over from ${next ? count(next, "other TaskManager") : "no other TaskManager"}.`)] : [])];
   }
   return [heading, table("Slots lost and in reserve", ["group", "slots lost", "in reserve at most"], slotsLost(model, loss).map(([group, slots, spare]) => [
     h("span", { class: "wrap" }, group), String(slots), String(spare)]), [1, 2])];
@@ -167,13 +167,14 @@ function times(model: Recovered, wanted: (one: Downtime) => boolean, waiting = f
   if (!shown.length) return [];
   const fast = new Map(fastDowntimes.map((one) => [one.failed, one]));
   const longest = Math.max(1, ...[...shown, ...fastDowntimes.filter(wanted)].map((one) => one.seconds ?? 0));
-  const total = (one: Downtime | undefined) => one?.seconds === null || one?.seconds === undefined ? "no restart" : `${one.complete || waiting ? "" : "at least "}${Number(one.seconds.toFixed(1))} s${waiting ? " and the wait" : ""}`;
+  const total = (one: Downtime | undefined) => one?.seconds === null || one?.seconds === undefined ? "no restart" : [`${Number(one.seconds.toFixed(1))} s`, unknown(one)].filter(Boolean).join(" and ");
+  const unknown = (one: Downtime) => one.parts.filter((part) => (part.seconds ?? null) === null || (waiting && part.name === "allocation")).map((part) => PARTS[part.name] ?? part.name).join(", ");
   return [
     h("h3", {}, "Downtime"),
     ...shown.map((one) =>
       h(
         "details", { class: "downtime", open: shown.length === 1 },
-        h("summary", {}, h("span", { class: "what" }, one.failed.replace("-", " ").replace("taskmanager", "TaskManager")), stack(one, longest), h("strong", {}, total(one)), h("span", { class: "dim" }, `${total(fast.get(one.failed))} with recovery: fast`)),
+        h("summary", {}, h("span", { class: "what" }, one.failed.replace("-", " ").replace("taskmanager", "TaskManager")), stack(one, longest), h("strong", {}, total(one)), h("span", { class: "dim", title: "recovery: fast in the job sets the options below" }, `${total(fast.get(one.failed))} with recovery: fast`)),
         table(`Parts of the downtime: ${one.failed}`, ["part", "seconds", "governed by", "why"], one.parts.map((part) => (waiting && part.name === "allocation" ? { ...part, seconds: null, reason: WAITS } : part)).map((part) => [
           PARTS[part.name] ?? part.name, part.seconds === null || part.seconds === undefined ? "unknown" : String(part.seconds),
           part.option ? h("code", {}, `${part.option}: ${valued(part.option, part.value ?? "")}`) : "", part.reason]), [1]),
