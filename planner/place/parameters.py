@@ -347,6 +347,36 @@ class Parameters:
     Chosen: a fifth of the gap of one per cent that is good enough for a price.
     """
 
+    least_price: float = 0.001
+    """What a slot that is missing costs at least, of the dearest one.
+
+    Chosen: a slot that costs nothing while TaskManagers are bought has to be held all the same.
+    """
+
+    purchase_rounds: int = 6
+    """How often contents are added for the slots that are left, each time that some are taken.
+
+    Chosen: most are in the pool already.
+    """
+
+    purchase_sway: tuple[float, float] = (0.7, 1.0)
+    """Between what a part of a content is multiplied, so that it is not always the largest that is taken.
+
+    Five purchases of one of the families of bench/sizing.py differed by 0.3 %.
+    """
+
+    purchase_last: int = 6
+    """How many TaskManagers that were taken last are chosen again by CP-SAT.
+
+    Four gained 0.3 to 0.5 % of the price at 50 TaskManagers, six up to 0.6 %, eight no more, in more time.
+    """
+
+    purchase_work: float = 1.0
+    """Seconds of work for these.
+
+    Chosen: mostly it takes a tenth.
+    """
+
     # Constraints and explanations
 
     choices: int = 64

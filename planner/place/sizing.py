@@ -2,34 +2,38 @@
 
 An integer program over how many there are of each class proposes the cheapest ones; the search for a
 placement finds one on them that is within a utilisation, or proves that there is none, or runs out of time.
-What it refutes is not proposed again, and neither is anything smaller.
+What it refutes is not proposed again, and neither is anything smaller. Before that, contents of TaskManagers
+are bought one after the other: that is cheap already, and mostly a placement by itself.
 
-Prices of slots make the proposals good from the start: for whole prices p, all slots are worth
-sum(n_t p_t), and a TaskManager holds no more than its class's max p(content), so that TaskManagers which hold
-less than that are too few. The prices are those of a linear program over contents. See Gilmore and Gomory
-(1961), Farley (1990), and Hooker and Ottosson (2003) for the scheme.
+Prices of slots make the proposals good (`bounds/worth.py`): those of a linear program over contents, and for
+each proposal those that forbid it, where there are such. See Hooker and Ottosson (2003) for the scheme.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from operator import le
+from random import Random
 
 from ortools.sat.python import cp_model
 
 from planner.documents.cluster import Cluster
-from planner.place.bounds.patterns import Master, Pricing
+from planner.place.bounds.worth import Cut, Offer, Worth
 from planner.place.clock import Clock
 from planner.place.cp_sat import SOLVED, new_solver, run
-from planner.place.model.contents import Content
+from planner.place.model.contents import Pool
 from planner.place.model.objective import Objective
-from planner.place.model.problem import Problem, SlotType
+from planner.place.model.problem import Problem, SlotType, Solution
 from planner.place.model.task_managers import class_count, class_ids
 from planner.place.parameters import PARAMETERS
 from planner.place.reserve import place_with_reserve
 from planner.place.result import Status
+from planner.place.search.purchase import Bought, buy
+from planner.place.search.state import State
 from planner.place.sizing_plan import Counts, Sizing, counted, prices, whole_prices
 
 
@@ -68,21 +72,27 @@ class _Search:
         self.market = _Market(
             [int(price * self.scale) for price in known], least, [class_count(entry) for entry in classes]
         )
-        everything = problem_of(counted(cluster, self.market.most))
+        self.everything = problem_of(counted(cluster, self.market.most))
+        self.sold = _sold(self.everything, cluster)
+        self.pool = Pool.empty(self.everything)
+        self.random = Random(clock.stop.seed)
         self.best: Counts | None = None
         self.bound = 0
-        self.impossible = not all(_fits_somewhere(slot, everything, target) for slot in everything.types)
-        self.cuts: list[_Cut] = []
-        self.more = _cuts(everything, cluster, target, clock)
+        self.impossible = not all(
+            _fits_somewhere(slot, self.everything, target) for slot in self.everything.types
+        )
+        self.worth = Worth(self.everything, self._caps(), self.pool, clock)
+        self.cuts: list[Cut] = []
         self.refuted: list[Counts] = []
         self.open: list[Counts] = []
 
     def run(self) -> None:
         """Try the cheapest, then dearer ones until one is enough, then those between, while there is time."""
-        floor, step, work = 0, PARAMETERS.sizing_step, self.clock.left() / 3
+        floor, step, buying = 0, PARAMETERS.sizing_step, 0.0
+        self._cut(self.clock.left() / 3)
         while not self.impossible:
-            self._cut(work)
             self._raise_bound()
+            self._buy(buying)
             if self.impossible or self._proven() or self.clock.expired():
                 return
             floor = max(floor, self.bound)
@@ -95,8 +105,7 @@ class _Search:
             price = self.market.price(counts)
             before = self.clock.left()
             verdict = self._enough(counts)
-            # as much for cuts as for a proposal: where that was quick, cuts are not what is missing
-            work = before - self.clock.left()
+            buying = before - self.clock.left()
             if verdict:
                 self.best = counts
                 floor = (self.bound + price) // 2
@@ -116,14 +125,107 @@ class _Search:
         )
 
     def _cut(self, work: float) -> None:
-        """Take more cuts, for some seconds of work."""
+        """Take the cuts of what it takes to buy all TaskManagers, for some seconds of work."""
         until = self.clock.left() - work
-        while self.clock.left() > until and (cut := next(self.more, None)) is not None:
-            self.cuts.append(cut)
+        for cut in self.worth.of_purchases(self._offers([0] * len(self.market.least))):
+            self.cuts.append(self._sold_cut(cut))
+            if self.clock.left() <= until:
+                return
+
+    def _sold_cut(self, cut: Cut) -> Cut:
+        """Return a cut by what is sold, less what is there anyway."""
+        there = sum(
+            offer.there * each
+            for offer, each in zip(self._offers([0] * len(self.market.least)), cut.each, strict=True)
+        )
+        by_number = {number: cut.each[index] for index, number in self.sold.items()}
+        return Cut([by_number.get(number, 0) for number in range(len(self.market.each))], cut.worth - there)
+
+    def _offers(self, least: Sequence[int]) -> list[Offer]:
+        """Return what there is of each class of the problem, with the ``least`` of each as there anyway."""
+        offers = []
+        for index, entry in enumerate(self.everything.classes):
+            number = self.sold.get(index)
+            if number is None:
+                offers.append(Offer(len(entry.members), 0, 0))
+            else:
+                most, price = self.market.most[number], self.market.each[number]
+                offers.append(Offer(len(entry.members) - most + least[number], most - least[number], price))
+        return offers
+
+    def _caps(self) -> list[int]:
+        """Return the highest load of each class of the problem."""
+        return [
+            self.target.numerator * entry.cpu // self.target.denominator for entry in self.everything.classes
+        ]
+
+    def _buy(self, work: float) -> None:
+        """Buy TaskManagers once, and again for some seconds of work."""
+        until = self.clock.left() - work
+        while not self.impossible and not self._proven() and not self.clock.expired():
+            self._buy_once()
+            if self.clock.left() <= until:
+                return
+
+    def _buy_once(self) -> None:
+        """Buy TaskManagers content by content, and keep them where they are enough and cheaper."""
+        offers = self._offers(self.market.least)
+        bought = self._bought(offers)
+        if bought is None:
+            return
+        used = Counter(index for index, _ in bought)
+        more = list(self.market.least)
+        for index, number in self.sold.items():
+            more[number] += max(used[index] - offers[index].there, 0)
+        counts = tuple(more)
+        if self.best is not None and self.market.price(counts) >= self.market.price(self.best):
+            return
+        if any(all(map(le, counts, other)) for other in [*self.refuted, *self.open]):
+            return
+        problem = self.problem_of(counted(self.cluster, counts))
+        if self._stand(problem, bought) or (problem.open and self._enough(counts)):
+            self.best = counts
+
+    def _bought(self, offers: Sequence[Offer]) -> list[Bought] | None:
+        part = self.clock.part(self.clock.left() / PARAMETERS.sizing_shares)
+        return buy(self.everything, offers, self._caps(), self.pool, part, self.random)
+
+    def _stand(self, problem: Problem, bought: Sequence[Bought]) -> bool:
+        """Tell whether what was bought is a placement of a problem with so many TaskManagers."""
+        if problem.open:
+            return False
+        number_of = {problem.task_managers[tm].id: tm for tm in problem.usable}
+        counts = dict.fromkeys(problem.usable, (0,) * len(problem.types))
+        free = [
+            [
+                number_of[name]
+                for tm in reversed(entry.members)
+                if (name := self.everything.task_managers[tm].id) in number_of
+            ]
+            for entry in self.everything.classes
+        ]
+        for index, content in bought:
+            if not free[index]:
+                return False
+            counts[free[index].pop()] = content
+        state = State.from_solution(problem, Solution(counts))
+        caps = state.caps(self.target.numerator, self.target.denominator)
+        apart = all((state.counts[:, [a, b]].min(axis=1) == 0).all() for a, b in problem.rivals)
+        placed = (state.counts.sum(axis=0) == state.copies).all()
+        return bool(placed and apart and state.within_limits().all() and (state.load <= caps).all())
 
     def _propose(self, excluded: Sequence[Counts], low: int) -> _Proposal:
+        """Return the cheapest counts of at least a price that neither are excluded nor worth too little."""
         high = None if self.best is None else self.market.price(self.best) - 1
-        return self.market.cheapest(self.cuts, excluded, low, high, self.clock)
+        until = self.clock.left() * (1 - 1 / PARAMETERS.sizing_shares)
+        while True:
+            found = self.market.cheapest(self.cuts, excluded, low, high, self.clock)
+            if found.counts is None or self.clock.left() <= until:
+                return found
+            cut = self.worth.against([offer.there for offer in self._offers(found.counts)])
+            if cut is None:
+                return found
+            self.cuts.append(self._sold_cut(cut))
 
     def _proven(self) -> bool:
         return self.best is not None and self.market.price(self.best) <= self.bound
@@ -148,6 +250,9 @@ class _Search:
             whole=self.clock,
         )
         problem = self.problem_of(counted(self.cluster, counts))
+        there = [replace(offer, more=0) for offer in self._offers(counts)]
+        if not problem.open and (bought := self._bought(there)) and self._stand(problem, bought):
+            return True
         result, _ = place_with_reserve(problem, part, objective=(Objective.CPU,))
         if result.solution is not None and result.levels[0].value <= self.target:
             return True
@@ -162,14 +267,6 @@ def _fits_somewhere(slot: SlotType, problem: Problem, target: Fraction) -> bool:
 
 
 @dataclass(frozen=True)
-class _Cut:
-    """What slots on a TaskManager of each class are worth at most; all together have to reach ``worth``."""
-
-    each: Sequence[int]
-    worth: int
-
-
-@dataclass(frozen=True)
 class _Market:
     """By class: the whole price, and how many there are at least and at most."""
 
@@ -181,7 +278,7 @@ class _Market:
         return sum(price * count for price, count in zip(self.each, counts, strict=True))
 
     def cheapest(
-        self, cuts: Sequence[_Cut], excluded: Sequence[Counts], low: int, high: int | None, clock: Clock
+        self, cuts: Sequence[Cut], excluded: Sequence[Counts], low: int, high: int | None, clock: Clock
     ) -> _Proposal:
         """Return the cheapest counts within prices that no cut forbids, none of them within ``excluded``."""
         model = cp_model.CpModel()
@@ -220,45 +317,16 @@ class _Proposal:
     impossible: bool = False
 
 
-def _cuts(problem: Problem, cluster: Cluster, target: Fraction, clock: Clock) -> Iterator[_Cut]:
-    """Yield cuts of ever better prices, until no content is worth more than its TaskManager costs."""
-    classes = cluster.spec.task_manager_classes
-    entries = {
+def _sold(problem: Problem, cluster: Cluster) -> dict[int, int]:
+    """Return which classes of a problem are those of a cluster that may be bought, both by their number."""
+    index_of = {
         problem.task_managers[tm].id: index
         for index, entry in enumerate(problem.classes)
         for tm in entry.members
     }
-    entry_of = [entries.get(names[0]) if (names := class_ids(entry)) else None for entry in classes]
-    sold = {index: number for number, index in enumerate(entry_of) if index is not None}
-    more = [class_count(classes[sold[e]]) if e in sold else 0 for e in range(len(problem.classes))]
-    there = [len(entry.members) - count for entry, count in zip(problem.classes, more, strict=True)]
-    known = prices(classes)
-    dearer = 2 * max([1.0, *map(float, known)])
-    master = Master(problem, there, [dearer] * len(problem.types))
-    for index, number in sold.items():
-        master.buy(index, more[index], float(known[number]))
-    caps = [target.numerator * entry.cpu // target.denominator for entry in problem.classes]
-    pricing = [Pricing(problem, entry, cap) for entry, cap in zip(problem.classes, caps, strict=True)]
-    seen: list[set[Content]] = [set() for _ in problem.classes]
-    grown, gap = True, PARAMETERS.sizing_pricing_gap
-    while (grown or gap) and not clock.expired():
-        gap = gap if grown else 0.0
-        _, slots, task_managers = master.solve()
-        clock.charge(PARAMETERS.work_of_lp)
-        scale = PARAMETERS.price_scale / max([*slots, 1e-9])
-        whole = [round(price * scale) for price in slots]
-        most, grown = [], False
-        for index in range(len(problem.classes)):
-            found = pricing[index].best(whole, clock, gap, PARAMETERS.sizing_pricing_work)
-            if found is None:
-                return
-            content, upper = found
-            most.append(upper)
-            worth = sum(price * count for price, count in zip(whole, content, strict=True))
-            if worth > task_managers[index] * scale + 1 and content not in seen[index]:
-                seen[index].add(content)
-                master.add(index, content)
-                grown = True
-        total = sum(price * slot.count for price, slot in zip(whole, problem.types, strict=True))
-        total -= sum(number * upper for number, upper in zip(there, most, strict=True))
-        yield _Cut([0 if index is None else most[index] for index in entry_of], total)
+    found = {}
+    for number, entry in enumerate(cluster.spec.task_manager_classes):
+        names = class_ids(entry)
+        if names and names[0] in index_of:
+            found[index_of[names[0]]] = number
+    return found

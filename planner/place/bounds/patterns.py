@@ -71,6 +71,7 @@ class Master:
         infinity = self.solver.infinity()
         self.cover = [self.solver.Constraint(slot.count, infinity) for slot in problem.types]
         self.room = [self.solver.Constraint(-infinity, number) for number in room]
+        self.columns: list[tuple[int, Content, pywraplp.Variable]] = []
         self.solver.Objective().SetMinimization()
         for constraint, price, slot in zip(self.cover, missing, problem.types, strict=True):
             left = self.solver.NumVar(0, slot.count, "")
@@ -90,10 +91,19 @@ class Master:
         for constraint, count in zip(self.cover, content, strict=True):
             if count:
                 constraint.SetCoefficient(column, count)
+        self.columns.append((index, content, column))
 
-    def solve(self) -> tuple[float, list[float], list[float]]:
-        """Return the least price, that of one slot of each type, and of one TaskManager of each class."""
-        self.solver.Solve()
+    def used(self) -> list[tuple[int, Content, float]]:
+        """Return how often each content is used, after it was solved."""
+        return [(index, content, column.solution_value()) for index, content, column in self.columns]
+
+    def solve(self) -> tuple[float, list[float], list[float]] | None:
+        """Return the least price, that of one slot of each type, and of one TaskManager of each class.
+
+        None where the solver comes to no end, as GLOP at times does for numbers that it finds awkward.
+        """
+        if self.solver.Solve() != pywraplp.Solver.OPTIMAL:
+            return None
         slots = [max(row.dual_value(), 0.0) for row in self.cover]
         return self.solver.Objective().Value(), slots, [max(-row.dual_value(), 0.0) for row in self.room]
 
@@ -114,8 +124,11 @@ def judge(problem: Problem, caps: Sequence[int | None], pool: Pool, clock: Clock
             master.add(index, content)
     enough = 1e-7 * sum(weight * slot.count for weight, slot in zip(weights, problem.types, strict=True))
     while not clock.expired():
-        left, duals, _ = master.solve()
+        solved = master.solve()
         clock.charge(PARAMETERS.work_of_lp)
+        if solved is None:
+            return Verdict.OPEN
+        left, duals, _ = solved
         if left <= enough:
             return Verdict.POSSIBLE
         prices = [round(dual * PARAMETERS.price_scale / max(weights)) for dual in duals]
