@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-flink test test-all lint lock bench bench-placement bench-exact bench-peers generate ui picture clean help
+.PHONY: demo demo-flink test test-all lint lock bench bench-placement bench-exact bench-peers bench-sizing generate ui picture clean help
 
 help:
 	@echo "make demo   compile, validate and place a sample job, with its recovery plan"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint   ruff, mypy --strict and generated files up to date"
 	@echo "make bench  measured figures (see bench/)"
 	@echo "make bench-placement, make bench-peers  placement, alone and beside other solvers"
+	@echo "make bench-sizing  the cheapest TaskManagers, beside Rebalancer (needs Python 3.12)"
 	@echo "make bench-exact  what placements claim, against an exact solver"
 	@echo "make generate  schemas/ and docs/rules/ again"
 	@echo "make ui     what reports and the screen are built of, from ui/ (needs npm)"
@@ -104,6 +105,15 @@ $(PEERS)/.installed: bench/peers/requirements.txt
 
 bench-peers: $(STAMP) $(PEERS)/.installed
 	$(BIN)/python bench/compare.py --write
+
+REBALANCER := .venv-rebalancer
+$(REBALANCER)/.installed: bench/peers/rebalancer.txt
+	python3.12 -m venv $(REBALANCER)
+	$(REBALANCER)/bin/python -m pip install --quiet --disable-pip-version-check -r bench/peers/rebalancer.txt
+	@touch $@
+
+bench-sizing: $(STAMP) $(REBALANCER)/.installed
+	$(BIN)/python bench/sizing.py --write
 
 lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv
