@@ -8,8 +8,8 @@ gives each the cheapest size that still holds what it got, and may begin with an
 chooses are placed again, and the placement, which planner's checker judges, has to be within the utilisation.
 
 Rebalancer of Meta begins with what first fit decreasing bought, beside as many empty TaskManagers of each
-size as planner and first fit decreasing took together, and has as many seconds as planner. Where its answer is
-dearer than what it began with, that counts. It takes part where `make bench-sizing` made its environment,
+size as planner and first fit decreasing took together, and has as many seconds as planner. Where its answer
+is dearer than what it began with, that counts. It takes part where `make bench-sizing` made its environment,
 which needs Python 3.12.
 """
 
