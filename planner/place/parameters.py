@@ -405,8 +405,11 @@ class Parameters:
     most_added: int = 4096
     """How many TaskManagers an explanation proposes to add at most. Chosen: a power of two, it is doubled."""
 
-    lowering_steps: int = 12
-    """Halvings when looking for how far a demand has to be lowered: to a 4096th, and no finer than 0.1 %."""
+    lowering_steps: int = 14
+    """Halvings when looking for how far a demand has to be lowered.
+
+    To the hundredth of 160 cores, or the MiB of 16 GiB; each is a question whether everything fits.
+    """
 
     bending_steps: int = 7
     """Halvings when looking for how far estimates have to be lowered: to a 128th of them.

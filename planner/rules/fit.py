@@ -124,11 +124,13 @@ def _totals(
     memory = sum(resources[group].memory * n for group, n in counts.items())
     has_cpu = _offered([tm.capacity.cpu for tm in cluster.task_managers], cluster)
     has_memory = _offered([tm.capacity.memory for tm in cluster.task_managers], cluster)
+    # which TaskManagers are in reserve is chosen with the placement: here it is the smallest
+    beside = " at most, beside its reserve" if cluster.cluster.spec.reserve.task_managers else ""
     if has_cpu is not None and cpu > has_cpu:
-        yield f"the job's slots reserve {format_cpu(cpu)} cores, the cluster has {format_cpu(has_cpu)}"
+        yield f"the job's slots reserve {format_cpu(cpu)} cores, the cluster has {format_cpu(has_cpu)}{beside}"
     if has_memory is not None and memory > has_memory:
         has = rounded_size(has_memory)
-        yield f"the job's slots need {rounded_size(memory)}, the cluster has {has} for slots"
+        yield f"the job's slots need {rounded_size(memory)}, the cluster has {has} for slots{beside}"
 
 
 def _offered(amounts: Sequence[int | None], cluster: ClusterSubject) -> int | None:

@@ -12,11 +12,14 @@ from planner.documents.profile import ResourceProfile
 from planner.documents.vocabulary import Exchange, JobType, Ship
 from planner.graph.chaining import Obstacle
 from planner.graph.from_profile import OVERRIDES, approximate_local_recovery, flag, parallelism_overrides
+from planner.graph.job_graph import JobGraph
 from planner.graph.kinds import CACHE, find_kind
 from planner.graph.regions import pipelined_regions
 from planner.graph.stream_graph import StreamEdge, default_max_parallelism
 from planner.memory.slot_resources import slot_counts
+from planner.place.model.slots import job_slots
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, JobRule, Match, Subject
+from planner.units import format_cpu
 
 _GENERATOR = "flink-runtime/src/main/java/org/apache/flink/streaming/api/graph"
 _HYBRID = (Exchange.HYBRID_FULL, Exchange.HYBRID_SELECTIVE)
@@ -482,6 +485,41 @@ class CommitterApart(JobRule):
             ):
                 message = f"{match.message} is {edge.ship} from parallelism {writers} to {committers}"
                 yield Match(match.path, message)
+
+
+class LoadAboveCpu(JobRule):
+    code, name, severity = "GRA322", "load-above-cpu", Severity.WARNING
+    summary = "A slot uses more CPU than its group reserves."
+    why = "Flink reserves CPU for a slot, but does not limit it: slots that fit by what they reserve can use more than the TaskManager has. planner place balances what they use, so a TaskManager may still be over 100 %."
+    hint = "reserve at least what a slot uses, or correct the load"
+    source = "Flink's page on fine-grained resource management; planner import load measures"
+    source_url = f"{FLINK_DOCS}deployment/finegrained_resource/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        if subject.complete is None or subject.job_graph is None or _co_located_apart(subject.job_graph):
+            return
+        highest: dict[str, int] = defaultdict(int)
+        for slot in job_slots(subject.complete, subject.job_graph):
+            highest[slot.group] = max(highest[slot.group], slot.load)
+        for group in subject.groups:
+            declared = "cpu" in group.given and "cpu" not in subject.estimates.get(group.name, {})
+            if declared and group.name in highest:
+                load, cpu = highest[group.name], subject.firm[group.name].cpu
+                if load > cpu:
+                    message = (
+                        f"a slot of group {group.name!r} uses {format_cpu(load)} cores"
+                        f" and reserves {format_cpu(cpu)}"
+                    )
+                    yield Match(group.at("cpu"), message)
+
+
+def _co_located_apart(job: JobGraph) -> bool:
+    """Tell whether tasks of a co-location group have no slots in common, so that nobody knows any slot."""
+    sharing: dict[str, set[str]] = defaultdict(set)
+    for vertex in job.vertices:
+        if vertex.co_location is not None:
+            sharing[vertex.co_location].add(vertex.sharing)
+    return any(len(one) > 1 for one in sharing.values())
 
 
 _UNALIGNED = ("execution.checkpointing.unaligned.enabled", "execution.checkpointing.unaligned")

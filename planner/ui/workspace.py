@@ -126,7 +126,7 @@ class Workspace:
             "placements": [
                 {
                     "name": one.name,
-                    "label": one.label,
+                    "label": self._label(one),
                     "highest": one.placement.imbalance.max,
                     "current": one.name in current,
                     "saved": one.name == self._saved or (one.of_file and self._saved is None),
@@ -135,6 +135,15 @@ class Workspace:
                 for one in shown.values()
             ],
         }
+
+    def _label(self, shown: Shown) -> str:
+        """Return what a placement is called: as its file, where it is what that holds now."""
+        file = api.legible(self.target.name) if self.target else ""
+        if shown.name == self._saved:
+            return f"{file}, {shown.label}" if shown.label != file else file
+        if shown.of_file and self._saved is not None:
+            return f"{shown.label} as it was"
+        return shown.label
 
     def _is_here(self, shown: Shown) -> bool:
         """Tell whether a placement is of the cluster that was named, or of one that was made from it."""
@@ -403,15 +412,20 @@ class Workspace:
         """
         job, shown = self._job(edits, base), self._placement(name)
         others: list[tuple[str, api.Placement]] = []
-        if self.cluster is not None:
+        cluster = shown.cluster or self.cluster
+        if cluster is not None:
             for mode in MODES:
                 try:
-                    simulated = api.simulate(job, self.cluster, mode)
+                    simulated = api.simulate(job, cluster, mode)
                     others.append((f"Flink, mode {mode.name}, one simulated order", simulated))
                 except api.PlannerError:
                     continue  # what Flink cannot place is not compared
         with self._lock:
-            others += [(one.label, one.placement) for one in self.shown.values() if one.name != shown.name]
+            kept = [one for one in self.shown.values() if one.name != shown.name]
+        same = shown.placement.inputs.profile
+        for one in kept:
+            other = "" if one.placement.inputs.profile == same else ", of the job with other edits"
+            others.append((self._label(one) + other, one.placement))
         return [
             {"name": label, "placement": api.to_data(api.shared(one, slots=False))} for label, one in others
         ]

@@ -105,6 +105,7 @@ def test_a_misspelled_group_is_said_to_be_new(page: Any) -> None:
     task(page, "sessions")
     typed(page, "Group", "sesions")
     settled(page, "Group sesions is new")
+    settled(page, "Undo if you meant sessions.")
     assert "sesions" in page.locator(".legend").first.inner_text()
     assert "sessions" not in page.locator(".legend").first.inner_text(), "no task is in it any more"
 
@@ -202,13 +203,37 @@ def test_balance_compare_drain_try_and_save(page: Any, here: Screen) -> None:
     )
     page.get_by_role("tab", name="Compare").click()
     settled(page, "Beside Flink's own scheduler")
-    page.locator("select").last.select_option(label="balanced")
+    page.locator("select").last.select_option(label="job.placement.json, balanced")
     settled(page, "not there")
+    assert page.get_by_text("job.placement.json as it was").count() > 0
     page.get_by_role("tab", name="Placement").click()
+    settled(page, "of TaskManagers that are gone stand elsewhere")
     page.locator(".card", has_text="large-0").click()
     page.get_by_role("button", name="Move", exact=True).click()
-    page.locator(".banner", has_text=re.compile("Highest CPU|does not hold")).wait_for()
+    page.locator(".banner", has_text=re.compile("highest CPU|does not hold")).wait_for()
     assert api.load_placement(here.folder / "job.placement.json") == written, "a try writes nothing"
+
+
+def test_a_slot_is_dragged_to_another_taskmanager(page: Any) -> None:
+    balanced(page)
+    source = page.locator('.card[data-tm="large-0"] .cells path').first
+    target = page.locator('.card[data-tm="large-1"]')
+    group = source.get_attribute("data-group")
+    box, to = source.bounding_box(), target.bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(to["x"] + 30, to["y"] + 30, steps=5)
+    assert page.locator(".card.over").count() == 1
+    page.mouse.up()
+    told = page.locator(".banner", has_text=re.compile("highest CPU|does not hold"))
+    told.wait_for()
+    assert f"One slot of {group} from large-0 to large-1" in told.inner_text()
+
+
+def test_the_page_is_no_higher_than_the_window(page: Any) -> None:
+    task(page, "sessions")
+    settled(page, "Edit the")
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
 def test_an_edit_makes_a_placement_old_and_undoing_it_makes_it_current(page: Any) -> None:

@@ -16,8 +16,16 @@ export function sized(size: number): string {
   return `${Number((size / UNITS[unit]!).toPrecision(size / UNITS[unit]! >= 1000 ? 4 : 3))} ${unit}`;
 }
 
+/** Halves go to the even digit, as in planner's tables. */
+const rounders = new Map<number, Intl.NumberFormat>();
+function rounded(number: number, digits: number): string {
+  let one = rounders.get(digits);
+  if (!one) rounders.set(digits, (one = new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false, roundingMode: "halfEven" } as Intl.NumberFormatOptions)));
+  return one.format(number);
+}
+
 export const percent = (share: number | null | undefined, digits = 1): string =>
-  share === null || share === undefined ? "-" : `${(share * 100).toFixed(digits)}%`;
+  share === null || share === undefined ? "-" : `${rounded(share * 100, digits)}%`;
 
 export const count = (number: number, one: string, many = `${one}s`): string =>
   `${number.toLocaleString("en")} ${number === 1 ? one : many}`;

@@ -121,7 +121,7 @@ function header(): void {
   save.textContent = state.patch ? `Save ${state.file}` : "Saved";
   document.title = `${state.patch ? "● " : ""}${model?.name ?? state.file} - planner`;
   const infos = state.findings.length - errors - warnings;
-  found.textContent = [errors ? count(errors, "error") : "", warnings ? count(warnings, "warning") : "", infos && !errors ? count(infos, "note") : ""].filter(Boolean).join(", ") || "No findings";
+  found.textContent = [errors ? count(errors, "error") : "", warnings ? count(warnings, "warning") : "", infos ? count(infos, "note") : ""].filter(Boolean).join(", ") || "No findings";
   found.className = errors ? "tool wrong" : "tool";
   if (errors > 0 !== (problems.dataset["errors"] === "yes")) problems.hidden = !errors; // opened by an error, closed by its mending
   problems.dataset["errors"] = errors ? "yes" : "no";
@@ -171,9 +171,16 @@ const act = (one: Step): void => {
   if (!one.edits.length) return;
   const listed = one.edits.find((edit) => edit.owner === "group" && edit.field === "name");
   void step(() => steps.add(one)).then(() => {
-    if (listed) passing("moved", `Group ${listed.name} is new: it begins with the resources of the group that the task was in. Undo if you meant another one.`);
+    if (listed) passing("moved", `Group ${listed.name} is new: it begins with the resources of the group that the task was in. Undo if you meant ${alike(listed.name, [...(model?.groups.keys() ?? [])]) ?? "another one"}.`);
   });
 };
+
+/** The name that differs in one letter, or in two that stand the other way round, from what was typed. */
+function alike(typed: string, names: string[]): string | null {
+  const without = (text: string) => new Set([text, ...[...text].map((_, index) => text.slice(0, index) + text.slice(index + 1))]);
+  const typos = without(typed);
+  return names.find((name) => name !== typed && [...without(name)].some((one) => typos.has(one))) ?? null;
+}
 
 function editing(): Editing {
   return {
@@ -183,6 +190,7 @@ function editing(): Editing {
     worst: (vertex) => worst(state, vertex),
     dropped: (vertex, group) => {
       const operators = vertex.nodes.flatMap((node) => ownedOperator(state, node) ?? []);
+      graph.selected = vertex.nodes[0]?.id ?? null;
       act({ label: `${vertex.document.name} into group ${group}`, edits: setAll(operators, "group", group) });
     },
   };
@@ -227,8 +235,9 @@ function placement(): HTMLElement {
     return h("div", { class: "content reading" }, bar, h("h2", {}, "There is no placement yet"), h("p", {}, missing), conflict);
   }
   const shown = state.placements.find((one) => one.name === state.shown);
-  const stale = shown && !shown.current ? h("div", { class: "banner warning" }, h("span", {}, shown.elsewhere ? `This placement is of another cluster than ${state.cluster}. Balance again.` : "This placement is of the job before your edits. Balance again.")) : null;
-  return placementView(model, { bar: [bar, stale, conflict], slots: (tm) => client.slots(state.shown!, tm.id), actions: (tm) => (stale ? [] : actions(tm)), kept: placed });
+  const old = shown !== undefined && !shown.current;
+  const stale = old && !conflict ? h("div", { class: "banner warning" }, h("span", {}, shown.elsewhere ? `This placement is of another cluster than ${state.cluster}. Balance again.` : "This placement is of the job before your edits. Balance again.")) : null;
+  return placementView(model, { bar: [bar, stale, conflict], slots: (tm) => client.slots(state.shown!, tm.id), move: old || !state.cluster ? null : (group, source, target) => ((moving.group = group), (moving.target = target), void move(source)), actions: (tm) => (old ? [] : actions(tm)), kept: placed });
 }
 
 function actions(tm: TaskManager): Child[] {
@@ -273,13 +282,13 @@ function begun(one: Search): void {
 const move = (source: string) =>
   queue(async () => {
     const { result, problems: broken } = await client.move(draft(), state.shown!, moving.group, source, moving.target);
-    if (broken.length) return say("refused", `That does not hold:\n${broken.slice(0, 5).join("\n")}`, "warning", () => unsay("refused"));
+    for (const one of PASSING) unsay(one);
+    if (broken.length) return say("refused", `One slot of ${moving.group} from ${source} to ${moving.target} does not hold:\n${broken.slice(0, 5).join("\n")}`, "warning", () => unsay("refused"));
     const before = state.placements.find((one) => one.name === state.shown)?.highest;
-    unsay("refused");
     show = result;
     await refresh();
     const after = state.placements.find((one) => one.name === result)?.highest;
-    if (before !== undefined && after !== undefined) passing("moved", `Highest CPU ${percent(before, 2)} → ${percent(after, 2)}.`);
+    if (before !== undefined && after !== undefined) passing("moved", `One slot of ${moving.group} from ${source} to ${moving.target}: highest CPU ${percent(before, 2)} → ${percent(after, 2)}.`);
   });
 
 function recovery(): HTMLElement {
@@ -443,7 +452,8 @@ addEventListener("keydown", (event) => {
   } else if (command && event.key.toLowerCase() === "z" && !half) {
     event.preventDefault();
     void step(() => (event.shiftKey ? steps.redo() : steps.undo()));
-  } else if (event.key === "d" && !typing && !command && !document.querySelector("dialog")) showChanges();
+  } else if (event.key === "Escape" && !typing && !problems.hidden && problems.dataset["errors"] !== "yes") found.click();
+  else if (event.key === "d" && !typing && !command && !document.querySelector("dialog")) showChanges();
 });
 
 document.body.append(frame.element);

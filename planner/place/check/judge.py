@@ -25,6 +25,7 @@ from planner.place.check.figures import TOLERANCE, figures, moves
 from planner.place.model.flows import group_flows
 from planner.place.model.slots import SlotResources, job_slots, move_weights, slot_resources, subtask_names
 from planner.place.model.task_managers import TaskManager, task_managers_of
+from planner.units import format_cpu, rounded_size
 
 
 class RefusedError(PlannerError):
@@ -156,19 +157,19 @@ def _too_much(
         sum(getattr(slot, part) for slot in taken) for part in ("heap", "off_heap", "managed", "network")
     ]
     if cpu > capacity.cpu:
-        yield "reserves more cpu than there is"
+        yield f"slots reserve {format_cpu(cpu)} cores, there are {format_cpu(capacity.cpu)}"
     if sum(parts) > capacity.memory:
-        yield "slots take more memory than there is"
+        yield f"slots take {rounded_size(sum(parts))} of memory, there is {rounded_size(capacity.memory)}"
     for name, size, limit in zip(
         ("heap", "off-heap", "managed", "network"), parts, capacity.parts, strict=True
     ):
         if limit is not None and size > limit:
-            yield f"slots take more {name} memory than there is"
+            yield f"slots take {rounded_size(size)} of {name} memory, there is {rounded_size(limit)}"
     open_parts = [size for size, limit in zip(parts, capacity.parts, strict=True) if limit is None]
     if sum(open_parts) > capacity.memory - sum(limit or 0 for limit in capacity.parts):
         yield "slots take more memory than the parts that are fixed leave"
     if capacity.slots is not None and len(placed.slots) > capacity.slots:
-        yield "holds more slots than allowed"
+        yield f"holds {len(placed.slots)} slots, {capacity.slots} are allowed"
     offered = dict(capacity.external)
     for name in {name for slot in taken for name, _ in slot.external}:
         if sum(dict(slot.external).get(name, 0) for slot in taken) > offered.get(name, 0):

@@ -288,17 +288,17 @@ def _lowered_enough(problem: Problem, group: str, resource: str, clock: Clock) -
     now = max((slot.demand[index] for slot in problem.types if slot.group == group), default=0)
     if not now or not possible(_lowered(problem, group, index, 0), clock):
         return None
-    low, high = 0, now
+    unit = ROUND.get(resource, 1)
+    low, high = 0, -(-now // unit)
     for _ in range(PARAMETERS.lowering_steps):
         middle = (low + high) // 2
-        if clock.expired() or high - low <= max(now // 1000, 1):
+        if clock.expired() or high - low <= 1:
             break
-        if possible(_lowered(problem, group, index, middle), clock):
+        if possible(_lowered(problem, group, index, middle * unit), clock):
             low = middle
         else:
             high = middle
-    low -= low % ROUND.get(resource, 1)
-    return LessForGroup(group, resource, low) if low else None
+    return LessForGroup(group, resource, low * unit) if low else None
 
 
 def _lowered(problem: Problem, group: str, index: int, amount: int) -> Problem:

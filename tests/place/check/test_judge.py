@@ -50,7 +50,10 @@ def test_the_checker_sees_too_much_on_one(case: Case) -> None:
         tm.model_copy(update={"slots": every if tm is smallest else []}) for tm in placement.task_managers
     ]
     problems = check(placement.model_copy(update={"task_managers": changed}), profile, cluster)
-    assert any(text.startswith(f"{smallest.id}: slots take more memory than there is") for text in problems)
+    assert any(
+        text.startswith(f"{smallest.id}: slots take ") and " of memory, there is " in text
+        for text in problems
+    )
 
 
 def test_the_checker_sees_wrong_figures(case: Case) -> None:

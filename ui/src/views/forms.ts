@@ -97,7 +97,7 @@ function input(form: Form, one: Owned, field: Field, effective: string): HTMLEle
     const typed = value.trim() || null;
     if (typed === field.text) return;
     const declared = field.form === "group" && typed ? declare(form, typed, String(effective)) : [];
-    form.act({ label: spelled(one, field, typed), edits: [...declared, { owner: one.owner, name: one.name, field: field.name, text: typed, was: field.text }] });
+    form.act({ label: spelled(form, one, field, typed), edits: [...declared, { owner: one.owner, name: one.name, field: field.name, text: typed, was: field.text }] });
   };
   const common = { id, "data-focus": id, "aria-invalid": found.some((one) => one.severity === "error") ? "true" : null, "aria-describedby": found.length ? `${id}-notes` : null };
   let control: HTMLElement;
@@ -119,8 +119,12 @@ function input(form: Form, one: Owned, field: Field, effective: string): HTMLEle
   return h("div", { class: found.some((one) => one.severity === "error") ? "field wrong" : "field" }, h("label", { for: id }, field.label), control, found.length ? h("div", { id: `${id}-notes` }, ...notes(found)) : null);
 }
 
-const spelled = (one: Owned, field: Field, value: string | null): string =>
-  `${one.name}: ${field.label.toLowerCase()} ${field.text ?? "not set"} → ${value ?? "not set"}`;
+/** An operator of a profile is known by its number, and told by its name. */
+const called = (form: Form, one: Owned): string =>
+  (form.state.profile && one.owner === "operator" && form.model.data.profile.nodes.find((node) => String(node.id) === one.name)?.planner?.operator) || one.name;
+
+const spelled = (form: Form, one: Owned, field: Field, value: string | null): string =>
+  `${called(form, one)}: ${field.label.toLowerCase()} ${field.text ?? "not set"} → ${value ?? "not set"}`;
 
 /** A hint as a sentence; one that begins with the key of an option keeps its spelling. */
 const sentence = (hint: string): string => (/^[a-z]+[ ,]/.test(hint) ? hint[0]!.toUpperCase() + hint.slice(1) : hint) + (/[.?)]$/.test(hint) ? "" : ".");
@@ -142,7 +146,7 @@ function together(form: Form, name: "parallelism" | "group", operators: Owned[],
     id, "data-focus": id, value: now, maxlength: 4000, autocomplete: "off", list: name === "group" ? groupList(form.model) : null, inputmode: name === "parallelism" ? "numeric" : null,
     change: () => {
       const value = typed.value.trim();
-      if (value && value !== now) form.act({ label: `chain of ${operators[0]!.name}: ${name} ${now} → ${value}`, edits: [...(name === "group" ? declare(form, value, now) : []), ...setAll(operators, name, value)] });
+      if (value && value !== now) form.act({ label: `chain of ${called(form, operators[0]!)}: ${name} ${now} → ${value}`, edits: [...(name === "group" ? declare(form, value, now) : []), ...setAll(operators, name, value)] });
     },
   });
   const found = operators.flatMap((one) => one.fields.filter((field) => field.name === name).flatMap((field) => about(form.state, field.path)));
@@ -171,7 +175,7 @@ function split(form: Form, operators: Owned[], vertex: Vertex): void {
   let number = 2;
   while (known.has(`${vertex.document.group}-${number}`)) number++;
   const name = `${vertex.document.group}-${number}`;
-  form.act({ label: `${operators[0]!.name}: split off group ${name}`, edits: [...declare(form, name, vertex.document.group), ...setAll(operators, "group", name)] });
+  form.act({ label: `${called(form, operators[0]!)}: split off group ${name}`, edits: [...declare(form, name, vertex.document.group), ...setAll(operators, "group", name)] });
 }
 
 function merge(form: Form, group: string): HTMLElement {

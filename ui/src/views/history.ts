@@ -35,7 +35,7 @@ export function historyView(model: Placed, title?: string): HTMLElement {
     "div", { class: "content reading" },
     h("h2", {}, title ?? "Placements, oldest first"),
     table("Placements", ["placement", "highest CPU", ...(title ? [] : ["bound"]), "spread", "TaskManagers", "slots", ...(title ? [] : ["slots that changed"])], rows, title ? [2, 3, 4] : [2, 3, 4, 5, 6]),
-    title && own?.bound ? h("p", { class: "dim" }, `Proven of the one shown here: with its TaskManagers in reserve none is below ${percent(own.bound, 2)}.`) : null,
+    title && own?.bound ? h("p", { class: "dim" }, `Proven of the one shown here: ${placement.taskManagers.some((tm) => tm.reserve) ? "with its TaskManagers in reserve " : ""}none is below ${percent(own.bound, 2)}.`) : null,
     h("div", { class: "toolbar" }, h("h3", {}, title ? "What differs" : "What changed"), h("label", { class: "control" }, h("span", {}, title ? "from" : "since"), select)),
     changes,
   );

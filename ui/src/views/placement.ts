@@ -2,7 +2,7 @@
 import { bar, choice, facts, h, s, search, swatch, table, type Child } from "../dom";
 import { bytes, byName, cores, count, middle, percent, sized } from "../format";
 import { spelled, type Placed, type TaskManager } from "../model";
-import type { Slot } from "../documents/placement";
+import type { Placement, Slot } from "../documents/placement";
 import { VirtualList, type Section } from "../virtual";
 import { scale } from "./scale";
 
@@ -23,6 +23,8 @@ const CARD: [string, string][] = [["cpu", "CPU"], ["memory", "Memory"], ["networ
 /** Pixels of a slot's cell, and how many stand in one line of a card. */
 const CELL = 12;
 const ACROSS = 16;
+/** How many moves are listed. */
+const MOVES = 40;
 
 type By = "class" | "zone" | "contents" | "none";
 type Order = "cpu" | "memory" | "slots" | "name";
@@ -33,6 +35,8 @@ export interface Trying {
   bar: Child[];
   /** The slots of a TaskManager. */
   slots: (tm: TaskManager) => Promise<Slot[]>;
+  /** A slot of a group was dragged from one TaskManager to another; null where none can be moved. */
+  move: ((group: string, source: string, target: string) => void) | null;
   /** What can be done with a selected TaskManager. */
   actions: (tm: TaskManager) => Child[];
   /** What a person has selected, kept while the view is built again. */
@@ -78,14 +82,15 @@ export function placementView(model: Placed, trying?: Trying): HTMLElement {
     ...[...model.groups.values()].filter((group) => group.slots).map((group) =>
       h("li", { title: group.name }, swatch(group.color), h("span", { class: "cut" }, group.name), h("span", { class: "dim" }, String(group.slots)))),
   );
-  detail.append(...verdict(model));
+  detail.append(...verdict(model, Boolean(trying?.move)));
+  if (trying?.move) draggable(list.element, model, trying.move);
   show();
   const kept = trying?.kept.selected;
   if (kept) new ResizeObserver((_, observer) => (observer.disconnect(), list.select((tm) => tm.id === kept))).observe(list.element);
   const decided = model.data.placement.objective[0]?.decidedBy?.taskManager;
   return h(
     "div", { class: "columns" },
-    h("div", { class: "content" }, ...(trying?.bar ?? []), h("div", { class: "summary" }, ...figures(model, () => decided && list.select((tm) => tm.id === decided)), h("figure", { class: "panel" }, h("figcaption", {}, "CPU utilisation, highest of any TaskManager", h("span", { class: "key" }, `dashed: proven bound; black: range of random orders${model.taskManagers.some((tm) => tm.reserve) ? "; Flink uses the reserve too" : ""}`)), scale(model))), legend, toolbar, list.element),
+    h("div", { class: "content" }, ...(trying?.bar ?? []), h("div", { class: "summary" }, ...figures(model, () => decided && list.select((tm) => tm.id === decided)), h("figure", { class: "panel" }, h("figcaption", {}, "CPU utilisation, highest of any TaskManager", h("span", { class: "key" }, `dashed: proven bound; Flink: median and range of random orders${model.taskManagers.some((tm) => tm.reserve) ? ", *on the reserve too" : ""}`)), scale(model))), legend, toolbar, list.element),
     detail,
   );
 }
@@ -97,30 +102,31 @@ function figures(model: Placed, showDecided: () => void): HTMLElement[] {
   const reserve = model.taskManagers.filter((tm) => tm.reserve).length;
   const used = model.taskManagers.filter((tm) => tm.slots).length;
   const slots = model.taskManagers.reduce((sum, tm) => sum + tm.slots, 0);
-  const stat = (term: string, value: string, note: Child) => h("div", { class: "stat" }, h("span", { class: "term" }, term), h("strong", {}, value), h("span", { class: "note" }, note));
+  const over = (share: number, digits = 1): Child => (share > 1 ? h("span", { class: "bad", title: "more than the CPU that there is" }, percent(share, digits)) : percent(share, digits));
+  const stat = (term: string, value: Child, note: Child) => h("div", { class: "stat" }, h("span", { class: "term" }, term), h("strong", {}, value), h("span", { class: "note" }, note));
   const decided = level?.decidedBy;
   const link = decided && h("button", { type: "button", class: "link cut", click: showDecided, title: decided.taskManager }, `by ${middle(decided.taskManager, 12)}`);
   const proof = !level ? "-" : level.status === "optimal" ? "optimal" : level.gap !== null && level.gap !== undefined ? `gap ${percent(level.gap, 2)}` : "no bound";
   return [
     h(
       "div", { class: "stats" },
-      stat("Highest CPU", percent(imbalance.max, 2), link ?? `mean ${percent(imbalance.mean)}`),
+      stat("Highest CPU", over(imbalance.max, 2), link ?? `mean ${percent(imbalance.mean)}`),
       stat("Proof", placement.strategy ? "simulated" : proof, level?.bound ? `none is below ${percent(level.bound, 2)}` : "no bound is known"),
       stat("Imbalance", imbalance.maxOverMean.toFixed(3), `max/mean; spread ${percent(imbalance.spread, 2)}`),
       stat("TaskManagers", `${used.toLocaleString("en")} used`, `of ${model.taskManagers.length.toLocaleString("en")}; ${count(slots, "slot")}`),
-      stat("Highest at worst", percent(placement.slotLoad?.worst ?? imbalance.max), placement.slotLoad ? "if Flink pairs unequal slots badly" : "slots of a group are alike"),
+      stat("Highest at worst", over(placement.slotLoad?.worst ?? imbalance.max), placement.slotLoad ? "if Flink pairs unequal slots badly" : "slots of a group are alike"),
       stat("Reserve", reserve ? String(reserve) : "none", placement.uncovered?.length ? `${count(placement.uncovered.length, "loss", "losses")} not covered` : reserve ? "any one can be lost" : "a loss waits for a new one"),
     ),
   ];
 }
 
 /** What decides, in words: shown until a TaskManager is selected. */
-function verdict(model: Placed): Child[] & HTMLElement[] {
+function verdict(model: Placed, movable: boolean): Child[] & HTMLElement[] {
   const { placement } = model.data;
   const first = placement.objective.find((one) => one.name === "maxCpuUtilisation");
   const names: Record<string, string> = {
     maxCpuUtilisation: "Highest CPU", cpuUtilisationSpread: "Spread", maxMemoryUtilisation: "Highest memory",
-    crossTraffic: "Traffic", deployments: "Deployments", taskManagers: "TaskManagers",
+    crossTraffic: "Traffic", deployments: "Deployments", taskManagers: "TaskManagers", moves: "Moved weight", blast: "Restarts",
   };
   const value = (name: string, number: number | null | undefined) =>
     number === null || number === undefined ? "-" : name === "crossTraffic" ? `${sized(number)}/s` : /Utilisation/.test(name) ? percent(number, 2) : String(number);
@@ -141,7 +147,28 @@ function verdict(model: Placed): Child[] & HTMLElement[] {
     first?.decidedBy ? h("p", {}, "The fullest is ", h("b", {}, first.decidedBy.taskManager), "; most of it is group ", h("b", {}, first.decidedBy.group), ".") : h("span", {}),
     h("h3", {}, "Levels, in their order"),
     table("Levels of the objective", ["level", "value", "bound", "gap"], rows, [1, 2, 3]),
-    h("p", { class: "hint" }, "Select a TaskManager to see what fills it."),
+    ...moves(placement),
+    h("p", { class: "hint" }, "Select a TaskManager to see what fills it.", movable ? " Drag a slot onto another TaskManager to try what that costs." : ""),
+  ];
+}
+
+/** What changed against the placement before, where it was placed with few moves. */
+function moves(placement: Placement): HTMLElement[] {
+  const { moves } = placement;
+  if (!moves) return [];
+  const told = [
+    moves.lost ? `${count(moves.lost, "slot")} of TaskManagers that are gone ${moves.lost === 1 ? "stands" : "stand"} elsewhere` : "",
+    `${moves.moved ? count(moves.moved, "other slot") : "no other slot"} ${moves.moved === 1 || !moves.moved ? "moves" : "move"}`,
+    moves.added ? `${moves.added} more` : "", moves.removed ? `${moves.removed} fewer` : "",
+  ].filter(Boolean);
+  const steps = (moves.steps ?? []).slice(0, MOVES);
+  const rest = (moves.steps ?? []).length - steps.length;
+  return [
+    h("h3", {}, "Moves"),
+    h("p", {}, `Since the placement before: ${told.join(", ")}. Compare shows every TaskManager that changes.`),
+    ...(steps.length ? [table("Moves", ["group", "slots", "from", "to"], steps.map((one) => [one.group, String(one.slots), one.from, one.to]), [1])] : []),
+    ...(rest > 0 ? [h("p", { class: "dim" }, `and ${rest} more`)] : []),
+    h("p", { class: "hint" }, "What a TaskManager offers is fixed when it starts: each that changes is replaced. planner migrate shows the steps and carries them out."),
   ];
 }
 
@@ -172,7 +199,7 @@ const spoken = (tm: TaskManager) =>
 
 function card(model: Placed, tm: TaskManager): HTMLElement {
   return h(
-    "div", { class: tm.reserve ? "card reserve" : "card", title: tm.id },
+    "div", { class: tm.reserve ? "card reserve" : "card", title: tm.id, "data-tm": tm.id },
     h("div", { class: "title" }, h("span", { class: "cut" }, middle(tm.id, 18)), h("span", { class: "dim" }, tm.reserve ? "reserve" : count(tm.slots, "slot"))),
     ...CARD.map(([key, label]) => h("div", { class: "use" }, h("span", {}, label), bar(tm.use[key] ?? 0), h("span", { class: "figure" }, percent(tm.use[key] ?? 0)))),
     cells(model, tm),
@@ -194,11 +221,47 @@ function cells(model: Placed, tm: TaskManager): SVGElement {
       for (let slot = first; slot < first + slots; slot++)
         path += `M${(slot % ACROSS) * CELL + 1} ${Math.floor(slot / ACROSS) * CELL + 1}h9v9h-9z`;
     first += slots;
-    const shape = s("path", { d: path }, s("title", {}, `${name} ×${slots}`));
+    const shape = s("path", { d: path, "data-group": name }, s("title", {}, `${name} ×${slots}`));
     shape.style.setProperty("--group", model.groups.get(name)?.color ?? "");
     drawing.append(shape);
   }
   return drawing;
+}
+
+/** Let a slot be dragged from the card of one TaskManager onto that of another. */
+function draggable(list: HTMLElement, model: Placed, move: NonNullable<Trying["move"]>): void {
+  list.classList.add("movable");
+  list.addEventListener("pointerdown", (down) => {
+    const group = (down.target as Element).getAttribute("data-group");
+    const source = (down.target as Element).closest<HTMLElement>("[data-tm]");
+    if (!group || !source || source.classList.contains("reserve") || down.button !== 0) return;
+    let carried: HTMLElement | null = null;
+    let over: HTMLElement | null = null;
+    const moved = (event: PointerEvent) => {
+      if (!carried && Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) < 6) return;
+      if (!carried) {
+        carried = h("div", { class: "carried" });
+        carried.style.setProperty("--group", model.groups.get(group)?.color ?? "");
+        document.body.append(carried);
+      }
+      Object.assign(carried.style, { left: `${event.clientX}px`, top: `${event.clientY}px` });
+      const card = document.elementFromPoint(event.clientX, event.clientY)?.closest<HTMLElement>("[data-tm]") ?? null;
+      over?.classList.remove("over");
+      over = card !== source ? card : null;
+      over?.classList.add("over");
+    };
+    const done = (event: PointerEvent) => {
+      removeEventListener("pointermove", moved);
+      removeEventListener("pointerup", done);
+      removeEventListener("pointercancel", done);
+      carried?.remove();
+      over?.classList.remove("over");
+      if (event.type === "pointerup" && over) move(group, source.dataset["tm"]!, over.dataset["tm"]!);
+    };
+    addEventListener("pointermove", moved);
+    addEventListener("pointerup", done);
+    addEventListener("pointercancel", done);
+  });
 }
 
 /** The slots of a TaskManager by group, and the subtasks in each. */
@@ -227,7 +290,7 @@ function describe(model: Placed, tm: TaskManager, slots?: Promise<Slot[]>): HTML
   return [
     h("h2", { class: "wrap" }, tm.id),
     facts(["Class", tm.className], ...(tm.zone !== "none" ? [["Zone", tm.zone] as [string, Child]] : []), ["Holds", tm.contents],
-      ...(tm.reserve || !fullest ? [] : [["Nearest its limit", `${fullest[1]}, ${percent(tm.use[fullest[0]])}`] as [string, Child]])),
+      ...(tm.reserve || !fullest ? [] : [["Fullest of what is fixed", `${fullest[1]}, ${percent(tm.use[fullest[0]])}`] as [string, Child]])),
     h("h3", {}, "Resources"),
     h("div", { class: "uses" }, ...shown.map(([key, label]) =>
       h("div", { class: "use wide" }, h("span", {}, label), bar(tm.use[key]!), h("span", { class: "figure" }, percent(tm.use[key])), h("span", { class: "figure dim" }, used[key] ?? "")))),

@@ -56,7 +56,8 @@ function overview(model: Recovered): HTMLElement[] {
   return [
     h("h2", {}, "What a loss restarts"),
     h("p", { class: "lead" }, `${recovery.regions.length === 1 ? "All subtasks are one region: they restart together." : `${recovery.regions.length.toLocaleString("en")} regions restart on their own.`} ` + (worst ? `The loss of one TaskManager restarts up to ${worst.worst.subtasks.toLocaleString("en")} of ${recovery.subtasks.toLocaleString("en")} subtasks.` : "")),
-    facts(["Failover strategy", recovery.failoverStrategy], ["Restart strategy", `${recovery.restartStrategy.type} (${recovery.restartStrategy.source})`], ["Reserve", recovery.reserve ? count(recovery.reserve.taskManagers.length, "TaskManager") : "none"]),
+    facts(["Failover strategy", recovery.failoverStrategy], ["Restart strategy", `${recovery.restartStrategy.type} (${recovery.restartStrategy.source})`], ["Reserve", recovery.reserve ? count(recovery.reserve.taskManagers.length, "TaskManager") : "none"],
+      ...(recovery.reserve ? [["JobManager lost", `with high availability the job starts again; highest CPU ${percent(recovery.reserve.worstCpuUtilisation)} at worst, as Flink may use those in reserve`] as [string, string]] : [])),
     h("p", { class: "hint" }, "Select what is lost on the left."),
     ...times(model, () => true),
     ...settings(model),

@@ -10,10 +10,13 @@ const RIGHT = 50;
 const ROW = 22;
 const TOP = 20;
 const BINS = 80;
+/** Between ticks: the least of these with which their labels do not meet. */
+const STEPS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
 
 export function scale(model: Placed): SVGElement {
   const { placement } = model.data;
   const stock = STOCK.flatMap(([key, label]) => (placement.stockFlink[key] ? [{ label, ...placement.stockFlink[key] }] : []));
+  const spare = model.taskManagers.some((tm) => tm.reserve);
   const used = model.taskManagers.filter((tm) => !tm.reserve).map((tm) => tm.use["cpu"] ?? 0);
   const level = placement.objective.find((one) => one.name === "maxCpuUtilisation");
   const highest = Math.max(placement.imbalance.max, placement.slotLoad?.worst ?? 0, ...stock.map((one) => Math.max(one.max ?? 0, one.highest ?? 0)));
@@ -24,7 +27,7 @@ export function scale(model: Placed): SVGElement {
     `Highest CPU utilisation: this placement ${percent(placement.imbalance.max)}, ` +
     stock.map((one) => `${one.label} ${one.fits ? percent(one.max) : "does not fit"}`).join(", ");
   const svg = s("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": spoken, class: "scale" });
-  const step = end > 0.6 ? 0.2 : end > 0.3 ? 0.1 : 0.05;
+  const step = STEPS.find((one) => end / one <= 7) ?? end / 5;
   for (let tick = 0; tick <= end + 1e-9; tick += step)
     svg.append(
       s("line", { class: "grid", x1: x(tick), x2: x(tick), y1: TOP - 4, y2: height - 4 }),
@@ -59,7 +62,7 @@ export function scale(model: Placed): SVGElement {
   });
   stock.forEach((one, index) => {
     const row = index + 2;
-    svg.append(name(row, one.label));
+    svg.append(name(row, `${one.label}${spare ? "*" : ""}`));
     if (!one.fits || one.max === null || one.max === undefined) {
       svg.append(s("text", { class: "tick", x: LEFT + 4, y: middle(row) + 4 }, "does not fit"));
       return;
@@ -67,7 +70,7 @@ export function scale(model: Placed): SVGElement {
     svg.append(
       s("rect", { class: "stock", x: LEFT, width: x(one.max) - LEFT, y: middle(row) - 4, height: 8, rx: 2 }),
       s("line", { class: "range", x1: x(one.lowest ?? one.max), x2: x(one.highest ?? one.max), y1: middle(row), y2: middle(row) },
-        s("title", {}, `between ${percent(one.lowest)} and ${percent(one.highest)}, as its order of TaskManagers falls`)),
+        s("title", {}, `half of the random orders of TaskManagers come to no more than ${percent(one.max)}; all lie between ${percent(one.lowest)} and ${percent(one.highest)}`)),
       figure(row, percent(one.max)),
     );
   });
