@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from planner.cluster import standalone
 from planner.cluster.callbacks import CALLBACKS
@@ -50,18 +50,20 @@ from planner.documents.finding import CheckProfile, Finding, Severity
 from planner.documents.foreign.base import ForeignDocument
 from planner.documents.foreign.configuration import FlinkConfiguration
 from planner.documents.foreign.deployment import FlinkDeployment
+from planner.documents.foreign.nodes import Room, nodes_of, quota_of
 from planner.documents.foreign.program import program_of as program_of_deployment
 from planner.documents.foreign.session_job import FlinkSessionJob
 from planner.documents.foreign.task_managers import DeploymentError, ManifestCluster, cluster_of
 from planner.documents.job import Job
 from planner.documents.load import KINDS, Document, Loaded, load
+from planner.documents.multiply import AboveMaxParallelism, multiplied
 from planner.documents.option_tables import of_operator, option_table, without_table
 from planner.documents.placement import Placement
 from planner.documents.profile import Program, ResourceProfile
 from planner.documents.recovery import RecoveryInputs, RecoveryPlan, RestartStrategy
 from planner.documents.schema import json_schema
 from planner.documents.sensitive import is_sensitive, masked_arguments
-from planner.documents.source import Source
+from planner.documents.source import Source, read_sources
 from planner.documents.write import as_written, digest, to_data, to_json, to_yaml
 from planner.errors import PlannerError, TimedOut
 from planner.files import legible, real, write_atomically, write_folder
@@ -76,6 +78,7 @@ from planner.graph.job_graph import JobGraph
 from planner.graph.regions import pipelined_regions
 from planner.memory.breakdown import Process, ProcessMemory, process_memory
 from planner.memory.complete import complete_profile
+from planner.memory.jobmanager import derive_jobmanager
 from planner.memory.off_heap import Catalogue, OffHeapUse, job_catalogue
 from planner.memory.process import MemoryConfigurationError, Options
 from planner.memory.sizing import NEEDS, exact_options, size_taskmanager
@@ -93,6 +96,7 @@ from planner.place.sizing_plan import (
     NotSizable,
     Sizing,
     SizingPlan,
+    TooManyNodes,
     counted,
     of_one_class,
     require_prices,
@@ -118,6 +122,7 @@ from planner.targets.expert_mode import expert_mode
 from planner.targets.flink_conf import LOCALHOST, flink_conf
 from planner.targets.kubernetes import NAMESPACE, STORAGE, Parameters, kubernetes
 from planner.targets.operator import OPERATOR, DeploymentMode, lost_in_native, operator
+from planner.targets.options import JOBMANAGER_MEMORY
 from planner.targets.standalone import on_hosts
 from planner.targets.yarn import lost_on_yarn, yarn
 from planner.units import CORE, parse_cpu
@@ -125,6 +130,9 @@ from planner.units import parse_size_lenient as parse_size
 
 CLUSTER_VERSION = rules.CLUSTER_VERSION
 """The Flink version that is meant where none is said."""
+if TYPE_CHECKING:
+    from planner.place.pods import Pods
+
 DEFAULT_SLACK = 0.02
 SCALE_GAP = 0.01
 """How far from proven least the highest CPU of a candidate may be: they are compared, not run."""
@@ -149,6 +157,7 @@ __all__ = [
     "PACK",
     "SIZED_UTILISATION",
     "UTILISATION",
+    "AboveMaxParallelism",
     "CallbackFailed",
     "Candidate",
     "Catalogue",
@@ -213,6 +222,7 @@ __all__ = [
     "ResourceProfile",
     "RestError",
     "RestartPart",
+    "Room",
     "Run",
     "ScalingPlan",
     "Severity",
@@ -223,6 +233,7 @@ __all__ = [
     "Supervision",
     "Target",
     "TimedOut",
+    "TooManyNodes",
     "adaptive",
     "as_catalogue",
     "as_planned",
@@ -253,8 +264,10 @@ __all__ = [
     "load",
     "load_cluster",
     "load_job",
+    "load_nodes",
     "load_placement",
     "load_profile",
+    "load_quota",
     "load_recovery_plan",
     "lost_in_native",
     "lost_on_yarn",
@@ -262,6 +275,7 @@ __all__ = [
     "memory_for",
     "migrate",
     "migration",
+    "multiplied",
     "objectives",
     "operator_labels",
     "options_beside",
@@ -871,6 +885,8 @@ def size(
     utilisation: float = SIZED_UTILISATION,
     time_limit: float = 20.0,
     seed: int = 1,
+    nodes: Sequence[Room] = (),
+    quota: Room | None = None,
     interrupted: Callable[[], bool] = never,
     note: Note = lambda _: None,
 ) -> SizingPlan:
@@ -885,7 +901,8 @@ def size(
         DocumentError: when the job is not valid.
         ClusterError: when the figures of a TaskManager are inconsistent, or prices cannot be compared.
         Infeasible: when all TaskManagers that there may be cannot hold the job.
-        NotSizable: when the utilisation is above that on all of them.
+        NotSizable: when the utilisation is above that on all of them, or they fit neither nodes nor quota.
+        TooManyNodes: when there are more nodes than the search is meant for.
         TimedOut: when none were found in time.
         ValueError: when ``utilisation`` is not a share.
 
@@ -901,18 +918,23 @@ def size(
     from planner.place.engine import instance_of
     from planner.place.sizing import cheapest
 
+    pods = _pods(cluster, nodes, quota)
+
     def found(of: Cluster, seconds: float, what: str) -> Sizing:
         def told(best: Fraction | None, bound: Fraction) -> None:
             so_far = "" if best is None else f", best {float(best):g}"
             note(f"{what}: at least {float(bound):g}{so_far}")
 
         clock = Clock(Stop(seconds, seed=seed, interrupted=interrupted))
-        return cheapest(of, lambda one: instance_of(profile, graph, one).problem, target, clock, told)
+        return cheapest(of, lambda one: instance_of(profile, graph, one).problem, target, clock, told, pods)
 
     share = time_limit if len(classes) < 2 else time_limit * SIZED_SHARE
     best = found(cluster, share, "all classes")
     if best.counts is None and interrupted():
         raise TimedOut("interrupted before there were TaskManagers that are enough")
+    if best.counts is None and best.impossible and pods is not None:
+        where = " and ".join([*(["on the nodes"] if nodes else []), *(["within the quota"] if quota else [])])
+        raise NotSizable(f"no TaskManagers that are enough, and a JobManager, fit {where}")
     if best.counts is None:
         placement = place(job, cluster, time_limit=share, seed=seed, objective=(Objective.CPU,))
         least = placement.objective[0].bound or 0.0
@@ -936,6 +958,43 @@ def size(
     assert best.counts is not None
     name = profile.metadata.name if profile.metadata else "job"
     return SizingPlan(name, target, best, counted(cluster, best.counts), alone)
+
+
+def load_nodes(text: bytes | str, name: str = "<text>") -> list[Room]:
+    """Return the nodes that take pods, of what ``kubectl get nodes`` prints as YAML or JSON.
+
+    Raises:
+        DocumentError: when there is none, or an amount is no quantity of Kubernetes.
+
+    """
+    return nodes_of(read_sources(text.encode() if isinstance(text, str) else text, name))
+
+
+def load_quota(text: bytes | str, name: str = "<text>") -> Room:
+    """Return what the ResourceQuotas of a namespace leave, of what ``kubectl get resourcequota`` prints.
+
+    Raises:
+        DocumentError: when there is none, or an amount is no quantity of Kubernetes.
+
+    """
+    return quota_of(read_sources(text.encode() if isinstance(text, str) else text, name))
+
+
+def _pods(cluster: Cluster, nodes: Sequence[Room], quota: Room | None) -> Pods | None:
+    """Return where the pods of a cluster's classes have to fit, None where that is not said."""
+    if not nodes and quota is None:
+        return None
+    from planner.place.pods import Pod, Pods, pod_of
+
+    spec = cluster.spec
+    one_each = [
+        entry.model_copy(update={"min": None, "max": None, "count": 1}) for entry in spec.task_manager_classes
+    ]
+    sample = cluster.model_copy(update={"spec": spec.model_copy(update={"task_manager_classes": one_each})})
+    each = [pod_of(tm) for tm in task_managers_of(sample)]
+    master = derive_jobmanager(JOBMANAGER_MEMORY)
+    others = [*each[len(one_each) :], Pod(CORE, master.process)]
+    return Pods(each[: len(one_each)], others, nodes, quota)
 
 
 def _placed(

@@ -39,6 +39,7 @@ STOREYS = [
     ["choose"],
     ["spares"],
     ["reserve"],
+    ["pods"],
     ["sizing"],
     ["document"],
     ["check"],

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from planner.cli.errors import fail
-from planner.cli.inputs import STDIN, Inputs, JobArgument
+from planner.cli.inputs import STDIN, Inputs, JobArgument, read_bytes
 from planner.cli.output import Format, FormatOption, OutputOption, emit, emit_tables, is_json
 from planner.cli.terminal import interruptible, progress, say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from planner.api import SizingPlan
+    from planner.api import Job, ResourceProfile, SizingPlan
 
 
 def size(
@@ -38,6 +40,22 @@ def size(
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Seed of everything random.")
     ] = 1,
+    nodes: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Nodes that the pods have to fit on: kubectl get nodes -o yaml."),
+    ] = None,
+    quota: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Quota that they have to be within: kubectl get resourcequota -o yaml."
+        ),
+    ] = None,
+    what_if: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0.01, max=1000, metavar="FACTOR", help="And with every parallelism so many times; repeatable."
+        ),
+    ] = None,
     output: OutputOption = None,
     output_format: FormatOption = Format.AUTO,
 ) -> None:
@@ -51,42 +69,78 @@ def size(
     Examples:
       planner size job.yaml -c offers.yaml -o cluster.yaml
       planner size job.profile.json -c offers.yaml --utilisation 0.6
-      planner size job.yaml -c offers.yaml --format json
+      planner size job.yaml -c offers.yaml --nodes nodes.yaml --quota quota.yaml
+      planner size job.yaml -c offers.yaml --what-if 2
     """
     from planner import api
 
-    if [job, cluster].count(STDIN) > 1:
-        fail("only one of the job and the cluster can come from stdin")
+    if [job, cluster, nodes, quota].count(STDIN) > 1:
+        fail("only one file can come from stdin")
     inputs = Inputs()
     document, offers = inputs.job(job), inputs.cluster(cluster)
     inputs.require_valid(fit=False)
     inputs.spare(output)
+    known_nodes = api.load_nodes(_read(nodes), nodes) if nodes is not None else []
+    known_quota = api.load_quota(_read(quota), quota) if quota is not None else None
     try:
         with interruptible() as interrupted, progress("sizing") as note:
-            plan = api.size(
-                document,
-                offers,
-                utilisation=utilisation,
-                time_limit=time_limit,
-                seed=seed,
-                interrupted=interrupted,
-                note=note,
-            )
+
+            def sized(one: Job | ResourceProfile) -> SizingPlan:
+                return api.size(
+                    one,
+                    offers,
+                    utilisation=utilisation,
+                    time_limit=time_limit,
+                    seed=seed,
+                    nodes=known_nodes,
+                    quota=known_quota,
+                    interrupted=interrupted,
+                    note=note,
+                )
+
+            plan = sized(document)
+            others: dict[float, SizingPlan | str] = {}
+            for factor in what_if or ():
+                more = api.multiplied(document, Fraction(str(factor)))
+                try:
+                    others[factor] = sized(more)
+                except api.Infeasible:
+                    others[factor] = "all TaskManagers that there may be cannot hold it"
+                except (api.NotSizable, api.TimedOut) as error:
+                    others[factor] = str(error)
             stopped = interrupted()
     except api.ClusterError as error:
         fail(f"{inputs.where(offers, error.path)}{error}")
     if stopped:
         say("planner: interrupted; these are the cheapest TaskManagers so far")
-    _print(plan, output_format, output)
+    _print(plan, others, output_format, output)
 
 
-def _print(plan: SizingPlan, chosen: Format, output: Path | None) -> None:
+def _read(name: str) -> bytes:
+    try:
+        return read_bytes(name)
+    except OSError as error:
+        fail(f"{name}: {error.strerror or error}")
+
+
+def _print(
+    plan: SizingPlan, others: Mapping[float, SizingPlan | str], chosen: Format, output: Path | None
+) -> None:
     from planner import api
     from planner.report import sizing
 
     if output is not None:
         emit(api.to_yaml(api.as_written(plan.cluster)), output)
     if is_json(chosen):
-        emit(api.to_json(plan.data()))
+        found = {
+            f"{factor:g}": {"problem": one} if isinstance(one, str) else one.data()
+            for factor, one in others.items()
+        }
+        emit(api.to_json({**plan.data(), **({"whatIf": found} if found else {})}))
         return
-    emit_tables(sizing.class_table(plan), sizing.price_lines(plan))
+    lines = (
+        sizing.price_lines(plan)
+        + sizing.unit_line(plan)
+        + "".join(sizing.what_if_line(factor, one, plan) for factor, one in others.items())
+    )
+    emit_tables(sizing.class_table(plan), lines)

@@ -377,6 +377,12 @@ class Parameters:
     Chosen: mostly it takes a tenth.
     """
 
+    most_nodes: int = 300
+    """Up to how many nodes an integer program says how many pods of each class run on each.
+
+    Chosen: that is a few thousand numbers.
+    """
+
     # Constraints and explanations
 
     choices: int = 64

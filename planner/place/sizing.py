@@ -30,6 +30,7 @@ from planner.place.model.objective import Objective
 from planner.place.model.problem import Problem, SlotType, Solution
 from planner.place.model.task_managers import class_count, class_ids
 from planner.place.parameters import PARAMETERS
+from planner.place.pods import Pods
 from planner.place.reserve import place_with_reserve
 from planner.place.result import Status
 from planner.place.search.purchase import Bought, buy
@@ -43,13 +44,19 @@ def cheapest(
     target: Fraction,
     clock: Clock,
     progress: Callable[[Fraction | None, Fraction], None] = lambda *_: None,
+    pods: Pods | None = None,
 ) -> Sizing:
     """Return the cheapest TaskManagers on which a placement has no utilisation above ``target``.
 
     Of each class there are at least ``min`` and at most ``max``, or ``count``. ``problem_of`` makes the
-    problem of a job on a cluster. Without any price each TaskManager costs one.
+    problem of a job on a cluster. Without any price each TaskManager costs one. ``pods`` says where they have
+    to fit, by the classes of the cluster.
+
+    Raises:
+        TooManyNodes: when there are more nodes than the search is meant for.
+
     """
-    search = _Search(cluster, problem_of, target, clock, progress)
+    search = _Search(cluster, problem_of, target, clock, progress, pods)
     search.run()
     return search.result()
 
@@ -62,6 +69,7 @@ class _Search:
         target: Fraction,
         clock: Clock,
         progress: Callable[[Fraction | None, Fraction], None],
+        pods: Pods | None,
     ) -> None:
         classes = cluster.spec.task_manager_classes
         self.cluster, self.problem_of, self.target = cluster, problem_of, target
@@ -70,7 +78,10 @@ class _Search:
         self.scale = whole_prices(known)
         least = [entry.min or 0 if entry.count is None else 0 for entry in classes]
         self.market = _Market(
-            [int(price * self.scale) for price in known], least, [class_count(entry) for entry in classes]
+            [int(price * self.scale) for price in known],
+            least,
+            [class_count(entry) for entry in classes],
+            pods,
         )
         self.everything = problem_of(counted(cluster, self.market.most))
         self.sold = _sold(self.everything, cluster)
@@ -182,6 +193,8 @@ class _Search:
             return
         if any(all(map(le, counts, other)) for other in [*self.refuted, *self.open]):
             return
+        if self.market.pods is not None and not self.market.pods.allow(counts):
+            return
         problem = self.problem_of(counted(self.cluster, counts))
         if self._stand(problem, bought) or (problem.open and self._enough(counts)):
             self.best = counts
@@ -273,6 +286,7 @@ class _Market:
     each: Sequence[int]
     least: Sequence[int]
     most: Sequence[int]
+    pods: Pods | None = None
 
     def price(self, counts: Sequence[int]) -> int:
         return sum(price * count for price, count in zip(self.each, counts, strict=True))
@@ -292,6 +306,8 @@ class _Market:
                     more.append(model.new_bool_var(""))
                     model.add(count > number).only_enforce_if(more[-1])
             model.add_bool_or(more)
+        if self.pods is not None:
+            self.pods.constrain(model, counts)
         price = cp_model.LinearExpr.weighted_sum(counts, list(self.each))
         model.add(price >= low)
         if high is not None:

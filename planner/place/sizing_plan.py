@@ -136,3 +136,7 @@ def whole_prices(known: Sequence[Fraction]) -> int:
 
 class NotSizable(PlannerError):
     """All TaskManagers that there may be are not enough for the utilisation that is asked for."""
+
+
+class TooManyNodes(PlannerError):
+    """More nodes than the integer program is meant for."""
