@@ -121,6 +121,7 @@ from planner.targets.errors import NotExportable
 from planner.targets.expert_mode import expert_mode
 from planner.targets.flink_conf import LOCALHOST, flink_conf
 from planner.targets.kubernetes import NAMESPACE, STORAGE, Parameters, kubernetes
+from planner.targets.migration_map import migration_map
 from planner.targets.operator import OPERATOR, DeploymentMode, lost_in_native, operator
 from planner.targets.options import JOBMANAGER_MEMORY
 from planner.targets.standalone import on_hosts
@@ -253,6 +254,7 @@ __all__ = [
     "export",
     "export_flink_conf",
     "export_kubernetes",
+    "export_migration_map",
     "export_operator",
     "export_standalone",
     "export_yarn",
@@ -1074,6 +1076,21 @@ def export_flink_conf(
 
     """
     return flink_conf(placement, planner_fields(_exported(placement, profile)).flink_version, jobmanager)
+
+
+def export_migration_map(placement: Placement, profile: Job | ResourceProfile) -> dict[str, Any]:
+    """Return the TaskManager of every subtask by JobVertexID, for schedulers that can be told that.
+
+    ``profile`` is what the placement was made from.
+
+    Raises:
+        PlacementMismatch: when the placement was not made from ``profile``.
+        NotExportable: when the placement is a simulation.
+        DocumentError: when the profile is not valid.
+
+    """
+    complete, job = compile_job(_exported(placement, profile))
+    return migration_map(placement, complete, job)
 
 
 def export_standalone(

@@ -27,6 +27,7 @@ class Target(StrEnum):
     OPERATOR = "operator"
     STANDALONE = "standalone"
     YARN = "yarn"
+    MIGRATION_MAP = "migration-map"
     MESOS = "mesos"
 
 
@@ -44,8 +45,9 @@ _OF_PLACEMENT = {
     Target.KUBERNETES: _KUBERNETES,
     Target.OPERATOR: {*_KUBERNETES, "--mode", "--operator-version", "--degrade"},
     Target.YARN: {"--profile", "--node-label", "--degrade"},
+    Target.MIGRATION_MAP: {"--profile"},
 }
-"""Targets that are a folder made from a placement, and the options of each."""
+"""Targets that are made from a placement, and the options of each; all but the last are folders."""
 
 
 def export(
@@ -120,7 +122,8 @@ def export(
 
     flink-conf is a folder with Flink's configuration for each process of a placement, standalone that and
     what starts them on hosts, kubernetes one with manifests for kustomize; operator is the same with a
-    FlinkDeployment, yarn an application on YARN. operator-labels is of no job: options for the Kubernetes
+    FlinkDeployment, yarn an application on YARN. migration-map is the TaskManager of every subtask, as JSON.
+    operator-labels is of no job: options for the Kubernetes
     operator's own configuration, by which it labels failures with the classes that planner diagnose knows.
     Flink has had no Mesos since 1.14.
 
@@ -133,6 +136,7 @@ def export(
       planner export --target kubernetes -o k8s --storage s3://bucket/path
       planner export --target operator --mode native --degrade -o native
       planner export --target yarn --degrade -o yarn
+      planner export --target migration-map -o map.json
       planner export --target operator-labels
     """
     given = {
@@ -193,13 +197,18 @@ def _export_placement(
 ) -> None:
     from planner import api
 
-    if output is None:
+    if output is None and target is not Target.MIGRATION_MAP:
         fail(f"--target {target} writes a folder; name it with -o DIR")
     inputs = Inputs()
     placement = inputs.binding_placement(name)
     document = inputs.origin_of(placement, profile)
     if document is None:
         fail("the profile or job that the placement was made from is not here; name it with --profile FILE")
+    if output is None or target is Target.MIGRATION_MAP:
+        file = None if output is None else as_file(output)
+        inputs.spare(file)
+        emit(api.to_json(api.export_migration_map(placement, document)), file)
+        return
     writers: dict[Target, Callable[..., dict[str, str]]] = {
         Target.FLINK_CONF: api.export_flink_conf,
         Target.STANDALONE: api.export_standalone,
