@@ -117,6 +117,7 @@ from planner.recover.settings import recovery_options
 from planner.rules import validate as rules
 from planner.rules.registry import BY_CODE
 from planner.rules.subject import of_manifest
+from planner.targets.advice import Advice, advice
 from planner.targets.errors import NotExportable
 from planner.targets.expert_mode import expert_mode
 from planner.targets.flink_conf import LOCALHOST, flink_conf
@@ -159,6 +160,7 @@ __all__ = [
     "SIZED_UTILISATION",
     "UTILISATION",
     "AboveMaxParallelism",
+    "Advice",
     "CallbackFailed",
     "Candidate",
     "Catalogue",
@@ -236,6 +238,7 @@ __all__ = [
     "TimedOut",
     "TooManyNodes",
     "adaptive",
+    "advise",
     "as_catalogue",
     "as_planned",
     "as_written",
@@ -962,6 +965,27 @@ def size(
     return SizingPlan(name, target, best, counted(cluster, best.counts), alone)
 
 
+def advise(
+    job: Job | ResourceProfile,
+    cluster: Cluster,
+    *,
+    time_limit: float = 10.0,
+    interrupted: Callable[[], bool] = never,
+) -> Advice:
+    """Return how to run a job on a cluster: what follows from its placement beside Flink's own scheduler.
+
+    Raises:
+        DocumentError: when the job is not valid.
+        ClusterError: when the figures of a TaskManager are inconsistent.
+        Infeasible: when the job has no placement.
+        TimedOut: when none was found in time.
+
+    """
+    profile = compile(job)
+    clock = Clock(Stop(time_limit, interrupted=interrupted))
+    return advice(place(profile, cluster, clock=clock), profile)
+
+
 def load_nodes(text: bytes | str, name: str = "<text>") -> list[Room]:
     """Return the nodes that take pods, of what ``kubectl get nodes`` prints as YAML or JSON.
 
@@ -1471,6 +1495,7 @@ def run(
     rest: str | None = None,
     folder: str | Path = FOLDER,
     time_limit: float = 120.0,
+    wait: float = 0.0,
     flink_home: Path | None = None,
     python: str = "python3",
     note: Note = lambda _: None,
@@ -1480,7 +1505,8 @@ def run(
     The cluster is the one at the REST address ``rest``, else the local one in ``folder``. ``profile`` is
     what the placement was made from; without it the program has to compile to that. The job starts from
     ``savepoint``, a path that the cluster can read, where one is named. The program's main has
-    ``time_limit`` seconds, and so have its subtasks to start.
+    ``time_limit`` seconds, and so have its subtasks to start; before that the JobManager has ``wait`` seconds
+    to answer, and the TaskManagers to register.
 
     Raises:
         NotAsPlanned: when the TaskManagers are not those of the placement; nothing is submitted then.
@@ -1499,7 +1525,9 @@ def run(
     program = as_compiled(program, profile)
     tools = Toolchain(home, python, time_limit)
     if rest is not None:
-        return run_program(program, profile, placement, cluster, tools, time_limit, note, savepoint=savepoint)
+        return run_program(
+            program, profile, placement, cluster, tools, time_limit, note, savepoint=savepoint, wait=wait
+        )
     local = Path(folder)
     if not any(state not in ENDED for state in jobs(cluster).values()):
         standalone.stop_spares(local)
@@ -1507,7 +1535,9 @@ def run(
     def start_spares() -> None:
         standalone.start_spares(local, time_limit, note)
 
-    return run_program(program, profile, placement, cluster, tools, time_limit, note, start_spares, savepoint)
+    return run_program(
+        program, profile, placement, cluster, tools, time_limit, note, start_spares, savepoint, wait
+    )
 
 
 def stop(

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from planner.cli import (
+    advise,
     cluster,
     diagnose,
     diff,
@@ -95,6 +96,7 @@ app.command("report", epilog=EPILOG)(report.report)
 app.command("ui", epilog=EPILOG)(ui.ui)
 app.command("scale", epilog=EPILOG)(scale.scale)
 app.command("size", epilog=EPILOG)(size.size)
+app.command("advise", epilog=EPILOG)(advise.advise)
 app.command("memory", epilog=EPILOG)(memory.memory)
 app.command("up", epilog=EPILOG)(cluster.up)
 app.command("status", epilog=EPILOG)(cluster.status)

@@ -71,6 +71,15 @@ def run(
             help="Maximum wait for the main of the program to end, and then for all subtasks to start.",
         ),
     ] = 120.0,
+    wait: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=86400,
+            metavar="SECONDS",
+            help="Maximum wait for the JobManager to answer, and for TaskManagers to register.",
+        ),
+    ] = 0.0,
     folder: FolderOption = None,
     flink_home: HomeOption = None,
     python: PythonOption = None,
@@ -108,6 +117,7 @@ def run(
                 rest=rest,
                 folder=folder or api.FOLDER,
                 time_limit=seconds,
+                wait=wait,
                 flink_home=flink_home,
                 python=interpreter,
                 note=note,

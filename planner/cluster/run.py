@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from planner.cluster.errors import RestError, SlotsTaken
+from planner.cluster.errors import NoAnswer, RestError, SlotsTaken
 from planner.cluster.rest import ENDED, Rest, RunningJob, failure, jobs, running_job, task_managers
 from planner.cluster.submit import submit
-from planner.cluster.verify import Deviation, NotAsPlanned, deviations
+from planner.cluster.verify import MISSING, Deviation, NotAsPlanned, deviations
 from planner.documents.option_tables import option_table
 from planner.documents.placement import Placement
 from planner.documents.profile import Program, ResourceProfile
@@ -72,9 +72,11 @@ def run_program(
     note: Callable[[str], None] = lambda _: None,
     start_spares: Callable[[], None] = lambda: None,
     savepoint: str | None = None,
+    wait: float = 0.0,
 ) -> Run:
     """Submit a program as ``placement`` plans it, wait until every subtask runs, and verify it.
 
+    The JobManager has ``wait`` seconds to answer, and TaskManagers of the placement to register.
     It starts from ``savepoint`` where one is named, a path that the cluster can read. ``start_spares`` is
     called when it runs: TaskManagers in reserve are not to be there before.
 
@@ -86,6 +88,7 @@ def run_program(
         RestError: when the cluster does not take the job, or the job fails.
 
     """
+    wait_until_registered(rest, placement, wait, note)
     if found := verify(rest, placement, None, note=note):
         raise NotAsPlanned(f"the cluster at {rest.url} is not the one that was planned", found)
     if other := _job_in_slots(rest, note):
@@ -230,6 +233,30 @@ def wait_until_running(
                 f"job {job} does not run after {seconds:g} s, only {states.count('RUNNING')} of its"
                 f" {len(states)} subtasks do; it is left as it is"
             )
+        time.sleep(POLL_SECONDS)
+
+
+def wait_until_registered(
+    rest: Rest, placement: Placement, seconds: float, note: Callable[[str], None] = lambda _: None
+) -> None:
+    """Return when every TaskManager of a placement has registered, or after ``seconds``.
+
+    A process can be ready for Kubernetes before it has registered.
+    """
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            missing = [
+                one.where
+                for one in deviations(placement, task_managers(rest, note), None)
+                if one.actual == MISSING
+            ]
+        except NoAnswer:
+            note(f"waiting for {rest.url}")
+        else:
+            if not missing:
+                return
+            note(f"waiting for {len(missing)} TaskManagers, {missing[0]} among them")
         time.sleep(POLL_SECONDS)
 
 

@@ -61,6 +61,10 @@ class NotAsPlanned(PlannerError):
         self.deviations = deviations
 
 
+MISSING = "missing"
+"""What there is of a TaskManager that has not registered."""
+
+
 def deviations(
     placement: Placement,
     task_managers: Mapping[str, RunningTaskManager],
@@ -82,7 +86,7 @@ def deviations(
         if tm is None:
             if not planned.reserve:
                 covered = stand_in and bool(planned.slots)
-                found.append(Deviation(planned.id, "the TaskManager", "registered", "missing", covered))
+                found.append(Deviation(planned.id, "the TaskManager", "registered", MISSING, covered))
             continue
         if planned.reserve and job is None:
             there = "not there before the job runs, it is in reserve"

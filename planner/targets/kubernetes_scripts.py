@@ -53,11 +53,15 @@ START_JOBMANAGER = _HEAD.replace("WHO", "JobManager") + _TAIL.replace("SCRIPT", 
 START_TASKMANAGER = _HEAD.replace("WHO", "TaskManager") + _LINE + _TAIL.replace("SCRIPT", "taskmanager.sh")
 
 
+WAIT = "300"
+"""Seconds in which every TaskManager registers: a pod is ready when its port is open, which is before."""
+
+
 def run_arguments(program: Program, rest: str) -> list[str]:
     """Return the command line that submits a program under its placement; what is hidden is left out."""
     words = ["planner", "run", *(_inside(name) for name in _sources(program))]
     words += ["--placement", f"{DOCUMENTS}/job.placement.json", "--profile", f"{DOCUMENTS}/job.profile.json"]
-    words += ["--rest", rest]
+    words += ["--rest", rest, "--wait", WAIT]
     if program.entry_class:
         words += ["--class", program.entry_class]
     if program.arguments:
