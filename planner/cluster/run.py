@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from planner.cluster.errors import NoAnswer, RestError, SlotsTaken
+from planner.cluster.errors import RestError, SlotsTaken
 from planner.cluster.rest import ENDED, Rest, RunningJob, failure, jobs, running_job, task_managers
 from planner.cluster.submit import submit
 from planner.cluster.verify import MISSING, Deviation, NotAsPlanned, deviations
@@ -251,12 +251,13 @@ def wait_until_registered(
                 for one in deviations(placement, task_managers(rest, note), None)
                 if one.actual == MISSING
             ]
-        except NoAnswer:
+        except RestError:  # a JobManager that starts does not answer, or says that it elects a leader
             note(f"waiting for {rest.url}")
         else:
             if not missing:
                 return
-            note(f"waiting for {len(missing)} TaskManagers, {missing[0]} among them")
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            note(f"waiting for {missing[0]}{more} to register")
         time.sleep(POLL_SECONDS)
 
 

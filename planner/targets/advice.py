@@ -118,7 +118,7 @@ def _cluster(type_: JobType) -> Choice:
         return Choice(
             "cluster",
             "a session cluster, where many short jobs follow each other; else one for this job",
-            "a batch job gives its slots back when it ends, and starting a cluster can take longer than the job",
+            "a batch job gives its slots back when it ends, and its cluster may take longer to start than it",
             {},
         )
     return Choice(

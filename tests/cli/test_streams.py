@@ -79,7 +79,6 @@ VERBS: dict[str, str] = {
     "place pareto": "place job.yaml -c cluster.yaml --from plan.json --pareto",
     "recover": "recover job.yaml -p plan.json",
     "scale": "scale job.yaml",
-    "advise": "advise job.yaml -c cluster.yaml",
     "advise": "advise job.yaml -c cluster.yaml --time-limit 5",
     "size": "size job.yaml -c cluster.yaml --time-limit 5",
     "supervise": "supervise -t tm-0 -p plan.json --print spec -- java Main",

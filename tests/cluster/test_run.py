@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from planner import api
 from planner.cli.run import say_lacking
+from planner.cluster import run
+from planner.cluster.errors import RestError
+from planner.cluster.rest import Rest
 from planner.cluster.run import lacking_options
+from planner.cluster.verify import Deviation
 
 SAMPLE = Path(__file__).parent.parent.parent / "samples/click-enrichment"
 PLANNED = {"slot.idle.timeout": "100", "heartbeat.interval": "1 s"}
@@ -48,3 +54,35 @@ def test_what_lacks_is_said(placement: api.Placement, capsys: pytest.CaptureFixt
     assert others == ["  slot.idle.timeout: 100 (there not set)", "  heartbeat.interval: 1 s (there 10 s)"]
     say_lacking("http://h:8081", {}, placement)
     assert capsys.readouterr().err == ""
+
+
+def deviation(actual: str) -> Deviation:
+    return Deviation("large-0", "the TaskManager", "registered", actual)
+
+
+def test_taskmanagers_have_time_to_register(
+    placement: api.Placement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A JobManager that elects a leader, then none of the TaskManagers, then all of them."""
+    told: list[str] = []
+    answers: Iterator[Any] = iter(
+        [RestError("an election is going on"), ["missing", "registered"], ["registered"], ["late"]]
+    )
+
+    def task_managers(*_: object) -> dict[str, str]:
+        answer = next(answers)
+        if isinstance(answer, RestError):
+            raise answer
+        return {str(number): one for number, one in enumerate(answer)}
+
+    monkeypatch.setattr(run, "task_managers", task_managers)
+    monkeypatch.setattr(run, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(run, "deviations", lambda _, there, __: [*map(deviation, there.values())])
+    run.wait_until_registered(Rest("http://127.0.0.1:1"), placement, 60, told.append)
+    assert told == ["waiting for http://127.0.0.1:1", "waiting for large-0 to register"]
+    assert next(answers) == ["late"], "it ends as soon as none is missing"
+
+
+def test_the_wait_ends(placement: api.Placement, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "POLL_SECONDS", 0.01)
+    run.wait_until_registered(Rest("http://127.0.0.1:1"), placement, 0.2)
