@@ -205,7 +205,6 @@ def test_balance_compare_drain_try_and_save(page: Any, here: Screen) -> None:
     settled(page, "Beside Flink's own scheduler")
     page.locator("select").last.select_option(label="job.placement.json, balanced")
     settled(page, "not there")
-    assert page.get_by_text("job.placement.json as it was").count() > 0
     page.get_by_role("tab", name="Placement").click()
     settled(page, "of TaskManagers that are gone stand elsewhere")
     page.locator(".card", has_text="large-0").click()

@@ -295,3 +295,31 @@ def test_secrets_do_not_reach_the_screen(tmp_path: Path) -> None:
     state = place.state([EDIT], None, None)
     assert state["data"] is not None
     assert "hunter2" not in api.to_json(state["data"])
+
+
+def test_a_saved_placement_is_called_as_its_file_and_the_one_before_is_not(place: Workspace) -> None:
+    """Two placements under one name would say that the file holds what it does not hold."""
+    cluster = cluster_of("click-enrichment")
+    before = api.simulate(job_of("click-enrichment"), cluster, api.Mode.SLOTS)
+    place.add("job.placement.json", before, of_file=True)
+    _, base = place.file.read()
+    place.balance([], base, 10, None)
+    name = found(place)
+
+    def labels() -> list[str]:
+        return [one["label"] for one in place.state([], None, None)["placements"]]
+
+    assert labels() == ["job.placement.json", "balanced"]
+    place.save_placement(name)
+    assert labels() == ["job.placement.json as it was", "job.placement.json, balanced"]
+    compared = [one["name"] for one in place.compared([], base, name)]
+    assert compared[-1] == "job.placement.json as it was"
+
+
+def test_flink_is_simulated_on_what_a_drain_leaves(place: Workspace) -> None:
+    _, base = place.file.read()
+    place.balance([], base, 10, None)
+    place.drain([], base, found(place), "small-3")
+    drained = found(place)
+    simulated = place.compared([], base, drained)[0]["placement"]
+    assert "small-3" not in {tm["id"] for tm in simulated["taskManagers"]}

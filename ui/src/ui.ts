@@ -170,8 +170,9 @@ const step = (change: () => void): Promise<void> =>
 const act = (one: Step): void => {
   if (!one.edits.length) return;
   const listed = one.edits.find((edit) => edit.owner === "group" && edit.field === "name");
+  const names = [...(model?.groups.keys() ?? [])];
   void step(() => steps.add(one)).then(() => {
-    if (listed) passing("moved", `Group ${listed.name} is new: it begins with the resources of the group that the task was in. Undo if you meant ${alike(listed.name, [...(model?.groups.keys() ?? [])]) ?? "another one"}.`);
+    if (listed) passing("moved", `Group ${listed.name} is new: it begins with the resources of the group that the task was in. Undo if you meant ${alike(listed.name, names) ?? "another one"}.`);
   });
 };
 
