@@ -545,6 +545,7 @@ def place(
     objective: Sequence[Objective] = BALANCE,
     previous: Placement | None = None,
     slack: float | None = None,
+    sized: SizingPlan | None = None,
     progress: Progress = lambda *_: None,
     clock: Clock | None = None,
 ) -> Placement:
@@ -554,8 +555,9 @@ def place(
     optimum. With one worker the same ``seed`` gives the same placement. With a ``previous`` placement only
     the highest CPU utilisation counts, and among the placements that are within ``slack`` (a share, 2 %
     unless given) of the best one the fewest moves. Without one ``slack`` is how far above the best value the
-    highest CPU utilisation may be for the later levels of ``objective``. ``progress`` is told each step with
-    the best value and the bound. A ``clock`` that runs already takes the place of the limits, seed and
+    highest CPU utilisation may be for the later levels of ``objective``. Where ``sized`` is what the cluster
+    comes from, the search begins with the placement that it found. ``progress`` is told each step with the
+    best value and the bound. A ``clock`` that runs already takes the place of the limits, seed and
     workers.
 
     Raises:
@@ -581,7 +583,15 @@ def place(
     from planner.place import engine
 
     placement = engine.place(
-        profile, graph, cluster, clock, progress, objective=objective, previous=previous, slack=slack
+        profile,
+        graph,
+        cluster,
+        clock,
+        progress,
+        objective=objective,
+        previous=previous,
+        slack=slack,
+        start=sized.sizing.solution if sized is not None else None,
     )
     return _with_options(placement, profile)
 
@@ -959,7 +969,7 @@ def size(
     for one in alone.values():
         # the search over all classes has the better bound, and at times not the better price
         if one.counts is not None and one.price < best.price:
-            best = replace(best, counts=one.counts, price=one.price)
+            best = replace(best, counts=one.counts, price=one.price, solution=one.solution)
     assert best.counts is not None
     name = profile.metadata.name if profile.metadata else "job"
     return SizingPlan(name, target, best, counted(cluster, best.counts), alone)

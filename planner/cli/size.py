@@ -9,7 +9,7 @@ import typer
 
 from planner.cli.errors import fail
 from planner.cli.inputs import STDIN, Inputs, JobArgument, read_bytes
-from planner.cli.output import Format, FormatOption, OutputOption, emit, emit_tables, is_json
+from planner.cli.output import Format, FormatOption, OutputOption, as_file, emit, emit_tables, is_json
 from planner.cli.terminal import interruptible, progress, say
 
 if TYPE_CHECKING:
@@ -56,6 +56,12 @@ def size(
             min=0.01, max=1000, metavar="FACTOR", help="And with every parallelism so many times; repeatable."
         ),
     ] = None,
+    placement: Annotated[
+        str | None,
+        typer.Option(
+            "--placement", "-p", metavar="FILE", help="Place the job on them, and write the placement."
+        ),
+    ] = None,
     output: OutputOption = None,
     output_format: FormatOption = Format.AUTO,
 ) -> None:
@@ -67,7 +73,7 @@ def size(
 
     \b
     Examples:
-      planner size job.yaml -c offers.yaml -o cluster.yaml
+      planner size job.yaml -c offers.yaml -o cluster.yaml -p job.placement.json
       planner size job.profile.json -c offers.yaml --utilisation 0.6
       planner size job.yaml -c offers.yaml --nodes nodes.yaml --quota quota.yaml
       planner size job.yaml -c offers.yaml --what-if 2
@@ -80,6 +86,8 @@ def size(
     document, offers = inputs.job(job), inputs.cluster(cluster)
     inputs.require_valid(fit=False)
     inputs.spare(output)
+    placed = None if placement is None else as_file(placement)
+    inputs.spare(placed)
     known_nodes = api.load_nodes(_read(nodes), nodes) if nodes is not None else []
     known_quota = api.load_quota(_read(quota), quota) if quota is not None else None
     try:
@@ -109,6 +117,10 @@ def size(
                 except (api.NotSizable, api.TimedOut) as error:
                     others[factor] = str(error)
             stopped = interrupted()
+            if placed is not None:
+                note("placing")
+                found = api.place(document, plan.cluster, time_limit=time_limit / 2, seed=seed, sized=plan)
+                emit(api.to_json(api.to_data(found)), placed)
     except api.ClusterError as error:
         fail(f"{inputs.where(offers, error.path)}{error}")
     if stopped:

@@ -36,8 +36,11 @@ def choose_and_solve(
     clock: Clock,
     progress: Progress = lambda *_: None,
     objective: Sequence[Objective] = BALANCE,
+    start: Solution | None = None,
 ) -> Result:
     """Place the slots of ``problem`` so that each level of ``objective`` is least, over all its choices.
+
+    ``start`` is a solution to begin with, where there is nothing to choose.
 
     The choices are solved one after the other, the one with the lowest bound first; those that are bounded
     away are not. Where the first does not settle a small problem, CP-SAT decides on the choice and the counts
@@ -46,7 +49,7 @@ def choose_and_solve(
     if counting_conflict(problem) is not None:
         return _nothing(problem, lower_bound(problem), clock, impossible=True)
     if not problem.open:
-        return solve(problem, clock, progress, objective)
+        return solve(problem, clock, progress, objective, start)
     chosen_ways, complete = choices(problem)
     every = [settle(problem, choice) for choice in chosen_ways]
     settled = [one for one in every if counting_conflict(one) is None]

@@ -25,7 +25,7 @@ from planner.place.infeasible.counting import LOST
 from planner.place.level_curve import level_curve
 from planner.place.model.flows import group_flows
 from planner.place.model.objective import CPU_LEVEL, Objective
-from planner.place.model.problem import Problem, build_problem
+from planner.place.model.problem import Problem, Solution, build_problem
 from planner.place.model.restarts import restarts_of
 from planner.place.model.slots import JobSlot, job_slots, move_weights, slot_resources
 from planner.place.model.task_managers import task_managers_of, templates_of
@@ -100,8 +100,11 @@ def place(
     objective: Sequence[Objective],
     previous: Placement | None,
     slack: float,
+    start: Solution | None = None,
 ) -> Placement:
     """Return the best placement found until ``clock`` has expired, judged by the checker.
+
+    ``start`` is a solution of the same job and cluster to begin with (`planner.place.sizing`).
 
     ``slack`` is how far above the best value the highest CPU utilisation may be, as a share: for fewer moves
     where there is a ``previous`` placement, else for the later levels.
@@ -120,7 +123,7 @@ def place(
     in_turn = previous is not None or slack > 0
     levels = (Objective.CPU,) if in_turn else objective
     limit = clock.share(1 / 2) if in_turn else clock
-    instance, result, planned, spares = _solved(instance, cluster, limit, progress, levels)
+    instance, result, planned, spares = _solved(instance, cluster, limit, progress, levels, start)
     moves = None
     if previous is not None:
         progress("fewer moves", result.levels[0].value, result.bound.value)
@@ -191,6 +194,7 @@ def _solved(
     clock: Clock,
     progress: Progress,
     objective: Sequence[Objective],
+    start: Solution | None = None,
 ) -> tuple[Instance, Result, Mapping[str, PlannedGroup], Spares]:
     """Return the solution of an instance, or of one whose estimates are lowered so that it has one.
 
@@ -200,7 +204,7 @@ def _solved(
 
     """
     problem = _aware(instance.problem, instance, objective)
-    result, spares = place_with_reserve(problem, clock, progress, objective)
+    result, spares = place_with_reserve(problem, clock, progress, objective, start)
     planned: Mapping[str, PlannedGroup] = {}
     if result.status is Status.INFEASIBLE:
         progress("lowering estimates", None, result.bound.value)

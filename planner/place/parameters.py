@@ -365,6 +365,18 @@ class Parameters:
     Five purchases of one of the families of bench/sizing.py differed by 0.3 %.
     """
 
+    purchase_trials: int = 3
+    """How often TaskManagers are filled content by content until all slots fit.
+
+    Chosen: each is swayed otherwise; three take about a second at 50 TaskManagers.
+    """
+
+    fillings: int = 4
+    """How often TaskManagers are filled to a lower utilisation, each time half-way to the bound.
+
+    Chosen: the fourth gains a sixteenth of what the first may.
+    """
+
     purchase_last: int = 6
     """How many TaskManagers that were taken last are chosen again by CP-SAT.
 

@@ -12,7 +12,7 @@ from planner.place.infeasible.counting import counting_conflict
 from planner.place.model.choices import choices, settle
 from planner.place.model.constraints import zone_of
 from planner.place.model.objective import BALANCE, CPU_LEVEL, Objective
-from planner.place.model.problem import Problem
+from planner.place.model.problem import Problem, Solution
 from planner.place.result import Progress, Result, Status
 from planner.place.solve import solve
 from planner.place.spares import Spares, spares_of
@@ -23,13 +23,16 @@ def place_with_reserve(
     clock: Clock,
     progress: Progress = lambda *_: None,
     objective: Sequence[Objective] = BALANCE,
+    start: Solution | None = None,
 ) -> tuple[Result, Spares]:
     """Place the slots of ``problem``, and return what the TaskManagers in reserve offer.
+
+    ``start`` is a solution to begin with, where there is neither a reserve nor a choice.
 
     Where they are for a cover, one more is kept in reserve until no loss is uncovered.
     """
     if problem.cover is None:
-        result = choose_and_solve(problem, clock, progress, objective)
+        result = choose_and_solve(problem, clock, progress, objective, start)
         return result, spares_of(problem, result, clock)
     first: Result | None = None
     proven = True

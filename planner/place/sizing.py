@@ -88,6 +88,7 @@ class _Search:
         self.pool = Pool.empty(self.everything)
         self.random = Random(clock.stop.seed)
         self.best: Counts | None = None
+        self.solution: Solution | None = None
         self.bound = 0
         self.impossible = not all(
             _fits_somewhere(slot, self.everything, target) for slot in self.everything.types
@@ -115,10 +116,10 @@ class _Search:
                 continue
             price = self.market.price(counts)
             before = self.clock.left()
-            verdict = self._enough(counts)
+            verdict, solution = self._enough(counts)
             buying = before - self.clock.left()
             if verdict:
-                self.best = counts
+                self.best, self.solution = counts, solution
                 floor = (self.bound + price) // 2
                 continue
             (self.open if verdict is None else self.refuted).append(counts)
@@ -131,9 +132,8 @@ class _Search:
     def result(self) -> Sizing:
         """Return what is known now."""
         price = self.market.price(self.best) if self.best is not None else 0
-        return Sizing(
-            self.best, Fraction(price, self.scale), Fraction(self.bound, self.scale), self.impossible
-        )
+        bound = Fraction(self.bound, self.scale)
+        return Sizing(self.best, Fraction(price, self.scale), bound, self.impossible, self.solution)
 
     def _cut(self, work: float) -> None:
         """Take the cuts of what it takes to buy all TaskManagers, for some seconds of work."""
@@ -196,17 +196,18 @@ class _Search:
         if self.market.pods is not None and not self.market.pods.allow(counts):
             return
         problem = self.problem_of(counted(self.cluster, counts))
-        if self._stand(problem, bought) or (problem.open and self._enough(counts)):
-            self.best = counts
+        solution = self._placed(problem, bought)
+        if solution is not None or (problem.open and self._enough(counts)[0]):
+            self.best, self.solution = counts, solution
 
     def _bought(self, offers: Sequence[Offer]) -> list[Bought] | None:
         part = self.clock.part(self.clock.left() / PARAMETERS.sizing_shares)
         return buy(self.everything, offers, self._caps(), self.pool, part, self.random)
 
-    def _stand(self, problem: Problem, bought: Sequence[Bought]) -> bool:
-        """Tell whether what was bought is a placement of a problem with so many TaskManagers."""
+    def _placed(self, problem: Problem, bought: Sequence[Bought]) -> Solution | None:
+        """Return what was bought as a placement of a problem with so many TaskManagers, if it is one."""
         if problem.open:
-            return False
+            return None
         number_of = {problem.task_managers[tm].id: tm for tm in problem.usable}
         counts = dict.fromkeys(problem.usable, (0,) * len(problem.types))
         free = [
@@ -219,13 +220,15 @@ class _Search:
         ]
         for index, content in bought:
             if not free[index]:
-                return False
+                return None
             counts[free[index].pop()] = content
-        state = State.from_solution(problem, Solution(counts))
+        solution = Solution(counts)
+        state = State.from_solution(problem, solution)
         caps = state.caps(self.target.numerator, self.target.denominator)
         apart = all((state.counts[:, [a, b]].min(axis=1) == 0).all() for a, b in problem.rivals)
         placed = (state.counts.sum(axis=0) == state.copies).all()
-        return bool(placed and apart and state.within_limits().all() and (state.load <= caps).all())
+        good = placed and apart and state.within_limits().all() and (state.load <= caps).all()
+        return solution if good else None
 
     def _propose(self, excluded: Sequence[Counts], low: int) -> _Proposal:
         """Return the cheapest counts of at least a price that neither are excluded nor worth too little."""
@@ -255,8 +258,11 @@ class _Search:
         best = None if self.best is None else Fraction(self.market.price(self.best), self.scale)
         self.progress(best, Fraction(self.bound, self.scale))
 
-    def _enough(self, counts: Counts) -> bool | None:
-        """Tell whether so many TaskManagers are enough, None where that is not known in time."""
+    def _enough(self, counts: Counts) -> tuple[bool | None, Solution | None]:
+        """Tell whether so many TaskManagers are enough, None where that is not known in time.
+
+        The solution is that of a problem in which nothing else is to be chosen.
+        """
         part = Clock(
             replace(self.clock.stop, target=self.target),
             budget=self.clock.left() / PARAMETERS.sizing_shares,
@@ -264,14 +270,16 @@ class _Search:
         )
         problem = self.problem_of(counted(self.cluster, counts))
         there = [replace(offer, more=0) for offer in self._offers(counts)]
-        if not problem.open and (bought := self._bought(there)) and self._stand(problem, bought):
-            return True
+        if not problem.open and (bought := self._bought(there)):
+            solution = self._placed(problem, bought)
+            if solution is not None:
+                return True, solution
         result, _ = place_with_reserve(problem, part, objective=(Objective.CPU,))
         if result.solution is not None and result.levels[0].value <= self.target:
-            return True
+            return True, None if problem.open else result.solution
         # how many a cover takes is searched for: a bound is of one number of them
         bounded = problem.cover is None and result.bound.value > self.target
-        return False if bounded or result.status is Status.INFEASIBLE else None
+        return (False if bounded or result.status is Status.INFEASIBLE else None), None
 
 
 def _fits_somewhere(slot: SlotType, problem: Problem, target: Fraction) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from planner.documents.cluster import Cluster, TaskManagerClass
 from planner.errors import PlannerError
+from planner.place.model.problem import Solution
 from planner.place.model.task_managers import ClusterError, class_count
 
 LARGEST = 2**52
@@ -23,13 +24,15 @@ Counts = tuple[int, ...]
 class Sizing:
     """The cheapest TaskManagers found, None where there are none, and what they cost at least.
 
-    ``impossible`` tells that not even all that there may be are enough.
+    ``impossible`` tells that not even all that there may be are enough. ``solution`` is a placement on them
+    within the utilisation, where nothing else was to be chosen, such as a reserve.
     """
 
     counts: Counts | None
     price: Fraction
     bound: Fraction
     impossible: bool = False
+    solution: Solution | None = None
 
     @property
     def optimal(self) -> bool:

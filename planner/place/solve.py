@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from random import Random
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from planner.place.search import assemble, counts
 from planner.place.search.construct import construct
 from planner.place.search.costs import Overflow, everywhere
 from planner.place.search.feasibility import find_feasible
+from planner.place.search.purchase import fill
 from planner.place.search.state import Floats, State
 from planner.place.search.swap import swap
 
@@ -164,7 +166,7 @@ class Search:
             status = Status.INFEASIBLE if self.problem.types else Status.OPTIMAL
             return Result(status, self.problem, None, self.bound, (), 0.0, self.stop.seed)
         state = self._first()
-        for stage in (self._by_classes, self._exactly, self._by_functions, self._close):
+        for stage in (self._by_classes, self._exactly, self._fill, self._by_functions, self._close):
             if self.done():
                 break
             stage(state)
@@ -261,6 +263,26 @@ class Search:
             self._offer(State.from_solution(self.problem, found.solution))
         if found.bound is not None:
             self._prove(Bound(found.bound, "cp-sat"))
+
+    def _fill(self, state: State) -> None:
+        """Fill TaskManagers content by content, to ever lower utilisations.
+
+        That leads to placements where memory is so short that exchanging slots does not.
+        """
+        del state
+        pool, low, random = Pool.empty(self.problem), self.bound.value, Random(self.stop.seed)
+        for _ in range(PARAMETERS.fillings):
+            if self.done() or self.value is None:
+                return
+            self._tell("filling")
+            target = (low + self.value) / 2
+            caps = [target.numerator * c.cpu // target.denominator for c in self.problem.classes]
+            part = self.clock.part(min(PARAMETERS.round_work, self.clock.left() / PARAMETERS.fillings))
+            filled = fill(self.problem, caps, pool, part, random)
+            if filled is None:
+                low = target
+            else:
+                self._offer(filled)
 
     def _close(self, state: State) -> None:
         """Refute or reach one utilisation after the other, the lowest that is open first."""

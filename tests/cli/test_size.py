@@ -124,3 +124,14 @@ def test_a_file_that_is_not_there_or_holds_no_node(folder: Path) -> None:
     assert "holds no Node that takes pods" in size("--nodes", "other.yaml", code=2).stderr
     (folder / "bad.yaml").write_text(NODE.replace("CPU", "four"))
     assert "bad.yaml:1:58" in size("--nodes", "bad.yaml", code=1).stderr
+
+
+def test_the_placement_comes_with_the_cluster(folder: Path) -> None:
+    size("-o", "cluster.yaml", "-p", "job.placement.json")
+    placed = planner.load_placement("job.placement.json")
+    assert placed.imbalance.max <= 0.8
+    assert invoke(["validate", "job.yaml", "cluster.yaml", "job.placement.json"]).exit_code == 0
+    assert (
+        planner.place(planner.load_job("job.yaml"), planner.load_cluster("cluster.yaml")).inputs
+        == placed.inputs
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from random import Random
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from planner.place.parameters import PARAMETERS
 from planner.place.search import assemble, counts
 from planner.place.search.construct import construct
 from planner.place.search.costs import Overflow
+from planner.place.search.purchase import fill
 from planner.place.search.state import State
 from planner.place.search.swap import swap
 
@@ -51,10 +53,25 @@ def find_feasible(problem: Problem, clock: Clock, start: State | None = None) ->
         anything: list[int | None] = [None] * len(problem.classes)
         if patterns.judge(problem, anything, pool, clock) is patterns.Verdict.REFUTED:
             return Feasibility(None, impossible=True)
+    bought = _bought(problem, pool, clock)
+    if bought is not None:
+        return Feasibility(bought)
     for trial in _starts(problem, pool, clock, state):
         if swap(trial, Overflow(trial, any_load), clock.part(PARAMETERS.round_work), rng) <= 0:
             return Feasibility(trial)
     return Feasibility(None)
+
+
+def _bought(problem: Problem, pool: Pool, clock: Clock) -> State | None:
+    """Fill TaskManagers content by content: where memory is short, exchanging slots does not lead there."""
+    random = Random(clock.stop.seed)
+    for _ in range(PARAMETERS.purchase_trials):
+        if clock.expired():
+            break
+        state = fill(problem, [problem.total_load] * len(problem.classes), pool, clock, random)
+        if state is not None:
+            return state
+    return None
 
 
 def _starts(problem: Problem, pool: Pool, clock: Clock, state: State) -> Iterator[State]:

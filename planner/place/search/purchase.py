@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
+import numpy as np
 from ortools.sat.python import cp_model
 
 from planner.place.bounds.patterns import Master, Pricing
@@ -23,6 +24,7 @@ from planner.place.cp_sat import SOLVED, new_solver, run
 from planner.place.model.contents import Content, Pool
 from planner.place.model.problem import Problem
 from planner.place.parameters import PARAMETERS
+from planner.place.search.state import State
 
 WHOLE = 1e-6
 """How far from a whole number a solution of a linear program may be and still count as one."""
@@ -57,6 +59,25 @@ def buy(
                 bought.append((index, held))
                 left = [before - count for before, count in zip(left, held, strict=True)]
     return _put_together(problem, offers, caps, bought, clock)
+
+
+def fill(problem: Problem, caps: Sequence[int], pool: Pool, clock: Clock, random: Random) -> State | None:
+    """Return all slots on the TaskManagers of a problem, none above its class's cap; None where that fails.
+
+    It is `buy` where there is nothing to buy.
+    """
+    there = [Offer(len(entry.members), 0, 0) for entry in problem.classes]
+    bought = buy(problem, there, caps, pool, clock, random)
+    if bought is None:
+        return None
+    state = State(problem)
+    row_of = {tm: row for row, tm in enumerate(state.task_managers)}
+    empty = [[row_of[tm] for tm in reversed(entry.members)] for entry in problem.classes]
+    counts = np.zeros((len(state.cpu), state.types), dtype=np.int64)
+    for index, content in bought:
+        counts[empty[index].pop()] = content
+    state.set(counts)
+    return state
 
 
 def _left_of(offers: Sequence[Offer], bought: Sequence[Bought]) -> list[Offer]:
