@@ -23,7 +23,9 @@ def advise(
     ] = 10.0,
     output_format: FormatOption = Format.AUTO,
 ) -> None:
-    """Advise how to run a job: which kind of cluster, whose TaskManagers, which of Flink's modes.
+    """Advise how to run a job, from figures.
+
+    That is on which kind of cluster, on whose TaskManagers, and in which of Flink's modes without quotas.
 
     The job is placed, and the figures are compared with those of Flink's own scheduler on the same
     TaskManagers, which are simulated. Options are those of the job's version of Flink.
