@@ -371,6 +371,13 @@ class Parameters:
     Chosen: each is swayed otherwise; three take about a second at 50 TaskManagers.
     """
 
+    filling_gap: Fraction = Fraction(1, 50)
+    """How far above the bound a value is at least for TaskManagers to be filled anew.
+
+    Where memory is short 7 to 20 % are left there (bench/sizing.py), with odd TaskManagers 0.1 %
+    (bench/instances.py).
+    """
+
     fillings: int = 4
     """How often TaskManagers are filled to a lower utilisation, each time half-way to the bound.
 

@@ -166,7 +166,7 @@ class Search:
             status = Status.INFEASIBLE if self.problem.types else Status.OPTIMAL
             return Result(status, self.problem, None, self.bound, (), 0.0, self.stop.seed)
         state = self._first()
-        for stage in (self._by_classes, self._exactly, self._fill, self._by_functions, self._close):
+        for stage in (self._by_classes, self._exactly, self._by_functions, self._fill, self._close):
             if self.done():
                 break
             stage(state)
@@ -272,7 +272,7 @@ class Search:
         del state
         pool, low, random = Pool.empty(self.problem), self.bound.value, Random(self.stop.seed)
         for _ in range(PARAMETERS.fillings):
-            if self.done() or self.value is None:
+            if self.done() or self.value is None or self.value <= low * (1 + PARAMETERS.filling_gap):
                 return
             self._tell("filling")
             target = (low + self.value) / 2
