@@ -56,6 +56,7 @@ status: {used: {requests.cpu: 7500m, limits.memory: 512Mi, pods: 3}}
     [
         (NODES.replace("3920m", "lots"), "nodes.yaml:7:31: 'lots' is not a Kubernetes quantity"),
         ("kind: Pod\n", "nodes.yaml: holds no Node that takes pods"),
+        ("{kind: Node, status: {allocatable: 5}}", "nodes.yaml: has a Node without status.allocatable"),
         ("- 1\n", "nodes.yaml: holds no Node that takes pods"),
         ("{", "nodes.yaml:"),
     ],

@@ -45,13 +45,11 @@ def nodes_of(sources: Sequence[Source]) -> list[Room]:
         for source, path, node in _objects(sources, "Node")
         if _takes_pods(node)
     ]
+    name, hint = sources[0].name if sources else "", "write what kubectl get nodes -o yaml prints into it"
     if not found:
-        raise document_error(
-            sources[0].name if sources else "",
-            "DOC004",
-            "holds no Node that takes pods",
-            "write what kubectl get nodes -o yaml prints into it",
-        )
+        raise document_error(name, "DOC004", "holds no Node that takes pods", hint)
+    if any(room.cpu is None or room.memory is None for room in found):
+        raise document_error(name, "DOC004", "has a Node without status.allocatable cpu and memory", hint)
     return found
 
 
