@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from planner.cli.errors import fail
-from planner.cli.inputs import Inputs, read_bytes
+from planner.cli.inputs import Inputs, file_content
 from planner.cli.output import as_file, emit, emit_folder
 from planner.cli.terminal import say
 from planner.cli.verify import ProfileOption
@@ -169,9 +169,7 @@ def export(
 
 def _text(name: str) -> str:
     try:
-        return read_bytes(name).decode()
-    except OSError as error:
-        fail(f"cannot read {name}: {error.strerror or error}")
+        return file_content(name).decode()
     except UnicodeDecodeError:
         fail(f"{name} is not UTF-8 text; save it as that")
 

@@ -355,6 +355,14 @@ def read_bytes(name: str) -> bytes:
         return file.read(MAX_BYTES + 1)
 
 
+def file_content(name: str) -> bytes:
+    """Return the content of a file, or of stdin for ``-``; end where it cannot be read."""
+    try:
+        return read_bytes(name)
+    except OSError as error:
+        fail(f"cannot read {name}: {error.strerror or error}")
+
+
 def default_documents() -> list[str]:
     """Return the job of the current folder, and its cluster if there is one."""
     cluster = next((name for name in CLUSTER_NAMES if Path(name).exists()), None)

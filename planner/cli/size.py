@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from planner.cli.errors import fail
-from planner.cli.inputs import STDIN, Inputs, JobArgument, read_bytes
+from planner.cli.inputs import STDIN, Inputs, JobArgument, file_content
 from planner.cli.output import Format, FormatOption, OutputOption, as_file, emit, emit_tables, is_json
 from planner.cli.terminal import interruptible, progress, say
 
@@ -88,8 +88,10 @@ def size(
     inputs.spare(output)
     placed = None if placement is None else as_file(placement)
     inputs.spare(placed)
-    known_nodes = api.load_nodes(_read(nodes), nodes) if nodes is not None else []
-    known_quota = api.load_quota(_read(quota), quota) if quota is not None else None
+    known_nodes = api.load_nodes(file_content(nodes), nodes) if nodes is not None else []
+    known_quota = api.load_quota(file_content(quota), quota) if quota is not None else None
+    # a factor that is too large is said before the search, not after it
+    bigger = {factor: api.multiplied(document, Fraction(str(factor))) for factor in what_if or ()}
     try:
         with interruptible() as interrupted, progress("sizing") as note:
 
@@ -108,8 +110,7 @@ def size(
 
             plan = sized(document)
             others: dict[float, SizingPlan | str] = {}
-            for factor in what_if or ():
-                more = api.multiplied(document, Fraction(str(factor)))
+            for factor, more in bigger.items():
                 try:
                     others[factor] = sized(more)
                 except api.Infeasible:
@@ -117,22 +118,16 @@ def size(
                 except (api.NotSizable, api.TimedOut) as error:
                     others[factor] = str(error)
             stopped = interrupted()
-            if placed is not None:
-                note("placing")
-                found = api.place(document, plan.cluster, time_limit=time_limit / 2, seed=seed, sized=plan)
-                emit(api.to_json(api.to_data(found)), placed)
     except api.ClusterError as error:
         fail(f"{inputs.where(offers, error.path)}{error}")
     if stopped:
         say("planner: interrupted; these are the cheapest TaskManagers so far")
     _print(plan, others, output_format, output)
-
-
-def _read(name: str) -> bytes:
-    try:
-        return read_bytes(name)
-    except OSError as error:
-        fail(f"{name}: {error.strerror or error}")
+    if placed is not None:
+        with interruptible() as interrupted, progress("placing"):
+            clock = api.Clock(api.Stop(time_limit / 2, seed=seed, interrupted=interrupted))
+            found = api.place(document, plan.cluster, sized=plan, clock=clock)
+        emit(api.to_json(api.to_data(found)), placed)
 
 
 def _print(

@@ -119,7 +119,7 @@ def test_what_if_there_is_more_to_do() -> None:
 
 
 def test_a_file_that_is_not_there_or_holds_no_node(folder: Path) -> None:
-    assert "gone.yaml: No such file" in size("--nodes", "gone.yaml", code=2).stderr
+    assert "cannot read gone.yaml: No such file" in size("--nodes", "gone.yaml", code=2).stderr
     (folder / "other.yaml").write_text("{kind: Pod}")
     assert "holds no Node that takes pods" in size("--nodes", "other.yaml", code=2).stderr
     (folder / "bad.yaml").write_text(NODE.replace("CPU", "four"))
