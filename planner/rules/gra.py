@@ -17,7 +17,7 @@ from planner.graph.kinds import CACHE, find_kind
 from planner.graph.regions import pipelined_regions
 from planner.graph.stream_graph import StreamEdge, default_max_parallelism
 from planner.memory.slot_resources import slot_counts
-from planner.place.model.slots import job_slots
+from planner.place.model.slots import job_slots, vertex_loads
 from planner.rules.base import FLINK_CODE, FLINK_DOCS, JobRule, Match, Subject
 from planner.units import format_cpu
 
@@ -498,19 +498,31 @@ class LoadAboveCpu(JobRule):
     def check(self, subject: Subject) -> Iterator[Match]:
         if subject.complete is None or subject.job_graph is None or _co_located_apart(subject.job_graph):
             return
+        # what all tasks of a group use together is quickly added up; which of them share a slot is not
+        together: dict[str, int] = defaultdict(int)
+        for vertex, load in vertex_loads(subject.complete, subject.job_graph).items():
+            together[subject.job_graph.vertices[vertex].group] += load or 0
+        declared = {
+            group.name: group
+            for group in subject.groups
+            if "cpu" in group.given
+            and "cpu" not in subject.estimates.get(group.name, {})
+            and group.name in subject.firm
+            and together[group.name] > subject.firm[group.name].cpu
+        }
+        if not declared:
+            return
         highest: dict[str, int] = defaultdict(int)
         for slot in job_slots(subject.complete, subject.job_graph):
             highest[slot.group] = max(highest[slot.group], slot.load)
-        for group in subject.groups:
-            declared = "cpu" in group.given and "cpu" not in subject.estimates.get(group.name, {})
-            if declared and group.name in highest:
-                load, cpu = highest[group.name], subject.firm[group.name].cpu
-                if load > cpu:
-                    message = (
-                        f"a slot of group {group.name!r} uses {format_cpu(load)} cores"
-                        f" and reserves {format_cpu(cpu)}"
-                    )
-                    yield Match(group.at("cpu"), message)
+        for group in declared.values():
+            load, cpu = highest[group.name], subject.firm[group.name].cpu
+            if load > cpu:
+                message = (
+                    f"a slot of group {group.name!r} uses {format_cpu(load)} cores"
+                    f" and reserves {format_cpu(cpu)}"
+                )
+                yield Match(group.at("cpu"), message)
 
 
 def _co_located_apart(job: JobGraph) -> bool:
