@@ -44,6 +44,7 @@ from planner.cluster.supervise import PROGRAM, SHELL_PROGRAM, Supervision, in_co
 from planner.cluster.supervise import become as become_supervisor
 from planner.cluster.verify import Deviation, NotAsPlanned
 from planner.documents.cluster import Cluster
+from planner.documents.crd import OPERATOR_VERSIONS
 from planner.documents.difference import Difference, differences
 from planner.documents.errors import DocumentError, PlacementMismatch
 from planner.documents.finding import CheckProfile, Finding, Severity
@@ -115,6 +116,7 @@ from planner.recover.restart_strategy import restart_strategy
 from planner.recover.scaling_plan import ScalingPlan
 from planner.recover.settings import recovery_options
 from planner.rules import validate as rules
+from planner.rules.fix import fixed
 from planner.rules.registry import BY_CODE
 from planner.rules.subject import of_manifest
 from planner.targets.advice import Advice, advice
@@ -261,6 +263,7 @@ __all__ = [
     "export_operator",
     "export_standalone",
     "export_yarn",
+    "fix",
     "fixed_in",
     "import_cluster",
     "import_job",
@@ -406,15 +409,49 @@ def save(document: Document, path: str | Path) -> None:
 
 
 def validate(
-    *documents: Document | Loaded, fit: bool = True, profile: CheckProfile = CheckProfile.CI
+    *documents: Document | Loaded,
+    fit: bool = True,
+    profile: CheckProfile = CheckProfile.CI,
+    operator_version: str | None = None,
 ) -> list[Finding]:
     """Return what is wrong with ``documents``, in stable order.
 
     A job is also checked against a cluster where exactly one is among them, unless ``fit`` is false.
     Documents that were loaded with `load` have findings with lines and columns. The ``profile`` decides how
-    much is asked of a job besides that it runs.
+    much is asked of a job besides that it runs. Manifests are checked against the definitions of a version of
+    the Kubernetes operator, one of `OPERATOR_VERSIONS`; without one, they are to be right for any of these.
+
+    Raises:
+        ValueError: when ``operator_version`` is not known.
+
     """
-    return rules.validate([_as_loaded(document) for document in documents], fit=fit, profile=profile)
+    if operator_version not in (None, *OPERATOR_VERSIONS):
+        raise ValueError(
+            f"operator version {operator_version!r} is not one of {', '.join(OPERATOR_VERSIONS)}"
+        )
+    found = [_as_loaded(document) for document in documents]
+    return rules.validate(found, fit=fit, profile=profile, operator=operator_version)
+
+
+def fix(
+    *documents: Loaded,
+    fit: bool = True,
+    profile: CheckProfile = CheckProfile.CI,
+    operator_version: str | None = None,
+    ignore: Sequence[str] = (),
+) -> dict[str, str]:
+    """Return the texts of those files in which findings of `validate` can be put right mechanically, by name.
+
+    Comments, order and layout stay as they are. Findings that can be have a ``fix``; one whose place is
+    within the text of another document, as in a ConfigMap, is left, and those whose code begins with one of
+    ``ignore``.
+    """
+
+    def check(found: Sequence[Loaded]) -> list[Finding]:
+        findings = validate(*found, fit=fit, profile=profile, operator_version=operator_version)
+        return [finding for finding in findings if not finding.code.startswith(tuple(ignore))]
+
+    return fixed(documents, check)
 
 
 def checked(

@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from planner.cli.errors import Exit, fail
-from planner.cli.inputs import STDIN, Inputs, default_documents
+from planner.cli.inputs import STDIN, Inputs, default_documents, read_bytes
 from planner.cli.output import OutputOption, emit, emit_text
 from planner.cli.terminal import say
 from planner.documents.finding import CheckProfile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from planner.documents.finding import Finding
+
+
+BOM = "\ufeff"
+"""The mark that some editors begin a file with."""
 
 
 class Format(StrEnum):
@@ -65,6 +71,27 @@ def validate(
         list[str] | None,
         typer.Option(metavar="CODE", help="Leave out a code or all with a prefix; repeatable."),
     ] = None,
+    operator_version: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            help="Check manifests as this version of the Kubernetes operator, 1.15 or 1.16. Default: either.",
+        ),
+    ] = None,
+    fix: Annotated[
+        bool,
+        typer.Option(
+            "--fix",
+            show_default=False,
+            help="Put right what is mechanical in the files, and show the changes.",
+        ),
+    ] = False,
+    diff: Annotated[
+        bool,
+        typer.Option(
+            "--diff", show_default=False, help="Show what --fix would change; exit with 1 if anything."
+        ),
+    ] = False,
     stdin_filename: Annotated[
         str | None, typer.Option(metavar="NAME", help="What to call stdin in findings.")
     ] = None,
@@ -85,12 +112,16 @@ def validate(
       cat job.yaml | planner validate - --stdin-filename job.yaml
       planner validate job.yaml --fail-on warning --ignore OPS
       planner validate deployment.yaml --profile production
+      planner validate deployment.yaml --diff        (what --fix would change)
     """
     names, met = _expand(files) if files else (default_documents(), frozenset())
+    if fix and STDIN in names:
+        fail("--fix: stdin cannot be written; --diff shows what would change")
+    if fix and diff:
+        fail("--fix, --diff: leave out one of them")
     inputs = Inputs()
     for name in names:
         inputs.read(name, stdin_filename if name == STDIN else None)
-    from planner import api
     from planner.documents.finding import Severity, at_least, sort_findings
     from planner.documents.foreign.base import OtherObject
     from planner.report.formats import FORMATS, summary
@@ -99,7 +130,13 @@ def validate(
     prefixes = tuple(
         code.strip().upper() for entry in ignore or () for code in entry.split(",") if code.strip()
     )
-    found = sort_findings([*inputs.findings, *api.validate(*inputs.loaded, profile=profile)])
+    if fix or diff:
+        texts = _fixed(inputs, profile, operator_version, prefixes)
+        if diff:
+            emit_text("".join(_changes(inputs, texts)), output)
+            raise typer.Exit(Exit.USAGE if inputs.unreadable else Exit.FINDINGS if texts else Exit.OK)
+        inputs = _written(inputs, names, texts)
+    found = sort_findings([*inputs.findings, *_validated(inputs, profile, operator_version)])
     if any(entry.document is not None for entry in inputs.loaded):
         found = [_of_bystander(finding) if finding.file in met else finding for finding in found]
     found = [finding for finding in found if not finding.code.startswith(prefixes)] if prefixes else found
@@ -114,6 +151,62 @@ def validate(
         raise typer.Exit(Exit.USAGE)
     if fail_on is not Level.NEVER and at_least(found, Severity(fail_on.value)):
         raise typer.Exit(Exit.FINDINGS)
+
+
+def _validated(inputs: Inputs, profile: CheckProfile, operator_version: str | None) -> list[Finding]:
+    from planner import api
+
+    try:
+        return api.validate(*inputs.loaded, profile=profile, operator_version=operator_version)
+    except ValueError as error:
+        fail(f"--operator-version: {error}")
+
+
+def _fixed(
+    inputs: Inputs, profile: CheckProfile, operator_version: str | None, ignored: tuple[str, ...]
+) -> dict[str, str]:
+    """Return the texts of files in which something can be put right, by name."""
+    from planner import api
+
+    try:
+        return api.fix(*inputs.loaded, profile=profile, operator_version=operator_version, ignore=ignored)
+    except ValueError as error:
+        fail(f"--operator-version: {error}")
+
+
+def _changes(inputs: Inputs, texts: Mapping[str, str]) -> Iterator[str]:
+    """Yield the patches of files, without the values of secrets."""
+    from planner.documents.sensitive import masked_line
+    from planner.report.patch import patch
+
+    before = {entry.source.name: entry.source.text for entry in inputs.loaded}
+    for name, text in sorted(texts.items()):
+        yield from (f"{masked_line(line)}\n" for line in patch(before[name], text, name).splitlines())
+
+
+def _written(inputs: Inputs, names: Sequence[str], texts: Mapping[str, str]) -> Inputs:
+    """Show what changes, write it, and return what the files hold then."""
+    from planner.api import legible, write_atomically
+
+    for line in _changes(inputs, texts):
+        say(line.rstrip("\n"))
+    before = {entry.source.name: entry.source.text for entry in inputs.loaded}
+    for name in dict.fromkeys(names):
+        text = texts.get(legible(name))
+        if text is None:
+            continue
+        try:
+            raw = read_bytes(name)
+            if raw.decode("utf-8-sig") != before[legible(name)]:
+                fail(f"{name} has changed meanwhile; nothing more is written")
+            mark = BOM if raw.startswith(BOM.encode()) else ""
+            write_atomically(Path(name), mark + text)
+        except OSError as error:
+            fail(f"{name} cannot be written: {error.strerror or error}")
+    again = Inputs()
+    for name in names:
+        again.read(name)
+    return again
 
 
 def _of_bystander(finding: Finding) -> Finding:

@@ -58,6 +58,26 @@ def edited(source: Source, values: Mapping[Path, Value | None]) -> str | None:
     return text
 
 
+def renamed(source: Source, path: Path, name: str) -> str | None:
+    """Return the text of a file in which what is at ``path`` is called ``name``, None as for `edited`."""
+    found = sources_in(source.text, source.name)
+    place = next((n for n, one in enumerate(found) if len(found) == 1 or one.index == source.index), None)
+    parent = _at(source.data, path[:-1])
+    if source.inner or place is None or not _countable(source) or not isinstance(parent, dict):
+        return None
+    if name in parent:
+        return None
+    at = source.position(path, key=True)
+    start, end = (_offset(source.text, at.line, column) for column in (at.column, at.end_column))
+    text = _spliced(source.text, [(start, end, _spelled(name, _is_json(source)))])
+    fields = {name if key == path[-1] else key: value for key, value in parent.items()}
+    absolute = source.absolute(path)
+    wanted = [
+        _put(one.data, absolute[:-1], fields) if n == place else one.data for n, one in enumerate(found)
+    ]
+    return text if [one.data for one in sources_in(text or "", source.name)] == wanted else None
+
+
 def appended(source: Source, path: Path, item: Mapping[str, Value]) -> str | None:
     """Return the text of a file in which the list at ``path`` has one entry more, None as for `edited`.
 

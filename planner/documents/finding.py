@@ -42,8 +42,21 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Fix:
+    """A mechanical change that takes a finding away, at its path.
+
+    What stands there is called ``key`` from then on, or gets ``value``, or is ``quoted`` as it is written;
+    without any of these it goes.
+    """
+
+    key: str | None = None
+    value: str | None = None
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong, where, and what to do about it."""
+    """What is wrong, where, and what to do about it; with a ``fix`` where that is mechanical."""
 
     code: str
     severity: Severity
@@ -52,6 +65,7 @@ class Finding:
     file: str = ""
     position: Position = Position()
     path: Path = ()
+    fix: Fix | None = None
 
     @property
     def pointer(self) -> str:

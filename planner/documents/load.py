@@ -347,12 +347,6 @@ def _unknown_kind(kind: str, known: list[str]) -> tuple[str, str, str]:
 
 
 def _placed(finding: Finding, source: Source, *, key: bool = False) -> Finding:
-    return Finding(
-        finding.code,
-        finding.severity,
-        finding.message,
-        finding.hint,
-        source.name,
-        source.position(finding.path, key=key),
-        source.absolute(finding.path),
-    )
+    position, path = source.position(finding.path, key=key), source.absolute(finding.path)
+    fix = None if source.inner else finding.fix
+    return replace(finding, file=source.name, position=position, path=path, fix=fix)

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from planner.documents.finding import Finding, Path, Severity, describe_path
-from planner.documents.foreign.base import KubernetesObject
-from planner.documents.suggestions import did_you_mean
+from planner.documents.finding import Finding, Fix, Path, Severity, describe_path
+from planner.documents.foreign.base import KubernetesObject, Misspelled
+from planner.documents.suggestions import did_you_mean, same_letters
 
 
 def finding_of(model: type[BaseModel], detail: Any) -> Finding:
@@ -23,13 +23,7 @@ def finding_of(model: type[BaseModel], detail: Any) -> Finding:
         return Finding("DOC102", Severity.ERROR, message, f"add {path[-1]}:", path=path)
     wanted = _WANTED.get(detail["type"])
     if wanted:
-        message = f"{describe_path(path)}: expected {wanted}, found {_describe(detail['input'])}"
-        hint = (
-            f"write it as a list: [{detail['input']}]"
-            if wanted == "a list" and isinstance(detail["input"], str)
-            else f"write {wanted}"
-        )
-        return Finding("DOC103", Severity.ERROR, message, hint, path=path)
+        return wrong_type(path, wanted, detail["input"])
     message = f"{describe_path(path)}: {_wrong_value(detail)}"
     return Finding(
         "DOC104",
@@ -39,15 +33,20 @@ def finding_of(model: type[BaseModel], detail: Any) -> Finding:
         if issubclass(model, KubernetesObject)
         else f"planner schema {model.__name__.lower()} says what is allowed",
         path=path,
+        fix=Fix(value=error.right) if isinstance(error := _error(detail), Misspelled) else None,
     )
+
+
+def _error(detail: Any) -> object:
+    return detail.get("ctx", {}).get("error")
 
 
 def _wrong_value(detail: Any) -> str:
     """Say what is wrong with a value of the right type."""
-    value, context = _describe(detail["input"]), detail.get("ctx", {})
+    value, context = describe(detail["input"]), detail.get("ctx", {})
     match detail["type"]:
         case "value_error":
-            return str(context.get("error", detail["msg"]))
+            return str(_error(detail) or detail["msg"])
         case "literal_error" | "enum":
             return f"{value} is not {context.get('expected', 'allowed')}"
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than" as kind:
@@ -67,7 +66,27 @@ def unknown_field(path: Path, known: list[str]) -> Finding:
     """Return the finding of a field that is not part of the document."""
     name = str(path[-1])
     message = f"unknown field {name[:60]!r} in {describe_path(path[:-1])}{did_you_mean(name, known)}"
-    return Finding("DOC101", Severity.ERROR, message, f"known fields: {', '.join(sorted(known))}", path=path)
+    hint = f"known fields: {', '.join(sorted(known))}"
+    same = same_letters(name, known)
+    return Finding("DOC101", Severity.ERROR, message, hint, path=path, fix=Fix(key=same) if same else None)
+
+
+def wrong_type(path: Path, wanted: str, value: object) -> Finding:
+    """Return the finding of a value that is not ``wanted``, such as "a list"."""
+    message = f"{describe_path(path)}: expected {wanted}, found {describe(value)}"
+    match value:
+        case str() if wanted == "a list":
+            hint = f"write it as a list: [{value}]"
+        case bool() if wanted == "text":
+            hint = f'write it in quotes: "{str(value).lower()}"'
+        case int() | float() if wanted == "text":
+            hint = f'write it in quotes: "{value}"'
+        case _:
+            hint = f"write {wanted}"
+    quoted = wanted == "text" and isinstance(value, bool | int | float)
+    return Finding(
+        "DOC103", Severity.ERROR, message, hint, path=path, fix=Fix(quoted=True) if quoted else None
+    )
 
 
 _LIMITS = {
@@ -92,7 +111,8 @@ _WANTED = {
 }
 
 
-def _describe(value: object) -> str:
+def describe(value: object) -> str:
+    """Return a value, short, as a message has it."""
     match value:
         case None:
             return "nothing"

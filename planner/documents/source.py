@@ -55,6 +55,11 @@ class Source:
         spans = self.inner.get(path) or self._positions.get(path)
         return spans[0 if key else 1] if spans else Position()
 
+    def written(self, path: Path) -> str:
+        """Return how a value of one line at ``path`` is written."""
+        at = self.position(path)
+        return self.lines[at.line - 1][at.column - 1 : at.end_column - 1]
+
     def absolute(self, path: Path) -> Path:
         """Return the path in the file of what is at ``path`` in this document."""
         return (*self.root, *path)

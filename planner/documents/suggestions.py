@@ -30,3 +30,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     close = [other.lower()] if other in folded.values() else []
     close = close or difflib.get_close_matches(lowered, folded, 1, 0.6)
     return f", did you mean {folded[close[0]]!r}?" if close else ""
+
+
+def same_letters(name: str, known: Iterable[str]) -> str | None:
+    """Return the one known name that differs in case, dashes and underscores only, None where none does."""
+    same = [one for one in known if _letters(one) == _letters(name)]
+    return same[0] if len(same) == 1 else None
+
+
+def _letters(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")

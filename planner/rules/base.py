@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import ClassVar
 
 from planner.documents.cluster import Cluster
-from planner.documents.finding import Path, Severity
+from planner.documents.finding import Fix, Path, Severity
 from planner.documents.foreign.base import ForeignDocument, Setting
 from planner.documents.job import GroupPlacement
 from planner.documents.option_tables import OptionTable
@@ -223,7 +223,8 @@ class ManifestSubject:
 class Match:
     """Where a rule found something, and what; ``hint`` and ``severity`` replace the rule's own.
 
-    ``in_cluster`` is for a rule over a job and its cluster: ``path`` leads to a place in the cluster.
+    ``in_cluster`` is for a rule over a job and its cluster: ``path`` leads to a place in the cluster. ``fix``
+    is for what can be put right without knowing what somebody meant.
     """
 
     path: Path
@@ -232,6 +233,7 @@ class Match:
     key: bool = False
     severity: Severity | None = None
     in_cluster: bool = False
+    fix: Fix | None = None
 
 
 class Rule:

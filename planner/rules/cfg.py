@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 
-from planner.documents.finding import Severity
+from planner.documents.finding import Fix, Severity
 from planner.documents.job import Job
 from planner.documents.option_tables import Option, of_operator, of_others, supported_versions, without_table
 from planner.documents.vocabulary import Backend, JobType, strategy_name
@@ -67,7 +67,7 @@ class RenamedOption(OptionRule):
                 message, hint = f"{key!r} is now called {current!r}", f"write {current}{options.assumed}"
                 if current in options.configuration:
                     message, hint = f"{message}, which is set too and goes before it", "remove the old one"
-                yield Match(options.path(key), message, hint, key=True)
+                yield Match(options.path(key), message, hint, key=True, fix=_renaming(options, key, current))
             elif outdated:
                 message = f"{key!r} is deprecated, and Flink {outdated.since} does not read it"
                 hint = f"write {outdated.replacement}"
@@ -77,6 +77,20 @@ class RenamedOption(OptionRule):
                     f"{hint}. {outdated.note}" if outdated.note else hint,
                     key=True,
                 )
+
+
+def _renaming(options: OptionsView, key: str, current: str) -> Fix | None:
+    """Return how an option gets its new key where it stands, or goes where another says the same.
+
+    Below keys that the new one does not begin with, it would have to stand elsewhere.
+    """
+    first = options.written(current)
+    if first != key:
+        same = first is not None and options.configuration[first] == options.configuration[key]
+        return Fix() if same else None
+    above = key.removesuffix(str(options.path(key)[-1]))
+    # a version that is only assumed may not know the new key
+    return Fix(key=current.removeprefix(above)) if current.startswith(above) and not options.assumed else None
 
 
 class RemovedOptionUsed(OptionRule):
@@ -95,7 +109,8 @@ class RemovedOptionUsed(OptionRule):
                 continue
             hint = f"use {removed.replacement}" if removed.replacement else removed.note or "remove it"
             message, severity = f"{key!r} was removed in Flink {removed.since}", options.certainly(key)
-            yield Match(options.path(key), message, hint, key=True, severity=severity)
+            fix = None if removed.replacement or removed.note or options.assumed else Fix()
+            yield Match(options.path(key), message, hint, key=True, severity=severity, fix=fix)
 
 
 class WrongValue(OptionRule):

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 
-from planner.documents.finding import Path, Severity
+from planner.documents.finding import Fix, Path, Severity
 from planner.documents.foreign.base import ForeignDocument
 from planner.documents.foreign.deployment import FlinkDeployment, JobSpec
 from planner.documents.foreign.dialects import of_amazon
@@ -63,8 +63,12 @@ class RefusedOption(ManifestRule):
     def check(self, subject: ManifestSubject) -> Iterator[Match]:
         if isinstance(subject.document, FlinkDeployment):
             for key in ("kubernetes.namespace", "kubernetes.cluster-id", "high-availability.cluster-id"):
-                if key in subject.options.configuration:
-                    yield Match(subject.options.path(key), f"the Kubernetes operator refuses {key}", key=True)
+                value = subject.options.configuration.get(key)
+                if value is not None:
+                    message = f"the Kubernetes operator refuses {key}"
+                    known = subject.document.metadata.get("namespace" if key.endswith("space") else "name")
+                    fix = Fix() if value == known else None  # else the name is one that somebody counts on
+                    yield Match(subject.options.path(key), message, key=True, fix=fix)
 
 
 class UnknownOperatorOption(OptionRule):

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from planner.documents.cluster import Cluster
+from planner.documents.crd import against_definition
 from planner.documents.finding import CheckProfile, Finding, Path, Severity, sort_findings
-from planner.documents.foreign.base import ForeignDocument, KubernetesObject
+from planner.documents.foreign.base import OPERATOR_API, ForeignDocument, KubernetesObject
 from planner.documents.foreign.configuration import OLD_CONFIG, OLD_CONFIG_VERSION, FlinkConfiguration
 from planner.documents.foreign.deployment import FlinkDeployment
 from planner.documents.foreign.session_job import FlinkSessionJob
@@ -62,18 +63,27 @@ class _Checked:
 
 
 def validate(
-    documents: Sequence[Loaded], *, fit: bool = True, profile: CheckProfile = CheckProfile.CI
+    documents: Sequence[Loaded],
+    *,
+    fit: bool = True,
+    profile: CheckProfile = CheckProfile.CI,
+    operator: str | None = None,
 ) -> list[Finding]:
     """Return what is wrong with ``documents``, in stable order and without suppressed findings.
 
     Jobs are checked against a cluster, each and together, where there is exactly one of them among the
     documents, unless ``fit`` is false. The ``profile`` decides how much is asked of a job besides that it runs.
+    Manifests are checked against the definitions of a version of the ``operator``, else of all known ones.
     """
-    return checked(documents, fit=fit, profile=profile)[0]
+    return checked(documents, fit=fit, profile=profile, operator=operator)[0]
 
 
 def checked(
-    documents: Sequence[Loaded], *, fit: bool = True, profile: CheckProfile = CheckProfile.CI
+    documents: Sequence[Loaded],
+    *,
+    fit: bool = True,
+    profile: CheckProfile = CheckProfile.CI,
+    operator: str | None = None,
 ) -> tuple[list[Finding], list[ResourceProfile]]:
     """Return findings as `validate` does, and the complete profiles of the jobs that have a graph."""
     versions = {version for loaded in documents if (version := _version(loaded.document))}
@@ -83,7 +93,7 @@ def checked(
         for loaded in documents
         if isinstance(loaded.document, FlinkDeployment)
     }
-    each = [_check(loaded, cluster_version, sessions) for loaded in documents]
+    each = [_check(_with_definition(loaded, operator), cluster_version, sessions) for loaded in documents]
     clusters = [c.subject for c in each if isinstance(c.subject, ClusterSubject)]
     findings = [finding for c in each for finding in c.findings]
     if fit and len(clusters) == 1 and clusters[0].task_managers:
@@ -118,6 +128,25 @@ def _version(document: object) -> str | None:
     if isinstance(document, ResourceProfile):
         return (document.planner or PlannerFields()).flink_version
     return None
+
+
+def _with_definition(loaded: Loaded, operator: str | None) -> Loaded:
+    """Return a manifest with what the operator's definition of its kind says, where nothing else does."""
+    source = loaded.source
+    if not isinstance(source.data, dict) or source.data.get("apiVersion") != OPERATOR_API:
+        return loaded
+    told = {finding.path for finding in loaded.findings}
+    found = [
+        replace(
+            finding,
+            file=source.name,
+            position=source.position(finding.path, key=key),
+            path=source.absolute(finding.path),
+        )
+        for finding, key in against_definition(source.data, operator)
+        if source.absolute(finding.path) not in told
+    ]
+    return replace(loaded, findings=(*loaded.findings, *found)) if found else loaded
 
 
 def _check(loaded: Loaded, cluster_version: str, sessions: Mapping[str, FlinkDeployment]) -> _Checked:
@@ -299,7 +328,8 @@ def _findings(rule: Rule, matches: Iterable[Match], source: Source, table: Optio
         severity = match.severity or rule.severity
         message = masked_user_info(match.message)
         path = source.absolute(match.path)
-        yield Finding(rule.code, severity, message, hint, source.name, position, path)
+        fix = None if source.inner else match.fix  # within a text there, nothing can be edited
+        yield Finding(rule.code, severity, message, hint, source.name, position, path, fix)
 
 
 def _suppressions(source: Source) -> dict[int, frozenset[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import unified_diff
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -196,13 +195,3 @@ def _value(edit: Edit, owner: Owned | None) -> tuple[Path, Value | None] | str:
     if edit.text == field.text:
         return ""
     return field.path, None if edit.text is None else as_value(field.form, edit.text)
-
-
-def difference(before: str, after: str, name: str) -> str:
-    """Return what differs between two texts of a file, as a patch."""
-    lines = unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{name}", f"b/{name}"
-    )
-    return "".join(
-        line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines
-    )

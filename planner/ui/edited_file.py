@@ -9,7 +9,7 @@ from pathlib import Path
 from planner.documents.source import MAX_BYTES, decode
 from planner.errors import PlannerError
 from planner.files import legible, write_atomically
-from planner.ui.draft import difference
+from planner.report.patch import patch
 
 KEPT = 20
 """How many states of a file are kept; the ones that were asked for least lately go."""
@@ -72,7 +72,7 @@ class EditedFile:
         """Return what the file is now, and what differs from what it was."""
         before = self.as_it_was(digest)
         text, now = self.read()
-        return Changed(now, "" if before is None else difference(before, text, self.name))
+        return Changed(now, "" if before is None else patch(before, text, self.name))
 
     def write(self, text: str, base: str) -> str:
         """Write the file, which still has to have the digest ``base``, and return its new digest.

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from planner.documents.finding import Finding, Path
-from planner.ui.draft import Draft, difference
+from planner.report.patch import patch
+from planner.ui.draft import Draft
 from planner.ui.fields import CHAININGS, Field, Owned, Owner, is_profile
 
 
@@ -24,7 +25,7 @@ def draft_data(draft: Draft, text: str, name: str) -> dict[str, Any]:
         "chainings": CHAININGS,
         "findings": [_finding(one) for one in draft.findings],
         "refused": [{"index": one.index, "reason": one.reason} for one in draft.refused],
-        "patch": difference(text, draft.text, name),
+        "patch": patch(text, draft.text, name),
     }
 
 

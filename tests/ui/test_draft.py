@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner import api
-from planner.ui.draft import Edit, difference, draft_of
+from planner.report.patch import patch
+from planner.ui.draft import Edit, draft_of
 from planner.ui.fields import Owner, owned_fields
 from samples import FOLDER, SAMPLES, job_of
 
@@ -163,12 +164,12 @@ def test_any_edit_of_any_field_reads_back_as_typed(data: st.DataObject, text: st
     assert not draft.refused
     (again,) = [other for other in draft.owned if (other.owner, other.name) == (one.owner, one.name)]
     assert next(other.text for other in again.fields if other.name == field.name) == value
-    changed = [line for line in difference(text, draft.text, "job").splitlines()[2:] if line[:1] in "+-"]
+    changed = [line for line in patch(text, draft.text, "job").splitlines()[2:] if line[:1] in "+-"]
     assert len(changed) <= 4
 
 
 def test_the_difference_is_a_patch() -> None:
-    assert difference("a\nb", "a\nc", "x") == (
+    assert patch("a\nb", "a\nc", "x") == (
         "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n\\ No newline at end of file\n"
     )
 

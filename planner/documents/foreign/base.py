@@ -15,7 +15,22 @@ Truth = Annotated[
     bool, BeforeValidator(lambda value: _TRUTH.get(value.lower(), value) if isinstance(value, str) else value)
 ]
 """A truth value of a manifest: kubectl reads YAML 1.1, where ``yes`` and ``on`` are ones too."""
+
+
+def is_truth(value: object) -> bool:
+    """Tell whether kubectl reads a value as a truth value."""
+    return isinstance(value, bool) or (isinstance(value, str) and value.lower() in _TRUTH)
+
+
 OPERATOR_API = "flink.apache.org/v1beta1"
+
+
+class Misspelled(ValueError):
+    """A value that says what is meant in another spelling; ``right`` is the one that is read."""
+
+    def __init__(self, message: str, right: str) -> None:
+        super().__init__(message)
+        self.right = right
 
 
 class Setting(NamedTuple):

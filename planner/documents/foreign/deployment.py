@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from planner.documents.base import Foreign, Text, scalar_text
 from planner.documents.finding import Path
-from planner.documents.foreign.base import KubernetesObject, Setting, Truth
+from planner.documents.foreign.base import KubernetesObject, Misspelled, Setting, Truth
 from planner.documents.job import Configuration
 from planner.units import parse_manifest_size, parse_quantity
 
@@ -26,8 +26,11 @@ def _operator_version(value: object) -> str:
     if re.fullmatch(r"v[0-9]{1,4}_[0-9]{1,4}", text):
         return text
     found = re.match(r"v?([0-9]{1,4})[._]([0-9]{1,4})", text)
-    right = f"v{found[1]}_{found[2]}" if found else "a version such as v2_2"
-    raise ValueError(f"{text[:40]!r} is not how a manifest has it; write {right}")
+    wrong = f"{text[:40]!r} is not how a manifest has it; write"
+    if found is None:
+        raise ValueError(f"{wrong} a version such as v2_2")
+    right = f"v{found[1]}_{found[2]}"
+    raise Misspelled(f"{wrong} {right}", right)
 
 
 class Resource(Foreign):
