@@ -8,7 +8,7 @@ not know.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +18,7 @@ from planner.documents.foreign.base import is_truth
 from planner.documents.foreign.dialects import fields_of_vendors
 from planner.documents.foreign.templates import is_placeholder
 from planner.documents.messages import describe, unknown_field, wrong_type
+from planner.documents.source import Source
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -35,30 +36,34 @@ _WANTED = {
 }
 
 
-def against_definition(data: Mapping[str, Any], version: str | None = None) -> Iterator[tuple[Finding, bool]]:
-    """Yield what the API server or kubectl would refuse of a manifest, and whether it is about a key.
+def against_definition(source: Source, version: str | None = None) -> Iterator[Finding]:
+    """Yield what the API server or kubectl would refuse of a manifest.
 
-    ``data`` is a manifest as `dialects.as_applied` returns it. Without a ``version`` of the operator it is
-    what every known one refuses. The paths of findings are within the manifest; they have no position.
+    The data of ``source`` is as `dialects.as_applied` returns it. Without a ``version`` of the operator it is
+    what every known one refuses.
     """
     versions = OPERATOR_VERSIONS if version is None else (version,)
-    found, *others = (dict(_refused(data, one)) for one in reversed(versions))
-    for path, (finding, key) in found.items():
+    found, *others = ({one.path: one for one in _refused(source, name)} for name in reversed(versions))
+    for path, finding in found.items():
         # a version of Flink may be newer than what is known of operators, which CFG412 says
-        if all(path in other for other in others) and (version or path != ("spec", "flinkVersion")):
-            yield finding, key
+        newer = version is None and path == source.absolute(("spec", "flinkVersion"))
+        if not newer and all(path in other for other in others):
+            yield finding
 
 
-def _refused(data: Mapping[str, Any], version: str) -> Iterator[tuple[Path, tuple[Finding, bool]]]:
+def _refused(source: Source, version: str) -> Iterator[Finding]:
+    data = source.data
     kind = data.get("kind")
     validator = _validator(version, kind) if isinstance(kind, str) else None
     if validator is None:
         return
-    vendors = fields_of_vendors(dict(data))
+    vendors = fields_of_vendors(data)
     for error in validator.iter_errors({key: value for key, value in data.items() if key == "spec"}):
         for finding, key in _findings(error):
-            if finding.path not in vendors:
-                yield finding.path, (finding, key)
+            plain = is_truth(error.instance) and source.written(finding.path) == error.instance
+            of_yaml = error.validator_value == "boolean" and plain
+            if finding.path not in vendors and not of_yaml:
+                yield source.placed(finding, key=key)
 
 
 @cache
@@ -74,7 +79,10 @@ def _validator(version: str, kind: str) -> Validator | None:
 
 
 def _findings(error: ValidationError) -> Iterator[tuple[Finding, bool]]:
-    """Yield the findings that an error stands for; a value that is filled in later is none."""
+    """Yield the findings that an error stands for, and whether each is about a key.
+
+    A value that is filled in later is none.
+    """
     path: Path = tuple(error.absolute_path)
     value: Any = error.instance
     wanted, schema = cast("Any", error.validator_value), cast("Any", error.schema)
@@ -88,8 +96,7 @@ def _findings(error: ValidationError) -> Iterator[tuple[Finding, bool]]:
                     yield unknown_field((*path, name), known), True
         case "type":
             names = [wanted] if isinstance(wanted, str) else wanted
-            if "boolean" not in names or not is_truth(value):
-                yield wrong_type(path, " or ".join(_WANTED[name] for name in names), value), False
+            yield wrong_type(path, " or ".join(_WANTED[name] for name in names), value), False
         case "enum":
             message = f"{describe_path(path)}: {describe(value)} is not one of {', '.join(map(str, wanted))}"
             yield Finding("DOC104", Severity.ERROR, message, "write one of these", path=path), False

@@ -204,7 +204,7 @@ def _blue_green(source: Source) -> Iterator[Loaded]:
     if isinstance(spec, dict):
         unknown = [unknown_field(("spec", name), list(FIELDS)) for name in spec if name not in FIELDS]
         if unknown:
-            yield Loaded(source, None, tuple(_placed(finding, source, key=True) for finding in unknown))
+            yield Loaded(source, None, tuple(source.placed(finding, key=True) for finding in unknown))
         for path, part in parts_of(source.data):
             inner = source.part(path, part)
             if "kind" in part:
@@ -228,7 +228,7 @@ def _manifest(source: Source, model: type[KubernetesObject]) -> Loaded:
             for path, known in unknown_fields(loaded.document)
             if path not in vendors
         ]
-        unknown = (_placed(finding, source, key=True) for finding in found)
+        unknown = (source.placed(finding, key=True) for finding in found)
         loaded = replace(loaded, findings=(*loaded.findings, *unknown))
     return _with_placeholders(loaded, placeholders)
 
@@ -269,7 +269,7 @@ def _with_placeholders(loaded: Loaded, paths: Sequence[Path] = ()) -> Loaded:
         return loaded
     places.sort(key=lambda path: (source.position(path).line, source.position(path).column))
     finding = placeholders_finding([(path, _value_at(source.data, path)) for path in places])
-    return replace(loaded, findings=(*loaded.findings, _placed(finding, source)))
+    return replace(loaded, findings=(*loaded.findings, source.placed(finding)))
 
 
 def _value_at(data: Any, path: Path) -> Any:
@@ -281,13 +281,13 @@ def _value_at(data: Any, path: Path) -> Any:
 def _validate(source: Source) -> Loaded:
     model = _model(source.data)
     if isinstance(model, Finding):
-        return Loaded(source, None, (_placed(model, source),))
+        return Loaded(source, None, (source.placed(model),))
     loaded = _with_model(source, model)
     document = loaded.document
     if isinstance(document, ResourceProfile) and document.api_version is not None:
         unknown = [unknown_field(path, known) for path, known in unknown_fields(document)]
         if unknown:
-            return Loaded(source, None, tuple(_placed(finding, source, key=True) for finding in unknown))
+            return Loaded(source, None, tuple(source.placed(finding, key=True) for finding in unknown))
     return loaded
 
 
@@ -297,13 +297,13 @@ def _with_model(source: Source, model: type[Document | KubernetesObject]) -> Loa
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True, include_input=True)[:MAX_FINDINGS]
         problems = [(finding_of(model, detail), detail["type"] == "extra_forbidden") for detail in details]
-        return Loaded(source, None, tuple(_placed(finding, source, key=key) for finding, key in problems))
+        return Loaded(source, None, tuple(source.placed(finding, key=key) for finding, key in problems))
     except RecursionError:
         return _refused(source, "DOC005", "the document is nested too deeply", "is this the right file?")
 
 
 def _refused(source: Source, code: str, message: str, hint: str, path: Path = ()) -> Loaded:
-    return Loaded(source, None, (_placed(Finding(code, Severity.ERROR, message, hint, path=path), source),))
+    return Loaded(source, None, (source.placed(Finding(code, Severity.ERROR, message, hint, path=path)),))
 
 
 def _model(data: dict[str, Any]) -> type[Document] | Finding:
@@ -344,9 +344,3 @@ def _model(data: dict[str, Any]) -> type[Document] | Finding:
 def _unknown_kind(kind: str, known: list[str]) -> tuple[str, str, str]:
     message = f"unknown kind {kind[:40]!r}{did_you_mean(kind, known)}"
     return "DOC009", message, f"planner reads {', '.join(known)}"
-
-
-def _placed(finding: Finding, source: Source, *, key: bool = False) -> Finding:
-    position, path = source.position(finding.path, key=key), source.absolute(finding.path)
-    fix = None if source.inner else finding.fix
-    return replace(finding, file=source.name, position=position, path=path, fix=fix)

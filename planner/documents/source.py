@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from planner.documents.errors import DocumentError, document_error
-from planner.documents.finding import Path, Position
+from planner.documents.finding import Finding, Path, Position
 from planner.documents.json_positions import json_index
 from planner.documents.json_reader import MAX_INDEXED, about_values, read_json
 from planner.documents.yaml_reader import read_yaml
@@ -54,6 +54,12 @@ class Source:
             key = False
         spans = self.inner.get(path) or self._positions.get(path)
         return spans[0 if key else 1] if spans else Position()
+
+    def placed(self, finding: Finding, *, key: bool = False) -> Finding:
+        """Return a finding of this document, its path within it, as one of the file."""
+        fix = None if self.inner else finding.fix  # within a text there, nothing can be edited
+        position, path = self.position(finding.path, key=key), self.absolute(finding.path)
+        return replace(finding, file=self.name, position=position, path=path, fix=fix)
 
     def written(self, path: Path) -> str:
         """Return how a value of one line at ``path`` is written."""

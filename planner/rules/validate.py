@@ -136,16 +136,7 @@ def _with_definition(loaded: Loaded, operator: str | None) -> Loaded:
     if not isinstance(source.data, dict) or source.data.get("apiVersion") != OPERATOR_API:
         return loaded
     told = {finding.path for finding in loaded.findings}
-    found = [
-        replace(
-            finding,
-            file=source.name,
-            position=source.position(finding.path, key=key),
-            path=source.absolute(finding.path),
-        )
-        for finding, key in against_definition(source.data, operator)
-        if source.absolute(finding.path) not in told
-    ]
+    found = [one for one in against_definition(source, operator) if one.path not in told]
     return replace(loaded, findings=(*loaded.findings, *found)) if found else loaded
 
 
@@ -324,12 +315,10 @@ def _findings(rule: Rule, matches: Iterable[Match], source: Source, table: Optio
             yield Finding(rule.code, rule.severity, message, hint, source.name)
             return
         hint = table.respell(rule.hint if match.hint is None else match.hint)
-        position = source.position(match.path, key=match.key)
         severity = match.severity or rule.severity
         message = masked_user_info(match.message)
-        path = source.absolute(match.path)
-        fix = None if source.inner else match.fix  # within a text there, nothing can be edited
-        yield Finding(rule.code, severity, message, hint, source.name, position, path, fix)
+        found = Finding(rule.code, severity, message, hint, path=match.path, fix=match.fix)
+        yield source.placed(found, key=match.key)
 
 
 def _suppressions(source: Source) -> dict[int, frozenset[str]]:

@@ -9,6 +9,7 @@ import pytest
 
 import planner
 from planner.documents.crd import OPERATOR_VERSIONS, against_definition
+from planner.documents.source import read_sources
 
 HEAD = """\
 apiVersion: flink.apache.org/v1beta1
@@ -39,6 +40,7 @@ def found(text: str, version: str | None = None) -> list[tuple[int, str, str]]:
         ("volumeMount: []", "DOC101", "unknown field 'volumeMount' in spec.podTemplate.spec.containers[0]"),
         ("ports: [{containerPort: '80'}]", "DOC103", "containerPort: expected a whole number, found '80'"),
         ("ports: {containerPort: 80}", "DOC103", "[0].ports: expected a list, found a mapping"),
+        ("tty: 'yes'", "DOC103", "[0].tty: expected true or false, found 'yes'"),
         ("tty: 1", "DOC103", "[0].tty: expected true or false, found 1"),
         ("resources: {limits: {cpu: [1]}}", "DOC103", "limits.cpu: expected a whole number or text, found a list"),
     ],
@@ -86,9 +88,9 @@ def test_an_unknown_version_is_said_with_the_known_ones() -> None:
 @pytest.mark.parametrize("kind", ["FlinkDeployment", "FlinkSessionJob", "FlinkStateSnapshot"])
 @pytest.mark.parametrize("version", OPERATOR_VERSIONS)
 def test_every_kind_has_a_definition_of_its_own(kind: str, version: str) -> None:
-    ((finding, is_key),) = against_definition({"kind": kind, "spec": {"nothing": 1}}, version)
-    assert is_key
-    assert finding.path == ("spec", "nothing")
+    text = f"kind: {kind}\nspec:\n  nothing: 1\n"
+    (finding,) = against_definition(read_sources(text.encode(), "x")[0], version)
+    assert (finding.path, finding.position.line, finding.position.column) == (("spec", "nothing"), 3, 3)
 
 
 def test_a_template_in_a_blue_green_deployment_is_checked_where_it_stands() -> None:

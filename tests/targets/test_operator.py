@@ -12,6 +12,7 @@ from placements import placement, profile
 
 import planner
 from planner.documents.crd import against_definition
+from planner.documents.source import read_sources
 from planner.documents.write import to_data
 from planner.memory.taskmanager import derive_taskmanager
 from planner.targets.operator import FLINK_VERSIONS
@@ -66,8 +67,8 @@ def test_the_spelling_of_an_operator_is_refused_by_the_other() -> None:
 
 def test_every_version_of_flink_has_its_name_in_the_definition() -> None:
     for version, flink in FLINK_VERSIONS.items():
-        wrong = {"kind": "FlinkDeployment", "spec": {"flinkVersion": "v0_1"}}
-        ((finding, _),) = against_definition(wrong, version)
+        wrong = b"kind: FlinkDeployment\nspec: {flinkVersion: v0_1}\n"
+        (finding,) = against_definition(read_sources(wrong, "x")[0], version)
         names = ", ".join(f"v{one.replace('.', '_')}" for one in flink)
         assert finding.message == f"spec.flinkVersion: 'v0_1' is not one of {names}"
 
