@@ -22,6 +22,7 @@ from planner.cluster.errors import (
     ClusterBusy,
     ClusterFailed,
     ClusterFolderError,
+    KubernetesError,
     MigrationUnfinished,
     NoAnswer,
     RestError,
@@ -29,9 +30,12 @@ from planner.cluster.errors import (
 )
 from planner.cluster.launches import Launch, launches, stock_launches, too_large
 from planner.cluster.measure import Measured, measured_profile
-from planner.cluster.migrate import Journal, Migrated, journal_of
+from planner.cluster.migrate import journal_of
 from planner.cluster.migrate import migrate as run_migration
 from planner.cluster.migrate import resume as go_on
+from planner.cluster.migrate_pods import migrate_pods, resume_pods, workload
+from planner.cluster.migrate_pods import unfinished as unfinished_pods
+from planner.cluster.migration import Journal, Migrated
 from planner.cluster.read_job import cluster_document, job_profile
 from planner.cluster.rescale import ADAPTIVE, require_vertices, stop_with_savepoint
 from planner.cluster.rescale import set_parallelism as rescale_running
@@ -123,10 +127,10 @@ from planner.targets.advice import Advice, advice
 from planner.targets.errors import NotExportable
 from planner.targets.expert_mode import expert_mode
 from planner.targets.flink_conf import LOCALHOST, flink_conf
-from planner.targets.kubernetes import NAMESPACE, STORAGE, Parameters, kubernetes
+from planner.targets.kubernetes import NAMESPACE, STORAGE, Parameters, for_scripts, kubernetes
 from planner.targets.migration_map import migration_map
 from planner.targets.operator import OPERATOR, DeploymentMode, lost_in_native, operator
-from planner.targets.options import JOBMANAGER_MEMORY
+from planner.targets.options import JOBMANAGER_MEMORY, exported_task_managers
 from planner.targets.standalone import on_hosts
 from planner.targets.yarn import lost_on_yarn, yarn
 from planner.units import CORE, parse_cpu
@@ -192,6 +196,7 @@ __all__ = [
     "Job",
     "JobGraph",
     "Journal",
+    "KubernetesError",
     "Loaded",
     "Log",
     "ManifestCluster",
@@ -1864,16 +1869,20 @@ def migrate(
     profile: Job | ResourceProfile | None = None,
     *,
     folder: str | Path = FOLDER,
+    kubernetes: str | Path | None = None,
+    rest: str | None = None,
     callbacks: Mapping[str, str] | None = None,
     checkpoint: bool = False,
     time_limit: float = 120.0,
     note: Note = lambda _: None,
 ) -> tuple[Migrated, list[Deviation]]:
-    """Bring the local cluster in ``folder`` from one placement to another, and verify it.
+    """Bring a cluster from one placement to another, and verify it: the local one in ``folder``, or pods.
 
-    New TaskManagers are registered before old ones end, so the job restarts once. ``callbacks`` are commands,
-    or addresses of webhooks, by name: preRequestResource, postRequestResource, preRestart, postRestart,
-    preDeploy, postDeploy. With ``checkpoint`` the job takes one right before old TaskManagers end, so that it
+    On the local cluster new TaskManagers are registered before old ones end, so the job restarts once. With
+    ``kubernetes``, the folder of manifests that ``after`` was exported to, pods that change are replaced
+    together, by kubectl; ``rest`` is the address of their JobManager. ``callbacks`` are commands, or
+    addresses of webhooks, by name: preRequestResource, postRequestResource, preRestart, postRestart,
+    preDeploy, postDeploy. With ``checkpoint`` the job takes one right before TaskManagers end, so that it
     has less to process again. A migration that is interrupted is ended by `resume_migration`.
 
     Raises:
@@ -1881,22 +1890,37 @@ def migrate(
         CheckpointFailed: when the checkpoint could not be taken; the cluster is as it was.
         MigrationUnfinished: when another migration is to be resumed or aborted first.
         ClusterFailed: when a process ends that should not.
+        KubernetesError: when kubectl refuses, or manifests and placements do not go together.
         ClusterFolderError: when there is no cluster in ``folder``.
         ClusterBusy: when another planner process uses the folder.
         TimedOut: when a step takes longer than ``time_limit``.
         RestError: when the cluster does not answer.
 
     """
+    placements = to_data(before), to_data(after)
     place_of = Path(folder)
+    if kubernetes is not None:
+        at = _rest(rest, place_of)
+        done = migrate_pods(
+            workload(Path(kubernetes)),
+            at,
+            (_options_in_manifests(before), _options_in_manifests(after)),
+            (_in_reserve(before), _in_reserve(after)),
+            placements,
+            callbacks=callbacks or {},
+            checkpoint=checkpoint,
+            seconds=time_limit,
+            note=note,
+        )
+        return done, _verified_at(at, after, profile, note)
     local = standalone.read(real(place_of))
     options = dict(local.options) if local is not None else {}
     wanted = {name: one for name, one in launches(after, options).items() if name != "jobmanager"}
-    spares = [tm.id for tm in after.task_managers if tm.reserve]
     done = run_migration(
         place_of,
         wanted,
-        spares,
-        (to_data(before), to_data(after)),
+        _in_reserve(after),
+        placements,
         callbacks=callbacks or {},
         checkpoint=checkpoint,
         seconds=time_limit,
@@ -1905,10 +1929,20 @@ def migrate(
     return done, _verified(after, profile, place_of, note)
 
 
+def _options_in_manifests(placement: Placement) -> dict[str, Mapping[str, str]]:
+    return {name: for_scripts(one).options for name, one in exported_task_managers(placement).items()}
+
+
+def _in_reserve(placement: Placement) -> frozenset[str]:
+    return frozenset(tm.id for tm in placement.task_managers if tm.reserve)
+
+
 def resume_migration(
     profile: ResourceProfile | None = None,
     *,
     folder: str | Path = FOLDER,
+    kubernetes: str | Path | None = None,
+    rest: str | None = None,
     abort: bool = False,
     time_limit: float = 120.0,
     note: Note = lambda _: None,
@@ -1917,31 +1951,44 @@ def resume_migration(
 
     Returned is the placement that the cluster has then as well.
     """
+    if kubernetes is not None:
+        at = _rest(rest, Path(folder))
+        done, journal = resume_pods(workload(Path(kubernetes)), at, time_limit, note, abort=abort)
+        placement = _target_of(journal)
+        return done, placement, _verified_at(at, placement, profile, note)
     unfinished = unfinished_migration(folder)
     if unfinished is None:
         raise ClusterFolderError(f"no migration in {folder} is unfinished")
-    placement = Placement.model_validate(
-        unfinished.before if abort or unfinished.aborting else unfinished.after
-    )
+    placement = _target_of(unfinished, abort=abort)
     done = go_on(Path(folder), time_limit, note, abort=abort)
     return done, placement, _verified(placement, profile, Path(folder), note)
 
 
-def unfinished_migration(folder: str | Path = FOLDER) -> Journal | None:
-    """Return the migration of the local cluster in ``folder`` that is to be ended, None where there is none.
+def _target_of(journal: Journal, *, abort: bool = False) -> Placement:
+    return Placement.model_validate(journal.before if abort or journal.aborting else journal.after)
+
+
+def unfinished_migration(folder: str | Path = FOLDER, kubernetes: str | Path | None = None) -> Journal | None:
+    """Return the migration that is to be ended, None where there is none; see `migrate`.
 
     Raises:
-        ClusterFolderError: when its journal cannot be read.
+        ClusterFolderError: when its journal in ``folder`` cannot be read.
+        KubernetesError: when that on Kubernetes cannot be.
 
     """
-    return journal_of(real(folder))
+    return journal_of(real(folder)) if kubernetes is None else unfinished_pods(workload(Path(kubernetes)))
 
 
 def _verified(
     placement: Placement, profile: Job | ResourceProfile | None, folder: Path, note: Note
 ) -> list[Deviation]:
+    return _verified_at(_rest(None, folder), placement, profile, note)
+
+
+def _verified_at(
+    cluster: Rest, placement: Placement, profile: Job | ResourceProfile | None, note: Note
+) -> list[Deviation]:
     """Return what a cluster does otherwise than a placement says; nothing where no job runs."""
-    cluster = _rest(None, folder)
     running = [job for job, state in jobs(cluster).items() if state not in ENDED]
     if len(running) != 1:
         return []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -15,8 +16,6 @@ from planner.cli.terminal import progress, say
 from planner.cli.verify import as_planned, report_deviations
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from planner.api import Cluster, Job, Migrated, Placement, ResourceProfile
 
 SECONDS = 120.0
@@ -56,8 +55,21 @@ def migrate(
         typer.Option("--home", show_default=False, help="Bring a job that runs on those in reserve back."),
     ] = False,
     apply: Annotated[
-        bool, typer.Option("--apply", show_default=False, help="Do it, on the local cluster.")
+        bool,
+        typer.Option("--apply", show_default=False, help="Do it, on the local cluster or --kubernetes."),
     ] = False,
+    kubernetes: Annotated[
+        Path | None,
+        typer.Option(
+            "--kubernetes",
+            metavar="FOLDER",
+            help="Do it by kubectl: overlay or spares of the export of the new placement, or a kustomization of it.",
+        ),
+    ] = None,
+    rest: Annotated[
+        str | None,
+        typer.Option("--rest", metavar="URL", help="With --kubernetes: the JobManager's REST address."),
+    ] = None,
     on: Annotated[
         list[str] | None,
         typer.Option(
@@ -106,6 +118,7 @@ def migrate(
       planner migrate --to new.json --apply --on preRestart=./pause-alerts
       planner migrate --home --apply                 (after a loss and planner up)
       planner migrate --resume
+      planner migrate --to new.json --apply --kubernetes k8s/spares --rest URL
     """
     from planner import api
     from planner.report import tables
@@ -118,11 +131,19 @@ def migrate(
     if ways:
         if len(ways + given) > 1:
             fail(f"{', '.join(ways + given)}: leave out all but one of them")
-        _unfinished(folder, seconds, resume=resume, abort=abort)
+        _unfinished(folder, seconds, _On(kubernetes, rest), resume=resume, abort=abort)
         return
     callbacks = _callbacks(on or [])
     if len(given) != 1:
         fail("say what to do: one of --drain, --hot, --replace, --to and --home")
+    if kubernetes is not None and to is None and not home:
+        fail(f"{given[0]} with --kubernetes: write the new placement with -o, export it, then use --to")
+    if apply and kubernetes is not None and rest is None:
+        fail(
+            "--kubernetes needs the JobManager's address: --rest http://localhost:8081, with kubectl port-forward"
+        )
+    if rest is not None and kubernetes is None:
+        fail("--rest goes with --kubernetes")
     if output is not None and (to is not None or home):
         fail(f"-o is for the new placement of --drain, --hot and --replace; {given[0]} makes none")
     inputs = Inputs()
@@ -164,6 +185,8 @@ def migrate(
             after,
             profile,
             folder=folder,
+            kubernetes=kubernetes,
+            rest=rest,
             callbacks=callbacks,
             checkpoint=checkpoint,
             time_limit=seconds,
@@ -248,12 +271,19 @@ def _report(done: Migrated) -> None:
         say(f"planner: every subtask ran again {done.seconds:.1f} s after the first SIGTERM")
 
 
-def _unfinished(folder: Path, seconds: float, *, resume: bool, abort: bool) -> None:
+class _On(NamedTuple):
+    """Where a migration on Kubernetes is; None of a local one."""
+
+    kubernetes: Path | None
+    rest: str | None
+
+
+def _unfinished(folder: Path, seconds: float, on: _On, *, resume: bool, abort: bool) -> None:
     from planner import api
 
-    found = api.unfinished_migration(folder)
+    found = api.unfinished_migration(folder, on.kubernetes)
     if found is None:
-        say(f"planner: no migration in {folder} is unfinished")
+        say(f"planner: no migration in {on.kubernetes or folder} is unfinished")
         return
     if not resume and not abort:
         way = "back" if found.aborting else "on"
@@ -261,7 +291,14 @@ def _unfinished(folder: Path, seconds: float, *, resume: bool, abort: bool) -> N
         say("  planner migrate --resume goes on, --abort goes back to where it came from")
         raise typer.Exit(1)
     with progress("migrating") as note:
-        done, _, deviations = api.resume_migration(folder=folder, abort=abort, time_limit=seconds, note=note)
+        done, _, deviations = api.resume_migration(
+            folder=folder,
+            kubernetes=on.kubernetes,
+            rest=on.rest,
+            abort=abort,
+            time_limit=seconds,
+            note=note,
+        )
     _report(done)
     report_deviations(deviations)
     say(

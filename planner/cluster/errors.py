@@ -43,3 +43,7 @@ class CheckpointFailed(PlannerError):
 
 class MigrationUnfinished(PlannerError):
     """A migration is under way, or was interrupted: it has to be resumed or aborted first."""
+
+
+class KubernetesError(ClusterFailed):
+    """kubectl refuses what it is asked for, or does not answer; the message says what it was."""

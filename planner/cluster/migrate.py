@@ -1,37 +1,27 @@
 """A running local cluster from one placement to another: replacements first, then one restart of the job.
 
 TaskManagers whose quotas or memory change are replaced by new processes, which register beside the old ones.
-When all are there, the old ones get a SIGTERM: Flink restarts what ran there on the new ones. What is to do
-follows from what runs, never from what a file says was done: a migration that was killed at any point is
-resumed, or aborted, by doing the same again with the new, or the old, placement as the target.
+When all are there, the old ones get a SIGTERM: Flink restarts what ran there on the new ones.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from planner.cluster.callbacks import call
-from planner.cluster.checkpoints import take_checkpoint
-from planner.cluster.errors import (
-    CallbackFailed,
-    CheckpointFailed,
-    ClusterFailed,
-    ClusterFolderError,
-    MigrationUnfinished,
-)
+from planner.cluster.errors import ClusterFolderError, MigrationUnfinished
 from planner.cluster.launches import Launch
+from planner.cluster.migration import Journal, Migrated, Note, aborted, carry_out
 from planner.cluster.processes import end
-from planner.cluster.rest import ENDED, Rest, RunningJob, RunningSubtask, jobs, running_job, task_managers
+from planner.cluster.rest import Rest, RunningJob, task_managers
 from planner.cluster.standalone import (
     JOURNAL,
     Standalone,
@@ -45,14 +35,8 @@ from planner.cluster.standalone import (
     unreadable,
     write,
 )
-from planner.documents.answers import Answer, AnswerError, read_answer, reason
-from planner.documents.placement import Placement
-from planner.errors import TimedOut
+from planner.documents.answers import Answer, AnswerError, read_answer
 from planner.files import real, write_atomically
-
-POLL_SECONDS = 0.05
-GO_ON = "planner migrate --resume goes on, --abort goes back"
-Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +56,6 @@ class Setup:
         return {process_name(name, self.generations.get(name, 0)) for name in self.regular()}
 
 
-@dataclass(frozen=True, slots=True)
-class Migrated:
-    """What a migration did: processes that were started and ended, and seconds from SIGTERM to all RUNNING.
-
-    The seconds are None where nothing of a job had to restart.
-    """
-
-    started: tuple[str, ...]
-    ended: tuple[str, ...]
-    seconds: float | None
-
-
 class _Setup(Answer):
     launches: dict[UsableName, tuple[list[str], dict[str, str]]]
     spares: list[str]
@@ -98,37 +70,14 @@ class _Setup(Answer):
         return Setup(self.launches, frozenset(self.spares), self.generations)
 
 
-def _is_placement(data: dict[str, Any]) -> dict[str, Any]:
-    try:
-        Placement.model_validate(data)
-    except ValidationError as error:
-        raise ValueError(reason(error)) from None
-    return data
+class LocalJournal(Journal):
+    """An unfinished migration of a local cluster, between two sets of processes."""
 
-
-_Placement = Annotated[dict[str, Any], AfterValidator(_is_placement)]
-
-
-class Journal(Answer):
-    """An unfinished migration: what it goes from and to, the step it has come to, and what was called.
-
-    ``before`` and ``after`` are placements as data; ``checkpoint`` tells whether the job takes one before the
-    restart.
-    """
-
-    id: str
-    step: Literal["requestResource", "restart", "startSpares"]
-    aborting: bool = False
-    called: list[str] = []
-    callbacks: dict[str, str] = {}
-    checkpoint: bool = False
     old: _Setup
     new: _Setup
-    before: _Placement
-    after: _Placement
 
 
-def journal_of(folder: Path) -> Journal | None:
+def journal_of(folder: Path) -> LocalJournal | None:
     """Return the unfinished migration of a folder's cluster, None where there is none.
 
     Raises:
@@ -138,7 +87,7 @@ def journal_of(folder: Path) -> Journal | None:
     file = folder / JOURNAL
     raw = content(file)
     try:
-        return None if raw is None else read_answer(raw, Journal)
+        return None if raw is None else read_answer(raw, LocalJournal)
     except AnswerError as error:
         raise unreadable(file, str(error)) from None
 
@@ -156,15 +105,12 @@ def migrate(
 ) -> Migrated:
     """Bring a local cluster to other TaskManagers, those of a new placement; ``placements`` are old and new.
 
-    With ``checkpoint`` the job takes one before old TaskManagers end.
+    With ``checkpoint`` the job takes one before old TaskManagers end. Exceptions are those of
+    `planner.cluster.migration.carry_out`, and besides:
 
     Raises:
-        CheckpointFailed: when it could not be taken; the cluster is as it was.
         MigrationUnfinished: when another migration is to be resumed or aborted first.
-        CallbackFailed: when a callback before a change fails; the cluster is as it was.
-        ClusterFailed: when a process ends that should not.
         ClusterFolderError: when there is no cluster in ``folder``.
-        TimedOut: when a step takes longer than ``seconds``; it can be resumed or aborted.
 
     """
     folder = real(folder)
@@ -178,7 +124,7 @@ def migrate(
         old = _setup(cluster)
         wanted = {name: (list(args), dict(own)) for name, (args, own) in launches.items()}
         new = Setup(wanted, frozenset(spares), _generations(cluster, wanted, frozenset(spares)))
-        journal = Journal(
+        journal = LocalJournal(
             id=uuid.uuid4().hex,
             step="requestResource",
             callbacks=dict(callbacks),
@@ -188,7 +134,6 @@ def migrate(
             before=dict(placements[0]),
             after=dict(placements[1]),
         )
-        _save(folder, journal)
         return _go_on(cluster, journal, seconds, note)
 
 
@@ -204,21 +149,12 @@ def resume(folder: Path, seconds: float, note: Note = lambda _: None, *, abort: 
             raise ClusterFolderError(f"no migration in {folder} is unfinished")
         cluster = _cluster(folder)
         if abort and not journal.aborting:
-            journal = journal.model_copy(update={"aborting": True, "step": "requestResource"})
-            _save(folder, journal)
+            journal = aborted(journal)
         return _go_on(cluster, journal, seconds, note)
 
 
-def _go_on(cluster: Standalone, journal: Journal, seconds: float, note: Note) -> Migrated:
-    """Do what is left of a migration; what refuses it before the restart takes it back."""
-    try:
-        return _Migration(cluster, journal, seconds, note).run()
-    except (CallbackFailed, CheckpointFailed) as error:
-        note(f"{error}; going back")
-        back = journal.model_copy(update={"aborting": True, "step": "requestResource"})
-        _save(cluster.folder, back)
-        _Migration(cluster, back, seconds, note).run()
-        raise
+def _go_on(cluster: Standalone, journal: LocalJournal, seconds: float, note: Note) -> Migrated:
+    return carry_out(_Local(cluster, journal), lambda back: _Local(cluster, back), journal, seconds, note)
 
 
 def _cluster(folder: Path) -> Standalone:
@@ -253,19 +189,10 @@ def _generations(cluster: Standalone, wanted: Mapping[str, Launch], spares: froz
     return found
 
 
-def _save(folder: Path, journal: Journal) -> None:
-    write_atomically(folder / JOURNAL, journal.model_dump_json(by_alias=True, indent=2) + "\n", private=True)
+class _Local:
+    """The processes of a local cluster, on the way to the target of a journal."""
 
-
-def _running(subtasks: Iterable[RunningSubtask]) -> int:
-    return sum(1 for one in subtasks if one.state == "RUNNING")
-
-
-class _Migration:
-    """One run of what is left of a migration."""
-
-    def __init__(self, cluster: Standalone, journal: Journal, seconds: float, note: Note) -> None:
-        self._journal, self._note = journal, note
+    def __init__(self, cluster: Standalone, journal: LocalJournal) -> None:
         self._target = (journal.old if journal.aborting else journal.new).setup()
         self._origin = (journal.new if journal.aborting else journal.old).setup()
         launches = {"jobmanager": cluster.launches["jobmanager"], **self._target.launches}
@@ -275,125 +202,64 @@ class _Migration:
             spares=self._target.spares,
             generations=self._target.generations,
         )
-        self._rest = Rest(cluster.url)
-        self._seconds = seconds
+        self.rest = Rest(cluster.url)
+        self._before = frozenset(cluster.running())
+        self._ended: set[str] = set()
+        self._pids: list[int] = []
 
-    def run(self) -> Migrated:
-        before = set(self._cluster.running())
-        ended = self._idle_spares()
-        self._step("requestResource")
-        self._call("preRequestResource")
-        end(ended.values())
-        self._launch(self._target.regular())
-        self._call("postRequestResource")
-        more, taken = self._restart()
-        self._step("startSpares")
-        write(self._cluster)
-        if self._target.spares and self._job() is not None:
-            self._launch(sorted(self._target.spares))
+    def save(self, journal: LocalJournal) -> None:
+        text = journal.model_dump_json(by_alias=True, indent=2) + "\n"
+        write_atomically(self._cluster.folder / JOURNAL, text, private=True)
+
+    def forget(self) -> None:
         (self._cluster.folder / JOURNAL).unlink(missing_ok=True)
-        started = set(self._cluster.running()) - before
-        return Migrated(tuple(sorted(started)), tuple(sorted({*ended, *more} - started)), taken)
 
-    def _step(self, step: Literal["requestResource", "restart", "startSpares"]) -> None:
-        self._journal = self._journal.model_copy(update={"step": step})
-        _save(self._cluster.folder, self._journal)
-        self._until = time.monotonic() + self._seconds
+    def starting(self) -> Collection[str]:
+        return self._target.processes() - self._origin.processes()
 
-    def _launch(self, names: Sequence[str]) -> None:
-        try:
-            launch(self._cluster, names, self._until, self._note)
-        except TimedOut as error:
-            raise TimedOut(f"{error}; {GO_ON}") from None
-        except ClusterFailed as error:
-            raise ClusterFailed(f"{error}; {GO_ON}") from None
+    def ending(self) -> Collection[str]:
+        return self._origin.processes() - self._target.processes()
 
-    def _call(self, name: str, error: str | None = None) -> None:
-        """Call back once, however often the migration is resumed; none on the way back."""
-        if name in self._journal.called or self._journal.aborting:
-            return
-        event = {
-            "migration": self._journal.id,
-            "cluster": self._rest.url,
-            "started": sorted(self._target.processes() - self._origin.processes()),
-            "ended": sorted(self._origin.processes() - self._target.processes()),
-            "error": error,
-        }
-        try:
-            call(self._journal.callbacks, name, event)
-        except CallbackFailed as failed:
-            if name.startswith("pre"):
-                raise
-            self._note(str(failed))
-        called = [*self._journal.called, name]
-        self._journal = self._journal.model_copy(update={"called": called})
-        _save(self._cluster.folder, self._journal)
-
-    def _idle_spares(self) -> dict[str, int]:
-        """Return spares that hold no slots: they would be given those of the ones that end."""
+    def end_idle_spares(self, until: float) -> None:
         spares = {
             process_name(name, side.generations.get(name, 0))
             for side in (self._origin, self._target)
             for name in side.spares
         }
         running = self._cluster.running()
-        told = task_managers(self._rest) if spares & running.keys() else {}
+        told = task_managers(self.rest) if spares & running.keys() else {}
         idle = {name for name in spares if name in running and not (name in told and told[name].slots)}
-        return {name: running[name] for name in idle - self._target.processes()}
+        idle -= self._target.processes()
+        end(running[name] for name in idle)
+        self._ended |= idle
 
-    def _restart(self) -> tuple[set[str], float | None]:
-        """End what is not of the target, and wait until the job runs again without it."""
-        running = self._cluster.running()
-        old = running.keys() - self._target.processes() - {"jobmanager"}
-        job = self._job()
-        moves = job is not None and any(
-            subtask.task_manager in old for vertex in job.vertices for subtask in vertex.subtasks
-        )
-        if moves:
-            self._call("preRestart")
-            self._call("preDeploy")
-            self._checkpoint(job)
-        self._step("restart")
-        ending = self._cluster.to_end(old)
-        began = time.monotonic()
-        for pid in ending:
+    def start(self, until: float, note: Note) -> None:
+        launch(self._cluster, self._target.regular(), until, note)
+
+    def leaving(self) -> set[str]:
+        return self._cluster.running().keys() - self._target.processes() - {"jobmanager"}
+
+    def end(self, job: RunningJob | None) -> None:
+        self._old = self.leaving()
+        self._pids = self._cluster.to_end(self._old)
+        for pid in self._pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        taken = None
-        # where a migration is resumed, the old ones may have ended before
-        if job is not None and (moves or not job.running):
-            self._wait(job, old)
-            taken = time.monotonic() - began
-            self._call("postRestart")
-            self._call("postDeploy")
-        end(ending)
-        return old, taken
+        self._ended |= self._old
 
-    def _checkpoint(self, job: RunningJob | None) -> None:
-        """Take a checkpoint where one is wanted, not again when it restarts already, none on the way back."""
-        wanted = self._journal.checkpoint and not self._journal.aborting
-        if wanted and job is not None and self._journal.step == "requestResource":
-            number = take_checkpoint(self._rest, job.id, self._seconds, self._note)
-            self._note(f"job {job.id} has checkpoint {number}")
+    def moved(self, job: RunningJob) -> bool:
+        return not any(
+            subtask.task_manager in self._old for vertex in job.vertices for subtask in vertex.subtasks
+        )
 
-    def _job(self) -> RunningJob | None:
-        """Return the job that is not over, None where there is none."""
-        live = [job for job, state in jobs(self._rest).items() if state not in ENDED]
-        return running_job(self._rest, live[0]) if live else None
+    def ended(self, until: float) -> None:
+        end(self._pids)
 
-    def _wait(self, job: RunningJob, old: set[str]) -> None:
-        """Wait until every subtask runs, and none where it ran before on what ended."""
-        while True:
-            now = running_job(self._rest, job.id)
-            states = [subtask for vertex in now.vertices for subtask in vertex.subtasks]
-            if now.running and not any(subtask.task_manager in old for subtask in states):
-                return
-            if now.state in ("FAILED", "CANCELED"):
-                raise ClusterFailed(f"job {job.id} is {now.state} while it is moved")
-            if time.monotonic() > self._until:
-                raise TimedOut(
-                    f"job {job.id} does not run after {self._seconds:g} s, only {_running(states)} of its"
-                    f" {len(states)} subtasks do; {GO_ON}"
-                )
-            self._note(f"job {now.state}, {_running(states)} of {len(states)} subtasks run")
-            time.sleep(POLL_SECONDS)
+    def start_spares(self, until: float, note: Note, *, job: bool) -> None:
+        write(self._cluster)
+        if self._target.spares and job:
+            launch(self._cluster, sorted(self._target.spares), until, note)
+
+    def done(self) -> tuple[Collection[str], Collection[str]]:
+        started = set(self._cluster.running()) - self._before
+        return started, self._ended - started

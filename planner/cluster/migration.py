@@ -1,0 +1,248 @@
+"""A running job from one placement to another: the order of it, whoever starts and ends TaskManagers.
+
+What is to do follows from what runs, never from what a journal says was done: a migration that was killed at
+any point is resumed, or aborted, by doing the same again with the new, or the old, placement as the target.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
+
+from pydantic import AfterValidator, ValidationError
+
+from planner.cluster.callbacks import call
+from planner.cluster.checkpoints import take_checkpoint
+from planner.cluster.errors import CallbackFailed, CheckpointFailed, ClusterFailed
+from planner.cluster.rest import ENDED, Rest, RunningJob, jobs, running_job
+from planner.documents.answers import Answer, reason
+from planner.documents.placement import Placement
+from planner.errors import TimedOut
+
+POLL_SECONDS = 0.05
+GO_ON = "planner migrate --resume goes on, --abort goes back"
+Note = Callable[[str], None]
+Step = Literal["requestResource", "restart", "startSpares"]
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What a migration did: processes that were started and ended, and seconds from SIGTERM to all RUNNING.
+
+    The seconds are None where nothing of a job had to restart.
+    """
+
+    started: tuple[str, ...]
+    ended: tuple[str, ...]
+    seconds: float | None
+
+
+def _is_placement(data: dict[str, Any]) -> dict[str, Any]:
+    try:
+        Placement.model_validate(data)
+    except ValidationError as error:
+        raise ValueError(reason(error)) from None
+    return data
+
+
+_Placement = Annotated[dict[str, Any], AfterValidator(_is_placement)]
+
+
+class Journal(Answer):
+    """An unfinished migration: what it goes from and to, the step it has come to, and what was called.
+
+    ``before`` and ``after`` are placements as data; ``checkpoint`` tells whether the job takes one before the
+    restart.
+    """
+
+    id: str
+    step: Step
+    aborting: bool = False
+    called: list[str] = []
+    callbacks: dict[str, str] = {}
+    checkpoint: bool = False
+    before: _Placement
+    after: _Placement
+
+
+J = TypeVar("J", bound=Journal)
+J_contra = TypeVar("J_contra", bound=Journal, contravariant=True)
+
+
+class Site(Protocol[J_contra]):
+    """Where TaskManagers run, with what the target of a migration wants of them; names are resource ids."""
+
+    rest: Rest
+
+    def save(self, journal: J_contra) -> None:
+        """Keep a journal, in place of the one before."""
+
+    def forget(self) -> None:
+        """Keep no journal any more."""
+
+    def starting(self) -> Collection[str]:
+        """Return what the migration starts."""
+
+    def ending(self) -> Collection[str]:
+        """Return what the migration ends."""
+
+    def end_idle_spares(self, until: float) -> None:
+        """End spares that hold no slots: they would be given those of what ends."""
+
+    def start(self, until: float, note: Note) -> None:
+        """Start what can run beside what is there, and wait until it is registered."""
+
+    def leaving(self) -> Collection[str]:
+        """Return what runs and is to end."""
+
+    def end(self, job: RunningJob | None) -> None:
+        """Let that end, and whatever takes its place start, while a ``job`` runs; this does not wait."""
+
+    def moved(self, job: RunningJob) -> bool:
+        """Tell whether no subtask of a job that runs is on what is to end."""
+
+    def ended(self, until: float) -> None:
+        """Wait until everything has ended that is to."""
+
+    def start_spares(self, until: float, note: Note, *, job: bool) -> None:
+        """Make the target what there is; with a ``job`` that runs, start its spares."""
+
+    def done(self) -> tuple[Collection[str], Collection[str]]:
+        """Return what was started and ended."""
+
+
+def carry_out(
+    site: Site[J], back: Callable[[J], Site[J]], journal: J, seconds: float, note: Note
+) -> Migrated:
+    """Do what is left of a migration; what refuses it before the restart takes it back, to the site ``back``.
+
+    Raises:
+        CheckpointFailed: when a checkpoint could not be taken; the cluster is as it was.
+        CallbackFailed: when a callback before a change fails; the cluster is as it was.
+        ClusterFailed: when a process or the job ends that should not.
+        TimedOut: when a step takes longer than ``seconds``; it can be resumed or aborted.
+
+    """
+    try:
+        return _Migration(site, journal, seconds, note).run()
+    except (CallbackFailed, CheckpointFailed) as error:
+        note(f"{error}; going back")
+        returning = aborted(journal)
+        site.save(returning)
+        _Migration(back(returning), returning, seconds, note).run()
+        raise
+
+
+def aborted(journal: J) -> J:
+    """Return a journal on its way back to where the migration came from."""
+    return journal.model_copy(update={"aborting": True, "step": "requestResource"})
+
+
+class _Migration(Generic[J]):
+    """One run of what is left of a migration."""
+
+    def __init__(self, site: Site[J], journal: J, seconds: float, note: Note) -> None:
+        self._site, self._journal, self._seconds, self._note = site, journal, seconds, note
+
+    def run(self) -> Migrated:
+        self._step("requestResource")
+        self._call("preRequestResource")
+        self._within(lambda: self._site.end_idle_spares(self._until))
+        self._within(lambda: self._site.start(self._until, self._note))
+        self._call("postRequestResource")
+        taken = self._restart()
+        self._step("startSpares")
+        running = self._job() is not None
+        self._within(lambda: self._site.start_spares(self._until, self._note, job=running))
+        self._site.forget()
+        started, ended = self._site.done()
+        return Migrated(tuple(sorted(started)), tuple(sorted(ended)), taken)
+
+    def _step(self, step: Step) -> None:
+        self._journal = self._journal.model_copy(update={"step": step})
+        self._site.save(self._journal)
+        self._until = time.monotonic() + self._seconds
+
+    def _within(self, what: Callable[[], None]) -> None:
+        """Do something, and say of what goes wrong how to go on."""
+        try:
+            what()
+        except TimedOut as error:
+            raise TimedOut(f"{error}; {GO_ON}") from None
+        except ClusterFailed as error:
+            raise ClusterFailed(f"{error}; {GO_ON}") from None
+
+    def _call(self, name: str, error: str | None = None) -> None:
+        """Call back once, however often the migration is resumed; none on the way back."""
+        if name in self._journal.called or self._journal.aborting:
+            return
+        event = {
+            "migration": self._journal.id,
+            "cluster": self._site.rest.url,
+            "started": sorted(self._site.starting()),
+            "ended": sorted(self._site.ending()),
+            "error": error,
+        }
+        try:
+            call(self._journal.callbacks, name, event)
+        except CallbackFailed as failed:
+            if name.startswith("pre"):
+                raise
+            self._note(str(failed))
+        called = [*self._journal.called, name]
+        self._journal = self._journal.model_copy(update={"called": called})
+        self._site.save(self._journal)
+
+    def _restart(self) -> float | None:
+        """End what is not of the target, and wait until the job runs again without it."""
+        old = self._site.leaving()
+        job = self._job()
+        moves = job is not None and any(
+            subtask.task_manager in old for vertex in job.vertices for subtask in vertex.subtasks
+        )
+        if moves:
+            self._call("preRestart")
+            self._call("preDeploy")
+            self._checkpoint(job)
+        self._step("restart")
+        began = time.monotonic()
+        self._within(lambda: self._site.end(job))
+        taken = None
+        # where a migration is resumed, the old ones may have ended before
+        if job is not None and (moves or not job.running):
+            self._wait(job)
+            taken = time.monotonic() - began
+            self._call("postRestart")
+            self._call("postDeploy")
+        self._within(lambda: self._site.ended(self._until))
+        return taken
+
+    def _checkpoint(self, job: RunningJob | None) -> None:
+        """Take a checkpoint where one is wanted, not again when it restarts already, none on the way back."""
+        wanted = self._journal.checkpoint and not self._journal.aborting
+        if wanted and job is not None and self._journal.step == "requestResource":
+            number = take_checkpoint(self._site.rest, job.id, self._seconds, self._note)
+            self._note(f"job {job.id} has checkpoint {number}")
+
+    def _job(self) -> RunningJob | None:
+        """Return the job that is not over, None where there is none."""
+        rest = self._site.rest
+        live = [job for job, state in jobs(rest).items() if state not in ENDED]
+        return running_job(rest, live[0]) if live else None
+
+    def _wait(self, job: RunningJob) -> None:
+        """Wait until every subtask runs, and none where it ran before on what ended."""
+        while True:
+            now = running_job(self._site.rest, job.id)
+            states = [subtask.state for vertex in now.vertices for subtask in vertex.subtasks]
+            if now.running and self._site.moved(now):
+                return
+            if now.state in ("FAILED", "CANCELED"):
+                raise ClusterFailed(f"job {job.id} is {now.state} while it is moved")
+            run = f"{states.count('RUNNING')} of {len(states)} subtasks"
+            if time.monotonic() > self._until:
+                raise TimedOut(f"job {job.id} does not run after {self._seconds:g} s, only {run} do; {GO_ON}")
+            self._note(f"job {now.state}, {run} run")
+            time.sleep(POLL_SECONDS)
