@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,6 +104,8 @@ class _List(Answer):
     items: list[dict[str, Any]]
 
 
+_LOGGED = re.compile(r'[EFIW]\d{4} [\d:.]+ +\d+ \S+\] ("command failed" err=)?')
+"""What stands before an error that kubectl logs."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -138,6 +141,6 @@ def _run(arguments: Sequence[str], given: Sequence[Object] = (), where: Sequence
         raise KubernetesError(f"kubectl {shown} cannot be run: {error}") from None
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.strip()]
-        reason = masked_line(said[-1])[:LONGEST] if said else f"exit code {done.returncode}"
+        reason = masked_line(_LOGGED.sub("", said[-1]))[:LONGEST] if said else f"exit code {done.returncode}"
         raise KubernetesError(f"kubectl {shown}: {reason}")
     return done.stdout

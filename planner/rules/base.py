@@ -217,6 +217,8 @@ class ManifestSubject:
     """The fields of the spec that are written, placeholders among them."""
     job_fields: frozenset[str] = frozenset()
     """Those of its job."""
+    referenced: ForeignDocument | None = None
+    """The deployment that a snapshot names, where that is known."""
 
 
 @dataclass(frozen=True)

@@ -461,3 +461,21 @@ class SessionMetaspace(ManifestRule):
             return
         if "taskmanager.memory.jvm-metaspace.size" not in subject.effective.configuration:
             yield Match(("spec",), "256 MiB of metaspace for all jobs of the session", key=True)
+
+
+class SnapshotWithoutJob(ManifestRule):
+    code, name, severity = "KUB968", "snapshot-without-job", Severity.WARNING
+    summary = "A FlinkStateSnapshot is of a session cluster."
+    why = "The operator takes the job from the status of the resource that the snapshot names, and abandons the snapshot where that has none. It has none of a job that somebody else submitted, such as Flink's client or planner run."
+    hint = "name a FlinkSessionJob; of a job that others submitted take it by Flink's REST interface, as flink savepoint does"
+    source = "the operator's StateSnapshotReconciler"
+    source_url = f"{OPERATOR_CODE}reconciler/snapshot/StateSnapshotReconciler.java"
+
+    def check(self, subject: ManifestSubject) -> Iterator[Match]:
+        named, document = subject.referenced, subject.document
+        if not isinstance(document, FlinkStateSnapshot) or not isinstance(named, FlinkDeployment):
+            return
+        savepoint = document.spec.savepoint
+        if named.is_whole and named.spec.job is None and not (savepoint and savepoint.already_exists):
+            message = f"FlinkDeployment {named.name!r} has no job of its own to take a snapshot of"
+            yield Match(("spec", "jobReference"), message, key=True)

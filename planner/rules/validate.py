@@ -13,6 +13,7 @@ from planner.documents.foreign.base import OPERATOR_API, ForeignDocument, Kubern
 from planner.documents.foreign.configuration import OLD_CONFIG, OLD_CONFIG_VERSION, FlinkConfiguration
 from planner.documents.foreign.deployment import FlinkDeployment
 from planner.documents.foreign.session_job import FlinkSessionJob
+from planner.documents.foreign.state_snapshot import FlinkStateSnapshot
 from planner.documents.job import Job
 from planner.documents.load import Loaded
 from planner.documents.option_tables import (
@@ -158,8 +159,7 @@ def _check(loaded: Loaded, cluster_version: str, sessions: Mapping[str, FlinkDep
                 findings += _findings(rule, found, loaded.source, table)
         return _Checked(loaded, shown, findings)
     if isinstance(document, ForeignDocument):
-        session = sessions.get(document.session) if isinstance(document, FlinkSessionJob) else None
-        return _Checked(loaded, None, [*findings, *_manifest(document, loaded, session)])
+        return _Checked(loaded, None, [*findings, *_manifest(document, loaded, sessions)])
     if isinstance(document, Placement):
         return _Checked(loaded, None, [*findings, *_inconsistent_memory(document, loaded.source)])
     if not isinstance(document, (Job, ResourceProfile)):
@@ -188,12 +188,15 @@ def _check(loaded: Loaded, cluster_version: str, sessions: Mapping[str, FlinkDep
 
 
 def _manifest(
-    document: ForeignDocument, loaded: Loaded, session: FlinkDeployment | None = None
+    document: ForeignDocument, loaded: Loaded, deployments: Mapping[str, FlinkDeployment]
 ) -> Iterator[Finding]:
     """Yield what is wrong with a document of others: its options, and the memory that they come to."""
     source = loaded.source
+    session = deployments.get(document.session) if isinstance(document, FlinkSessionJob) else None
     table = option_table(version_of(session or document))
     subject = of_manifest(document, source.data, table, session)
+    if isinstance(document, FlinkStateSnapshot):
+        subject = replace(subject, referenced=deployments.get(document.deployment))
     if document.flink_version and (missing := without_table(document.flink_version)):
         match = Match(("spec", "flinkVersion"), missing)
         yield from _findings(BY_CODE["CFG412"], [match], source, table)

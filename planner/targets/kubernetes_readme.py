@@ -164,8 +164,8 @@ kubectl -n {namespace} delete pod {job}-tm-CLASS-ORDINAL
 ```
 
 Applying restarts no TaskManager, not even for another image: their StatefulSets have the update
-strategy OnDelete. `planner migrate --to PLACEMENT --apply --kubernetes FOLDER --rest URL` does all of it with one
-restart of the job, waits, verifies, and can be taken back; FOLDER is the one to apply.
+strategy OnDelete. `planner migrate --to PLACEMENT --apply --kubernetes FOLDER --rest URL` does all of it with
+one restart of the job, waits, verifies, and can be taken back; FOLDER is the one to apply.
 """
 
 

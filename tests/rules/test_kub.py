@@ -627,3 +627,35 @@ class TestVendors:
     def test_its_operator_takes_a_new_key_later(self) -> None:
         option = "kubernetes.operator.job.autoscaler.enabled: true"
         assert of_options(self.EMR.replace("OPTION", option)) == []
+
+
+@pytest.mark.parametrize(
+    ("job", "snapshot", "found"),
+    [
+        ("", "{kind: FlinkDeployment, name: a}", 1),
+        ("", "{kind: FlinkSessionJob, name: a}", 0),
+        ("", "{kind: FlinkDeployment, name: elsewhere}", 0),
+        (
+            "\n  job: {jarURI: local:///a.jar, parallelism: 1, upgradeMode: stateless}",
+            "{kind: FlinkDeployment, name: a}",
+            0,
+        ),
+    ],
+)
+def test_a_snapshot_of_a_session_cluster_has_no_job(job: str, snapshot: str, found: int) -> None:
+    text = f"""apiVersion: flink.apache.org/v1beta1
+kind: FlinkDeployment
+metadata: {{name: a}}
+spec:
+  flinkVersion: v2_2
+  serviceAccount: flink
+  jobManager: {{resource: {{memory: 2g, cpu: 1}}}}
+  taskManager: {{resource: {{memory: 2g, cpu: 1}}}}{job}
+---
+apiVersion: flink.apache.org/v1beta1
+kind: FlinkStateSnapshot
+metadata: {{name: s}}
+spec: {{jobReference: {snapshot}, savepoint: {{path: s3://a/b}}}}
+"""
+    codes = [one.code for one in validate(*load(text, "d.yaml"))]
+    assert codes.count("KUB968") == found

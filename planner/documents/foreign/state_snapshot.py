@@ -39,6 +39,12 @@ class FlinkStateSnapshot(KubernetesObject):
     kind: Literal["FlinkStateSnapshot"]
     spec: FlinkStateSnapshotSpec
 
+    @property
+    def deployment(self) -> str:
+        """The name of the deployment that it is of, empty where it is of something else."""
+        reference = self.spec.job_reference
+        return (reference.name or "") if reference and reference.kind == "FlinkDeployment" else ""
+
     def outline(self) -> str:
         """Return what it is of."""
         reference = self.spec.job_reference
