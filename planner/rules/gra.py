@@ -500,8 +500,11 @@ class LoadAboveCpu(JobRule):
             return
         # what all tasks of a group use together is quickly added up; which of them share a slot is not
         together: dict[str, int] = defaultdict(int)
-        for vertex, load in vertex_loads(subject.complete, subject.job_graph).items():
-            together[subject.job_graph.vertices[vertex].group] += load or 0
+        shapes: dict[str, set[tuple[str, int]]] = defaultdict(set)
+        for number, load in vertex_loads(subject.complete, subject.job_graph).items():
+            vertex = subject.job_graph.vertices[number]
+            together[vertex.group] += load or 0
+            shapes[vertex.group].add((vertex.sharing, vertex.parallelism))
         declared = {
             group.name: group
             for group in subject.groups
@@ -512,9 +515,11 @@ class LoadAboveCpu(JobRule):
         }
         if not declared:
             return
-        highest: dict[str, int] = defaultdict(int)
-        for slot in job_slots(subject.complete, subject.job_graph):
-            highest[slot.group] = max(highest[slot.group], slot.load)
+        # where all share slots and have one parallelism, each slot has a subtask of every task
+        highest = {name: together[name] for name in declared if len(shapes[name]) == 1}
+        if highest.keys() != declared.keys():
+            for slot in job_slots(subject.complete, subject.job_graph):
+                highest[slot.group] = max(highest.get(slot.group, 0), slot.load)
         for group in declared.values():
             load, cpu = highest[group.name], subject.firm[group.name].cpu
             if load > cpu:

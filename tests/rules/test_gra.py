@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from planner.api import compile_job, load, validate
 from planner.documents.finding import Finding, Severity
+from planner.documents.job import Job
+from planner.place.model.slots import job_slots
+from planner.units import CORE, format_cpu
 from rules.documents import COUNT, SOURCE, find, job, op
 
 
@@ -195,3 +199,34 @@ def test_what_a_writer_hands_over_goes_to_one_committer(
     other = op("other", "map", parallelism=committers, inputs=[{"from": "written", "ship": ship}])
     assert bool(find(job(SOURCE, written, committer), code="GRA321")) is found
     assert find(job(SOURCE, written, other), code="GRA321") == []
+
+
+LOADED = """\
+apiVersion: planner/v1
+kind: Job
+metadata: {name: j}
+spec:
+  type: TYPE
+  parallelism: 4
+  slotSharingGroups: [{name: g, resources: {cpu: 1, heap: 1 gb}}]
+  operators:
+    - {id: a, kind: kafka-source, group: g, load: {cpu: 0.7}}
+    - {id: b, kind: map, group: g, parallelism: HOW, inputs: [{from: a, ship: rebalance EXCHANGE}], load: {cpu: 0.5}}
+    - {id: c, kind: sink, group: g, parallelism: HOW, inputs: [{from: b, ship: rebalance EXCHANGE}], load: {cpu: 0.1}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("of_type", "parallelism", "exchange"),
+    [("streaming", 4, ""), ("streaming", 2, ""), ("streaming", 9, ""), ("batch", 4, ", exchange: batch"), ("batch", 3, "")],
+)  # fmt: skip
+def test_a_slot_uses_what_its_composition_says(of_type: str, parallelism: int, exchange: str) -> None:
+    """Whether or not the slots had to be composed for it."""
+    text = LOADED.replace("TYPE", of_type).replace("HOW", str(parallelism)).replace(" EXCHANGE", exchange)
+    document = load(text.encode())[0].document
+    assert isinstance(document, Job)
+    profile, graph = compile_job(document)
+    highest = max(slot.load for slot in job_slots(profile, graph))
+    found = [one.message for one in validate(*load(text.encode())) if one.code == "GRA322"]
+    wanted = f"a slot of group 'g' uses {format_cpu(highest)} cores and reserves {format_cpu(CORE)}"
+    assert found == ([wanted] if highest > CORE else [])
