@@ -42,8 +42,11 @@ def write_atomically(path: Path, text: str, *, private: bool = False) -> None:
         with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
         if not private:
-            mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-            os.chmod(name, mode)
+            there = target.stat() if target.exists() else None
+            if there is not None and (there.st_uid, there.st_gid) != (os.geteuid(), os.getegid()):
+                with contextlib.suppress(OSError):  # only root gives files away
+                    os.chown(name, there.st_uid, there.st_gid)
+            os.chmod(name, 0o666 & ~_umask() if there is None else there.st_mode & 0o7777)
         os.replace(name, target)
     except BaseException:
         with contextlib.suppress(OSError):

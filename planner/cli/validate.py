@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +18,7 @@ from planner.cli.terminal import say
 from planner.documents.finding import CheckProfile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from planner.documents.finding import Finding
 
@@ -119,12 +120,15 @@ def validate(
         fail("--fix: stdin cannot be written; --diff shows what would change")
     if fix and diff:
         fail("--fix, --diff: leave out one of them")
+    if fix or diff:
+        names = _different(names)
     inputs = Inputs()
     for name in names:
         inputs.read(name, stdin_filename if name == STDIN else None)
     from planner.documents.finding import Severity, at_least, sort_findings
     from planner.documents.foreign.base import OtherObject
     from planner.report.formats import FORMATS, summary
+    from planner.report.patch import printable_patch
 
     inputs.spare(output)
     prefixes = tuple(
@@ -133,7 +137,9 @@ def validate(
     if fix or diff:
         texts = _fixed(inputs, profile, operator_version, prefixes)
         if diff:
-            emit_text("".join(_changes(inputs, texts)), output)
+            if inputs.findings:
+                say(FORMATS[Format.TEXT](sort_findings(inputs.findings), inputs.texts))
+            emit(printable_patch(_changes(inputs, texts)), output)
             raise typer.Exit(Exit.USAGE if inputs.unreadable else Exit.FINDINGS if texts else Exit.OK)
         inputs = _written(inputs, names, texts)
     found = sort_findings([*inputs.findings, *_validated(inputs, profile, operator_version)])
@@ -174,24 +180,26 @@ def _fixed(
         fail(f"--operator-version: {error}")
 
 
-def _changes(inputs: Inputs, texts: Mapping[str, str]) -> Iterator[str]:
-    """Yield the patches of files, without the values of secrets."""
-    from planner.documents.sensitive import masked_line
+def _changes(inputs: Inputs, texts: Mapping[str, str]) -> str:
+    """Return the patches of files, without secrets."""
+    from planner.documents.masked_text import masked_text
     from planner.report.patch import patch
 
     before = {entry.source.name: entry.source.text for entry in inputs.loaded}
-    for name, text in sorted(texts.items()):
-        yield from (f"{masked_line(line)}\n" for line in patch(before[name], text, name).splitlines())
+    return "".join(
+        patch(masked_text(before[name], name), masked_text(text, name), name.lstrip("/"))
+        for name, text in sorted(texts.items())
+    )
 
 
 def _written(inputs: Inputs, names: Sequence[str], texts: Mapping[str, str]) -> Inputs:
     """Show what changes, write it, and return what the files hold then."""
     from planner.api import legible, write_atomically
+    from planner.report.patch import printable_patch
 
-    for line in _changes(inputs, texts):
-        say(line.rstrip("\n"))
+    sys.stderr.write(printable_patch(_changes(inputs, texts)))
     before = {entry.source.name: entry.source.text for entry in inputs.loaded}
-    for name in dict.fromkeys(names):
+    for name in names:
         text = texts.get(legible(name))
         if text is None:
             continue
@@ -207,6 +215,14 @@ def _written(inputs: Inputs, names: Sequence[str], texts: Mapping[str, str]) -> 
     for name in names:
         again.read(name)
     return again
+
+
+def _different(names: Sequence[str]) -> list[str]:
+    """Return names of files, one of each: to be written, two names of one file are one."""
+    found: dict[str, str] = {}
+    for name in names:
+        found.setdefault(os.path.realpath(name), name)
+    return list(found.values())
 
 
 def _of_bystander(finding: Finding) -> Finding:

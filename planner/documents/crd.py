@@ -8,16 +8,19 @@ not know.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
 
 from planner.documents.finding import Finding, Path, Severity, describe_path
-from planner.documents.foreign.base import is_truth
+from planner.documents.foreign.base import is_true, is_truth
 from planner.documents.foreign.dialects import fields_of_vendors
 from planner.documents.foreign.templates import is_placeholder
 from planner.documents.messages import describe, unknown_field, wrong_type
+from planner.documents.sensitive import is_sensitive
 from planner.documents.source import Source
 
 if TYPE_CHECKING:
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
 
 OPERATOR_VERSIONS = ("1.15", "1.16")
 """Versions of the operator whose definitions are known."""
+_NEWER = ("flinkVersion", "transitionMode")
+"""Fields in which newer operators may have more; CFG412 says it of versions."""
+_NUMBER = re.compile(r"[+-]?(0b[01][01_]*|[1-9][0-9_]*_[0-9_]*)")
+"""Numbers of YAML 1.1 only."""
 _WANTED = {
     "string": "text",
     "integer": "a whole number",
@@ -45,8 +52,7 @@ def against_definition(source: Source, version: str | None = None) -> Iterator[F
     versions = OPERATOR_VERSIONS if version is None else (version,)
     found, *others = ({one.path: one for one in _refused(source, name)} for name in reversed(versions))
     for path, finding in found.items():
-        # a version of Flink may be newer than what is known of operators, which CFG412 says
-        newer = version is None and path == source.absolute(("spec", "flinkVersion"))
+        newer = version is None and path in [source.absolute(("spec", field)) for field in _NEWER]
         if not newer and all(path in other for other in others):
             yield finding
 
@@ -58,12 +64,57 @@ def _refused(source: Source, version: str) -> Iterator[Finding]:
     if validator is None:
         return
     vendors = fields_of_vendors(data)
-    for error in validator.iter_errors({key: value for key, value in data.items() if key == "spec"}):
+    sent = {"spec": _as_sent(source, ("spec",), data["spec"])} if "spec" in data else {}
+    for error in validator.iter_errors(sent):
         for finding, key in _findings(error):
-            plain = is_truth(error.instance) and source.written(finding.path) == error.instance
-            of_yaml = error.validator_value == "boolean" and plain
-            if finding.path not in vendors and not of_yaml:
-                yield source.placed(finding, key=key)
+            if finding.path in vendors or (error.validator == "type" and _fits(source, error)):
+                continue
+            placed = source.placed(_in_words(source, finding), key=key)
+            if _hides_secret(data, finding.path):
+                placed = replace(placed, position=source.position((*finding.path[:-1], "name")))
+            yield placed
+
+
+def _in_words(source: Source, finding: Finding) -> Finding:
+    """Return a finding about a value in the words of the text, and without it where it is a secret."""
+    if _hides_secret(source.data, finding.path):
+        message = f"{describe_path(finding.path)}: not of the type that is needed"
+        return replace(finding, message=message, hint="write text in quotes", fix=None)
+    if finding.fix is not None and finding.fix.quoted and (written := source.written(finding.path)):
+        return replace(finding, hint=f'write it in quotes: "{written}"')
+    return finding
+
+
+def _as_sent(source: Source, path: Path, value: Any) -> Any:
+    """Return a value as kubectl sends it: ``on`` and ``1_000`` without quotes are no text in YAML 1.1."""
+    if isinstance(value, dict):
+        return {key: _as_sent(source, (*path, key), one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_as_sent(source, (*path, number), one) for number, one in enumerate(value)]
+    if not isinstance(value, str) or not (is_truth(value) or _NUMBER.fullmatch(value)):
+        return value
+    if source.written(path) != value:
+        return value
+    return is_true(value) if is_truth(value) else int(value.replace("_", ""), 2 if "b" in value else 10)
+
+
+def _fits(source: Source, error: ValidationError) -> bool:
+    """Tell whether a value fits that comes from elsewhere in the text, where quotes are not known of it."""
+    wanted: Any = error.validator_value
+    plain = (source.written(tuple(error.absolute_path)) or "*")[:1] not in ("'", '"')
+    if wanted == "boolean":
+        return is_truth(error.instance) and plain
+    number = isinstance(error.instance, str) and _NUMBER.fullmatch(error.instance)
+    return wanted in ("integer", "number") and bool(number) and plain
+
+
+def _hides_secret(data: Any, path: Path) -> bool:
+    """Tell whether a path leads to the value of an environment variable that is a secret."""
+    *way, last = path or ("",)
+    for part in way:
+        data = data[part]
+    name = data.get("name") if isinstance(data, dict) and last == "value" else None
+    return isinstance(name, str) and is_sensitive(name)
 
 
 @cache
@@ -92,7 +143,7 @@ def _findings(error: ValidationError) -> Iterator[tuple[Finding, bool]]:
         case "additionalProperties":
             known = list(schema["properties"])
             for name in value:
-                if name not in known and not is_placeholder(name):
+                if name not in known and name != "<<" and not is_placeholder(name):
                     yield unknown_field((*path, name), known), True
         case "type":
             names = [wanted] if isinstance(wanted, str) else wanted

@@ -65,11 +65,13 @@ def renamed(source: Source, path: Path, name: str) -> str | None:
     parent = _at(source.data, path[:-1])
     if source.inner or place is None or not _countable(source) or not isinstance(parent, dict):
         return None
-    if name in parent:
+    if name in parent or "<<" in parent:
         return None
     at = source.position(path, key=True)
     start, end = (_offset(source.text, at.line, column) for column in (at.column, at.end_column))
-    text = _spliced(source.text, [(start, end, _spelled(name, _is_json(source)))])
+    quote = source.text[start : start + 1]
+    spelled = f"{quote}{name}{quote}" if quote in ("'", '"') else _spelled(name, _is_json(source))
+    text = _spliced(source.text, [(start, end, spelled)])
     fields = {name if key == path[-1] else key: value for key, value in parent.items()}
     absolute = source.absolute(path)
     wanted = [

@@ -203,8 +203,8 @@ def _blue_green(source: Source) -> Iterator[Loaded]:
         yield _refused(source, "DOC102", message, f"add {field}:", path)
     if isinstance(spec, dict):
         unknown = [unknown_field(("spec", name), list(FIELDS)) for name in spec if name not in FIELDS]
-        if unknown:
-            yield Loaded(source, None, tuple(source.placed(finding, key=True) for finding in unknown))
+        around = replace(source, data=as_applied(source.data))
+        yield Loaded(around, None, tuple(source.placed(finding, key=True) for finding in unknown))
         for path, part in parts_of(source.data):
             inner = source.part(path, part)
             if "kind" in part:
@@ -226,7 +226,7 @@ def _manifest(source: Source, model: type[KubernetesObject]) -> Loaded:
         found = [
             unknown_field(path, known)
             for path, known in unknown_fields(loaded.document)
-            if path not in vendors
+            if path not in vendors and not is_placeholder(path[-1])
         ]
         unknown = (source.placed(finding, key=True) for finding in found)
         loaded = replace(loaded, findings=(*loaded.findings, *unknown))

@@ -46,6 +46,8 @@ _NO_SECRET = re.compile(
 """Options of Flink that name a Secret or say how tokens are renewed; their values are no secrets."""
 _KEY = r"(?<![\w.-])(?P<key>[\w.-]++)"
 _NAMED = re.compile(rf"""{_KEY}["']?\s*[=:]\s*(?P<reference>["']?{REFERENCE})?""")
+_VARIABLE = re.compile(r"""\bname["']?\s*:\s*["']?(?P<name>[\w.-]+)["']?\s*,\s*["']?value["']?\s*:\s*""")
+"""An environment variable in one line."""
 _VALUE = re.compile(r"""\"[^"]*\"|'[^']*'|[^\s,;&"']+""")
 _USER_INFO = re.compile(
     r"""(?P<scheme>(?<![\w+.-])[A-Za-z][\w+.-]*://)[^\s/:@"']{0,256}:(?!\d{1,5}/)[^\s"']{0,512}@"""
@@ -124,6 +126,9 @@ def _without_values(text: str) -> str:
 
 def _secrets(text: str) -> Iterator[int]:
     """Yield where the values of the secrets in a text begin, behind their keys."""
+    for variable in _VARIABLE.finditer(text):
+        if is_sensitive(variable["name"]):
+            yield variable.end()
     for found in _NAMED.finditer(text):
         if is_sensitive(found["key"]) and not found["reference"]:
             yield found.end()

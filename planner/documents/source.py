@@ -61,10 +61,14 @@ class Source:
         position, path = self.position(finding.path, key=key), self.absolute(finding.path)
         return replace(finding, file=self.name, position=position, path=path, fix=fix)
 
-    def written(self, path: Path) -> str:
-        """Return how a value of one line at ``path`` is written."""
-        at = self.position(path)
-        return self.lines[at.line - 1][at.column - 1 : at.end_column - 1]
+    def written(self, path: Path) -> str | None:
+        """Return how a value of one line at ``path`` is written, None where it is not written there."""
+        spans = self._positions.get(self.absolute(path))
+        if spans is None or self.inner or spans[1].line != spans[1].end_line:
+            return None
+        at = spans[1]
+        lines = self.text.split("\n")  # other ends of lines are none in JSON
+        return lines[at.line - 1][at.column - 1 : at.end_column - 1] if at.line <= len(lines) else None
 
     def absolute(self, path: Path) -> Path:
         """Return the path in the file of what is at ``path`` in this document."""

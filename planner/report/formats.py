@@ -28,6 +28,6 @@ def summary(findings: Sequence[Finding], files: int) -> str:
     """One line that counts."""
     counts = {severity: sum(f.severity is severity for f in findings) for severity in Severity}
     words = [f"{n} {name}{'' if n == 1 or name == 'info' else 's'}" for name, n in counts.items() if n]
-    fixable = sum(finding.fix is not None for finding in findings)
-    fix = f"; --fix corrects {fixable} of them, --diff shows how" if fixable else ""
+    fixable = any(finding.fix is not None for finding in findings)
+    fix = "; --diff shows what --fix corrects" if fixable else ""
     return f"{files} document{'' if files == 1 else 's'} checked: {', '.join(words) or 'no findings'}{fix}"

@@ -11,7 +11,7 @@ from planner.documents.cluster import Cluster
 from planner.documents.finding import Fix, Path, Severity
 from planner.documents.foreign.base import ForeignDocument, Setting
 from planner.documents.job import GroupPlacement
-from planner.documents.option_tables import OptionTable
+from planner.documents.option_tables import OptionTable, without_table
 from planner.documents.profile import ResourceProfile
 from planner.documents.vocabulary import Exchange, JobType, Ship
 from planner.graph.chaining import Chainer
@@ -102,6 +102,11 @@ class OptionsView:
         """Return the severity of a key without effect: a warning where another version may know it."""
         sure = self.table.stands_for(self.version, key) and not self.of_vendor
         return None if sure else Severity.WARNING
+
+    @property
+    def has_own_table(self) -> bool:
+        """Whether the options are for a version that somebody named, and the table is that of it."""
+        return self.version is not None and without_table(self.version) is None and not self.of_vendor
 
     @property
     def assumed(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 
 from planner.documents.finding import Fix, Severity
+from planner.documents.foreign.base import REFUSED
 from planner.documents.job import Job
 from planner.documents.option_tables import Option, of_operator, of_others, supported_versions, without_table
 from planner.documents.vocabulary import Backend, JobType, strategy_name
@@ -82,15 +83,17 @@ class RenamedOption(OptionRule):
 def _renaming(options: OptionsView, key: str, current: str) -> Fix | None:
     """Return how an option gets its new key where it stands, or goes where another says the same.
 
-    Below keys that the new one does not begin with, it would have to stand elsewhere.
+    Not where the version is assumed or has no table, since it may not know the new key; nor where the
+    operator refuses that. Below keys that the new one does not begin with, it would have to stand elsewhere.
     """
+    if not options.has_own_table or current in REFUSED:
+        return None
     first = options.written(current)
     if first != key:
         same = first is not None and options.configuration[first] == options.configuration[key]
         return Fix() if same else None
     above = key.removesuffix(str(options.path(key)[-1]))
-    # a version that is only assumed may not know the new key
-    return Fix(key=current.removeprefix(above)) if current.startswith(above) and not options.assumed else None
+    return Fix(key=current.removeprefix(above)) if current.startswith(above) else None
 
 
 class RemovedOptionUsed(OptionRule):
@@ -109,7 +112,7 @@ class RemovedOptionUsed(OptionRule):
                 continue
             hint = f"use {removed.replacement}" if removed.replacement else removed.note or "remove it"
             message, severity = f"{key!r} was removed in Flink {removed.since}", options.certainly(key)
-            fix = None if removed.replacement or removed.note or options.assumed else Fix()
+            fix = Fix() if options.has_own_table and not (removed.replacement or removed.note) else None
             yield Match(options.path(key), message, hint, key=True, severity=severity, fix=fix)
 
 

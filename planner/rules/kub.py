@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from planner.documents.finding import Fix, Path, Severity
-from planner.documents.foreign.base import ForeignDocument
+from planner.documents.foreign.base import REFUSED, ForeignDocument
 from planner.documents.foreign.deployment import FlinkDeployment, JobSpec
 from planner.documents.foreign.dialects import of_amazon
 from planner.documents.foreign.session_job import FlinkSessionJob
@@ -62,7 +62,7 @@ class RefusedOption(ManifestRule):
 
     def check(self, subject: ManifestSubject) -> Iterator[Match]:
         if isinstance(subject.document, FlinkDeployment):
-            for key in ("kubernetes.namespace", "kubernetes.cluster-id", "high-availability.cluster-id"):
+            for key in REFUSED:
                 value = subject.options.configuration.get(key)
                 if value is not None:
                     message = f"the Kubernetes operator refuses {key}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from planner.documents.cluster import Cluster
@@ -94,7 +94,9 @@ def checked(
         for loaded in documents
         if isinstance(loaded.document, FlinkDeployment)
     }
-    each = [_check(_with_definition(loaded, operator), cluster_version, sessions) for loaded in documents]
+    told = {(finding.file, finding.path) for loaded in documents for finding in loaded.findings}
+    whole = [_with_definition(loaded, operator, told) for loaded in documents]
+    each = [_check(loaded, cluster_version, sessions) for loaded in whole]
     clusters = [c.subject for c in each if isinstance(c.subject, ClusterSubject)]
     findings = [finding for c in each for finding in c.findings]
     if fit and len(clusters) == 1 and clusters[0].task_managers:
@@ -131,13 +133,16 @@ def _version(document: object) -> str | None:
     return None
 
 
-def _with_definition(loaded: Loaded, operator: str | None) -> Loaded:
-    """Return a manifest with what the operator's definition of its kind says, where nothing else does."""
+def _with_definition(loaded: Loaded, operator: str | None, told: Collection[tuple[str, Path]]) -> Loaded:
+    """Return a manifest with what the operator's definition of its kind says, where nothing else does.
+
+    ``told`` are the files and paths that there are findings for. A template is checked with what it is in.
+    """
     source = loaded.source
-    if not isinstance(source.data, dict) or source.data.get("apiVersion") != OPERATOR_API:
+    of_operator = isinstance(source.data, dict) and source.data.get("apiVersion") == OPERATOR_API
+    if not of_operator or source.root[-2:] == ("spec", "template"):
         return loaded
-    told = {finding.path for finding in loaded.findings}
-    found = [one for one in against_definition(source, operator) if one.path not in told]
+    found = [one for one in against_definition(source, operator) if (source.name, one.path) not in told]
     return replace(loaded, findings=(*loaded.findings, *found)) if found else loaded
 
 

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from planner.cli.app import app
@@ -29,16 +30,18 @@ def run(*arguments: str, stdin: str | None = None) -> Any:
     return CliRunner().invoke(app, ["validate", *arguments], input=stdin)
 
 
-def test_a_diff_writes_nothing_and_applies(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_diff_writes_nothing_and_applies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    wrong, right = (text.replace(", s3.secret-key: abcdefgh", "\t") for text in (WRONG, RIGHT))
     file = tmp_path / "d.yaml"
-    file.write_text(WRONG.replace(", s3.secret-key: abcdefgh", ""))
-    result = run(str(file), "--diff")
+    file.write_bytes(wrong.replace("\n", end).encode())
+    result = run("d.yaml", "--diff")
     assert result.exit_code == 1
-    assert file.read_text() == WRONG.replace(", s3.secret-key: abcdefgh", "")
-    patch = result.stdout.replace(str(file), "d.yaml")
-    subprocess.run(["patch", "-p1"], input=patch, text=True, cwd=tmp_path, check=True, capture_output=True)
-    assert file.read_text() == RIGHT.replace(", s3.secret-key: abcdefgh", "")
-    assert run(str(file), "--diff").exit_code == 0
+    assert file.read_bytes() == wrong.replace("\n", end).encode()
+    subprocess.run(["patch", "-p1", "--binary"], input=result.stdout_bytes, check=True, capture_output=True)
+    assert file.read_bytes() == right.replace("\n", end).encode()
+    assert run("d.yaml", "--diff").exit_code == 0
 
 
 def test_files_are_written_and_what_is_left_is_reported(tmp_path: Path) -> None:
@@ -57,7 +60,7 @@ def test_files_are_written_and_what_is_left_is_reported(tmp_path: Path) -> None:
 
 def test_the_summary_says_what_can_be_corrected(tmp_path: Path) -> None:
     (file := tmp_path / "d.yaml").write_text(WRONG)
-    assert "; --fix corrects 1 of them, --diff shows how" in run(str(file)).stderr
+    assert "; --diff shows what --fix corrects" in run(str(file)).stderr
     assert "--fix" not in run(str(file), "--fix").stderr
 
 
@@ -74,6 +77,62 @@ def test_stdin_has_a_diff_and_no_fix() -> None:
     result = run("-", "--fix", stdin=WRONG)
     assert result.exit_code == 2
     assert "--diff shows what would change" in result.stderr
+
+
+SECRETS = (
+    """\
+apiVersion: v1
+kind: Secret
+metadata: {name: s}
+stringData: {plain: geheim0}
+---
+"""
+    + WRONG.replace("abcdefgh", "geheim1")
+    + """\
+  podTemplate:
+    spec:
+      containers:
+      - name: flink-main-container
+        args: [--password, geheim2]
+        env:
+        - name: MY_TOKEN
+          value: "geheim3"
+        - {name: DB_PASSWORD, value: 98765432}
+        - name: API_SECRET
+          value: 87654321
+        - name: PLAIN
+          value: 5
+      volumes: [{name: v, secret: {secretName: seen}}]
+"""
+)
+
+
+def test_no_secret_is_shown(tmp_path: Path) -> None:
+    (file := tmp_path / "d.yaml").write_text(SECRETS)
+    for arguments in ([], ["--diff"], ["--fix"]):
+        output = run(str(file), *arguments).output
+        for secret in ("geheim", "98765432", "87654321"):
+            assert secret not in output
+    assert 'value: "5"' in file.read_text()
+    assert "value: 87654321" in file.read_text()  # a change that nobody sees is none of --fix
+
+
+def test_what_cannot_be_read_is_said_beside_a_diff(tmp_path: Path) -> None:
+    (file := tmp_path / "d.yaml").write_text(WRONG)
+    (broken := tmp_path / "b.yaml").write_text("a: [")
+    result = run(str(file), str(broken), str(tmp_path / "none.yaml"), "--diff")
+    assert result.exit_code == 2
+    assert "+  flinkVersion: v1_20" in result.stdout
+    assert "b.yaml:1" in result.stderr
+    assert "none.yaml" in result.stderr
+
+
+def test_two_names_of_one_file_are_one(tmp_path: Path) -> None:
+    (file := tmp_path / "d.yaml").write_text(WRONG)
+    (other := tmp_path / "link.yaml").symlink_to(file)
+    result = run(str(file), str(other), "--fix")
+    assert (file.read_text(), result.exit_code) == (RIGHT, 0)
+    assert result.stderr.count("+  flinkVersion") == 1
 
 
 def test_an_ignored_code_is_left(tmp_path: Path) -> None:

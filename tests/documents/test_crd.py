@@ -36,6 +36,9 @@ def found(text: str, version: str | None = None) -> list[tuple[int, str, str]]:
     ("line", "code", "message"),
     [
         ("env: [{name: A, value: 3}]", "DOC103", "[0].env[0].value: expected text, found 3"),
+        ("env: [{name: A, value: yes}]", "DOC103", "[0].env[0].value: expected text, found true"),
+        ("env: [{name: A, value: 1_0}]", "DOC103", "[0].env[0].value: expected text, found 10"),
+        ("env: [{name: A_TOKEN, value: 12345}]", "DOC103", "[0].env[0].value: not of the type that is needed"),
         ("env: [{name: A, value: true}]", "DOC103", "[0].env[0].value: expected text, found true"),
         ("volumeMount: []", "DOC101", "unknown field 'volumeMount' in spec.podTemplate.spec.containers[0]"),
         ("ports: [{containerPort: '80'}]", "DOC103", "containerPort: expected a whole number, found '80'"),
@@ -55,7 +58,11 @@ def test_a_pod_template_is_checked_to_its_leaves(line: str, code: str, message: 
     "line",
     [
         "env: [{name: A, value: '3'}, {name: B, value: }]",
-        "env: [{name: A, value: yes}]",
+        "env: [{name: A, value: 'yes'}, {name: B, value: 1_a}]",
+        "livenessProbe: {periodSeconds: 1_000, initialDelaySeconds: 0b11}",
+        "stdin: &t yes\n        tty: *t",
+        "tty: y",
+        "'{{ key }}': 1",
         "tty: yes",
         "tty: '{{ .Values.tty }}'",
         "ports: [{containerPort: '${PORT}'}]",

@@ -181,7 +181,8 @@ spec:
   template:
     spec:
 {spec}"""
-        first, second = load(text, "file")
+        around, first, second = load(text, "file")
+        assert around.document is None
         assert isinstance(first.document, FlinkDeployment)
         assert first.document.name == "orders"
         assert first.source.position(("spec", "flinkVersion")).line == 10

@@ -49,6 +49,15 @@ def test_what_is_mechanical_is_put_right_in_place(wrong: str, right: str) -> Non
         "  flinkVersoin: v1_20",  # another spelling is a guess
         "  image: flink:1.20\n  Image: flink:1.20",
         "  podTemplate: {spec: {containers: {name: x}}}",
+        "  flinkVersion: v1_16\n  flinkConfiguration: {state.backend: rocksdb, restart-strategy: none}",  # it has no other key
+        "  flinkVersion: 1.2",  # what is left of 1.20
+        "  flinkVersion: v1_20\n  flinkConfiguration: {high-availability.zookeeper.path.namespace: a}",  # refused by the operator
+        "  flinkConfiguration: {kubernetes.cluster-id: a}",  # nothing else is there
+        "  flinkConfiguration:\n    kubernetes.cluster-id: a # why\n    x.y: z",
+        "  job: {jarURI: a, Parallelism: 3, parallelIsm: 4}",
+        "  taskManager: &a {replicas: 1}\n  jobManager: {<<: *a, Replicas: 2}",
+        "  job: {jarURI: a, parallelism: &p 2}\n  podTemplate: {spec: {containers: [{name: x, env: [{name: A, value: *p}]}]}}",
+        "  podTemplate: {spec: {containers: [{name: x, env: [&e {name: A, value: '5'}, {<<: *e, value: &v 5}]}]}}",
     ],
 )
 def test_what_needs_somebody_to_decide_is_left(line: str) -> None:
@@ -86,6 +95,23 @@ def test_a_code_can_be_left_out() -> None:
     (new,) = planner.fix(*planner.load(text.encode(), "d.yaml"), ignore=["CFG"]).values()
     assert "v1_20" in new
     assert "{state.backend: rocksdb}" in new
+
+
+def test_json_counts_lines_as_json_does() -> None:
+    text = '{"apiVersion": "flink.apache.org/v1beta1", "kind": "FlinkDeployment", "spec": {\n'
+    text += '"image": "x\u2028y",\n"podTemplate": {"metadata": {"labels": {"a": 5,\n"b": true}}}}}\n'
+    assert fixed(text, "d.json") == text.replace("5", '"5"').replace("true", '"true"')
+
+
+def test_a_template_in_a_blue_green_deployment_is_put_right_once() -> None:
+    text = HEAD.replace("FlinkDeployment", "FlinkBlueGreenDeployment").replace(
+        "  serviceAccount: flink\n", ""
+    )
+    text += (
+        "  other: {}\n  template:\n    metadata: {labels: {a: 5}}\n    spec:\n      serviceAccount: flink\n"
+    )
+    text += "      podTemplate: {metadata: {labels: {a: 7}}}\n"
+    assert fixed(text) == text.replace("a: 5", 'a: "5"').replace("a: 7", 'a: "7"')
 
 
 def test_json_stays_json() -> None:

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 from planner.documents.base import Foreign, scalar_text
 from planner.documents.finding import Path
 
-_TRUTH = {"yes": True, "on": True, "no": False, "off": False}
+_TRUTH = {"yes": True, "y": True, "on": True, "no": False, "n": False, "off": False}
 Truth = Annotated[
     bool, BeforeValidator(lambda value: _TRUTH.get(value.lower(), value) if isinstance(value, str) else value)
 ]
@@ -22,6 +22,13 @@ def is_truth(value: object) -> bool:
     return isinstance(value, bool) or (isinstance(value, str) and value.lower() in _TRUTH)
 
 
+def is_true(value: str) -> bool:
+    """Return the truth value that kubectl reads; see `is_truth`."""
+    return _TRUTH[value.lower()]
+
+
+REFUSED = ("kubernetes.namespace", "kubernetes.cluster-id", "high-availability.cluster-id")
+"""Options that the operator sets itself, and refuses in a FlinkDeployment."""
 OPERATOR_API = "flink.apache.org/v1beta1"
 
 

@@ -14,8 +14,21 @@ from planner.documents.foreign.base import KubernetesObject, Misspelled, Setting
 from planner.documents.job import Configuration
 from planner.units import parse_manifest_size, parse_quantity
 
-Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+
+def _whole(value: object) -> object:
+    """Return a number as kubectl sends it: ``4.0`` is a whole one, ``1_000`` and ``0b11`` are of YAML 1.1."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"[+-]?(0b[01][01_]*|[1-9][0-9_]*_[0-9_]*)", value):
+        return int(value.replace("_", ""), 2 if "b" in value else 10)
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Int32 = Annotated[int, BeforeValidator(_whole), Field(ge=-(2**31), lt=2**31)]
 """A number of type ``Integer``; what is a sensible one is for rules to say."""
+_KNOWN = re.compile("1_(1[3-9]|20)|2_[0-9]")
+"""Versions of Flink that a number stands for; 1.2 may be what is left of 1.20."""
 _MOST_OF_A_PATCH = 2
 OperatorVersion = Annotated[str, BeforeValidator(lambda value: _operator_version(value))]
 """A version of Flink as manifests have it, such as ``v2_2``."""
@@ -25,9 +38,9 @@ def _operator_version(value: object) -> str:
     text = scalar_text(value)
     if re.fullmatch(r"v[0-9]{1,4}_[0-9]{1,4}", text):
         return text
-    found = re.match(r"v?([0-9]{1,4})[._]([0-9]{1,4})", text)
+    found = re.fullmatch(r"v?([0-9]{1,4})[._]([0-9]{1,4})([._][0-9]{1,4})?", text)
     wrong = f"{text[:40]!r} is not how a manifest has it; write"
-    if found is None:
+    if found is None or not _KNOWN.fullmatch(f"{found[1]}_{found[2]}"):
         raise ValueError(f"{wrong} a version such as v2_2")
     right = f"v{found[1]}_{found[2]}"
     raise Misspelled(f"{wrong} {right}", right)
@@ -91,10 +104,10 @@ class JobSpec(Foreign):
     upgrade_mode: Literal["stateless", "last-state", "savepoint"] | None = None
     initial_savepoint_path: Text | None = None
     allow_non_restored_state: Truth | None = None
-    savepoint_trigger_nonce: int | None = None
-    savepoint_redeploy_nonce: int | None = None
-    checkpoint_trigger_nonce: int | None = None
-    autoscaler_reset_nonce: int | None = None
+    savepoint_trigger_nonce: Whole | None = None
+    savepoint_redeploy_nonce: Whole | None = None
+    checkpoint_trigger_nonce: Whole | None = None
+    autoscaler_reset_nonce: Whole | None = None
 
 
 class FlinkDeploymentSpec(Foreign):
@@ -109,7 +122,7 @@ class FlinkDeploymentSpec(Foreign):
     log_configuration: dict[str, Text] = {}
     ingress: dict[str, Any] | None = None
     pod_template: dict[str, Any] | None = None
-    restart_nonce: int | None = None
+    restart_nonce: Whole | None = None
     job: JobSpec | None = None
     job_manager: ProcessSpec | None = None
     task_manager: ProcessSpec | None = None

@@ -32,7 +32,11 @@ def as_applied(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     merged = value.get("<<")
-    parts = [part for part in (merged if isinstance(merged, list) else [merged]) if isinstance(part, dict)]
+    parts = [
+        as_applied(part)
+        for part in (merged if isinstance(merged, list) else [merged])
+        if isinstance(part, dict)
+    ]
     if parts:
         own = {key: item for key, item in value.items() if key != "<<"}
         value = {key: item for part in (*reversed(parts), own) for key, item in part.items()}

@@ -8,7 +8,7 @@ from typing import Literal
 from planner.documents.base import Foreign, Text
 from planner.documents.finding import Path
 from planner.documents.foreign.base import KubernetesObject, Setting
-from planner.documents.foreign.deployment import JobSpec
+from planner.documents.foreign.deployment import JobSpec, Whole
 from planner.documents.job import Configuration
 
 
@@ -17,7 +17,7 @@ class FlinkSessionJobSpec(Foreign):
 
     deployment_name: Text | None = None
     flink_configuration: Configuration = {}
-    restart_nonce: int | None = None
+    restart_nonce: Whole | None = None
     job: JobSpec | None = None
 
 
