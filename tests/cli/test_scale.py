@@ -166,7 +166,8 @@ def test_what_cannot_be_applied_is_refused_before_anything_is_asked_of_a_job(fol
     assert not server.sent
     for text, arguments in REFUSED.items():
         with serving(cluster_with("Default")) as server, pytest.MonkeyPatch.context() as patch:
-            patch.setattr("planner.api._rest", lambda *_: Rest(server.url))
+            for module in ("clusters", "recovery"):
+                patch.setattr(f"planner.api.{module}.rest_of", lambda *_: Rest(server.url))
             answer = scale(*arguments, "--apply", code=2)
         assert text in answer.stderr
         assert not server.sent

@@ -19,6 +19,8 @@ from in_process import invoke
 from rest_server import planned
 
 from planner import api
+from planner.api import clusters
+from planner.api.clusters import rest_of
 from planner.cluster import cgroups, standalone
 from planner.cluster.errors import ClusterFailed, ClusterFolderError
 from planner.cluster.migrate import journal_of
@@ -72,7 +74,7 @@ def test_no_state_is_a_traceback(
     folder = folder_with(tmp_path, **changed)
     if verb == "verify":
         with pytest.raises(ClusterFolderError):
-            api._rest(None, folder)
+            rest_of(None, folder)
         return
     done = invoke(verb.split())
     assert done.exit_code == 2
@@ -243,7 +245,7 @@ def test_a_flink_that_only_a_folder_names_is_not_run(tmp_path: Path) -> None:
     launches = copy.deepcopy(STATE_DATA["launches"])
     with pytest.raises(ClusterFailed, match=f"its Flink was {foreign}: name that again"):
         standalone.up(folder, launches, 1.0)
-    assert api._home(folder) is None
+    assert clusters._home(folder) is None
 
 
 def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
