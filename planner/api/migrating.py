@@ -30,7 +30,7 @@ from planner.files import real
 from planner.recover.migration import Migration
 from planner.recover.migration import migration as plan_migration
 from planner.targets.kubernetes import for_scripts
-from planner.targets.options import exported_task_managers
+from planner.targets.options import committed, exported_task_managers
 
 if TYPE_CHECKING:
     pass
@@ -80,7 +80,7 @@ def migrate(
         RestError: when the cluster does not answer.
 
     """
-    placements = to_data(before), to_data(after)
+    placements = to_data(committed(before)), to_data(committed(after))
     place_of = Path(folder)
     if kubernetes is not None:
         at = rest_of(rest, place_of)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from planner.api import Cluster, Job, Migrated, Placement, ResourceProfile
 
 SECONDS = 120.0
+NO_ADDRESS = (
+    "--kubernetes needs the JobManager's address: --rest http://localhost:8081, with kubectl port-forward"
+)
 
 
 def migrate(
@@ -131,6 +134,8 @@ def migrate(
     if ways:
         if len(ways + given) > 1:
             fail(f"{', '.join(ways + given)}: leave out all but one of them")
+        if kubernetes is not None and rest is None and not status:
+            fail(NO_ADDRESS)
         _unfinished(folder, seconds, _On(kubernetes, rest), resume=resume, abort=abort)
         return
     callbacks = _callbacks(on or [])

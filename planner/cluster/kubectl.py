@@ -75,7 +75,7 @@ def kustomized(folder: Path) -> list[Object]:
 
     """
     try:
-        found = list(yaml.load_all(_run(["kustomize", str(folder)]), Loader=_LOADER))
+        found = list(yaml.load_all(_run(["kustomize", str(folder)]), Loader=_Loader))
     except yaml.YAMLError as error:
         raise KubernetesError(f"kubectl kustomize {folder} prints no YAML: {error}"[:LONGEST]) from None
     return [one for one in found if isinstance(one, dict)]
@@ -106,7 +106,13 @@ class _List(Answer):
 
 _LOGGED = re.compile(r'[EFIW]\d{4} [\d:.]+ +\d+ \S+\] ("command failed" err=)?')
 """What stands before an error that kubectl logs."""
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML as kubectl writes it, which leaves ``=`` without quotes."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: loader.construct_scalar(node))
 
 
 def _items(text: str) -> list[Object]:

@@ -192,6 +192,8 @@ def _generations(cluster: Standalone, wanted: Mapping[str, Launch], spares: froz
 class _Local:
     """The processes of a local cluster, on the way to the target of a journal."""
 
+    poll, patient = 0.05, False
+
     def __init__(self, cluster: Standalone, journal: LocalJournal) -> None:
         self._target = (journal.old if journal.aborting else journal.new).setup()
         self._origin = (journal.new if journal.aborting else journal.old).setup()
@@ -205,6 +207,7 @@ class _Local:
         self.rest = Rest(cluster.url)
         self._before = frozenset(cluster.running())
         self._ended: set[str] = set()
+        self._old: set[str] = set()
         self._pids: list[int] = []
 
     def save(self, journal: LocalJournal) -> None:

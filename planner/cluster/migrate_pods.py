@@ -2,7 +2,7 @@
 
 A pod of a StatefulSet has no double: new ones that take more room start first, then those that change are
 deleted together and come back with their new line, so that the job restarts once. Spares end before, since
-Flink would put slots there, and start again when the job runs. The journal is a ConfigMap beside the pods: it
+Flink would put slots there, and start again when the job runs. The journal is a Secret beside the pods: it
 keeps others off, and whoever reaches the cluster can go on.
 """
 
@@ -13,6 +13,7 @@ import binascii
 import gzip
 import time
 import uuid
+import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,10 @@ from planner.cluster.pods import (
     differing,
     is_task_managers,
     name_of,
+    names_of_maps,
     pod_sets,
     pods_of,
+    version_of,
 )
 from planner.cluster.rest import Rest, RunningJob, registered, task_managers
 from planner.documents.answers import MAX_ANSWER, Answer, AnswerError, read_answer
@@ -78,7 +81,7 @@ class Workload:
 
     @property
     def journal(self) -> str:
-        """The name of the ConfigMap that holds an unfinished migration."""
+        """The name of the Secret that holds an unfinished migration: callbacks may have tokens."""
         return f"{self.job}-migration"
 
 
@@ -90,9 +93,7 @@ def workload(folder: Path) -> Workload:
 
     """
     found = [one for one in kustomized(folder) if is_task_managers(one)]
-    places = {
-        (one["metadata"].get("labels", {}).get(INSTANCE), one["metadata"].get("namespace")) for one in found
-    }
+    places = {(one["metadata"]["labels"].get(INSTANCE), one["metadata"].get("namespace")) for one in found}
     if len(places) != 1 or None in (place := next(iter(places))):
         what = "TaskManagers of more than one job" if len(places) > 1 else "no TaskManagers of planner export"
         raise KubernetesError(
@@ -109,17 +110,22 @@ def unfinished(target: Workload) -> PodsJournal | None:
         KubernetesError: when it cannot be read.
 
     """
-    found = target.namespace.find("configmap", target.journal)
+    kept = _kept(target)
+    return None if kept is None else kept[0]
+
+
+def _kept(target: Workload) -> tuple[PodsJournal, str] | None:
+    """Return the journal of an unfinished migration, and the version of what holds it."""
+    found = target.namespace.find("secret", target.journal)
     if found is None:
         return None
     try:
-        raw = gzip.decompress(base64.b64decode(found["binaryData"][_KEY]))
-        if len(raw) > MAX_ANSWER:
-            raise AnswerError("it is too large")
-        return read_answer(raw, PodsJournal)
-    except (KeyError, TypeError, OSError, EOFError, binascii.Error, AnswerError) as error:
+        reader = zlib.decompressobj(wbits=31)
+        raw = reader.decompress(base64.b64decode(found["data"][_KEY]), MAX_ANSWER + 1)
+        return read_answer(raw, PodsJournal), str(found["metadata"]["resourceVersion"])
+    except (KeyError, TypeError, zlib.error, binascii.Error, AnswerError) as error:
         raise KubernetesError(
-            f"ConfigMap {target.journal} was modified, or is not planner's; delete it ({error})"
+            f"Secret {target.journal} was modified, or is not planner's; delete it ({error})"
         ) from None
 
 
@@ -156,8 +162,12 @@ def migrate_pods(
         if difference := differing(pod_sets(manifests).values(), options, reserve):
             raise KubernetesError(f"{what}: {difference}")
     for one in pod_sets(target.manifests).values():
-        if one.spare and not one.replicas:
-            raise KubernetesError(f"the folder has no replicas of {one.name}; name the folder spares")
+        if one.replicas != len(one.options):
+            instead = "; name the folder spares" if one.spare else ""
+            raise KubernetesError(
+                f"the folder has {one.replicas} of {len(one.options)} replicas of {one.name}{instead}"
+            )
+    target.namespace.run("apply", "--dry-run=server", "--filename", "-", given=target.manifests)
     pods = pods_of(target.namespace.get("pods", target.labels))
     journal = PodsJournal(
         id=uuid.uuid4().hex,
@@ -170,28 +180,29 @@ def migrate_pods(
         new=list(target.manifests),
         pods={pod.name: _Pod(uid=pod.uid, restarts=pod.restarts) for pod in pods.values()},
     )
-    return _go_on(target, rest, journal, seconds, note, kept=False)
+    return _go_on(target, rest, journal, seconds, note, None)
 
 
 def resume_pods(
     target: Workload, rest: Rest, seconds: float, note: Note = lambda _: None, *, abort: bool = False
 ) -> tuple[Migrated, PodsJournal]:
     """End an unfinished migration at its target, or with ``abort`` where it came from; see `migrate_pods`."""
-    journal = unfinished(target)
-    if journal is None:
+    kept = _kept(target)
+    if kept is None:
         raise KubernetesError(
             f"no migration of {target.job} in namespace {target.namespace.name} is unfinished"
         )
+    journal, version = kept
     if abort and not journal.aborting:
         journal = aborted(journal)
-    return _go_on(target, rest, journal, seconds, note, kept=True), journal
+    return _go_on(target, rest, journal, seconds, note, version), journal
 
 
 def _go_on(
-    target: Workload, rest: Rest, journal: PodsJournal, seconds: float, note: Note, *, kept: bool
+    target: Workload, rest: Rest, journal: PodsJournal, seconds: float, note: Note, version: str | None
 ) -> Migrated:
-    site = _Pods(target, rest, journal, kept=kept)
-    return carry_out(site, lambda back: _Pods(target, rest, back, kept=True), journal, seconds, note)
+    site = _Pods(target, rest, journal, version)
+    return carry_out(site, lambda back: _Pods(target, rest, back, site.version), journal, seconds, note)
 
 
 def _unfinished(target: Workload) -> str:
@@ -201,6 +212,12 @@ def _unfinished(target: Workload) -> str:
     )
 
 
+def _taken_over(target: Workload, version: str | None) -> str:
+    if version is None:
+        return _unfinished(target)
+    return f"another planner took over the migration of {target.job} in namespace {target.namespace.name}"
+
+
 def _live(target: Workload) -> list[Object]:
     """Return manifests that make what is there of a job's TaskManagers.
 
@@ -208,25 +225,31 @@ def _live(target: Workload) -> list[Object]:
         KubernetesError: when there are none.
 
     """
-    found = [_manifest(one) for one in target.namespace.get("statefulset,configmap", target.labels)]
-    if not any(one["kind"] == "StatefulSet" for one in found):
+    there = target.namespace.get("statefulset,configmap", target.labels)
+    if not any(one.get("kind") == "StatefulSet" for one in there):
         raise KubernetesError(
             f"no TaskManagers of {target.job} in namespace {target.namespace.name}: kubectl apply -k first"
         )
-    return found
+    named = names_of_maps(there)
+    return [_manifest(one) for one in there if one["kind"] == "StatefulSet" or name_of(one) in named]
 
 
 def _manifest(live: Object) -> Object:
     """Return what an object was applied as, with what it is now of what a migration changes."""
-    metadata = live["metadata"]
-    applied = (metadata.get("annotations") or {}).get(_APPLIED)
-    names = {key: metadata[key] for key in ("name", "namespace", "labels") if key in metadata}
-    found: Object = {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": names}
-    if live["kind"] == "ConfigMap":
-        return {**found, "data": live.get("data") or {}}
-    if applied is not None:
-        found = read_answer(applied.encode(), dict[str, Any])
-    return _with_replicas({**found, "spec": found.get("spec") or live["spec"]}, live["spec"]["replicas"])
+    try:
+        metadata = live["metadata"]
+        notes = dict(metadata.get("annotations") or {})
+        applied = notes.pop(_APPLIED, None)
+        names = {key: metadata[key] for key in ("name", "namespace", "labels") if key in metadata}
+        found: Object = {key: live[key] for key in ("apiVersion", "kind", "spec") if key in live}
+        found["metadata"] = {**names, **({"annotations": notes} if notes else {})}
+        if applied is not None:
+            found = read_answer(applied.encode(), dict[str, Any])
+        if live["kind"] == "ConfigMap":
+            return {**found, "data": live.get("data") or {}}
+        return _with_replicas(found, live["spec"]["replicas"])
+    except (KeyError, TypeError, AttributeError, AnswerError):
+        raise KubernetesError(f"{name_of(live) or 'an object'} is not as kubectl applied it") from None
 
 
 def _with_replicas(manifest: Object, replicas: int) -> Object:
@@ -234,11 +257,17 @@ def _with_replicas(manifest: Object, replicas: int) -> Object:
 
 
 class _Pods:
-    """The pods of a job's TaskManagers, on the way to the target of a journal."""
+    """The pods of a job's TaskManagers, on the way to the target of a journal.
 
-    def __init__(self, target: Workload, rest: Rest, journal: PodsJournal, *, kept: bool) -> None:
+    ``version`` is that of the Secret that holds the journal, None where there is none yet: who writes it
+    with another one is another planner, which took the migration over.
+    """
+
+    poll, patient = POLL_SECONDS, True
+
+    def __init__(self, target: Workload, rest: Rest, journal: PodsJournal, version: str | None) -> None:
         self.rest = rest
-        self._workload, self._at, self._kept = target, target.namespace, kept
+        self._workload, self._at, self.version = target, target.namespace, version
         ways = (journal.new, journal.old) if journal.aborting else (journal.old, journal.new)
         self._manifests = ways[1]
         self._obsolete = [one for one in ways[0] if not any(_same(one, other) for other in ways[1])]
@@ -258,29 +287,26 @@ class _Pods:
     def save(self, journal: PodsJournal) -> None:
         self._journal = journal = journal.model_copy(update={self._seen_as: self._seen})
         packed = base64.b64encode(gzip.compress(journal.model_dump_json(by_alias=True).encode(), mtime=0))
-        metadata = {
-            "name": self._workload.journal,
-            "labels": {**self._workload.labels, COMPONENT: "migration"},
-        }
-        kept = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": metadata,
-            "binaryData": {_KEY: packed.decode()},
-        }
-        if self._kept:
-            self._at.run("replace", "--filename", "-", given=[kept])
-            return
+        labels = {**self._workload.labels, COMPONENT: "migration"}
+        metadata = {"name": self._workload.journal, "labels": labels}
+        if self.version is not None:
+            metadata["resourceVersion"] = self.version
+        kept = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {_KEY: packed.decode()}}
+        verb = "create" if self.version is None else "replace"
         try:
-            self._at.run("create", "--filename", "-", given=[kept])
+            answer = self._at.run(verb, "--filename", "-", "--output", "json", given=[kept])
         except KubernetesError:
-            if self._at.find("configmap", self._workload.journal) is None:
+            now = self._at.find("secret", self._workload.journal)
+            if self.version is None and now is None:
                 raise
-            raise MigrationUnfinished(_unfinished(self._workload)) from None
-        self._kept = True
+            if now is not None and str(now["metadata"]["resourceVersion"]) == self.version:
+                raise
+            raise MigrationUnfinished(_taken_over(self._workload, self.version)) from None
+        self.version = version_of(answer)
 
     def forget(self) -> None:
-        self._at.delete("configmap", [self._workload.journal])
+        self.save(self._journal)  # refuses where it is that of another planner by now
+        self._at.delete("secret", [self._workload.journal])
 
     def starting(self) -> Collection[str]:
         return {self._new_ids[name] for name in self._changed | self._added}
@@ -294,18 +320,38 @@ class _Pods:
         self._wait_gone(_of_sets(idle), until, lambda _: None)
 
     def start(self, until: float, note: Note) -> None:
-        there = self._replicas()
-        self._at.apply(_maps(self._manifests))
+        there, pods = self._replicas(), self._pods()
+        if self._maps_differ():
+            self._at.apply(_maps(self._manifests))
+            self._seen = None
         if self._seen is None:
-            self._seen = {pod.name: pod.uid for pod in self._pods().values()}
+            pods = self._pods()
+            self._seen = {pod.name: pod.uid for pod in pods.values()}
             self.save(self._journal)
-        sets = []
-        for one in _sets(self._manifests):
-            name, now = name_of(one), there.get(name_of(one), 0)
-            wanted = now if self._target[name].spare else max(now, self._target[name].replicas)
-            sets.append(_with_replicas(one, wanted))
-        self._at.apply(sets)
-        self._wait_there(self._added, until, note)
+        held = self._running_ids(pods, pods)
+        replicas = {
+            name: there.get(name, 0) if one.spare else self._beside(one, there.get(name, 0), held)
+            for name, one in self._target.items()
+        }
+        self._at.apply([_with_replicas(one, replicas[name_of(one)]) for one in _sets(self._manifests)])
+        begun = {f"{name}-{ordinal}" for name, count in replicas.items() for ordinal in range(count)}
+        self._wait_there(self._added & begun, until, note)
+
+    def _beside(self, one: PodSet, now: int, held: Collection[str]) -> int:
+        """Return how many replicas of a StatefulSet can run beside what is there.
+
+        A pod that takes the id of another that still runs has to wait for its end: Flink knows TaskManagers
+        by their ids.
+        """
+        for ordinal in range(now, one.replicas):
+            if self._new_ids[f"{one.name}-{ordinal}"] in held:
+                return ordinal
+        return max(now, one.replicas)
+
+    def _maps_differ(self) -> bool:
+        live = self._at.get("configmap", self._workload.labels)
+        data = {name_of(one): one.get("data") for one in live}
+        return any(data.get(name_of(one)) != one.get("data") for one in _maps(self._manifests))
 
     def leaving(self) -> Collection[str]:
         pods, spares = self._pods(), self._busy_spares()
@@ -316,6 +362,7 @@ class _Pods:
         pods, spares, leaving = self._pods(), self._busy_spares(), self.leaving()
         self._ending_spares = spares
         self._attempts = {key: attempt for key, (at, attempt) in _attempts(job).items() if at in leaving}
+        self._at.apply(_maps(self._manifests))  # whoever else may have put back others
         gone = {name for name in self._replicas() if name in self._origin and name not in self._target}
         self._at.scale(spares | gone, 0)
         self._at.apply(
@@ -328,13 +375,20 @@ class _Pods:
         self._at.delete("pod", self._stale(pods).intersection(self._changed))
 
     def moved(self, job: RunningJob) -> bool:
-        pods = self._pods()
+        try:
+            pods = self._pods()
+        except KubernetesError:  # an API server that does not answer may do so again
+            return False
         wanted = _regular(self._target)
         there = all(name in pods and self._is_new(pods[name]) for name in wanted)
         gone = not any(name in self._removed or _is_of(name, self._ending_spares) for name in pods)
-        # REST shows a job as it was some seconds ago
+        # REST shows a job as it was some seconds ago; a JobManager that starts anew counts attempts from 0
         now = _attempts(job)
-        return there and gone and all(now[key][1] > attempt for key, attempt in self._attempts.items())
+        return (
+            there
+            and gone
+            and all(now[key][1] != attempt for key, attempt in self._attempts.items() if key in now)
+        )
 
     def ended(self, until: float) -> None:
         self._wait_gone(lambda name: name in self._removed, until, lambda _: None)
@@ -342,7 +396,7 @@ class _Pods:
 
     def start_spares(self, until: float, note: Note, *, job: bool) -> None:
         sets = [one for one in _sets(self._manifests) if self._target[name_of(one)].spare]
-        self._at.apply([one if job else _with_replicas(one, 0) for one in sets])
+        self._at.apply([one if job or self._aborting else _with_replicas(one, 0) for one in sets])
         self._at.delete("statefulset", map(name_of, _sets(self._obsolete)))
         self._at.delete("configmap", map(name_of, _maps(self._obsolete)))
         if job:
@@ -435,19 +489,29 @@ class _Pods:
         return [
             name
             for name, id_ in ids.items()
-            if name not in pods or not self._is_new(pods[name]) or id_ not in known
+            if name not in pods
+            or not self._is_new(pods[name])
+            or pods[name].address not in known.get(id_, "")
         ]
 
     def _wait_gone(self, which: Callable[[str], bool], until: float, note: Note) -> None:
         self._wait(lambda: [name for name in self._pods() if which(name)], until, lambda _: note(""))
 
     def _wait(self, left: Callable[[], list[str]], until: float, tell: Callable[[list[str]], None]) -> None:
-        while names := left():
-            tell(names)
-            if time.monotonic() > until:
-                raise TimedOut(
-                    f"pods not as they are to be: {', '.join(sorted(names)[:5])}; see kubectl describe pod"
-                )
+        """Wait until nothing is left; an API server that does not answer may do so again."""
+        while True:
+            try:
+                names = left()
+            except KubernetesError:
+                if time.monotonic() > until:
+                    raise
+            else:
+                if not names:
+                    return
+                tell(names)
+                if time.monotonic() > until:
+                    shown = ", ".join(sorted(names)[:5])
+                    raise TimedOut(f"pods not as they are to be: {shown}; see kubectl describe pod")
             time.sleep(POLL_SECONDS)
 
 
@@ -461,11 +525,12 @@ def _attempts(job: RunningJob | None) -> dict[tuple[str, int], tuple[str, int]]:
     }
 
 
-def _registered(rest: Rest) -> Collection[str]:
+def _registered(rest: Rest) -> Mapping[str, str]:
+    """Return the addresses of TaskManagers by their ids: one that ended without a word stays for a while."""
     try:
         return registered(rest.get("/taskmanagers", TaskManagers).task_managers)
     except RestError:  # a JobManager that starts anew
-        return ()
+        return {}
 
 
 def _regular(sets: Mapping[str, PodSet]) -> dict[str, Mapping[str, str]]:

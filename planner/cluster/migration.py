@@ -15,13 +15,12 @@ from pydantic import AfterValidator, ValidationError
 
 from planner.cluster.callbacks import call
 from planner.cluster.checkpoints import take_checkpoint
-from planner.cluster.errors import CallbackFailed, CheckpointFailed, ClusterFailed
+from planner.cluster.errors import CallbackFailed, CheckpointFailed, ClusterFailed, RestError
 from planner.cluster.rest import ENDED, Rest, RunningJob, jobs, running_job
 from planner.documents.answers import Answer, reason
 from planner.documents.placement import Placement
 from planner.errors import TimedOut
 
-POLL_SECONDS = 0.05
 GO_ON = "planner migrate --resume goes on, --abort goes back"
 Note = Callable[[str], None]
 Step = Literal["requestResource", "restart", "startSpares"]
@@ -75,6 +74,10 @@ class Site(Protocol[J_contra]):
     """Where TaskManagers run, with what the target of a migration wants of them; names are resource ids."""
 
     rest: Rest
+    poll: float
+    """Seconds between two looks at the job."""
+    patient: bool
+    """Whether a REST address that does not answer may do so again."""
 
     def save(self, journal: J_contra) -> None:
         """Keep a journal, in place of the one before."""
@@ -125,9 +128,15 @@ def carry_out(
         TimedOut: when a step takes longer than ``seconds``; it can be resumed or aborted.
 
     """
+    migration = _Migration(site, journal, seconds, note)
     try:
-        return _Migration(site, journal, seconds, note).run()
+        return migration.run()
+    except RestError as error:
+        raise type(error)(f"{error}; {GO_ON}") from None
     except (CallbackFailed, CheckpointFailed) as error:
+        if migration.untouched:
+            site.forget()
+            raise
         note(f"{error}; going back")
         returning = aborted(journal)
         site.save(returning)
@@ -145,10 +154,14 @@ class _Migration(Generic[J]):
 
     def __init__(self, site: Site[J], journal: J, seconds: float, note: Note) -> None:
         self._site, self._journal, self._seconds, self._note = site, journal, seconds, note
+        self._restarted = journal.step != "requestResource"
+        self._restarting = journal.step != "requestResource" or "preRestart" in journal.called
+        self.untouched = not journal.aborting and not self._restarting and not journal.called
 
     def run(self) -> Migrated:
         self._step("requestResource")
         self._call("preRequestResource")
+        self.untouched = False
         self._within(lambda: self._site.end_idle_spares(self._until))
         self._within(lambda: self._site.start(self._until, self._note))
         self._call("postRequestResource")
@@ -191,6 +204,9 @@ class _Migration(Generic[J]):
             if name.startswith("pre"):
                 raise
             self._note(str(failed))
+        self._remember(name)
+
+    def _remember(self, name: str) -> None:
         called = [*self._journal.called, name]
         self._journal = self._journal.model_copy(update={"called": called})
         self._site.save(self._journal)
@@ -211,7 +227,7 @@ class _Migration(Generic[J]):
         self._within(lambda: self._site.end(job))
         taken = None
         # where a migration is resumed, the old ones may have ended before
-        if job is not None and (moves or not job.running):
+        if job is not None and (moves or self._restarting or not job.running):
             self._wait(job)
             taken = time.monotonic() - began
             self._call("postRestart")
@@ -221,9 +237,10 @@ class _Migration(Generic[J]):
 
     def _checkpoint(self, job: RunningJob | None) -> None:
         """Take a checkpoint where one is wanted, not again when it restarts already, none on the way back."""
-        wanted = self._journal.checkpoint and not self._journal.aborting
-        if wanted and job is not None and self._journal.step == "requestResource":
+        wanted = self._journal.checkpoint and not self._journal.aborting and not self._restarted
+        if wanted and job is not None and "checkpoint" not in self._journal.called:
             number = take_checkpoint(self._site.rest, job.id, self._seconds, self._note)
+            self._remember("checkpoint")
             self._note(f"job {job.id} has checkpoint {number}")
 
     def _job(self) -> RunningJob | None:
@@ -235,9 +252,15 @@ class _Migration(Generic[J]):
     def _wait(self, job: RunningJob) -> None:
         """Wait until every subtask runs, and none where it ran before on what ended."""
         while True:
-            now = running_job(self._site.rest, job.id)
+            try:
+                now = running_job(self._site.rest, job.id)
+            except RestError:
+                if not self._site.patient or time.monotonic() > self._until:
+                    raise
+                time.sleep(self._site.poll)
+                continue
             states = [subtask.state for vertex in now.vertices for subtask in vertex.subtasks]
-            if now.running and self._site.moved(now):
+            if now.state == "FINISHED" or (now.running and self._site.moved(now)):
                 return
             if now.state in ("FAILED", "CANCELED"):
                 raise ClusterFailed(f"job {job.id} is {now.state} while it is moved")
@@ -245,4 +268,4 @@ class _Migration(Generic[J]):
             if time.monotonic() > self._until:
                 raise TimedOut(f"job {job.id} does not run after {self._seconds:g} s, only {run} do; {GO_ON}")
             self._note(f"job {now.state}, {run} run")
-            time.sleep(POLL_SECONDS)
+            time.sleep(self._site.poll)

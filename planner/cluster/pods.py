@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from planner.cluster.errors import KubernetesError
+from planner.documents.answers import AnswerError, read_answer
 
 COMPONENT = "app.kubernetes.io/component"
 INSTANCE = "app.kubernetes.io/instance"
@@ -40,8 +41,34 @@ def is_task_managers(manifest: Object) -> bool:
     """Tell whether a manifest is a StatefulSet of TaskManagers, or a ConfigMap with their lines."""
     return (
         manifest.get("kind") in ("StatefulSet", "ConfigMap")
-        and _metadata(manifest).get("labels", {}).get(COMPONENT) == "taskmanager"
+        and (_metadata(manifest).get("labels") or {}).get(COMPONENT) == "taskmanager"
     )
+
+
+def names_of_maps(manifests: Iterable[Object]) -> set[str]:
+    """Return the names of the ConfigMaps in which pods of StatefulSets among manifests find their lines."""
+    found = set()
+    for one in manifests:
+        try:
+            volumes = one["spec"]["template"]["spec"]["volumes"]
+            (volume,) = (each for each in volumes if each["name"] == "placement")
+            found |= {source["configMap"]["name"] for source in volume["projected"]["sources"]}
+        except (KeyError, TypeError, ValueError):
+            continue  # a ConfigMap, or a StatefulSet that `pod_sets` refuses
+    return found
+
+
+def version_of(answer: str) -> str:
+    """Return the version of an object that kubectl has written, as it answers.
+
+    Raises:
+        KubernetesError: when the answer has none.
+
+    """
+    try:
+        return str(read_answer(answer.encode(), dict[str, Any])["metadata"]["resourceVersion"])
+    except (AnswerError, KeyError, TypeError):
+        raise KubernetesError("kubectl does not answer with what it has written") from None
 
 
 def name_of(manifest: Object) -> str:
@@ -118,6 +145,7 @@ class Pod:
     restarts: int
     ready: bool
     going: bool
+    address: str
 
 
 def pods_of(objects: Sequence[Object]) -> dict[str, Pod]:
@@ -139,6 +167,7 @@ def pods_of(objects: Sequence[Object]) -> dict[str, Pod]:
                 sum(container["restartCount"] for container in containers),
                 bool(containers) and all(container["ready"] is True for container in containers),
                 "deletionTimestamp" in metadata,
+                str(status.get("podIP") or "without an address"),
             )
         except (KeyError, TypeError, AttributeError):
             raise KubernetesError("the API server does not describe pods as Kubernetes does") from None

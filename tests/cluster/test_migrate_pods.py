@@ -79,7 +79,7 @@ class Namespace:
         self.objects: dict[tuple[str, str], Object] = {}
         self.folders = folders
         self.pods: dict[str, tuple[int, Mapping[str, str]]] = {}
-        self.number = self.attempt = self.calls = 0
+        self.number = self.attempt = self.calls = self.versions = 0
         self.kill_at: int | None = None
         self.apply(running)
         self.wanted = sum((slots(one) for one, spare in self.lines() if not spare), Counter())
@@ -90,7 +90,9 @@ class Namespace:
         self.calls += 1
         if self.calls == self.kill_at:
             raise Killed
-        answer = getattr(self, arguments[0])(*(given,) if given else arguments[1:])
+        answer = ""
+        if "--dry-run=server" not in arguments:
+            answer = getattr(self, arguments[0])(*(given,) if given else arguments[1:])
         self.reconcile()
         if self.kill_at is not None and self.calls == -self.kill_at:
             raise Killed
@@ -112,19 +114,30 @@ class Namespace:
         return json.dumps({"items": [one for one in kept if is_task_managers(one)]})
 
     def pod(self, name: str) -> Object:
-        status = {"containerStatuses": [{"restartCount": 0, "ready": True}]}
+        status: Object = {"containerStatuses": [{"restartCount": 0, "ready": True}]}
+        status["podIP"] = f"10.0.0.{self.pods[name][0]}"
         return {"metadata": {"name": name, "uid": str(self.pods[name][0])}, "status": status}
 
     def apply(self, given: Sequence[Object]) -> None:
         for one in given:
             self.objects[one["kind"].lower(), name_of(one)] = json.loads(json.dumps(one))
 
-    def create(self, given: Sequence[Object]) -> None:
+    def create(self, given: Sequence[Object]) -> str:
         if (given[0]["kind"].lower(), name_of(given[0])) in self.objects:
             raise KubernetesError("AlreadyExists")
-        self.apply(given)
+        return self.write(given)
 
-    replace = apply
+    def replace(self, given: Sequence[Object]) -> str:
+        found = self.objects.get((given[0]["kind"].lower(), name_of(given[0])))
+        if found is None or found["metadata"]["resourceVersion"] != given[0]["metadata"]["resourceVersion"]:
+            raise KubernetesError("Conflict")
+        return self.write(given)
+
+    def write(self, given: Sequence[Object]) -> str:
+        self.versions += 1
+        given[0]["metadata"]["resourceVersion"] = str(self.versions)
+        self.apply(given)
+        return json.dumps(given[0])
 
     def scale(self, kind: str, *names: str) -> None:
         for name in names[:-1]:
@@ -173,6 +186,9 @@ class Namespace:
         state = "RUNNING" if self.hosts else "RESTARTING"
         return RunningJob(JOB, "job", state, (RunningVertex("a" * 32, "all", 4, subtasks),))
 
+    def addresses(self) -> dict[str, str]:
+        return {line[ID]: f"pekko.tcp://flink@10.0.0.{uid}:6122/user" for uid, line in self.pods.values()}
+
     def task_managers(self) -> dict[str, RunningTaskManager]:
         held = Counter(self.hosts)
         ids = [line[ID] for _, line in self.pods.values()]
@@ -192,11 +208,11 @@ def namespace(monkeypatch: pytest.MonkeyPatch) -> Namespace:
     made = Namespace(manifests(before()), {"new": manifests(after()), "old": manifests(before())})
     monkeypatch.setattr(kubectl, "_run", made.run)
     monkeypatch.setattr(migrate_pods, "POLL_SECONDS", 0)
-    monkeypatch.setattr(migration, "POLL_SECONDS", 0)
+    monkeypatch.setattr(migrate_pods._Pods, "poll", 0)
     monkeypatch.setattr(migration, "jobs", lambda rest: {JOB: "RUNNING"})
     monkeypatch.setattr(migration, "running_job", lambda rest, job: made.job())
     monkeypatch.setattr(migrate_pods, "task_managers", lambda rest: made.task_managers())
-    monkeypatch.setattr(migrate_pods, "_registered", lambda rest: made.task_managers().keys())
+    monkeypatch.setattr(migrate_pods, "_registered", lambda rest: made.addresses())
     return made
 
 
@@ -304,6 +320,76 @@ def test_a_callback_that_fails_takes_everything_back(namespace: Namespace) -> No
     assert namespace.attempt == 1
 
 
+def test_a_first_callback_that_fails_has_changed_nothing(namespace: Namespace) -> None:
+    there, objects = dict(namespace.pods), json.dumps(sorted(map(str, namespace.objects.values())))
+    with pytest.raises(CallbackFailed):
+        migrate(before(), after(), "new", callbacks={"preRequestResource": "exit 3"})
+    assert (namespace.pods, json.dumps(sorted(map(str, namespace.objects.values())))) == (there, objects)
+
+
+def test_another_planner_that_takes_over_stops_this_one(namespace: Namespace) -> None:
+    scaled = namespace.scale
+
+    def other(kind: str, *names: str) -> None:
+        scaled(kind, *names)
+        for (kept, _), one in namespace.objects.items():
+            if kept == "secret":
+                one["metadata"]["resourceVersion"] = "other"
+
+    namespace.scale = other  # type: ignore[method-assign]
+    with pytest.raises(MigrationUnfinished, match="another planner took over"):
+        migrate(before(), after(), "new")
+
+
+def test_what_others_have_beside_stays(namespace: Namespace) -> None:
+    """A ConfigMap with our labels, and annotations on ours, after there and after back."""
+    beside = {
+        "kind": "ConfigMap",
+        "metadata": {**manifests(before())[0]["metadata"], "name": "log4j"},
+        "data": {"a": "b"},
+    }
+    namespace.apply([beside])
+    for one in namespace.objects.values():
+        one["metadata"]["annotations"] = {"owner": "us"}
+    migrate(before(), after(), "new", callbacks={"postRestart": "true"})
+    assert ("configmap", "log4j") in namespace.objects
+    first = Namespace(manifests(before()), namespace.folders)
+    namespace.__dict__.update(first.__dict__)
+    for one in namespace.objects.values():
+        one["metadata"]["annotations"] = {"owner": "us"}
+    with pytest.raises(CallbackFailed):
+        migrate(before(), after(), "new", callbacks={"preRestart": "false"})
+    kept = [
+        one["metadata"]["annotations"] for (kind, _), one in namespace.objects.items() if kind == "configmap"
+    ]
+    assert kept == [{"owner": "us"}] * len(kept)
+
+
+def test_the_last_callbacks_are_called_by_a_resume_too(namespace: Namespace, tmp_path: Path) -> None:
+    seen = {name: f"echo {name} >> {tmp_path}/called" for name in ("preRestart", "postRestart")}
+    deleted = namespace.delete
+
+    def killed(kind: str, *names: str) -> None:
+        deleted(kind, *names)
+        if kind == "pod" and namespace.kill_at is None:
+            namespace.kill_at = -namespace.calls
+
+    namespace.delete = killed  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        migrate(before(), after(), "new", callbacks=seen)
+    namespace.kill_at = 10**6
+    migrate_pods.resume_pods(migrate_pods.workload(Path("new")), REST, 5)
+    is_as(namespace, after())
+    assert (tmp_path / "called").read_text().split() == ["preRestart", "postRestart"]
+
+
+def test_a_journal_is_a_secret(namespace: Namespace) -> None:
+    namespace.kill_at = -12
+    with pytest.raises(Killed):
+        migrate(before(), after(), "new", callbacks={"preRestart": "curl -H 'Authorization: Bearer s3cr3t'"})
+    assert "secret" in {kind for kind, _ in namespace.objects}
+
+
 def test_what_does_not_go_together_changes_nothing(namespace: Namespace) -> None:
     there = dict(namespace.pods)
     with pytest.raises(KubernetesError, match="what runs is not of the present placement"):
@@ -311,17 +397,29 @@ def test_what_does_not_go_together_changes_nothing(namespace: Namespace) -> None
     with pytest.raises(KubernetesError, match="the folder is not of the new placement; export that first"):
         migrate(before(), after(), "old")
     namespace.folders = {"overlay": manifests(after(), spares=False)}
-    with pytest.raises(KubernetesError, match="name the folder spares"):
+    with pytest.raises(
+        KubernetesError, match="0 of 1 replicas of orders-spare-large; name the folder spares"
+    ):
         migrate(before(), after(), "overlay")
+    few = json.loads(json.dumps(manifests(after())))
+    next(one for one in few if name_of(one).startswith("orders-tm-small") and "spec" in one)["spec"][
+        "replicas"
+    ] = 1
+    namespace.folders["few"] = few
+    with pytest.raises(KubernetesError, match="the folder has 1 of 4 replicas"):
+        migrate(before(), after(), "few")
     assert namespace.pods == there
     with pytest.raises(KubernetesError, match="no migration of orders in namespace default is unfinished"):
         migrate_pods.resume_pods(migrate_pods.workload(Path("overlay")), REST, 5)
 
 
-@pytest.mark.parametrize("data", [{}, {"journal.json.gz": "!"}, {"journal.json.gz": "AAAA"}])
+@pytest.mark.parametrize(
+    "data",
+    [{}, {"journal.json.gz": "!"}, {"journal.json.gz": "AAAA"}, {"journal.json.gz": "H4sIAAAAAAAA//////8="}],
+)
 def test_a_journal_of_somebody_else_is_no_traceback(namespace: Namespace, data: dict[str, str]) -> None:
     target = migrate_pods.workload(Path("new"))
-    made = {"kind": "ConfigMap", "metadata": {"name": target.journal}, "binaryData": data}
+    made = {"kind": "Secret", "metadata": {"name": target.journal, "resourceVersion": "1"}, "data": data}
     namespace.apply([made])
     with pytest.raises(KubernetesError, match="is not planner's; delete it"):
         migrate_pods.unfinished(target)
