@@ -104,7 +104,7 @@ def test_processes_of_the_cluster_killed_in_the_middle_of_run(folder: Path, clus
     rest = Rest(cluster.url)
 
     # a TaskManager: the job waits for it, and in the end planner says what is missing
-    run = started(folder, "run", "job.sql", "--time-limit", "20")
+    run = started(folder, "run", "job.sql", "--time-limit", "35")  # compiled within it on a busy machine too
     until(lambda: bridges(run))
     os.kill(cluster.running()["small-0"], signal.SIGKILL)
     _, said = run.communicate(timeout=SECONDS)
