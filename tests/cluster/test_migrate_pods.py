@@ -283,8 +283,15 @@ def test_a_job_on_a_spare_goes_home(namespace: Namespace) -> None:
     assert namespace.attempt == 2
 
 
-@pytest.mark.parametrize("after_it", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("abort", [False, True], ids=["resume", "abort"])
+@pytest.mark.parametrize(
+    ("abort", "after_it"),
+    [
+        pytest.param(False, False, id="resume-before"),
+        pytest.param(True, True, id="abort-after"),
+        pytest.param(False, True, id="resume-after", marks=pytest.mark.extended),
+        pytest.param(True, False, id="abort-before", marks=pytest.mark.extended),
+    ],
+)
 def test_killed_at_any_call_it_can_be_ended(namespace: Namespace, abort: bool, after_it: bool) -> None:
     """At each call the namespace is made anew, up to the first migration that ends before it."""
     first, calls = namespace, 0
