@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from planner.documents.finding import Finding
 
-
 BOM = "\ufeff"
 """The mark that some editors begin a file with."""
 
@@ -115,7 +114,11 @@ def validate(
       planner validate deployment.yaml --profile production
       planner validate deployment.yaml --diff        (what --fix would change)
     """
+    from planner.documents.crd import OPERATOR_VERSIONS
+
     names, met = _expand(files) if files else (default_documents(), frozenset())
+    if operator_version not in (None, *OPERATOR_VERSIONS):
+        fail(f"--operator-version {operator_version}: use one of {', '.join(OPERATOR_VERSIONS)}")
     if fix and STDIN in names:
         fail("--fix: stdin cannot be written; --diff shows what would change")
     if fix and diff:
@@ -125,6 +128,7 @@ def validate(
     inputs = Inputs()
     for name in names:
         inputs.read(name, stdin_filename if name == STDIN else None)
+    from planner import api
     from planner.documents.finding import Severity, at_least, sort_findings
     from planner.documents.foreign.base import OtherObject
     from planner.report.formats import FORMATS, summary
@@ -135,14 +139,15 @@ def validate(
         code.strip().upper() for entry in ignore or () for code in entry.split(",") if code.strip()
     )
     if fix or diff:
-        texts = _fixed(inputs, profile, operator_version, prefixes)
+        texts = api.fix(*inputs.loaded, profile=profile, operator_version=operator_version, ignore=prefixes)
         if diff:
             if inputs.findings:
                 say(FORMATS[Format.TEXT](sort_findings(inputs.findings), inputs.texts))
             emit(printable_patch(_changes(inputs, texts)), output)
             raise typer.Exit(Exit.USAGE if inputs.unreadable else Exit.FINDINGS if texts else Exit.OK)
         inputs = _written(inputs, names, texts)
-    found = sort_findings([*inputs.findings, *_validated(inputs, profile, operator_version)])
+    told = api.validate(*inputs.loaded, profile=profile, operator_version=operator_version)
+    found = sort_findings([*inputs.findings, *told])
     if any(entry.document is not None for entry in inputs.loaded):
         found = [_of_bystander(finding) if finding.file in met else finding for finding in found]
     found = [finding for finding in found if not finding.code.startswith(prefixes)] if prefixes else found
@@ -157,27 +162,6 @@ def validate(
         raise typer.Exit(Exit.USAGE)
     if fail_on is not Level.NEVER and at_least(found, Severity(fail_on.value)):
         raise typer.Exit(Exit.FINDINGS)
-
-
-def _validated(inputs: Inputs, profile: CheckProfile, operator_version: str | None) -> list[Finding]:
-    from planner import api
-
-    try:
-        return api.validate(*inputs.loaded, profile=profile, operator_version=operator_version)
-    except ValueError as error:
-        fail(f"--operator-version: {error}")
-
-
-def _fixed(
-    inputs: Inputs, profile: CheckProfile, operator_version: str | None, ignored: tuple[str, ...]
-) -> dict[str, str]:
-    """Return the texts of files in which something can be put right, by name."""
-    from planner import api
-
-    try:
-        return api.fix(*inputs.loaded, profile=profile, operator_version=operator_version, ignore=ignored)
-    except ValueError as error:
-        fail(f"--operator-version: {error}")
 
 
 def _changes(inputs: Inputs, texts: Mapping[str, str]) -> str:

@@ -8,19 +8,19 @@ not know.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
 
+from planner.documents.edit import value_at
 from planner.documents.finding import Finding, Path, Severity, describe_path
-from planner.documents.foreign.base import is_true, is_truth
+from planner.documents.foreign.base import is_true, is_truth, old_number
 from planner.documents.foreign.dialects import fields_of_vendors
 from planner.documents.foreign.templates import is_placeholder
 from planner.documents.messages import describe, unknown_field, wrong_type
-from planner.documents.sensitive import is_sensitive
+from planner.documents.sensitive import is_secret_variable
 from planner.documents.source import Source
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ OPERATOR_VERSIONS = ("1.15", "1.16")
 """Versions of the operator whose definitions are known."""
 _NEWER = ("flinkVersion", "transitionMode")
 """Fields in which newer operators may have more; CFG412 says it of versions."""
-_NUMBER = re.compile(r"[+-]?(0b[01][01_]*|[1-9][0-9_]*_[0-9_]*)")
-"""Numbers of YAML 1.1 only."""
 _WANTED = {
     "string": "text",
     "integer": "a whole number",
@@ -91,11 +89,12 @@ def _as_sent(source: Source, path: Path, value: Any) -> Any:
         return {key: _as_sent(source, (*path, key), one) for key, one in value.items()}
     if isinstance(value, list):
         return [_as_sent(source, (*path, number), one) for number, one in enumerate(value)]
-    if not isinstance(value, str) or not (is_truth(value) or _NUMBER.fullmatch(value)):
+    if not isinstance(value, str) or source.written(path) != value:
         return value
-    if source.written(path) != value:
-        return value
-    return is_true(value) if is_truth(value) else int(value.replace("_", ""), 2 if "b" in value else 10)
+    if is_truth(value):
+        return is_true(value)
+    number = old_number(value)
+    return value if number is None else number
 
 
 def _fits(source: Source, error: ValidationError) -> bool:
@@ -104,17 +103,29 @@ def _fits(source: Source, error: ValidationError) -> bool:
     plain = (source.written(tuple(error.absolute_path)) or "*")[:1] not in ("'", '"')
     if wanted == "boolean":
         return is_truth(error.instance) and plain
-    number = isinstance(error.instance, str) and _NUMBER.fullmatch(error.instance)
-    return wanted in ("integer", "number") and bool(number) and plain
+    number = old_number(error.instance) if isinstance(error.instance, str) else None
+    return wanted in ("integer", "number") and number is not None and plain
 
 
 def _hides_secret(data: Any, path: Path) -> bool:
     """Tell whether a path leads to the value of an environment variable that is a secret."""
-    *way, last = path or ("",)
-    for part in way:
-        data = data[part]
-    name = data.get("name") if isinstance(data, dict) and last == "value" else None
-    return isinstance(name, str) and is_sensitive(name)
+    return path[-1:] == ("value",) and is_secret_variable(value_at(data, path[:-1]))
+
+
+def flink_versions(version: str) -> tuple[str, ...]:
+    """Return the versions of Flink that a FlinkDeployment of a version of the operator has a name for."""
+    schemas = _schemas(version)
+    spec = schemas["$defs"][
+        schemas["kinds"]["FlinkDeployment"]["properties"]["spec"]["$ref"].rpartition("/")[2]
+    ]
+    return tuple(name[1:].replace("_", ".") for name in spec["properties"]["flinkVersion"]["enum"])
+
+
+@cache
+def _schemas(version: str) -> dict[str, Any]:
+    text = (files("planner") / "documents" / "crds" / f"{version}.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 @cache
@@ -122,8 +133,7 @@ def _validator(version: str, kind: str) -> Validator | None:
     """Return what validates manifests of a kind, None where the operator has no such kind."""
     from jsonschema import Draft202012Validator
 
-    text = (files("planner") / "documents" / "crds" / f"{version}.json").read_text(encoding="utf-8")
-    schemas = json.loads(text)
+    schemas = _schemas(version)
     if kind not in schemas["kinds"]:
         return None
     return Draft202012Validator({**schemas["kinds"][kind], "$defs": schemas["$defs"]})

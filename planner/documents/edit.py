@@ -62,7 +62,7 @@ def renamed(source: Source, path: Path, name: str) -> str | None:
     """Return the text of a file in which what is at ``path`` is called ``name``, None as for `edited`."""
     found = sources_in(source.text, source.name)
     place = next((n for n, one in enumerate(found) if len(found) == 1 or one.index == source.index), None)
-    parent = _at(source.data, path[:-1])
+    parent = value_at(source.data, path[:-1])
     if source.inner or place is None or not _countable(source) or not isinstance(parent, dict):
         return None
     if name in parent or "<<" in parent:
@@ -88,7 +88,7 @@ def appended(source: Source, path: Path, item: Mapping[str, Value]) -> str | Non
     found = sources_in(source.text, source.name)
     if source.inner or source.root or len(found) != 1 or not _countable(source):
         return None
-    there, parent = _at(source.data, path), _at(source.data, path[:-1])
+    there, parent = value_at(source.data, path), value_at(source.data, path[:-1])
     splice = None
     if isinstance(there, list):
         splice = _in_list(source, path, there, item)
@@ -128,7 +128,7 @@ def _independent(data: Any, values: Mapping[Path, Value | None]) -> Iterator[tup
     taken = set()
     for path, value in values.items():
         spot: Path = (*_emptied(data, path)[:-1], -1) if value is None else path
-        while value is not None and len(spot) > 1 and _at(data, spot[:-1]) is None:
+        while value is not None and len(spot) > 1 and value_at(data, spot[:-1]) is None:
             spot = spot[:-1]
         if spot not in taken:
             taken.add(spot)
@@ -188,14 +188,15 @@ def _removed(data: Any, path: Path) -> Any:
 def _emptied(data: Any, path: Path) -> Path:
     """Return the path of the outermost field that holds nothing else than what is at ``path``."""
     while len(path) > 1 and isinstance(path[-2], str):
-        parent = _at(data, path[:-1])
+        parent = value_at(data, path[:-1])
         if not isinstance(parent, dict) or list(parent) != [path[-1]]:
             break
         path = path[:-1]
     return path
 
 
-def _at(data: Any, path: Path) -> Any:
+def value_at(data: Any, path: Path) -> Any:
+    """Return what is at a path in data, None where nothing is."""
     for part in path:
         if isinstance(data, list) and isinstance(part, int) and part < len(data):
             data = data[part]
@@ -207,7 +208,7 @@ def _at(data: Any, path: Path) -> Any:
 def _without(source: Source, path: Path) -> Splice | None:
     """Return how a field goes: its lines, or within braces it and its comma."""
     path = _emptied(source.data, path)
-    parent = _at(source.data, path[:-1])
+    parent = value_at(source.data, path[:-1])
     if not isinstance(parent, dict) or path[-1] not in parent:
         return None
     text, around = source.text, source.position(path[:-1])
@@ -251,9 +252,9 @@ def _one(source: Source, path: Path, value: Value) -> Splice | None:
     """Return how one value more comes into the text, or another one."""
     is_json = _is_json(source)
     known = path
-    while known and _at(source.data, known) is None:
+    while known and value_at(source.data, known) is None:
         known = known[:-1]
-    there = _at(source.data, known)
+    there = value_at(source.data, known)
     text = source.text
     if known == path:
         at = source.position(path)

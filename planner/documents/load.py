@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from planner.documents.base import API_VERSION, Foreign, unknown_fields
 from planner.documents.cluster import Cluster
+from planner.documents.edit import value_at
 from planner.documents.errors import DocumentError
 from planner.documents.finding import Finding, Path, Severity, describe_path
 from planner.documents.foreign.base import OPERATOR_API, ForeignDocument, KubernetesObject, OtherObject
@@ -268,14 +269,8 @@ def _with_placeholders(loaded: Loaded, paths: Sequence[Path] = ()) -> Loaded:
     if not places:
         return loaded
     places.sort(key=lambda path: (source.position(path).line, source.position(path).column))
-    finding = placeholders_finding([(path, _value_at(source.data, path)) for path in places])
+    finding = placeholders_finding([(path, value_at(source.data, path)) for path in places])
     return replace(loaded, findings=(*loaded.findings, source.placed(finding)))
-
-
-def _value_at(data: Any, path: Path) -> Any:
-    for part in path:
-        data = data[part]
-    return data
 
 
 def _validate(source: Source) -> Loaded:

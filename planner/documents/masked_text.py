@@ -8,7 +8,14 @@ from typing import Any
 
 from planner.documents.edit import sources_in
 from planner.documents.finding import Path, Position
-from planner.documents.sensitive import HIDDEN, is_reference, is_sensitive, masked, masked_line
+from planner.documents.sensitive import (
+    HIDDEN,
+    is_reference,
+    is_secret_variable,
+    is_sensitive,
+    masked,
+    masked_line,
+)
 
 _NAMES = re.compile(
     r"secrets?|secret(Name|KeyRef|Ref)|imagePullSecrets|\w*SecretRef|\w*[Ss]erviceAccountToken"
@@ -22,11 +29,10 @@ def masked_text(text: str, name: str) -> str:
     sources = sources_in(text, name)
     if not sources:
         return "\n".join(map(masked_line, lines))
-    for source in sources:
-        for path in _secrets(source.data, ()):
-            at = source.position(path)
-            for number in range(at.line, at.end_line + 1):
-                _hide(lines, number, at)
+    places = {source.position(path) for source in sources for path in _secrets(source.data, ())}
+    for at in sorted(places, key=lambda at: (at.line, at.column), reverse=True):  # a mask moves what follows
+        for number in range(at.line, at.end_line + 1):
+            _hide(lines, number, at)
     return "\n".join(lines)
 
 
@@ -42,11 +48,10 @@ def _hide(lines: list[str], number: int, at: Position) -> None:
 def _secrets(data: Any, path: Path, *, all_of_it: bool = False) -> Iterator[Path]:
     """Yield where the secrets in a document are."""
     if isinstance(data, dict):
-        variable = is_sensitive(str(data.get("name", "")))
         for key, value in data.items():
             whole = all_of_it or (data.get("kind") == "Secret" and key in ("data", "stringData"))
             named = is_sensitive(str(key)) and not _NAMES.fullmatch(str(key))
-            held = named or (variable and key == "value")
+            held = named or (key == "value" and is_secret_variable(data))
             if isinstance(value, (dict, list)):
                 yield from _secrets(value, (*path, key), all_of_it=whole)
             elif whole or (held and not is_reference(str(key), str(value))) or _has_one(value):

@@ -62,6 +62,11 @@ def is_sensitive(key: str) -> bool:
     return any(part in lower for part in SENSITIVE_KEYS) and _NO_SECRET.fullmatch(lower) is None
 
 
+def is_secret_variable(entry: object) -> bool:
+    """Tell whether a mapping is an environment variable, by ``name`` and ``value``, that holds a secret."""
+    return isinstance(entry, dict) and is_sensitive(str(entry.get("name", "")))
+
+
 def is_reference(key: str, value: str) -> bool:
     """Tell whether the value of an option names what holds the secret: ``@FILE`` or ``@env:NAME``."""
     return value.startswith(REFERENCE) and len(value) > 1 and is_sensitive(key)

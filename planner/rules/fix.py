@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from planner.documents.edit import edited, renamed, sources_in
+from planner.documents.edit import edited, renamed, sources_in, value_at
 from planner.documents.errors import DocumentError
 from planner.documents.finding import Finding, Fix, Path
 from planner.documents.load import Loaded, load
@@ -95,22 +94,15 @@ def _value(source: Source, path: Path, fix: Fix) -> str | None:
 
 def _alone(source: Source, path: Path) -> bool:
     """Tell whether no other key beside one differs from it in case or separators only."""
-    parent = _parent(source, path)
+    parent = value_at(source.data, path[:-1])
     return isinstance(parent, dict) and same_letters(str(path[-1]), map(str, parent)) == path[-1]
 
 
 def _removable(source: Source, path: Path) -> bool:
     """Tell whether a field can go with nothing else: it has others beside it, one line, and no comment."""
-    parent, written = _parent(source, path), source.written(path)
+    parent, written = value_at(source.data, path[:-1]), source.written(path)
     if not isinstance(parent, dict) or len(parent) == 1 or written is None:
         return False
     at = source.position(path)
     rest = source.text.split("\n")[at.end_line - 1][at.end_column - 1 :]
     return "#" not in rest and written[:1] not in ("&", "*")
-
-
-def _parent(source: Source, path: Path) -> Any:
-    data = source.data
-    for part in path[:-1]:
-        data = data[part]
-    return data

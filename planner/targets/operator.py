@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
+from planner.documents.crd import OPERATOR_VERSIONS, flink_versions
+from planner.documents.foreign.base import REFUSED
 from planner.documents.placement import Placement
 from planner.documents.profile import ResourceProfile
 from planner.graph.from_profile import planner_fields
@@ -44,25 +46,6 @@ from planner.targets.uniform import Size, differing, largest, lost, uniform_opti
 from planner.units import CORE, MIB
 
 DeploymentMode = Literal["standalone", "native"]
-FLINK_VERSIONS = {
-    "1.15": ("1.13", "1.14", "1.15", "1.16", "1.17", "1.18", "1.19", "1.20", "2.0", "2.1", "2.2"),
-    "1.16": (
-        "1.13",
-        "1.14",
-        "1.15",
-        "1.16",
-        "1.17",
-        "1.18",
-        "1.19",
-        "1.20",
-        "2.0",
-        "2.1",
-        "2.2",
-        "2.3",
-        "2.4",
-    ),
-}
-"""Versions of the operator, and those of Flink that the FlinkDeployment of each has a name for."""
 OPERATOR = "1.15"
 """The newest version that was released."""
 _CONTAINER = "flink-main-container"
@@ -70,8 +53,6 @@ _CONTAINER = "flink-main-container"
 _IDLE = {"taskmanager.numberOfTaskSlots": "1", "taskmanager.memory.process.size": f"{1024 * MIB}b"}
 """The TaskManager that the operator demands: about the least that Flink's default fractions leave a heap."""
 _IDLE_CPU = CORE // 10
-_REFUSED = ("kubernetes.cluster-id", "kubernetes.namespace")
-"""Options that the operator sets itself and refuses (its ``DefaultValidator``)."""
 
 
 def _spelled(size: Size, operator: str) -> Object:
@@ -103,10 +84,10 @@ def operator(
 
     """
     flink = planner_fields(profile).flink_version
-    if version not in FLINK_VERSIONS:
-        known = " and ".join(FLINK_VERSIONS)
+    if version not in OPERATOR_VERSIONS:
+        known = " and ".join(OPERATOR_VERSIONS)
         raise NotExportable(f"operator {version!r} is not one whose resources planner knows: {known}")
-    if flink not in FLINK_VERSIONS[version]:
+    if flink not in flink_versions(version):
         raise NotExportable(
             f"a FlinkDeployment of operator {version} has no name for Flink {flink}: name a newer operator,"
             " or export to kubernetes"
@@ -155,7 +136,7 @@ def _deployment(
         "mode": mode,
         "serviceAccount": target.job,
         "flinkConfiguration": {
-            key: value for key, value in sorted(options.items()) if key not in {*sizes, *_REFUSED}
+            key: value for key, value in sorted(options.items()) if key not in {*sizes, *REFUSED}
         },
         "podTemplate": {"apiVersion": "v1", "kind": "Pod", "spec": pod_template(target, container)},
         "jobManager": {

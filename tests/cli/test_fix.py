@@ -117,6 +117,16 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
     assert "value: 87654321" in file.read_text()  # a change that nobody sees is none of --fix
 
 
+def test_several_secrets_in_one_line_are_all_hidden(tmp_path: Path) -> None:
+    more = (
+        "a.password: longsecretvalue1, b.password: geheim2, c.token: geheim3geheim3, s3.secret-key: abcdefgh"
+    )
+    (file := tmp_path / "d.yaml").write_text(WRONG.replace("s3.secret-key: abcdefgh", more))
+    shown = run(str(file), "--diff").stdout
+    assert "a.password: ******, b.password: ******, c.token: ******, s3.secret-key: ******}" in shown
+    assert not any(secret in shown for secret in ("longsecret", "geheim", "abcdefgh"))
+
+
 def test_what_cannot_be_read_is_said_beside_a_diff(tmp_path: Path) -> None:
     (file := tmp_path / "d.yaml").write_text(WRONG)
     (broken := tmp_path / "b.yaml").write_text("a: [")
@@ -147,4 +157,4 @@ def test_a_version_of_the_operator_is_one_that_is_known(tmp_path: Path) -> None:
     )
     assert run(str(file), "--operator-version", "1.16").exit_code == 0
     assert run(str(file), "--operator-version", "1.15").exit_code == 1
-    assert "one of 1.15, 1.16" in run(str(file), "--operator-version", "2").stderr
+    assert "use one of 1.15, 1.16" in run(str(file), "--operator-version", "2").stderr

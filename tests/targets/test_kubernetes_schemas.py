@@ -11,7 +11,7 @@ import yaml
 from placements import OPTIONS, placement, profile
 
 import planner
-from planner.targets.operator import FLINK_VERSIONS
+from planner.documents.crd import OPERATOR_VERSIONS
 
 VERSIONS = ("1.25", "1.37")
 OTHERS = ("FlinkDeployment", "Kustomization")
@@ -30,7 +30,7 @@ def exports() -> dict[str, dict[str, str]]:
             "image": "registry/flink:1@sha256:" + "0" * 64,
         }
         found[f"{name}, bucket"] = planner.export_kubernetes(planned, job, **bucket)
-        for version in FLINK_VERSIONS:
+        for version in OPERATOR_VERSIONS:
             found[f"{name}, operator {version}"] = planner.export_operator(
                 planned, job, operator_version=version
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
@@ -20,6 +21,13 @@ Truth = Annotated[
 def is_truth(value: object) -> bool:
     """Tell whether kubectl reads a value as a truth value."""
     return isinstance(value, bool) or (isinstance(value, str) and value.lower() in _TRUTH)
+
+
+def old_number(text: str) -> int | None:
+    """Return the number that kubectl reads in a text that is one in YAML 1.1 only: ``1_000``, ``0b11``."""
+    if re.fullmatch(r"[+-]?(0b[01][01_]*|[1-9][0-9_]*_[0-9_]*)", text) is None:
+        return None
+    return int(text.replace("_", ""), 2 if "b" in text else 10)
 
 
 def is_true(value: str) -> bool:

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from planner.documents.base import Foreign, Text, scalar_text
 from planner.documents.finding import Path
-from planner.documents.foreign.base import KubernetesObject, Misspelled, Setting, Truth
+from planner.documents.foreign.base import KubernetesObject, Misspelled, Setting, Truth, old_number
 from planner.documents.job import Configuration
 from planner.units import parse_manifest_size, parse_quantity
 
@@ -19,9 +19,8 @@ def _whole(value: object) -> object:
     """Return a number as kubectl sends it: ``4.0`` is a whole one, ``1_000`` and ``0b11`` are of YAML 1.1."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(value, str) and re.fullmatch(r"[+-]?(0b[01][01_]*|[1-9][0-9_]*_[0-9_]*)", value):
-        return int(value.replace("_", ""), 2 if "b" in value else 10)
-    return value
+    number = old_number(value) if isinstance(value, str) else None
+    return value if number is None else number
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]
