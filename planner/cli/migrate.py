@@ -59,14 +59,14 @@ def migrate(
     ] = False,
     apply: Annotated[
         bool,
-        typer.Option("--apply", show_default=False, help="Do it, on the local cluster or --kubernetes."),
+        typer.Option("--apply", show_default=False, help="Do it, on the local cluster or with --kubernetes."),
     ] = False,
     kubernetes: Annotated[
         Path | None,
         typer.Option(
             "--kubernetes",
             metavar="FOLDER",
-            help="Do it by kubectl: overlay or spares of the export of the new placement, or a kustomization of it.",
+            help="Do it with kubectl. FOLDER is overlay or spares of the exported new placement, or a kustomization of one.",
         ),
     ] = None,
     rest: Annotated[
@@ -111,7 +111,8 @@ def migrate(
 
     Without --apply it shows what would change and writes the new placement. With --apply new
     TaskManagers are started first, next to the old ones; when they are registered, the old ones end
-    and the job restarts once. Interrupted at any point, --resume goes on and --abort goes back.
+    and the job restarts once. On Kubernetes pods that change are replaced together instead. Interrupted
+    at any point, --resume goes on and --abort goes back.
 
     \b
     Examples:

@@ -83,7 +83,7 @@ def validate(
         typer.Option(
             "--fix",
             show_default=False,
-            help="Put right what is mechanical in the files, and show the changes.",
+            help="Correct what can be corrected mechanically, in the files, and show it.",
         ),
     ] = False,
     diff: Annotated[
