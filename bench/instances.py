@@ -8,7 +8,10 @@ otherwise, forty groups with log-normal CPU, memory that goes with it. They diff
 * ``fine``: steps of one millicore, so that a proof needs every TaskManager to be filled exactly;
 * ``coarse``: 3.5 big slots a TaskManager in steps of 100 millicores;
 * ``odd``: steps of 7 millicores, which the heaviest groups are off, memory 90 % full, on TaskManagers of
-  3, 7, 12 and 31 cores (40, 30, 20 and 10 %).
+  3, 7, 12 and 31 cores (40, 30, 20 and 10 %);
+* ``many``: 160 groups in steps of 13 millicores;
+* ``full``: the mean utilisation is 98.5 %, so that there is next to no room above it;
+* ``one``: TaskManagers of one size only, with loads in steps of 7 millicores.
 """
 
 from __future__ import annotations
@@ -22,23 +25,23 @@ from typing import Any
 
 MIB = 1024 * 1024
 CORES = ((4, 0.5), (8, 0.3), (16, 0.2))
-GROUPS = 40
 PROCESS_PER_CORE = 4096
 PARTS = {"taskHeap": 1536, "taskOffHeap": 384, "managed": 1152}
-FULL = 0.8
 
 
 @dataclass(frozen=True)
 class Family:
     """What distinguishes a family: step of CPU in millicores, share of memory used, slots a TaskManager.
 
-    ``cores`` are sizes of TaskManagers, each with its share of them.
+    ``cores`` are sizes of TaskManagers, each with its share of them; ``full`` is the mean utilisation.
     """
 
     grain: int
     memory: float
     slots: float | None = None
     cores: Sequence[tuple[int, float]] = CORES
+    groups: int = 40
+    full: float = 0.8
 
 
 FAMILIES = {
@@ -47,6 +50,9 @@ FAMILIES = {
     "fine": Family(1, 0.80),
     "coarse": Family(100, 0.80, 3.5),
     "odd": Family(7, 0.90, cores=((3, 0.4), (7, 0.3), (12, 0.2), (31, 0.1))),
+    "many": Family(13, 0.80, groups=160),
+    "full": Family(10, 0.80, full=0.985),
+    "one": Family(7, 0.90, cores=((8, 1.0),)),
 }
 
 
@@ -61,9 +67,9 @@ def documents(
     classes = [(cores, round(task_managers * share)) for cores, share in kind.cores]
     classes[0] = (classes[0][0], task_managers - sum(count for _, count in classes[1:]))
     cores = sum(size * count for size, count in classes)
-    counts = _counts(rng, slots)
+    counts = _counts(rng, slots, kind.groups)
     sizes = [rng.lognormvariate(0, 0.5 if kind.slots else 0.7) for _ in counts]
-    scale = FULL * cores * 1000 / sum(size * count for size, count in zip(sizes, counts, strict=True))
+    scale = kind.full * cores * 1000 / sum(size * count for size, count in zip(sizes, counts, strict=True))
     smallest = kind.cores[0][0]
     cpu = [
         min(max(kind.grain, round(size * scale / kind.grain) * kind.grain), 900 * smallest) for size in sizes
@@ -166,12 +172,12 @@ def write(folder: Path, documents: tuple[dict[str, Any], dict[str, Any]]) -> tup
     return paths
 
 
-def _counts(rng: random.Random, slots: int) -> list[int]:
+def _counts(rng: random.Random, slots: int, groups: int) -> list[int]:
     """Return how many slots each group has: Dirichlet weights, each at least one, ``slots`` in all."""
-    weights = [rng.gammavariate(1.5, 1) for _ in range(GROUPS)]
+    weights = [rng.gammavariate(1.5, 1) for _ in range(groups)]
     counts = [max(1, int(weight / sum(weights) * slots)) for weight in weights]
     for index in range(slots - sum(counts)):
-        counts[index % GROUPS] += 1
+        counts[index % groups] += 1
     return counts
 
 

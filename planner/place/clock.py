@@ -94,8 +94,13 @@ class Clock:
         self._end = max(self._end, time.monotonic() + self.stop.seconds * LEAST_SHARE)
 
     def reserve(self, seconds: float) -> None:
-        """Keep ``seconds``, but no more than half of the time, for what comes after the search."""
-        self._end -= min(seconds, self.stop.seconds / 2)
+        """Keep ``seconds``, but no more than half of the time, for what comes after the search.
+
+        What work could be done in them is not given out either.
+        """
+        kept = min(seconds, self.stop.seconds / 2)
+        self._end -= kept
+        self._budget -= kept * PARAMETERS.work_per_second
 
     def charge(self, work: float) -> None:
         """Count ``work`` seconds of work as done."""

@@ -25,12 +25,12 @@ class Parameters:
 
     # Time and work
 
-    work_per_second: float = 0.7
+    work_per_second: float = 0.85
     """Share of a time limit that is given out as work, in seconds of work for each second.
 
-    A machine on which work takes up to 1 / 0.7 of what is counted ends by work, and thus repeatably; a slower
-    one ends by time where it needs all of it. docs/benchmarks/calibration.md has measured ratios, some of
-    them above that.
+    A machine on which work takes up to 1 / 0.85 of what is counted ends by work, and thus repeatably; a
+    slower one ends by time where it needs all of it. docs/benchmarks/calibration.md has measured ratios,
+    some of them above that.
     """
 
     work_of_cp_sat: float = 2.5
@@ -252,11 +252,18 @@ class Parameters:
     pricing_work: float = 1.0
     """Seconds of work for finding one content of highest price. A knapsack: nearly always far less."""
 
-    neighbours: int = 8
+    neighbours: int = 4
     """How many TaskManagers CP-SAT rearranges so that one of them comes under the target.
 
-    Insensitive between half and double (bench/calibrate.py).
+    In 6 s on six hard instances of 12 and 20 TaskManagers four left a mean gap of 1.7 %, six 1.9 % and nine
+    3.2 %, of 4.1 % before.
     """
+
+    neighbours_work: float = 0.25
+    """Seconds of work for that. Chosen: a quarter of ``round_work``."""
+
+    neighbours_share: float = 0.3
+    """Share of the work that is left for one round of that. Chosen: each way of several gets its turn."""
 
     # Later levels
 
@@ -376,6 +383,12 @@ class Parameters:
 
     Where memory is short 7 to 20 % are left there (bench/sizing.py), with odd TaskManagers 0.1 %
     (bench/instances.py).
+    """
+
+    filling_work: float = 2.0
+    """Seconds of work for one filling: contents that can do it as fractions, then whole ones.
+
+    Chosen: twice ``round_work``; 200 TaskManagers of one class take one to two.
     """
 
     fillings: int = 4

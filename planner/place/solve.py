@@ -19,7 +19,7 @@ from planner.place.cp_sat import is_small
 from planner.place.levels.kept import keep_maximum, level_clock
 from planner.place.levels.levels import LEVELS, measured
 from planner.place.levels.packing import best_packed, pack, packed_bound
-from planner.place.model.contents import Pool, every_content
+from planner.place.model.contents import Pool, contents_within, every_content
 from planner.place.model.objective import BALANCE, CPU_LEVEL, Objective, is_packing
 from planner.place.model.problem import NO_LIMIT, Problem, Solution
 from planner.place.parameters import PARAMETERS
@@ -155,6 +155,11 @@ class Search:
         self.best: Solution | None = None
         self.value: Fraction | None = None
         self.infeasible = False
+        self.pool = Pool.empty(problem)
+        """Contents that were found to be worth something at some utilisation."""
+        self.possible: Fraction | None = None
+        """The least utilisation at which contents may do it, as far as is known."""
+        self.random = Random(self.stop.seed)
         self._progress = progress
         self._started = time.monotonic()
         if start is not None:
@@ -166,7 +171,14 @@ class Search:
             status = Status.INFEASIBLE if self.problem.types else Status.OPTIMAL
             return Result(status, self.problem, None, self.bound, (), 0.0, self.stop.seed)
         state = self._first()
-        for stage in (self._by_classes, self._exactly, self._by_functions, self._fill, self._close):
+        for stage in (
+            self._by_classes,
+            self._exactly,
+            self._by_functions,
+            self._fill,
+            self._regroup,
+            self._close,
+        ):
             if self.done():
                 break
             stage(state)
@@ -270,37 +282,63 @@ class Search:
         That leads to placements where memory is so short that exchanging slots does not.
         """
         del state
-        pool, low, random = Pool.empty(self.problem), self.bound.value, Random(self.stop.seed)
+        low = self.bound.value
         for _ in range(PARAMETERS.fillings):
             if self.done() or self.value is None or self.value <= low * (1 + PARAMETERS.filling_gap):
                 return
-            self._tell("filling")
             target = (low + self.value) / 2
-            caps = [target.numerator * c.cpu // target.denominator for c in self.problem.classes]
-            part = self.clock.part(min(PARAMETERS.round_work, self.clock.left() / PARAMETERS.fillings))
-            filled = fill(self.problem, caps, pool, part, random)
-            if filled is None:
-                low = target
-            else:
-                self._offer(filled)
+            if not self._fill_to(target):
+                low = max(target, self.bound.value)
+
+    def _fill_to(self, target: Fraction) -> bool:
+        """Fill TaskManagers content by content up to ``target``; tell whether that was reached."""
+        self._tell("filling")
+        part = self.clock.part(min(PARAMETERS.filling_work, self.clock.left() / PARAMETERS.fillings))
+        if self._judge(target, part) is patterns.Verdict.REFUTED:
+            return False
+        caps = self._whole_caps(target)
+        filled = fill(self.problem, caps, contents_within(self.problem, caps, self.pool), part, self.random)
+        if filled is not None:
+            self._offer(filled)
+        return filled is not None
+
+    def _judge(self, target: Fraction, clock: Clock) -> patterns.Verdict:
+        """Tell whether contents can do it at a utilisation, as fractions; that they cannot is a bound."""
+        caps = self._whole_caps(target)
+        pool = contents_within(self.problem, caps, self.pool)
+        verdict = patterns.judge(self.problem, caps, pool, clock)
+        for mine, found in zip(self.pool.contents, pool.contents, strict=True):
+            mine.update(found)
+        if verdict is patterns.Verdict.REFUTED:
+            self._prove(Bound(next_level(self.problem, target, above=True), "patterns"))
+        elif self.possible is None or target < self.possible:
+            self.possible = target
+        return verdict
+
+    def _whole_caps(self, target: Fraction) -> list[int]:
+        """Return the highest load of a TaskManager of each class at a utilisation."""
+        return [target.numerator * c.cpu // target.denominator for c in self.problem.classes]
 
     def _close(self, state: State) -> None:
         """Refute or reach one utilisation after the other, the lowest that is open first."""
-        pool = Pool.empty(self.problem)
         turn, open_at = 0, None
         while not self.done():
             if self.bound.value != open_at:
                 self._tell("patterns")
-                self._refute(pool)
+                self._refute()
                 open_at = self.bound.value
                 continue
             turn += 1
             self._tell("patterns and swaps")
-            self._approach(self.bound.value, pool, turn)
+            self._approach(self.bound.value, turn)
+            if not self.done() and self.value is not None:
+                self._fill_to((self.bound.value + self.value) / 2)
+            if not self.done():
+                self._regroup(state)
             if not self.done():
                 self._exactly(state, turn + 1)
 
-    def _refute(self, pool: Pool) -> None:
+    def _refute(self) -> None:
         """Raise the bound over every utilisation that contents refute, or meet it where they can."""
         steps = 0
         while not self.done():
@@ -308,26 +346,27 @@ class Search:
                 continue
             target = self.bound.value
             if steps:
-                target = next_level(self.problem, target, above=True, steps=steps)
-                if self.value is not None and target >= self.value:
-                    target = self.bound.value
-            caps = [target.numerator * c.cpu // target.denominator for c in self.problem.classes]
-            # contents of lower caps stay good, those of higher ones do not
-            trial = Pool([dict(contents) for contents in pool.contents])
-            if patterns.judge(self.problem, caps, trial, self.clock) is patterns.Verdict.REFUTED:
-                pool.contents = trial.contents
-                self._prove(Bound(next_level(self.problem, target, above=True), "patterns"))
+                target = self._beyond(steps)
+            if self._judge(target, self.clock.part(self.clock.left() / 3)) is patterns.Verdict.REFUTED:
                 steps = 2 * steps + 1
-            elif target == self.bound.value:
-                pool.contents = trial.contents
+            elif steps == 0:
                 return
             else:
                 steps //= 4
 
+    def _beyond(self, steps: int) -> Fraction:
+        """Return a utilisation some steps above the bound, below all at which contents may do it."""
+        bound = self.bound.value
+        target = next_level(self.problem, bound, above=True, steps=steps)
+        known = [one for one in (self.value, self.possible) if one is not None]
+        if known and target >= min(known):
+            target = next_level(self.problem, (bound + min(known)) / 2)
+        return target if not known or target < min(known) else bound
+
     def _by_every_content(self) -> bool:
         """Meet or refute the bound where few contents can do it at all; say whether either was done."""
         target = self.bound.value
-        caps = [target.numerator * c.cpu // target.denominator for c in self.problem.classes]
+        caps = self._whole_caps(target)
         every = every_content(self.problem, caps, self.clock)
         if every is None:
             return False
@@ -341,37 +380,55 @@ class Search:
             self._prove(Bound(next_level(self.problem, target, above=True), "patterns"))
         return verdict is not patterns.Verdict.OPEN
 
-    def _approach(self, target: Fraction, pool: Pool, turn: int) -> None:
+    def _approach(self, target: Fraction, turn: int) -> None:
         """Try to reach ``target`` from contents put together, and to get nearer from the best placement."""
         caps = self._caps(State(self.problem), target)
-        whole = [target.numerator * c.cpu // target.denominator for c in self.problem.classes]
+        whole = self._whole_caps(target)
+        pool = contents_within(self.problem, whole, self.pool)
         state = assemble.assemble(
             self.problem, pool, caps, self.clock, PARAMETERS.round_work, self.stop.seed + turn
         )
         if state is not None:
             self._reach(state, target, PARAMETERS.round_work)
             if not self.done():
-                self._rearrange(state, target)
-            assemble.add_state(pool, state, whole)
+                self._rearrange(state, target, self.clock)
+            assemble.add_state(self.pool, state, whole)
         if self.best is None or self.value is None or self.done():
             return
         state = State.from_solution(self.problem, self.best)
         while not self.done() and self._reach(state, (target + self.value) / 2, PARAMETERS.round_work / 2):
             pass
-        assemble.add_state(pool, state, whole)
+        assemble.add_state(self.pool, state, whole)
 
-    def _rearrange(self, state: State, target: Fraction) -> None:
-        """Let CP-SAT rearrange a TaskManager over the target together with a few others."""
+    def _regroup(self, state: State) -> None:
+        """Let CP-SAT rearrange one neighbourhood of the best placement after the other."""
+        del state
+        if self.best is None or self.value is None:
+            return
+        self._tell("rearranging TaskManagers")
+        state = State.from_solution(self.problem, self.best)
+        part = self.clock.part(self.clock.left() * PARAMETERS.neighbours_share)
+        while not (part.expired() or self.done()):
+            target = (self.bound.value + self.value) / 2
+            if not self._rearrange(state, target, part):
+                state = State.from_solution(self.problem, self.best)
+
+    def _rearrange(self, state: State, target: Fraction, clock: Clock) -> bool:
+        """Let CP-SAT rearrange a TaskManager over the target with a few others; tell whether one was over it.
+
+        Where more than loads is exceeded, nothing is done.
+        """
         overflow = Overflow(state, self._caps(state, target))
         rows = np.arange(len(state.cpu))
         if overflow.violation(rows, state.used, state.counts).any():
-            return
+            return False
         band = overflow.band(rows, state.load)
         over = np.flatnonzero(band > 0)
         if not len(over):
-            return
+            return False
         others = np.flatnonzero(band <= 0)
         size = min(PARAMETERS.neighbours - 1, len(others))
         chosen = [int(self.rng.choice(over)), *map(int, self.rng.choice(others, size, replace=False))]
-        if counts.rearrange(state, overflow, chosen, self.clock, PARAMETERS.round_work / 2):
+        if counts.rearrange(state, overflow, chosen, clock, PARAMETERS.neighbours_work):
             self._offer(state)
+        return True

@@ -31,7 +31,7 @@ def test_a_share_leaves_the_rest_of_work_and_time() -> None:
     whole = Clock(Stop(seconds=1000))
     whole.reserve(200)
     share = whole.share(1 / 4)
-    assert share.left() == pytest.approx(1000 * PARAMETERS.work_per_second / 4)
+    assert share.left() == pytest.approx(800 * PARAMETERS.work_per_second / 4)
     assert (share.seconds(), whole.seconds()) == pytest.approx((200, 800), abs=5)
     assert share.part(1).seconds() == pytest.approx(200, abs=5)
 

@@ -15,7 +15,9 @@ from planner.place.infeasible import counting_conflict, explain, without
 from planner.place.model.objective import Objective
 from planner.place.model.problem import Problem
 from planner.place.result import Result, Status
-from planner.place.solve import solve
+from planner.place.search.construct import construct
+from planner.place.search.state import State
+from planner.place.solve import Search, solve
 
 SMALL = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -59,6 +61,23 @@ def test_bounds_never_exceed_the_optimum(problem: Problem) -> None:
         assert rounded_area_bound(problem).value <= best
         linear = class_bound(problem)
         assert linear is None or linear.value <= best
+
+
+@pytest.mark.parametrize("way", ["_exactly", "_fill", "_regroup", "_refute"])
+@settings(parent=SMALL, max_examples=25)
+@given(problem=problems())
+def test_each_way_alone_claims_nothing_wrong(way: str, problem: Problem) -> None:
+    """What one way finds is a placement and what it proves a bound, wherever the search came from."""
+    best = exhaustive(problem)
+    if best is None or not problem.usable:
+        return
+    search = Search(problem, Clock(Stop(seconds=20)), lambda *_: None)
+    found = construct(problem, State(problem).caps(10**6, 1))
+    search._offer(found)  # far from the best
+    getattr(search, way)(*([found] if way != "_refute" else []))
+    assert search.bound.value <= best
+    assert search.value is None or best <= search.value
+    assert search.value is None or search.result().solution is not None
 
 
 @SMALL

@@ -26,6 +26,21 @@ class Pool:
         return cls([{} for _ in problem.classes])
 
 
+def contents_within(problem: Problem, caps: Sequence[int], pool: Pool) -> Pool:
+    """Return the contents of a pool whose load is at most the cap of their class."""
+    loads = [slot.load for slot in problem.types]
+    return Pool(
+        [
+            {
+                content: None
+                for content in contents
+                if sum(n * load for n, load in zip(content, loads, strict=True)) <= cap
+            }
+            for contents, cap in zip(pool.contents, caps, strict=True)
+        ]
+    )
+
+
 def every_content(problem: Problem, caps: Sequence[int], clock: Clock) -> Pool | None:
     """Return all contents that a solution within ``caps`` may use, None if they are too many.
 

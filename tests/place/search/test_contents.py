@@ -9,7 +9,7 @@ from hypothesis import given
 from place.instances import exhaustive, problems
 from place.search.states import SMALL, clock
 from planner.place.cp_sat import add_knapsack, new_solver, run
-from planner.place.model.contents import every_content
+from planner.place.model.contents import Pool, contents_within, every_content
 from planner.place.model.problem import Problem, TaskManagerClass
 
 
@@ -67,3 +67,17 @@ def test_a_knapsack_allows_exactly_the_contents_within_limits(problem: Problem) 
         most = max(sum(c) for c in combinations(problem) if holds(problem, entry, c, None))
         assert holds(problem, entry, content, None)
         assert sum(content) == most
+
+
+@SMALL
+@given(problems(slots=3))
+def test_contents_within_a_cap_are_those_of_a_load_up_to_it(problem: Problem) -> None:
+    everything = [dict.fromkeys(combinations(problem)) for _ in problem.classes]
+    caps = [entry.cpu // 2 for entry in problem.classes]
+    for cap, before, kept in zip(
+        caps, everything, contents_within(problem, caps, Pool(everything)).contents, strict=True
+    ):
+        loads = {
+            one: sum(n * slot.load for n, slot in zip(one, problem.types, strict=True)) for one in before
+        }
+        assert list(kept) == [one for one in before if loads[one] <= cap]
