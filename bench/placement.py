@@ -1,4 +1,4 @@
-"""Placements through the command line: families, triplets, re-placement events and infeasible inputs.
+"""Placements through the command line: families, triplets, re-placement events, few different quotas.
 
     python bench/placement.py [--quick] [--write]
 
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,10 @@ import instances
 ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "docs/benchmarks/placement.md"
 SIZES = ((200, 2000, 5.0, 10), (1000, 10_000, 10.0, 5), (5000, 100_000, 30.0, 3))
+FAMILIES = ("typical", "tight", "fine", "coarse")
+HARD_SIZES = ((30, 300, 10.0, 5), (200, 2000, 10.0, 5), (1000, 10_000, 15.0, 5), (5000, 50_000, 30.0, 5))
+HARD_FAMILIES = ("odd", "many", "full", "one")
+SIMPLE_SIZES = ((200, 2000, 10.0, 3), (1000, 10_000, 15.0, 3), (5000, 100_000, 30.0, 3))
 TRIPLETS = (20, 40, 60, 83)
 
 
@@ -92,15 +96,19 @@ def checked(folder: Path, run: Run) -> bool:
     return not check(placement, compile_job(job)[0], cluster)
 
 
-def families(folder: Path, quick: bool) -> list[str]:
+Sizes = Sequence[tuple[int, int, float, int]]
+"""TaskManagers, slots, time limit and seeds."""
+
+
+def families(folder: Path, quick: bool, names: Sequence[str], sizes: Sizes) -> list[str]:
     """Return the table of families and sizes."""
     lines = [
         "| TaskManagers | slots | limit | family | seeds | feasible | optimal | median gap | worst gap |"
         " median s | worst s | MiB |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for task_managers, slots, limit, seeds in SIZES[: 1 if quick else None]:
-        for family in instances.FAMILIES:
+    for task_managers, slots, limit, seeds in sizes[: 1 if quick else None]:
+        for family in names:
             runs = []
             for seed in range(2 if quick else seeds):
                 place_ = folder / f"{family}-{task_managers}-{seed}"
@@ -146,6 +154,45 @@ def triplets(folder: Path, quick: bool) -> list[str]:
         )
         print(lines[-1], flush=True)
     return lines
+
+
+def simple(folder: Path, quick: bool) -> list[str]:
+    """Return the table of different quotas: of the default objective and with ``--simple``."""
+    lines = [
+        "| TaskManagers | slots | limit | family | seeds | quotas by default | with --simple | at least |"
+        " above the best | worst s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for task_managers, slots, limit, seeds in SIMPLE_SIZES[: 1 if quick else None]:
+        for family in FAMILIES:
+            before, after, seconds = [], [], []
+            for seed in range(1 if quick else seeds):
+                place_ = folder / f"{family}-{task_managers}-{seed}"
+                instances.write(place_, instances.documents(family, task_managers, slots, seed))
+                default = place(place_, "--time-limit", str(limit))
+                run = place(place_, "--simple", "--time-limit", str(limit))
+                before.append(_deployments(default)["value"])
+                after.append((_deployments(run), run.level))
+                seconds.append(run.seconds)
+            over = max(level["value"] / level["bound"] - 1 for _, level in after)
+            lines.append(
+                f"| {task_managers:,} | {slots if family != 'coarse' else round(3.5 * task_managers):,}"
+                f" | {limit:g} s | {family} | {len(after)} | {_numbers(before)}"
+                f" | {_numbers(found['value'] for found, _ in after)}"
+                f" | {_numbers(found['bound'] for found, _ in after)} | {over:.2%} | {max(seconds):.1f} |"
+            )
+            print(lines[-1], flush=True)
+    return lines
+
+
+def _deployments(run: Run) -> dict[str, Any]:
+    assert run.placement is not None
+    found: dict[str, Any] = next(one for one in run.placement["objective"] if one["name"] == "deployments")
+    return found
+
+
+def _numbers(values: Iterable[float]) -> str:
+    return ", ".join(f"{round(value):,}" for value in values)
 
 
 EVENTS = (
@@ -235,7 +282,9 @@ def main() -> None:
     parts: list[tuple[str, Sequence[str]]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        parts.append(("Families", families(folder, options.quick)))
+        parts.append(("Families", families(folder, options.quick, FAMILIES, SIZES)))
+        parts.append(("Hard families", families(folder, options.quick, HARD_FAMILIES, HARD_SIZES)))
+        parts.append(("Few different quotas", simple(folder, options.quick)))
         parts.append(("Triplets, of which a perfect packing is known", triplets(folder, options.quick)))
         parts.append(
             ("Re-placement: slots moved, and how far above the best", replacement(folder, options.quick))

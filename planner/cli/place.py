@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from planner.api import Job, Placement, Point, Progress, ResourceProfile
 
 
+SIMPLE, SIMPLE_SLACK = "cpu,deployments", "0.5%"
+"""What ``--simple`` is: its objective, and how far above the best value CPU may be for it."""
+
+
 class Strategy(StrEnum):
     """Who places: planner, or Flink's own scheduler under a value of taskmanager.load-balance.mode."""
 
@@ -65,6 +69,15 @@ def place(
             " Default: all of them but blast.",
         ),
     ] = None,
+    simple: Annotated[
+        bool,
+        typer.Option(
+            "--simple",
+            show_default=False,
+            help="As few different quotas as possible, for people to read; CPU may be 0.5% above the best"
+            " (see --slack).",
+        ),
+    ] = False,
     previous: Annotated[
         str | None,
         typer.Option("--from", metavar="FILE", help="Previous placement: minimize changes and list them."),
@@ -122,9 +135,13 @@ def place(
       planner place job.yaml -c cluster.yaml --from old.placement.json --slack 1%
       planner place job.yaml -c cluster.yaml --from old.placement.json --pareto
       planner place job.yaml -c cluster.yaml --objective cpu,blast --slack 5%
+      planner place job.yaml -c cluster.yaml --simple
       planner place job.yaml -c cluster.yaml --strategy flink-slots
     """
     start = begun()
+    if simple:
+        _refuse_with_simple(pack, objective, previous)
+        objective, slack = SIMPLE, slack or SIMPLE_SLACK
     gap, share = _share("--gap-limit", gap_limit), None if slack is None else _share("--slack", slack)
     simulated = strategy is not Strategy.PLANNER
     _refuse_contradictions(simulated, pack, objective, previous, slack, pareto)
@@ -197,6 +214,12 @@ def place(
     _print(document, placement, output_format, meta, output)
 
 
+def _refuse_with_simple(pack: bool, objective: str | None, previous: str | None) -> None:
+    given = {"--pack": pack, "--objective": objective, "--from": previous}
+    for option in (name for name, value in given.items() if value):
+        fail(f"--simple has its own objective, {SIMPLE}; leave out one of --simple and {option}")
+
+
 def _refuse_contradictions(
     simulated: bool,
     pack: bool,
@@ -206,7 +229,7 @@ def _refuse_contradictions(
     pareto: bool,
 ) -> None:
     if simulated and (pack or objective or previous):
-        fail("--strategy leaves placing to Flink; leave out --pack, --objective and --from")
+        fail("--strategy leaves placing to Flink; leave out --pack, --objective, --simple and --from")
     if pack and objective:
         fail("--pack has its own objective; leave out one of --pack and --objective")
     if previous is None and objective is None and (slack is not None or pareto):

@@ -303,6 +303,12 @@ class Parameters:
     Chosen: about what ``level_exact_work`` is enough for.
     """
 
+    few_contents_work: float = 0.25
+    """Seconds of work for one way to part TaskManagers among few contents, and four times that the next time.
+
+    Chosen: those that can be done mostly take a tenth, and many cannot, which is seen at once.
+    """
+
     blast_shares: tuple[float, ...] = (0.25, 0.5, 1.0)
     """Shares of what a lost slot restarts that swaps lower one after the other; the last one is what counts.
 

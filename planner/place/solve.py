@@ -85,8 +85,9 @@ def lower_levels(
         progress(f"{name}", highest.value, result.bound.value)
         rng = np.random.default_rng(clock.stop.seed)
         counts_before, kept_before = state.counts.copy(), replace(kept, sums=list(kept.sums))
-        # blast is a level that somebody asked for, and often why there is slack
-        part = clock.share(1 / 2) if name is Objective.BLAST else level_clock(state, clock)
+        # blast is a level that somebody asked for; slack is for levels that matter to somebody
+        asked = name is Objective.BLAST or slack > 0
+        part = clock.share(1 / 2) if asked else level_clock(state, clock)
         level = LEVELS[name](state, kept, part, rng)
         if _harmed([limit, *levels[before + 1 :]], state):
             state.set(counts_before)

@@ -127,6 +127,27 @@ def test_pipelines_stand_apart_so_that_a_loss_restarts_little(tmp_path: Path) ->
     assert "declares no loads for traffic" in nothing.stderr
 
 
+def test_simple_is_few_different_quotas_at_half_a_percent(tmp_path: Path) -> None:
+    """Ten equal TaskManagers and 25 slots of one group, 13 of another: no two contents can be that."""
+    (tmp_path / "job.yaml").write_text(
+        "apiVersion: planner/v1\nkind: Job\nmetadata: {name: j}\nspec:\n  slotSharingGroups:\n"
+        "    - {name: a, resources: {cpu: 0.1, heap: 64 mb, offHeap: 0}}\n"
+        "    - {name: b, resources: {cpu: 0.1, heap: 64 mb, offHeap: 0}}\n  operators:\n"
+        "    - {id: x, kind: source, group: a, parallelism: 25}\n"
+        "    - {id: y, kind: source, group: b, parallelism: 13}\n"
+    )
+    (tmp_path / "cluster.yaml").write_text(
+        "apiVersion: planner/v1\nkind: Cluster\nmetadata: {name: c}\nspec:\n  taskManagerClasses:\n"
+        "    - {name: tm, count: 10, cpu: 4, memory: {process: 6 gb}}\n"
+    )
+    files = [str(tmp_path / "job.yaml"), "-c", str(tmp_path / "cluster.yaml")]
+    highest, deployments = placed(*files, "--simple")["objective"]
+    assert highest["value"] == 0.1
+    assert (deployments["value"], deployments["bound"], deployments["boundKind"]) == (3, 3, "multiples")
+    assert deployments["status"] == "optimal"
+    assert "Deployments      3, proven least" in run(*files, "--simple", "--format", "text").stdout
+
+
 @pytest.mark.parametrize(
     ("options", "part"),
     [
@@ -135,6 +156,9 @@ def test_pipelines_stand_apart_so_that_a_loss_restarts_little(tmp_path: Path) ->
         (["--objective", "cpu,cpu"], "twice"),
         (["--objective", "cpu,deployments,spread"], "last"),
         (["--objective", "cpu", "--pack"], "leave out one"),
+        (["--simple", "--pack"], "leave out one of --simple and --pack"),
+        (["--simple", "--objective", "cpu"], "leave out one of --simple and --objective"),
+        (["--simple", "--from", "old.json"], "leave out one of --simple and --from"),
         (["--slack", "5%"], "--from"),
         (["--pareto"], "--from"),
         (["--pareto", "--objective", "cpu,memory,spread"], "balance with one level"),

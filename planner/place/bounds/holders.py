@@ -19,7 +19,7 @@ def expected_restarts_bound(problem: Problem, caps: Sequence[int]) -> Fraction:
     """
     most = [
         [
-            (_most(problem, entry, cap, group), len(entry.members))
+            (most_alone(problem, entry, cap, group), len(entry.members))
             for entry, cap in zip(problem.classes, caps, strict=True)
         ]
         for group in problem.groups
@@ -35,7 +35,7 @@ def expected_restarts_bound(problem: Problem, caps: Sequence[int]) -> Fraction:
     )
 
 
-def _most(problem: Problem, entry: TaskManagerClass, cap: int, group: str) -> int:
+def most_alone(problem: Problem, entry: TaskManagerClass, cap: int, group: str) -> int:
     """Return how many slots of a group a TaskManager of a class can hold at most, alone."""
     types = [slot for slot in problem.types if slot.group == group]
     limits = [(cap, min(slot.load for slot in types))] + [

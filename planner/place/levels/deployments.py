@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 from ortools.sat.python import cp_model
 
 from planner.place.bounds.area import Bound
+from planner.place.bounds.fewest import CLASSES, MULTIPLES, Alike, fewest_contents
+from planner.place.bounds.holders import most_alone
 from planner.place.clock import Clock
 from planner.place.cp_sat import SOLVED, new_solver, run
 from planner.place.levels.kept import Kept
-from planner.place.model.problem import Problem
+from planner.place.model.problem import NO_LIMIT, Problem
 from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
 from planner.place.search.costs import GroupCost, Overflow
+from planner.place.search.few_contents import few_contents
 from planner.place.search.group_costs import membership
 from planner.place.search.state import State
 
@@ -28,11 +33,16 @@ _Kind = tuple[int, tuple[int, ...]]
 def lower_deployments(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) -> Level:
     """Lower the number of different quotas: put together as few contents as possible."""
     del rng
-    kinds: dict[_Kind, int] = {}
-    for row, tm in enumerate(state.task_managers):
-        kind = state.problem.class_of[tm], tuple(map(int, state.counts[row]))
-        kinds[kind] = kinds.get(kind, 0) + 1
+    kinds = _kinds(state)
     classes = {_deployment(state, tm) for tm in state.task_managers}
+    # others before it ask for more than limits of each TaskManager
+    free = not kept.sums and not kept.floor.any()
+    if len(classes) < len(kinds) and free and not clock.expired():
+        problem, caps = _limited(state, kept)
+        few = few_contents(problem, caps, clock)
+        if few is not None and len(few) < len(kinds):
+            _hold(state, few)
+            kinds = _kinds(state)
     if len(classes) < len(kinds) <= PARAMETERS.deployment_kinds and not clock.expired():
         pool = dict(kinds)
         for kind in _even_contents(state, kept):
@@ -40,7 +50,49 @@ def lower_deployments(state: State, kept: Kept, clock: Clock, rng: np.random.Gen
         times = _fewest_kinds(state.problem, kept, pool, clock)
         if times is not None:
             _hold(state, times)
-    return Level("deployments", deployments_of(state), Bound(Fraction(len(classes)), "classes"))
+    return Level("deployments", deployments_of(state), _bound(state, kept))
+
+
+def _bound(state: State, kept: Kept) -> Bound:
+    """Return how many Deployments there are at least, under the highest load that levels before leave."""
+    problem, classes = state.problem, Counter(_deployment(state, tm) for tm in state.task_managers)
+    most = {deployment: [0] * len(problem.groups) for deployment in classes}
+    seen = set()
+    for row, tm in enumerate(state.task_managers):
+        deployment, index = _deployment(state, tm), problem.class_of[tm]
+        if (deployment, index) not in seen:
+            seen.add((deployment, index))
+            cap = int(min(kept.cap[row], NO_LIMIT))
+            alone = [most_alone(problem, problem.classes[index], cap, group) for group in problem.groups]
+            most[deployment] = list(map(max, most[deployment], alone))
+    least = fewest_contents(
+        [Alike(size, tuple(most[deployment])) for deployment, size in classes.items()], problem.group_slots
+    )
+    return Bound(Fraction(least), CLASSES if least == len(classes) else MULTIPLES)
+
+
+def _kinds(state: State) -> dict[_Kind, int]:
+    """Return how many TaskManagers are of each kind."""
+    return dict(
+        Counter(
+            (state.problem.class_of[tm], tuple(row))
+            for tm, row in zip(state.task_managers, state.counts.tolist(), strict=True)
+        )
+    )
+
+
+def _limited(state: State, kept: Kept) -> tuple[Problem, list[int]]:
+    """Return the problem with the limits that levels before leave, and the highest load of each class."""
+    row_of = {tm: row for row, tm in enumerate(state.task_managers)}
+    classes, caps = [], []
+    for entry in state.problem.classes:
+        rows = [row_of[tm] for tm in entry.members]
+        limits = list(entry.limits)
+        for r, limit in zip(state.resources, kept.limits[rows].min(axis=0), strict=True):
+            limits[r] = int(limit) if limit < NO_LIMIT else None
+        classes.append(replace(entry, limits=tuple(limits)))
+        caps.append(int(min(kept.cap[rows].min(), NO_LIMIT)))
+    return replace(state.problem, classes=tuple(classes)), caps
 
 
 def deployments_of(state: State) -> Fraction:

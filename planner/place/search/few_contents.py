@@ -1,0 +1,162 @@
+"""Placements of few different contents: how often each is used is settled first, then what it is.
+
+The TaskManagers of a class are parted into halves, and those of one class down to single ones, so that any
+number of slots is a sum of parts as any number is a sum of powers of two. What one TaskManager of each part
+holds is then a program of as many knapsacks as there are parts, however many TaskManagers there are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+import numpy as np
+from ortools.sat.python import cp_model
+
+from planner.place.bounds import patterns
+from planner.place.clock import Clock
+from planner.place.cp_sat import SOLVED, add_knapsack, new_solver, run
+from planner.place.model.contents import Content, Pool
+from planner.place.model.problem import Problem
+from planner.place.parameters import PARAMETERS
+from planner.place.search.construct import construct
+from planner.place.search.costs import Overflow
+from planner.place.search.purchase import fill
+from planner.place.search.state import State
+from planner.place.search.swap import swap
+
+Times = dict[tuple[int, Content], int]
+"""How many TaskManagers of a class, by its number, hold a content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """TaskManagers of a class, by its number, that all hold the same."""
+
+    index: int
+    size: int
+
+
+def few_contents(problem: Problem, caps: Sequence[int], clock: Clock) -> Times | None:
+    """Return contents within ``caps`` that hold every slot once, few of them; None where none were found.
+
+    ``caps`` is the highest load of each class.
+    """
+    found, open_ = _first(
+        problem, caps, sorted(_partings(problem), key=len), clock, PARAMETERS.few_contents_work
+    )
+    best, work = found if found is not None else _filled(problem, caps, clock), PARAMETERS.few_contents_work
+    while open_ and not clock.expired():
+        work *= 4
+        fewer = [parts for parts in open_ if best is None or len(parts) < len(best)]
+        found, open_ = _first(problem, caps, fewer, clock, work)
+        best = best if found is None else found
+    return best
+
+
+def _first(
+    problem: Problem, caps: Sequence[int], partings: Sequence[list[Part]], clock: Clock, work: float
+) -> tuple[Times | None, list[list[Part]]]:
+    """Return the contents of the first parting that has some, and those before it that may have some."""
+    undecided: list[list[Part]] = []
+    for parts in partings:
+        if clock.expired():
+            break
+        found, status = _contents_of(problem, caps, parts, clock, work)
+        if found is not None:
+            return found, undecided
+        if status != cp_model.INFEASIBLE:
+            undecided.append(parts)
+    return None, undecided
+
+
+def _partings(problem: Problem) -> Iterator[list[Part]]:
+    """Return ways to part the TaskManagers: those of one class down to one, the others a few times."""
+    sizes = [len(entry.members) for entry in problem.classes]
+    for finest in range(len(sizes)):
+        for depth in range(1, max(sizes).bit_length() + 1):
+            parts = [
+                Part(index, part)
+                for index, size in enumerate(sizes)
+                for part in halves(size, None if index == finest else depth)
+            ]
+            yield parts
+            if depth >= max((size for i, size in enumerate(sizes) if i != finest), default=1).bit_length():
+                break
+
+
+def halves(number: int, most: int | None = None) -> list[int]:
+    """Return a number as its half, the half of the rest and so on: down to one, or in ``most`` parts."""
+    found: list[int] = []
+    while number > 1 and (most is None or len(found) < most - 1):
+        found.append(-(-number // 2))
+        number //= 2
+    return [*found, number] if number else found
+
+
+def _contents_of(
+    problem: Problem, caps: Sequence[int], parts: Sequence[Part], clock: Clock, work: float
+) -> tuple[Times | None, cp_model.CpSolverStatus]:
+    """Return what each part holds so that every slot is held once, and what the solver says."""
+    model = cp_model.CpModel()
+    counts = [add_knapsack(model, problem, problem.classes[part.index], caps[part.index]) for part in parts]
+    for t, slot in enumerate(problem.types):
+        model.add(sum(part.size * row[t] for part, row in zip(parts, counts, strict=True)) == slot.count)
+    solver = new_solver(clock, work, clock.stop.seed)
+    solver.parameters.linearization_level = 2
+    status = run(solver, model, clock)
+    if status not in SOLVED:
+        return None, status
+    found: Counter[tuple[int, Content]] = Counter()
+    for part, row in zip(parts, counts, strict=True):
+        found[part.index, tuple(map(solver.value, row))] += part.size
+    return dict(found), status
+
+
+def _filled(problem: Problem, caps: Sequence[int], clock: Clock) -> Times | None:
+    """Return contents of a linear program as often as they are whole, and others for what is left."""
+    pool = Pool.empty(problem)
+    if patterns.judge(problem, caps, pool, clock.share(1 / 2)) is not patterns.Verdict.POSSIBLE:
+        return None
+    state = fill(problem, caps, pool, clock.part(PARAMETERS.filling_work), Random(clock.stop.seed))
+    if state is not None:
+        return _times(state)
+    master = patterns.Master(
+        problem, [len(entry.members) for entry in problem.classes], [1.0] * len(problem.types)
+    )
+    for index, contents in enumerate(pool.contents):
+        for content in contents:
+            master.add(index, content)
+    if master.solve() is None:
+        return None
+    whole, rest = _whole(problem, master)
+    cap = np.array([caps[rest.class_of[tm]] for tm in rest.usable], dtype=np.float64)
+    state = construct(rest, cap)
+    if swap(state, Overflow(state, cap), clock.share(1 / 2), np.random.default_rng(clock.stop.seed)) > 0:
+        return None
+    return dict(Counter(whole) + Counter(_times(state)))
+
+
+def _whole(problem: Problem, master: patterns.Master) -> tuple[Times, Problem]:
+    """Return contents as often as they are whole and hold no slot twice, and the problem of what is left."""
+    left, members = [slot.count for slot in problem.types], [list(entry.members) for entry in problem.classes]
+    whole: Times = {}
+    for index, content, used in master.used():
+        room = [count // n for count, n in zip(left, content, strict=True) if n]
+        times = min([int(used), len(members[index]), *room])
+        if times and room:
+            whole[index, content] = times
+            del members[index][:times]
+            left = [count - times * n for count, n in zip(left, content, strict=True)]
+    types = [replace(slot, count=count) for slot, count in zip(problem.types, left, strict=True)]
+    classes = [
+        replace(entry, members=tuple(mine)) for entry, mine in zip(problem.classes, members, strict=True)
+    ]
+    return whole, replace(problem, types=tuple(types), classes=tuple(classes))
+
+
+def _times(state: State) -> Times:
+    rows = zip(state.task_managers, state.counts.tolist(), strict=True)
+    return dict(Counter((state.problem.class_of[tm], tuple(row)) for tm, row in rows))
