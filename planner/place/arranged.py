@@ -21,7 +21,7 @@ from planner.place.engine import Instance, instance_of, predictions
 from planner.place.model.choices import chosen, settle
 from planner.place.model.objective import CPU_LEVEL
 from planner.place.model.problem import Solution
-from planner.place.model.slots import move_weights, subtask_names
+from planner.place.model.slots import move_weights, subtask_names, vertex_operators
 from planner.place.moves.move_list import Previous, move_list
 from planner.place.result import DIGITS, Level, Result, Status
 from planner.place.spares import spares_of
@@ -102,12 +102,10 @@ _ROUNDING = Fraction(1, 2 * 10**DIGITS)
 
 
 def _counts(instance: Instance, held: Mapping[str, Sequence[Slot]]) -> dict[int, tuple[int, ...]]:
-    problem = instance.problem
+    problem, operators = instance.problem, vertex_operators(instance.profile, instance.job)
     types = {(t.group, t.load): index for index, t in enumerate(problem.types)}
     slot_type = {
-        (slot.group, tuple(subtask_names(instance.profile, instance.job, slot))): types[
-            slot.group, slot.load // problem.grain
-        ]
+        (slot.group, tuple(subtask_names(operators, slot))): types[slot.group, slot.load // problem.grain]
         for slot in instance.slots
     }
     counts = {}

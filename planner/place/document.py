@@ -32,7 +32,7 @@ from planner.memory.taskmanager import TaskManagerMemory
 from planner.place.model.objective import CPU_LEVEL
 from planner.place.model.problem import Problem
 from planner.place.model.quotas import quota_options
-from planner.place.model.slots import JobSlot, SlotResources, slot_resources, subtask_names
+from planner.place.model.slots import JobSlot, SlotResources, slot_resources, subtask_names, vertex_operators
 from planner.place.model.task_managers import Capacity, TaskManager, configured_memory
 from planner.place.moves.move_list import MoveList
 from planner.place.result import Result, rounded
@@ -61,9 +61,9 @@ def placement_document(
         raise ValueError("there is no solution to write down")
     problem, resources = result.problem, slot_resources(profile)
     assigned = _assign(problem, slots, result.solution.counts)
-    spares = spares or Spares({})
+    spares, operators = spares or Spares({}), vertex_operators(profile, job)
     task_managers = [
-        _task_manager(profile, job, tm, assigned.get(index, []), resources)
+        _task_manager(operators, tm, assigned.get(index, []), resources)
         for index, tm in enumerate(problem.task_managers)
     ]
     tasks = max((sum(len(slot.subtasks) for slot in tm.slots) for tm in task_managers), default=0)
@@ -107,15 +107,14 @@ def _assign(
 
 
 def _task_manager(
-    profile: ResourceProfile,
-    job: JobGraph,
+    operators: Sequence[Sequence[str]],
     tm: TaskManager,
     slots: list[JobSlot],
     resources: Mapping[str, SlotResources],
 ) -> PlacedTaskManager:
     capacity = tm.capacity
     taken = [resources[slot.group] for slot in slots]
-    names = [subtask_names(profile, job, slot) for slot in slots]
+    names = [subtask_names(operators, slot) for slot in slots]
     sizes = [
         sum(getattr(slot, part) for slot in taken) for part in ("heap", "off_heap", "managed", "network")
     ]

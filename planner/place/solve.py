@@ -177,7 +177,7 @@ class Search:
             self._exactly,
             self._by_functions,
             self._fill,
-            self._regroup,
+            *([self._regroup] if is_small(self.problem) else []),
             self._close,
         ):
             if self.done():
@@ -332,10 +332,10 @@ class Search:
             turn += 1
             self._tell("patterns and swaps")
             self._approach(self.bound.value, turn)
-            if not self.done() and self.value is not None:
-                self._fill_to((self.bound.value + self.value) / 2)
             if not self.done():
                 self._regroup(state)
+            if not self.done() and self.value is not None:
+                self._fill_to((self.bound.value + self.value) / 2)
             if not self.done():
                 self._exactly(state, turn + 1)
 

@@ -23,7 +23,14 @@ from planner.place.bend import as_planned
 from planner.place.check.cover import covered
 from planner.place.check.figures import TOLERANCE, figures, moves
 from planner.place.model.flows import group_flows
-from planner.place.model.slots import SlotResources, job_slots, move_weights, slot_resources, subtask_names
+from planner.place.model.slots import (
+    SlotResources,
+    job_slots,
+    move_weights,
+    slot_resources,
+    subtask_names,
+    vertex_operators,
+)
 from planner.place.model.task_managers import TaskManager, task_managers_of
 from planner.units import format_cpu, rounded_size
 
@@ -50,7 +57,8 @@ def _problems(
     job = build_job_graph(stream_graph(profile))
     resources = slot_resources(profile)
     offered = {tm.id: tm for tm in task_managers_of(cluster)}
-    slot_loads = {(s.group, tuple(subtask_names(profile, job, s))): s.load for s in job_slots(profile, job)}
+    operators = vertex_operators(profile, job)
+    slot_loads = {(s.group, tuple(subtask_names(operators, s))): s.load for s in job_slots(profile, job)}
     times = Counter((s.group, tuple(s.subtasks)) for placed in placement.task_managers for s in placed.slots)
     yield from (
         f"slot {key} is placed {n} times" for key, n in times.items() if n != 1 or key not in slot_loads

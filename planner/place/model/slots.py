@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -118,10 +118,18 @@ def _chain_load(nodes: list[Node]) -> int | None:
     return sum(loads) if loads else None
 
 
-def subtask_names(profile: ResourceProfile, job: JobGraph, slot: JobSlot) -> list[str]:
-    """Return the subtasks of a slot as ``operator/number``, for every operator of every chain in it."""
-    by_id = {node.id: node for node in profile.nodes}
-    return [f"{operator_id(by_id[n])}/{i}" for vertex, i in slot.subtasks for n in job.vertices[vertex].nodes]
+def vertex_operators(profile: ResourceProfile, job: JobGraph) -> list[list[str]]:
+    """Return the operators of every vertex's chain, by the number of the vertex."""
+    names = {node.id: operator_id(node) for node in profile.nodes}
+    return [[names[n] for n in vertex.nodes] for vertex in job.vertices]
+
+
+def subtask_names(operators: Sequence[Sequence[str]], slot: JobSlot) -> list[str]:
+    """Return the subtasks of a slot as ``operator/number``, for every operator of every chain in it.
+
+    ``operators`` are those of `vertex_operators`.
+    """
+    return [f"{name}/{number}" for vertex, number in slot.subtasks for name in operators[vertex]]
 
 
 def move_weights(profile: ResourceProfile, job: JobGraph) -> dict[str, Fraction]:

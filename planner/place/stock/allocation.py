@@ -76,9 +76,14 @@ class OpenTaskManager:
     memory_parts: int
     free: list[int] = field(default_factory=list)
     given: Counter[Amounts] = field(default_factory=Counter)
+    slots: int = 0
+    """How many slots were given."""
+    utilisation: float = 0.0
+    """The larger share of CPU and of all memory, as Flink compares them."""
 
     def __post_init__(self) -> None:
         self.free = self.free or list(self.total)
+        self.utilisation = self._utilisation()
 
     def effective(self, profile: Amounts | None) -> Amounts:
         """Return what a request means here."""
@@ -101,10 +106,10 @@ class OpenTaskManager:
         """Take slots."""
         self.free = [free - need * copies for free, need in zip(self.free, profile, strict=True)]
         self.given[profile] += copies
+        self.slots += copies
+        self.utilisation = self._utilisation()
 
-    @property
-    def utilisation(self) -> float:
-        """The larger share of CPU and of all memory, as Flink compares them."""
+    def _utilisation(self) -> float:
         memory = slice(1, 1 + self.memory_parts)
         shares = [
             (whole - free) / whole

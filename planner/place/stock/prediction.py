@@ -129,10 +129,10 @@ def outcome(
     task_managers = [OpenTaskManager(*offered[problem.class_of[tm]], memory_parts=1) for tm in order]
     given: dict[Amounts | None, list[int]] = {}
     for demand, wanted in by_demand.items():
-        before = [tm.given.total() for tm in task_managers]
+        before = [tm.slots for tm in task_managers]
         if allocate(task_managers, [Requirement(demand, len(wanted))], Rules(mode)).unfulfillable:
             return None
-        given[demand] = [tm.given.total() - had for tm, had in zip(task_managers, before, strict=True)]
+        given[demand] = [tm.slots - had for tm, had in zip(task_managers, before, strict=True)]
     held = _hand_out(len(task_managers), given, by_demand, mode, rng)
     return dict(zip(order, held, strict=True))
 
