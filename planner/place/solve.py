@@ -87,7 +87,8 @@ def lower_levels(
         counts_before, kept_before = state.counts.copy(), replace(kept, sums=list(kept.sums))
         # blast is a level that somebody asked for; slack is for levels that matter to somebody
         asked = name is Objective.BLAST or slack > 0
-        part = clock.share(1 / 2) if asked else level_clock(state, clock)
+        last = name is objective[-1]
+        part = clock.share(3 / 4 if last else 1 / 2) if asked else level_clock(state, clock)
         level = LEVELS[name](state, kept, part, rng)
         if _harmed([limit, *levels[before + 1 :]], state):
             state.set(counts_before)

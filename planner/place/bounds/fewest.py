@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from planner.place.parameters import PARAMETERS
+
 CLASSES, MULTIPLES = "classes", "multiples"
 """Kinds of this bound: one content for each class, and what multiples allow."""
 
@@ -26,17 +28,24 @@ def fewest_contents(alike: Sequence[Alike], slots: Sequence[int]) -> int:
     """Return how many different contents there are at least: those of the classes, or one or two more.
 
     ``slots`` are to be held of each group. Shapes: ``alike`` (classes), its ``most`` and ``slots`` (groups).
+    Where there are too many ways to part a class, those that were not looked at count as possible.
     """
-    least = len(alike)
+    least, checks = len(alike), PARAMETERS.fewest_checks
     if all(_reaches(_sums(alike, g, count), count) for g, count in enumerate(slots)):
         return least
     for index, entry in enumerate(alike):
+        checks -= len(alike) * len(slots)
+        if checks < 0:
+            return least + 1
         others = [one for i, one in enumerate(alike) if i != index]
         sums = [_sums(others, g, count) for g, count in enumerate(slots)]
         order = sorted(range(len(slots)), key=lambda g: entry.most[g])
         for part in range(1, entry.size // 2 + 1):
             parts = part, entry.size - part
             for g in order:
+                checks -= 1
+                if checks < 0:
+                    return least + 1
                 found = sums[g]
                 for size in parts:
                     found = _add(found, size, entry.most[g], slots[g])

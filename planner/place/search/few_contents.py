@@ -75,7 +75,10 @@ def _first(
 def _partings(problem: Problem) -> Iterator[list[Part]]:
     """Return ways to part the TaskManagers: those of one class down to one, the others a few times."""
     sizes = [len(entry.members) for entry in problem.classes]
-    for finest in range(len(sizes)):
+    if len(sizes) > PARAMETERS.deployment_kinds:
+        return
+    largest = sorted(range(len(sizes)), key=lambda i: -sizes[i] * problem.classes[i].cpu)
+    for finest in largest[: PARAMETERS.few_contents_classes]:
         for depth in range(1, max(sizes).bit_length() + 1):
             parts = [
                 Part(index, part)

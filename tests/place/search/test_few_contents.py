@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +45,11 @@ def test_so_are_those_of_a_linear_program(problem: Problem) -> None:
     found = few_contents._filled(problem, caps, clock())
     if found is not None:
         is_a_placement(problem, caps, found)
+
+
+def test_so_are_those_with_swaps_for_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(few_contents, "fill", lambda *_: None)
+    test_so_are_those_of_a_linear_program()
 
 
 @SMALL
