@@ -252,6 +252,12 @@ class Parameters:
     pricing_work: float = 1.0
     """Seconds of work for finding one content of highest price. A knapsack: nearly always far less."""
 
+    refuting_share: float = 0.33
+    """Share of the work that is left for refuting one utilisation after the other, each time.
+
+    Chosen: as much as for ``neighbours_share``, so that a bound that rises slowly leaves time for placements.
+    """
+
     neighbours: int = 4
     """How many TaskManagers CP-SAT rearranges so that one of them comes under the target.
 

@@ -173,14 +173,7 @@ class Search:
             status = Status.INFEASIBLE if self.problem.types else Status.OPTIMAL
             return Result(status, self.problem, None, self.bound, (), 0.0, self.stop.seed)
         state = self._first()
-        for stage in (
-            self._by_classes,
-            self._exactly,
-            self._by_functions,
-            self._fill,
-            *([self._regroup] if is_small(self.problem) else []),
-            self._close,
-        ):
+        for stage in (self._by_classes, self._exactly, self._by_functions, self._fill, self._close):
             if self.done():
                 break
             stage(state)
@@ -342,14 +335,14 @@ class Search:
 
     def _refute(self) -> None:
         """Raise the bound over every utilisation that contents refute, or meet it where they can."""
-        steps = 0
-        while not self.done():
+        steps, part = 0, self.clock.part(self.clock.left() * PARAMETERS.refuting_share)
+        while not (self.done() or part.expired()):
             if steps == 0 and self._by_every_content():
                 continue
             target = self.bound.value
             if steps:
                 target = self._beyond(steps)
-            if self._judge(target, self.clock.part(self.clock.left() / 3)) is patterns.Verdict.REFUTED:
+            if self._judge(target, part) is patterns.Verdict.REFUTED:
                 steps = 2 * steps + 1
             elif steps == 0:
                 return
