@@ -405,6 +405,7 @@ class Search:
         part = self.clock.part(self.clock.left() * PARAMETERS.neighbours_share)
         while not (part.expired() or self.done()):
             target = (self.bound.value + self.value) / 2
+            part.charge(PARAMETERS.work_of_lp)  # what is refuted while it is built takes no counted work
             if not self._rearrange(state, target, part):
                 state = State.from_solution(self.problem, self.best)
 

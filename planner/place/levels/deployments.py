@@ -33,7 +33,7 @@ _Kind = tuple[int, tuple[int, ...]]
 def lower_deployments(state: State, kept: Kept, clock: Clock, rng: np.random.Generator) -> Level:
     """Lower the number of different quotas: put together as few contents as possible."""
     del rng
-    kinds = _kinds(state)
+    kinds = before = _kinds(state)
     classes = {_deployment(state, tm) for tm in state.task_managers}
     # others before it ask for more than limits of each TaskManager
     free = not kept.sums and not kept.floor.any()
@@ -45,7 +45,8 @@ def lower_deployments(state: State, kept: Kept, clock: Clock, rng: np.random.Gen
             kinds = _kinds(state)
     if len(classes) < len(kinds) <= PARAMETERS.deployment_kinds and not clock.expired():
         pool = dict(kinds)
-        for kind in _even_contents(state, kept):
+        known = before if len(before) <= PARAMETERS.deployment_kinds else {}
+        for kind in (*known, *_even_contents(state, kept)):
             pool.setdefault(kind, 0)
         times = _fewest_kinds(state.problem, kept, pool, clock)
         if times is not None:
@@ -155,7 +156,8 @@ def _fewest_kinds(
         most = sum(parts[kind] * count for kind, count in pool.items())
         model.add(cp_model.LinearExpr.sum([times[kind] * parts[kind] for kind in pool]) <= most)
     model.minimize(cp_model.LinearExpr.sum(list(used.values())))
-    solver = new_solver(clock, PARAMETERS.level_exact_work, clock.stop.seed)
+    work = max(PARAMETERS.level_exact_work, clock.left() / 2)
+    solver = new_solver(clock, work, clock.stop.seed)
     status = run(solver, model, clock)
     now = sum(count > 0 for count in pool.values())
     if status not in SOLVED or solver.objective_value >= now:
