@@ -57,15 +57,15 @@ def lower_deployments(state: State, kept: Kept, clock: Clock, rng: np.random.Gen
 def _bound(state: State, kept: Kept) -> Bound:
     """Return how many Deployments there are at least, under the highest load that levels before leave."""
     problem, classes = state.problem, Counter(_deployment(state, tm) for tm in state.task_managers)
+    row_of = {tm: row for row, tm in enumerate(state.task_managers)}
+    caps = [int(min(kept.cap[row_of[entry.members[0]]], NO_LIMIT)) for entry in problem.classes]
+    alone = [
+        [most_alone(problem, entry, cap, group) for group in problem.groups]
+        for entry, cap in zip(problem.classes, caps, strict=True)
+    ]
     most = {deployment: [0] * len(problem.groups) for deployment in classes}
-    seen = set()
-    for row, tm in enumerate(state.task_managers):
-        deployment, index = _deployment(state, tm), problem.class_of[tm]
-        if (deployment, index) not in seen:
-            seen.add((deployment, index))
-            cap = int(min(kept.cap[row], NO_LIMIT))
-            alone = [most_alone(problem, problem.classes[index], cap, group) for group in problem.groups]
-            most[deployment] = list(map(max, most[deployment], alone))
+    for deployment, index in {(_deployment(state, tm), problem.class_of[tm]) for tm in state.task_managers}:
+        most[deployment] = list(map(max, most[deployment], alone[index]))
     least = fewest_contents(
         [Alike(size, tuple(most[deployment])) for deployment, size in classes.items()], problem.group_slots
     )
