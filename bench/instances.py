@@ -11,12 +11,14 @@ otherwise, forty groups with log-normal CPU, memory that goes with it. They diff
   3, 7, 12 and 31 cores (40, 30, 20 and 10 %);
 * ``many``: 160 groups in steps of 13 millicores;
 * ``full``: the mean utilisation is 98.5 %, so that there is next to no room above it;
-* ``one``: TaskManagers of one size only, with loads in steps of 7 millicores.
+* ``one``: TaskManagers of one size only, with loads in steps of 7 millicores;
+* ``day``: 24 samples of load in steps of 10 millicores: each group has its busy hours, some at night.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +35,8 @@ PARTS = {"taskHeap": 1536, "taskOffHeap": 384, "managed": 1152}
 class Family:
     """What distinguishes a family: step of CPU in millicores, share of memory used, slots a TaskManager.
 
-    ``cores`` are sizes of TaskManagers, each with its share of them; ``full`` is the mean utilisation.
+    ``cores`` are sizes of TaskManagers, each with its share of them; ``full`` is the mean utilisation, in the
+    hour in which all load together is highest where there are several ``samples``.
     """
 
     grain: int
@@ -42,6 +45,7 @@ class Family:
     cores: Sequence[tuple[int, float]] = CORES
     groups: int = 40
     full: float = 0.8
+    samples: int = 1
 
 
 FAMILIES = {
@@ -53,6 +57,7 @@ FAMILIES = {
     "many": Family(13, 0.80, groups=160),
     "full": Family(10, 0.80, full=0.985),
     "one": Family(7, 0.90, cores=((8, 1.0),)),
+    "day": Family(10, 0.80, samples=24),
 }
 
 
@@ -96,6 +101,10 @@ def documents(
                 "load": {"cpu": cpu[index] / 1000},
             }
         )
+    if kind.samples > 1:
+        loads = _samples(rng, cpu, counts, kind, kind.full * cores * 1000)
+        for operator, samples in zip(operators, loads, strict=True):
+            operator["load"] = {"cpuSamples": [load / 1000 for load in samples]}
     shapes = [
         {
             "name": f"c{size}",
@@ -111,6 +120,26 @@ def documents(
     ]
     name = f"{family}-{task_managers}-{seed}"
     return job(name, groups, operators), cluster(name, shapes)
+
+
+def _samples(
+    rng: random.Random, cpu: Sequence[int], counts: Sequence[int], kind: Family, highest: float
+) -> list[list[int]]:
+    """Return loads of which all slots together come to about ``highest`` in the hour in which they are most.
+
+    A quarter to all of a load comes and goes in a day. Four in five groups are busy around 14 h, the others
+    around 2 h.
+    """
+    raw = []
+    for mean in cpu:
+        swing = rng.uniform(0.25, 1.0)
+        phase = (14 if rng.random() < 0.8 else 2) + rng.gauss(0, 2.5)
+        waves = [math.cos(2 * math.pi * (hour - phase) / kind.samples) for hour in range(kind.samples)]
+        raw.append([mean * (1 + swing * wave) * rng.uniform(0.95, 1.05) for wave in waves])
+    hours = zip(*raw, strict=True)
+    most = max(sum(load * count for load, count in zip(hour, counts, strict=True)) for hour in hours)
+    scale = highest / most
+    return [[max(1, round(load * scale / kind.grain)) * kind.grain for load in loads] for loads in raw]
 
 
 def triplets(bins: int, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Placements through the command line: families, triplets, re-placement events, few different quotas.
+"""Placements through the command line: families, samples, few quotas, triplets, re-placement events.
 
     python bench/placement.py [--quick] [--parts PART...] [--write]
 
@@ -33,6 +33,7 @@ FAMILIES = ("typical", "tight", "fine", "coarse")
 HARD_SIZES = ((30, 300, 10.0, 5), (200, 2000, 10.0, 5), (1000, 10_000, 15.0, 3))
 HARD_FAMILIES = ("odd", "many", "full", "one")
 SIMPLE_SIZES = ((200, 2000, 10.0, 2), (5000, 100_000, 30.0, 1))
+SAMPLE_SIZES = ((30, 300, 10.0, 5), (200, 2000, 10.0, 10), (1000, 10_000, 15.0, 3))
 TRIPLETS = (20, 40, 60, 83)
 
 
@@ -185,6 +186,37 @@ def simple(folder: Path, quick: bool) -> list[str]:
     return lines
 
 
+def samples(folder: Path, quick: bool) -> list[str]:
+    """Return the table of 24 samples of load, beside balancing their mean."""
+    lines = [
+        "| TaskManagers | slots | limit | seeds | optimal | worst gap | highest utilisation |"
+        " that of balancing the mean | median s | worst s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for task_managers, slots, limit, seeds in SAMPLE_SIZES[: 1 if quick else None]:
+        runs = []
+        for seed in range(2 if quick else seeds):
+            place_ = folder / f"day-{task_managers}-{seed}"
+            instances.write(place_, instances.documents("day", task_managers, slots, seed))
+            run = place(place_, "--time-limit", str(limit))
+            if run.placement is None or (seed == 0 and not checked(place_, run)):
+                raise SystemExit(f"{place_.name}: no placement, or one that the checker refuses")
+            runs.append(run)
+        values = [run.level["value"] for run in runs]
+        found = [run.placement["samples"].get("balancedMean") for run in runs if run.placement is not None]
+        means = [mean for mean in found if mean is not None]
+        seconds = [run.seconds for run in runs]
+        optimal = sum(run.optimal for run in runs)
+        lines.append(
+            f"| {task_managers:,} | {slots:,} | {limit:g} s | {len(runs)} | {optimal}"
+            f" | {max(run.gap for run in runs):.3%} | {min(values):.1%} to {max(values):.1%}"
+            f" | {min(means):.1%} to {max(means):.1%}"
+            f" | {statistics.median(seconds):.1f} | {max(seconds):.1f} |"
+        )
+        print(lines[-1], flush=True)
+    return lines
+
+
 def _deployments(run: Run) -> dict[str, Any]:
     assert run.placement is not None
     found: dict[str, Any] = next(one for one in run.placement["objective"] if one["name"] == "deployments")
@@ -299,6 +331,7 @@ def _sections() -> dict[str, list[str]]:
 PARTS: dict[str, tuple[str, Callable[[Path, bool], list[str]]]] = {
     "families": ("Families", lambda folder, quick: families(folder, quick, FAMILIES, SIZES)),
     "hard": ("Hard families", lambda folder, quick: families(folder, quick, HARD_FAMILIES, HARD_SIZES)),
+    "samples": ("24 samples of load", samples),
     "simple": ("Few different quotas", simple),
     "triplets": ("Triplets, of which a perfect packing is known", triplets),
     "moves": ("Re-placement: slots moved, and how far above the best", replacement),

@@ -24,9 +24,13 @@ def import_load(
     folder: str | Path = FOLDER,
     job: str | None = None,
     window: float = 30.0,
+    samples: int = 1,
     note: Note = lambda _: None,
 ) -> tuple[ResourceProfile, Measured]:
     """Return a profile with the load of a running job, measured over ``window`` seconds, and that load.
+
+    With several ``samples`` there is one after the other, each of so many seconds; CPU load is then that of
+    each. Those in which subtasks restarted, or nothing was busy, are left out.
 
     Raises:
         DocumentError: when the profile is not valid.
@@ -36,7 +40,9 @@ def import_load(
     """
     cluster = rest_of(rest, folder)
     complete, graph = compile_job(profile)
-    loaded, measured = measured_profile(cluster, job or only_job(cluster), complete, graph, window, note)
+    loaded, measured = measured_profile(
+        cluster, job or only_job(cluster), complete, graph, window, note, samples
+    )
     return compile_job(loaded)[0], measured
 
 

@@ -34,18 +34,25 @@ def load(
     window: Annotated[
         float, typer.Option("--window", min=1, max=3600, metavar="SECONDS", help="How long to measure.")
     ] = 30.0,
+    samples: Annotated[
+        int,
+        typer.Option(
+            "--samples", min=1, max=1000, metavar="COUNT", help="How many windows, one after the other."
+        ),
+    ] = 1,
     output: OutputOption = None,
     folder: FolderOption = None,
 ) -> None:
     """Measure a running job and write its load into its profile.
 
     CPU is what the TaskManagers' processes used, shared out among subtasks by busy time. The next
-    planner place balances by it.
+    planner place balances by it. With several samples it balances the highest load of all of them.
 
     \b
     Examples:
       planner import load --rest http://host:8081 -o loaded.profile.json
       planner import load --window 60 -o loaded.profile.json
+      planner import load --window 3600 --samples 24 -o day.profile.json
     """
     from planner import api
 
@@ -58,7 +65,13 @@ def load(
     inputs.require_valid()
     with progress("measuring") as note:
         loaded, measured = api.import_load(
-            document, rest=rest, folder=folder or api.FOLDER, job=job, window=window, note=note
+            document,
+            rest=rest,
+            folder=folder or api.FOLDER,
+            job=job,
+            window=window,
+            samples=samples,
+            note=note,
         )
     _print(measured)
     emit(api.to_json(api.to_data(loaded)), output)

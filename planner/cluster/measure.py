@@ -11,7 +11,8 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from statistics import fmean
 
 from planner.cluster.answers import Average, Metric
@@ -50,7 +51,8 @@ class VertexLoad:
 
     ``cpu`` is in CPU units, None where Flink measures no busy time; ``busiest`` is the share of the busiest
     subtask, ``records`` are those that leave it and ``records_in`` those that it reads. A source reads
-    ``partitions``, in which ``pending`` records wait; None and zero where it does not tell.
+    ``partitions``, in which ``pending`` records wait; None and zero where it does not tell. After several
+    samples ``cpu_samples`` is the CPU in each of them, and all else as in the one in which it was busiest.
     """
 
     vertex: str
@@ -65,11 +67,15 @@ class VertexLoad:
     records_in: float
     partitions: int | None = None
     pending: float = 0.0
+    cpu_samples: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The load of a job over a window, and the cores that each TaskManager used in it."""
+    """The load of a job over a window, and the cores that each TaskManager used in it.
+
+    After several samples the cores are the most that it used in any of them.
+    """
 
     vertices: tuple[VertexLoad, ...]
     cores: Mapping[str, float]
@@ -241,12 +247,15 @@ def measured_profile(
     graph: JobGraph,
     seconds: float,
     note: Callable[[str], None] = lambda _: None,
+    samples: int = 1,
 ) -> tuple[ResourceProfile, Measured]:
     """Return a complete profile with the load of the running job that it describes, and that load.
 
+    Each of the ``samples`` takes so many seconds. Of several, those that cannot be taken are left out.
+
     Raises:
         RestError: when the job is another one, a batch job, or does not run with all its subtasks; and as
-            `measure` does.
+            `measure` does, where not one sample could be taken.
 
     """
     running = running_job(rest, job)
@@ -256,8 +265,55 @@ def measured_profile(
         raise RestError(f"job {job} is a batch job, whose load has no level to measure")
     if not running.running:
         raise RestError(f"job {job} at {rest.url} does not run with all its subtasks yet")
-    measured = measure(rest, running, seconds, note)
+    if samples == 1:
+        measured = measure(rest, running, seconds, note)
+    else:
+        measured = together(_samples(rest, running, seconds, samples, note))
     return with_load(profile, graph, measured), measured
+
+
+def _samples(
+    rest: Rest, job: RunningJob, seconds: float, samples: int, note: Callable[[str], None]
+) -> list[Measured]:
+    """Measure again and again; a window in which subtasks restart, say, is no sample."""
+    found: list[Measured] = []
+    refused: RestError | None = None
+    for number in range(1, samples + 1):
+        started = time.monotonic()
+        try:
+            now = job if number == 1 else running_job(rest, job.id)
+            found.append(measure(rest, now, seconds, partial(_say_sample, note, number)))
+        except RestError as error:
+            refused = error
+            note(f"sample {number} is left out: {error}")
+            time.sleep(max(started + seconds - time.monotonic(), 0.0))
+    if not found:
+        assert refused is not None
+        raise refused
+    return found
+
+
+def _say_sample(note: Callable[[str], None], number: int, text: str) -> None:
+    note(f"sample {number}: {text}")
+
+
+def together(samples: Sequence[Measured]) -> Measured:
+    """Return several samples of one job as one: CPU in each, all else as where a vertex was busiest."""
+    by_vertex: dict[str, list[VertexLoad]] = defaultdict(list)
+    for sample in samples:
+        for load in sample.vertices:
+            by_vertex[load.vertex].append(load)
+    vertices = []
+    for loads in by_vertex.values():
+        busiest = max(loads, key=lambda load: load.busy)
+        cpu = tuple(load.cpu for load in loads if load.cpu is not None)
+        known = len(cpu) == len(samples)
+        vertices.append(replace(busiest, cpu=max(cpu) if known else None, cpu_samples=cpu if known else None))
+    names = {name for sample in samples for name in sample.cores}
+    return Measured(
+        tuple(vertices),
+        {name: max(sample.cores.get(name, 0.0) for sample in samples) for name in sorted(names)},
+    )
 
 
 def with_load(profile: ResourceProfile, graph: JobGraph, measured: Measured) -> ResourceProfile:
@@ -270,10 +326,15 @@ def with_load(profile: ResourceProfile, graph: JobGraph, measured: Measured) -> 
             continue
         loads |= dict.fromkeys(vertex.nodes)
         alone, busy = len(vertex.nodes) == 1, round(min(found.busy, 1.0), 6)
-        loads[vertex.nodes[0]] = Load.model_construct(cpu=found.cpu, busy=busy)
+        once = found.cpu_samples is None
+        first = Load.model_construct(
+            cpu=found.cpu if once else None, cpu_samples=list(found.cpu_samples or ()) or None, busy=busy
+        )
+        loads[vertex.nodes[0]] = first
         # what leaves the chain leaves its last operator
         sent = Load.model_construct(
-            cpu=found.cpu if alone else None,
+            cpu=first.cpu if alone else None,
+            cpu_samples=first.cpu_samples if alone else None,
             busy=busy if alone else None,
             records_per_second=round(found.records, 3),
             bytes_per_record=None if found.bytes_per_record is None else round(found.bytes_per_record, 3),

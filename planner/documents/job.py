@@ -41,6 +41,8 @@ DEFAULT_GROUP = "default"
 """The slot sharing group of everything that names none (`StreamGraphGenerator`)."""
 
 
+MOST_SAMPLES = 1_000
+"""How many samples of load there may be: a week of ten minutes each is 1,008, which nobody tells apart."""
 LONGEST_LIST = 1_000_000
 """How many characters the parts of an option's list may have together."""
 
@@ -153,14 +155,35 @@ class State(Model):
 class Load(Model):
     """What one subtask of an operator uses and handles, measured or declared.
 
+    ``cpuSamples`` stand in the place of ``cpu`` where load comes and goes: one figure for each hour of a day,
+    say, of which every operator has as many. An operator with ``cpu`` alone has the same load in all of them.
     ``busy`` is the share of the time in which it is neither idle nor held back: Flink's
     ``busyTimeMsPerSecond`` by 1000. ``recordsPerSecond`` are the records that leave it.
     """
 
     cpu: Cpu | None = None
+    cpu_samples: Annotated[list[Cpu], Field(min_length=1, max_length=MOST_SAMPLES)] | None = None
     busy: Annotated[float, Field(ge=0, le=1)] | None = None
     records_per_second: Annotated[float, Field(ge=0)] | None = None
     bytes_per_record: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _once(self) -> Load:
+        if self.cpu is not None and self.cpu_samples is not None:
+            raise ValueError("cpu and cpuSamples say the same twice; leave one out")
+        return self
+
+    @property
+    def samples(self) -> tuple[int, ...]:
+        """CPU load in each sample: one where the load is the same all the time, none where it is unknown."""
+        if self.cpu_samples is not None:
+            return tuple(self.cpu_samples)
+        return () if self.cpu is None else (self.cpu,)
+
+    @property
+    def highest_cpu(self) -> int | None:
+        """CPU load in the sample in which it is highest, None where it is unknown."""
+        return max(self.samples, default=None)
 
 
 class Input(Model):

@@ -116,6 +116,19 @@ class SlotLoad(Model):
     worst: float
 
 
+class Samples(Model):
+    """What it means that load comes and goes: a placement for ``count`` samples of it.
+
+    CPU load and utilisation of a TaskManager are those of the sample in which they are highest.
+    ``decidedBy`` is the number, from 1, of the one in which the highest utilisation of all is reached.
+    ``balancedMean`` is the highest utilisation of a placement that balances the mean of all samples.
+    """
+
+    count: int
+    decided_by: int
+    balanced_mean: float | None = None
+
+
 class Move(Model):
     """Slots of a group that change their TaskManager."""
 
@@ -181,6 +194,7 @@ class Placement(Envelope):
     objective: list[ObjectiveLevel]
     imbalance: Imbalance
     slot_load: SlotLoad | None = None
+    samples: Samples | None = None
     moves: Moves | None = None
     uncovered: list[Name] | None = None
     planned_groups: dict[Name, PlannedGroup] | None = None

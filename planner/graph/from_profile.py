@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from planner.documents.base import MAX_PARALLELISM
+from planner.documents.job import Load
 from planner.documents.profile import CompiledNode, Edge, Node, PlannerFields, ResourceProfile
 from planner.documents.vocabulary import Chaining, JobType, Ship, UseCase
 from planner.graph.kinds import KINDS, Kind, find_kind, kind_of_exec_node
@@ -30,6 +31,27 @@ def planner_fields(profile: ResourceProfile) -> PlannerFields:
 def operator_id(node: Node) -> str:
     """Return the name of a node in placements: the operator's id, or the node's number."""
     return node.planner.operator if node.planner else str(node.id)
+
+
+def loads_of(nodes: Iterable[Node]) -> Iterator[tuple[Node, Load]]:
+    """Return the nodes that have a load, and what that is."""
+    return ((node, node.planner.load) for node in nodes if node.planner and node.planner.load)
+
+
+def sample_count(profile: ResourceProfile) -> int:
+    """Return how many samples the loads of a profile have: 1 where load is the same all the time.
+
+    Raises:
+        ValueError: when operators have different numbers of samples.
+
+    """
+    found = {len(load.cpu_samples): node for node, load in loads_of(profile.nodes) if load.cpu_samples}
+    if len(found) > 1:
+        (few, one), *_, (many, other) = sorted(found.items())
+        raise ValueError(
+            f"operator {operator_id(one)!r} has {few} samples of its load, {operator_id(other)!r} has {many}"
+        )
+    return next(iter(found), 1)
 
 
 def node_kind(node: Node) -> Kind:

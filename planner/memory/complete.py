@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from planner.documents.profile import ResourceProfile, VertexFields, VertexInput
-from planner.graph.from_profile import planner_fields, stream_graph
+from planner.graph.from_profile import planner_fields, sample_count, stream_graph
 from planner.graph.job_graph import JobGraph, build_job_graph
 from planner.memory.off_heap import Catalogue
 from planner.memory.slot_resources import complete
@@ -17,9 +17,11 @@ def complete_profile(
     What a person may edit stays; what is derived is derived anew.
 
     Raises:
-        ValueError: when the operators form a cycle or an option cannot be read.
+        ValueError: when the operators form a cycle, an option cannot be read, or loads have different numbers
+            of samples.
 
     """
+    sample_count(profile)
     job = build_job_graph(stream_graph(profile))
     full = complete(profile, job, catalogue)
     own = planner_fields(full).model_copy(update={"vertices": _vertices(job)})

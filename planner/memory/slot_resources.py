@@ -178,8 +178,8 @@ def _cpu_of(nodes: list[Node]) -> _Figure:
         declared, load = _declared(node, "cpu"), node.planner.load if node.planner else None
         if declared is not None:
             figure.add(declared, f"operator {operator_id(node)}", None, "declared")
-        elif load is not None and load.cpu is not None:
-            figure.add(load.cpu, f"operator {operator_id(node)}: its load", LOAD_SOURCE, "estimate")
+        elif load is not None and load.highest_cpu is not None:
+            figure.add(load.highest_cpu, f"operator {operator_id(node)}: its load", LOAD_SOURCE, "estimate")
         else:
             undeclared += 1
     return _with_defaults(figure, undeclared, OPERATOR_CPU)

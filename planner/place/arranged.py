@@ -103,9 +103,8 @@ _ROUNDING = Fraction(1, 2 * 10**DIGITS)
 
 def _counts(instance: Instance, held: Mapping[str, Sequence[Slot]]) -> dict[int, tuple[int, ...]]:
     problem, operators = instance.problem, vertex_operators(instance.profile, instance.job)
-    types = {(t.group, t.load): index for index, t in enumerate(problem.types)}
     slot_type = {
-        (slot.group, tuple(subtask_names(operators, slot))): types[slot.group, slot.load // problem.grain]
+        (slot.group, tuple(subtask_names(operators, slot))): problem.number_of[problem.key_of(slot)]
         for slot in instance.slots
     }
     counts = {}

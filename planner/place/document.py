@@ -20,6 +20,7 @@ from planner.documents.placement import (
     PlacedMemory,
     PlacedTaskManager,
     Placement,
+    Samples,
     Slot,
     SlotLoad,
     StockStrategy,
@@ -32,7 +33,14 @@ from planner.memory.taskmanager import TaskManagerMemory
 from planner.place.model.objective import CPU_LEVEL
 from planner.place.model.problem import Problem
 from planner.place.model.quotas import quota_options
-from planner.place.model.slots import JobSlot, SlotResources, slot_resources, subtask_names, vertex_operators
+from planner.place.model.slots import (
+    JobSlot,
+    SlotResources,
+    highest,
+    slot_resources,
+    subtask_names,
+    vertex_operators,
+)
 from planner.place.model.task_managers import Capacity, TaskManager, configured_memory
 from planner.place.moves.move_list import MoveList
 from planner.place.result import Result, rounded
@@ -50,8 +58,11 @@ def placement_document(
     inputs: Inputs,
     moves: MoveList | None = None,
     spares: Spares | None = None,
+    balanced_mean: Fraction | None = None,
 ) -> Placement:
     """Return the placement that a solved ``result`` stands for.
+
+    ``balanced_mean`` is what a placement that balances the mean of several samples comes to.
 
     Raises:
         ValueError: when the result holds no solution.
@@ -71,7 +82,7 @@ def placement_document(
         offer = spares.offers.get(index, Spare({}, (0, 0, 0, 0)))
         task_managers[index] = _spare(task_managers[index], problem.task_managers[index], offer, tasks)
     utilisations = [
-        Fraction(_load(assigned.get(i, [])), problem.task_managers[i].capacity.cpu) for i in problem.usable
+        Fraction(highest(assigned.get(i, [])), problem.task_managers[i].capacity.cpu) for i in problem.usable
     ]
     return Placement(
         api_version=API_VERSION,
@@ -81,6 +92,7 @@ def placement_document(
         objective=_objective(result, task_managers),
         imbalance=imbalance(utilisations),
         slot_load=_slot_load(problem, slots, assigned),
+        samples=_samples(result, balanced_mean),
         moves=_moves(moves) if moves else None,
         uncovered=list(spares.uncovered) or None,
         task_managers=task_managers,
@@ -88,21 +100,17 @@ def placement_document(
     )
 
 
-def _load(slots: Sequence[JobSlot]) -> int:
-    return sum(slot.load for slot in slots)
-
-
 def _assign(
     problem: Problem, slots: Sequence[JobSlot], counts: Mapping[int, tuple[int, ...]]
 ) -> dict[int, list[JobSlot]]:
     """Give every TaskManager its slots: those of a type in order of their number."""
-    waiting: dict[tuple[str, int], list[JobSlot]] = defaultdict(list)
+    waiting: dict[tuple[str, tuple[int, ...]], list[JobSlot]] = defaultdict(list)
     for slot in reversed(slots):
-        waiting[slot.group, slot.load // problem.grain].append(slot)
+        waiting[problem.key_of(slot)].append(slot)
     assigned: dict[int, list[JobSlot]] = defaultdict(list)
     for tm in problem.usable:
         for slot_type, count in zip(problem.types, counts[tm], strict=True):
-            assigned[tm] += [waiting[slot_type.group, slot_type.load].pop() for _ in range(count)]
+            assigned[tm] += [waiting[slot_type.key].pop() for _ in range(count)]
     return assigned
 
 
@@ -124,7 +132,7 @@ def _task_manager(
         for name, amount in slot.external:
             external[name] = external.get(name, Decimal(0)) + amount
     load = PlacedLoad.model_construct(
-        cpu=_load(slots),
+        cpu=highest(slots),
         cpu_reserved=sum(slot.cpu for slot in taken),
         heap=sizes[0],
         off_heap=sizes[1],
@@ -189,13 +197,13 @@ def imbalance(utilisations: Sequence[Fraction]) -> Imbalance:
         return Imbalance(max=0, mean=0, min=0, max_over_mean=1, spread=0, cv=0)
     mean = sum(utilisations, Fraction(0)) / len(utilisations)
     deviation = math.sqrt(sum((u - mean) ** 2 for u in utilisations) / len(utilisations))
-    highest, lowest = max(utilisations), min(utilisations)
+    most, least = max(utilisations), min(utilisations)
     return Imbalance(
-        max=rounded(highest),
+        max=rounded(most),
         mean=rounded(mean),
-        min=rounded(lowest),
-        max_over_mean=rounded(highest / mean) if mean else 1.0,
-        spread=rounded(highest - lowest),
+        min=rounded(least),
+        max_over_mean=rounded(most / mean) if mean else 1.0,
+        spread=rounded(most - least),
         cv=rounded(deviation / float(mean)) if mean else 0.0,
     )
 
@@ -225,10 +233,30 @@ def _decided(result: Result, task_managers: Sequence[PlacedTaskManager]) -> Deci
         return None
     utilisation = solution.utilisations(problem)
     tm = max(utilisation, key=lambda index: utilisation[index])
+    sample = _deciding(solution.loads(problem)[tm])
     loads: Counter[str] = Counter()
     for slot, count in zip(problem.types, solution.counts[tm], strict=True):
-        loads[slot.group] += slot.load * count
+        loads[slot.group] += slot.samples[sample] * count
     return Decided(task_manager=task_managers[tm].id, group=max(loads, key=lambda group: loads[group]))
+
+
+def _samples(result: Result, balanced_mean: Fraction | None) -> Samples | None:
+    """Return how many samples the load has and which of them decides, None where it has one."""
+    solution, problem = result.solution, result.problem
+    if solution is None or problem.samples == 1:
+        return None
+    utilisation, loads = solution.utilisations(problem), solution.loads(problem)
+    tm = max(utilisation, key=lambda index: utilisation[index])
+    return Samples(
+        count=problem.samples,
+        decided_by=_deciding(loads[tm]) + 1,
+        balanced_mean=None if balanced_mean is None else rounded(balanced_mean),
+    )
+
+
+def _deciding(loads: Sequence[int]) -> int:
+    """Return the number of the sample in which a load is highest, the first of several."""
+    return loads.index(max(loads))
 
 
 def _moves(moves: MoveList) -> Moves:
@@ -250,19 +278,24 @@ def _slot_load(
     problem: Problem, slots: Sequence[JobSlot], assigned: Mapping[int, list[JobSlot]]
 ) -> SlotLoad | None:
     """Return the range of the highest utilisation over all ways in which Flink may fill the quotas."""
-    by_group: dict[str, list[int]] = defaultdict(list)
+    by_group: dict[str, list[tuple[int, ...]]] = defaultdict(list)
     for slot in slots:
-        by_group[slot.group].append(slot.load)
+        by_group[slot.group].append(slot.loads)
     if all(len(set(loads)) == 1 for loads in by_group.values()):
         return None
-    heaviest = {group: sorted(loads, reverse=True) for group, loads in by_group.items()}
+    heaviest = {
+        group: [sorted(sample, reverse=True) for sample in zip(*loads, strict=True)]
+        for group, loads in by_group.items()
+    }
     worst, planned = Fraction(0), Fraction(0)
     for tm in problem.usable:
         mine = assigned.get(tm, [])
         cpu = problem.task_managers[tm].capacity.cpu
         quotas = Counter(slot.group for slot in mine)
-        worst = max(worst, Fraction(sum(sum(heaviest[g][:n]) for g, n in quotas.items()), cpu))
-        planned = max(planned, Fraction(_load(mine), cpu))
+        for sample in range(problem.samples):
+            most = sum(sum(heaviest[group][sample][:count]) for group, count in quotas.items())
+            worst = max(worst, Fraction(most, cpu))
+        planned = max(planned, Fraction(highest(mine), cpu))
     return SlotLoad(best=rounded(planned), worst=rounded(worst))
 
 

@@ -35,7 +35,7 @@ from planner.place.moves.pareto import curve
 from planner.place.parameters import PARAMETERS
 from planner.place.reserve import place_with_reserve
 from planner.place.result import Level, Progress, Result, Status
-from planner.place.solve import lower_levels, unlowered
+from planner.place.solve import balanced_mean, lower_levels, unlowered
 from planner.place.spares import Spares, spares_of
 from planner.place.stock.allocation import Mode
 from planner.place.stock.prediction import (
@@ -122,14 +122,17 @@ def place(
     clock.reserve(PARAMETERS.seconds_after + PARAMETERS.seconds_after_per_slot * len(instance.slots))
     in_turn = previous is not None or slack > 0
     levels = (Objective.CPU,) if in_turn else objective
-    limit = clock.share(1 / 2) if in_turn else clock
+    sampled = instance.problem.samples > 1
+    whole = clock.share(1 - PARAMETERS.mean_share) if sampled else clock
+    limit = whole.share(1 / 2) if in_turn else whole
     instance, result, planned, spares = _solved(instance, cluster, limit, progress, levels, start)
     moves = None
     if previous is not None:
         progress("fewer moves", result.levels[0].value, result.bound.value)
-        result, moves, spares = _with_least_moves(instance, result, previous, slack, clock)
+        result, moves, spares = _with_least_moves(instance, result, previous, slack, whole)
     elif in_turn:
-        result, spares = _within(instance, result, spares, objective, slack, clock, progress)
+        result, spares = _within(instance, result, spares, objective, slack, whole, progress)
+    mean = balanced_mean(result.problem, clock, progress) if sampled else None
     inputs = Inputs(
         profile=digest(profile),
         cluster=digest(cluster),
@@ -137,7 +140,7 @@ def place(
     )
     stock = predictions(instance, clock.stop.seed)
     placement = placement_document(
-        instance.profile, job, instance.slots, result, stock, inputs, moves, spares
+        instance.profile, job, instance.slots, result, stock, inputs, moves, spares, mean
     )
     placement = placement.model_copy(update={"planned_groups": planned or None})
     if refused := check(placement, profile, cluster, previous):

@@ -65,6 +65,9 @@ class Parameters:
     seconds_after_per_slot: float = 1.3e-4
     """Seconds kept for each slot for the same. Measured 1.6e-4, bench/calibrate.py."""
 
+    mean_share: float = 1 / 8
+    """Share of the time limit kept for balancing the mean of several samples, which is only compared with."""
+
     interrupt_poll_seconds: float = 0.1
     """Seconds between two looks at whether the user interrupted CP-SAT.
 
@@ -229,6 +232,8 @@ class Parameters:
     Chosen: a utilisation takes about three milliseconds with forty types, which grow with the square of it.
     """
 
+    bounded_samples: int = 4
+    """Samples of the load, the heaviest ones, for which bounds are sought that take a program."""
     class_bound_variables: int = 20_000
     """Variables (classes times slot types) of the linear program over classes before it is left out.
 

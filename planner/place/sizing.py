@@ -83,7 +83,7 @@ class _Search:
             [class_count(entry) for entry in classes],
             pods,
         )
-        self.everything = problem_of(counted(cluster, self.market.most))
+        self.everything = problem_of(counted(cluster, self.market.most)).within(target)
         self.sold = _sold(self.everything, cluster)
         self.pool = Pool.empty(self.everything)
         self.random = Random(clock.stop.seed)
@@ -223,7 +223,7 @@ class _Search:
                 return None
             counts[free[index].pop()] = content
         solution = Solution(counts)
-        state = State.from_solution(problem, solution)
+        state = State.from_solution(problem.within(self.target), solution)
         caps = state.caps(self.target.numerator, self.target.denominator)
         apart = all((state.counts[:, [a, b]].min(axis=1) == 0).all() for a, b in problem.rivals)
         placed = (state.counts.sum(axis=0) == state.copies).all()

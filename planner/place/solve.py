@@ -73,12 +73,14 @@ def lower_levels(
     problem, highest = result.problem, result.levels[-1]
     before, levels = len(result.levels) - 1, list(result.levels)
     assert result.solution is not None
-    state = State.from_solution(problem, result.solution)
     limit = replace(highest, value=highest.value * (1 + slack))
+    state = State.from_solution(problem.within(limit.value), result.solution)
     kept = keep_maximum(state, limit)
     for name in objective:
-        idle = (name is Objective.TRAFFIC and not problem.flows) or (
-            name is Objective.BLAST and not problem.restarts
+        idle = (
+            (name is Objective.TRAFFIC and not problem.flows)
+            or (name is Objective.BLAST and not problem.restarts)
+            or (name is Objective.SPREAD and problem.samples > 1)  # what is even at noon is not at night
         )
         if name not in LEVELS or idle or clock.expired():
             continue
@@ -107,6 +109,16 @@ def lower_levels(
         levels=final,
         seconds=clock.spent(),
     )
+
+
+def balanced_mean(problem: Problem, clock: Clock, progress: Progress = lambda *_: None) -> Fraction | None:
+    """Return the highest utilisation of a placement that balances the mean of all samples of the load.
+
+    None where no such placement was found in time.
+    """
+    progress("balancing the mean", None, Fraction(0))
+    found = Search(problem.on_average(), clock, lambda *_: None).run()
+    return None if found.solution is None else found.solution.max_utilisation(problem)
 
 
 def unlowered(result: Result, lowered: Result) -> Result:
@@ -162,6 +174,7 @@ class Search:
         self.possible: Fraction | None = None
         """The least utilisation at which contents may do it, as far as is known."""
         self.random = Random(self.stop.seed)
+        self._at: tuple[Fraction, Problem] | None = None
         self._progress = progress
         self._started = time.monotonic()
         if start is not None:
@@ -202,6 +215,7 @@ class Search:
     def _offer(self, state: State) -> None:
         """Keep ``state`` if it is a placement and the best so far."""
         cap = np.full(len(state.cpu), NO_LIMIT)
+        state = self._freed(state)
         if everywhere(Overflow(state, cap), state).any():
             return
         solution = state.solution()
@@ -218,19 +232,39 @@ class Search:
 
     def _reach(self, state: State, target: Fraction, work: float) -> bool:
         """Exchange slots until no utilisation is above ``target``; tell whether that was reached."""
-        left = swap(state, Overflow(state, self._caps(state, target)), self.clock.part(work), self.rng)
+        problem = self._within(target)
+        tried = state
+        if state.problem is not problem:
+            tried = State(problem)
+            tried.set(state.counts)
+        left = swap(tried, Overflow(tried, self._caps(tried, target)), self.clock.part(work), self.rng)
+        if tried is not state:
+            state.set(tried.counts)
         self._offer(state)
         return left <= 0
+
+    def _freed(self, state: State) -> State:
+        """Return a state of the problem in which samples may be at any utilisation."""
+        if state.problem is self.problem:
+            return state
+        return State.from_solution(self.problem, state.solution())
+
+    def _within(self, target: Fraction) -> Problem:
+        """Return the problem in which no sample may be above ``target``: itself where there is only one."""
+        if self._at is None or self._at[0] != target:
+            self._at = target, self.problem.within(target)
+        return self._at[1]
 
     def _first(self) -> State:
         """Return a first placement, brought as near to the bound as a short search gets it."""
         self._tell("first placement")
         target = self.bound.value
         empty = State(self.problem)
-        state = construct(self.problem, self._caps(empty, target))
+        state = construct(self._within(target), self._caps(empty, target))
         self._offer(state)
         if self.done():
             return state
+        state = self._freed(state)
         self._tell("swapping slots")
         work = PARAMETERS.first_work + PARAMETERS.first_work_per_task_manager * len(empty.cpu)
         self._reach(state, target, PARAMETERS.first_work_small if is_small(self.problem) else work)
@@ -292,7 +326,8 @@ class Search:
         if self._judge(target, part) is patterns.Verdict.REFUTED:
             return False
         caps = self._whole_caps(target)
-        filled = fill(self.problem, caps, contents_within(self.problem, caps, self.pool), part, self.random)
+        pool = contents_within(self.problem, caps, self.pool)
+        filled = fill(self._within(target), caps, pool, part, self.random)
         if filled is not None:
             self._offer(filled)
         return filled is not None
@@ -301,7 +336,7 @@ class Search:
         """Tell whether contents can do it at a utilisation, as fractions; that they cannot is a bound."""
         caps = self._whole_caps(target)
         pool = contents_within(self.problem, caps, self.pool)
-        verdict = patterns.judge(self.problem, caps, pool, clock)
+        verdict = patterns.judge(self._within(target), caps, pool, clock)
         for mine, found in zip(self.pool.contents, pool.contents, strict=True):
             mine.update(found)
         if verdict is patterns.Verdict.REFUTED:
@@ -362,13 +397,12 @@ class Search:
         """Meet or refute the bound where few contents can do it at all; say whether either was done."""
         target = self.bound.value
         caps = self._whole_caps(target)
-        every = every_content(self.problem, caps, self.clock)
+        problem = self._within(target)
+        every = every_content(problem, caps, self.clock)
         if every is None:
             return False
         cap = self._caps(State(self.problem), target)
-        found, verdict = assemble.assemble_exactly(
-            self.problem, every, cap, self.clock, self.clock.left() / 3
-        )
+        found, verdict = assemble.assemble_exactly(problem, every, cap, self.clock, self.clock.left() / 3)
         if found is not None:
             self._offer(found)
         elif verdict is patterns.Verdict.REFUTED:
@@ -381,9 +415,10 @@ class Search:
         whole = self._whole_caps(target)
         pool = contents_within(self.problem, whole, self.pool)
         state = assemble.assemble(
-            self.problem, pool, caps, self.clock, PARAMETERS.round_work, self.stop.seed + turn
+            self._within(target), pool, caps, self.clock, PARAMETERS.round_work, self.stop.seed + turn
         )
         if state is not None:
+            state = self._freed(state)
             self._reach(state, target, PARAMETERS.round_work)
             if not self.done():
                 self._rearrange(state, target, self.clock)
@@ -418,7 +453,7 @@ class Search:
         rows = np.arange(len(state.cpu))
         if overflow.violation(rows, state.used, state.counts).any():
             return False
-        band = overflow.band(rows, state.load)
+        band = overflow.band(rows, state.highest_load())
         over = np.flatnonzero(band > 0)
         if not len(over):
             return False

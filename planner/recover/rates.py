@@ -131,7 +131,7 @@ def decimal(value: float) -> Fraction:
 def _busy(load: Load) -> Fraction | None:
     if load.busy is not None:
         return decimal(load.busy)
-    return None if load.cpu is None else Fraction(load.cpu, CORE)
+    return None if load.highest_cpu is None else Fraction(load.highest_cpu, CORE)
 
 
 def _received(job: JobGraph, work: Mapping[int, Work], index: int) -> Work:

@@ -102,7 +102,7 @@ def _reserve(profile: ResourceProfile, job: JobGraph, placement: Placement) -> R
         return None
     loads: dict[str, list[int]] = defaultdict(list)
     for slot in job_slots(profile, job):
-        loads[slot.group].append(slot.load)
+        loads[slot.group].append(max(slot.loads))
     worst = placement.imbalance.max
     for tm in spares:
         cores = float(tm.memory.dynamic_options["taskmanager.cpu.cores"]) if tm.memory else 0.0
@@ -128,7 +128,7 @@ def _covered_next(tm: PlacedTaskManager, task_managers: Sequence[PlacedTaskManag
 
 
 def _circumstances(profile: ResourceProfile, job: JobGraph, placement: Placement) -> Circumstances:
-    loads = [load / CORE for load in vertex_loads(profile, job).values() if load is not None]
+    loads = [max(load) / CORE for load in vertex_loads(profile, job).values() if load is not None]
     state = sum(node.planner.state.size or 0 for node in profile.nodes if node.planner and node.planner.state)
     spares = any(tm.reserve and tm.quotas for tm in placement.task_managers)
     return Circumstances(spares and not placement.uncovered, state, max(loads, default=None))

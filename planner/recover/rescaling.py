@@ -251,6 +251,8 @@ def _rescaled_load(load: Load, ratio: Fraction) -> Load:
     update: dict[str, object] = {}
     if load.cpu is not None:
         update["cpu"] = round(load.cpu * ratio)
+    if load.cpu_samples is not None:
+        update["cpu_samples"] = [round(sample * ratio) for sample in load.cpu_samples]
     if load.busy is not None:
         update["busy"] = round(min(float(decimal(load.busy) * ratio), 1.0), 6)
     if load.records_per_second is not None:

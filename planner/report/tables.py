@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from planner.cluster.measure import Measured
-from planner.documents.placement import ObjectiveLevel, PlacedTaskManager, Placement
+from planner.documents.placement import ObjectiveLevel, PlacedTaskManager, Placement, Samples
 from planner.documents.profile import ResourceProfile
 from planner.documents.recovery import Downtime, Failure, RecoveryPlan, RestartStrategy
 from planner.documents.vocabulary import Failed
@@ -234,6 +234,8 @@ def balance_lines(placement: Placement) -> str:
     if level.decided_by:
         decided = level.decided_by
         lines.append(f"Decided by       TaskManager {decided.task_manager}, most of it group {decided.group}")
+    if placement.samples:
+        lines += _sample_lines(placement.samples)
     lines += [_level_line(other) for other in placement.objective if other is not level]
     if placement.moves:
         moves = placement.moves
@@ -252,6 +254,13 @@ def balance_lines(placement: Placement) -> str:
     lines.append(f"Flink scheduler  highest {', '.join(stock[:2])},")
     lines.append(f"                 {', '.join(stock[2:])} (simulated)")
     return "\n".join(lines) + "\n"
+
+
+def _sample_lines(samples: Samples) -> Iterator[str]:
+    """Say which sample of the load decides, and what balancing their mean comes to."""
+    yield f"Samples          {samples.count} of the load, highest in number {samples.decided_by}"
+    if samples.balanced_mean is not None:
+        yield f"                 balancing their mean reaches {samples.balanced_mean:.2%} at its highest"
 
 
 def _reserve_lines(placement: Placement) -> Iterator[str]:
@@ -323,7 +332,9 @@ def cluster_table(url: str, rows: Sequence[tuple[str, str, str]]) -> Table:
 def load_table(measured: Measured) -> Table:
     """Return the measured load of one subtask of every vertex."""
     figures = ("busy", "backpressure", "cpu", "records/s", "bytes/record")
-    table = _table("Measured, one subtask on average", "task", *figures, right=figures, wrap="task")
+    several = any(vertex.cpu_samples for vertex in measured.vertices)
+    title = "Measured, one subtask on average" + (", in the busiest sample" if several else "")
+    table = _table(title, "task", *figures, right=figures, wrap="task")
     for vertex in measured.vertices:
         table.add_row(
             _short(vertex.name),

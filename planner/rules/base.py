@@ -55,6 +55,8 @@ class OperatorView:
     stateful: bool
     backend: str | None
     off_heap: int | None = None
+    samples: int | None = None
+    """How many samples its load has, None where it is the same all the time or unknown."""
 
     def at(self, name: str) -> Path:
         """Return the path of a field of the operator, or of the operator where it is not written."""

@@ -11,7 +11,13 @@ from planner.documents.job import DEFAULT_GROUP
 from planner.documents.profile import ResourceProfile
 from planner.documents.vocabulary import Exchange, JobType, Ship
 from planner.graph.chaining import Obstacle
-from planner.graph.from_profile import OVERRIDES, approximate_local_recovery, flag, parallelism_overrides
+from planner.graph.from_profile import (
+    OVERRIDES,
+    approximate_local_recovery,
+    flag,
+    parallelism_overrides,
+    sample_count,
+)
 from planner.graph.job_graph import JobGraph
 from planner.graph.kinds import CACHE, find_kind
 from planner.graph.regions import pipelined_regions
@@ -501,9 +507,9 @@ class LoadAboveCpu(JobRule):
         # what all tasks of a group use together is quickly added up; which of them share a slot is not
         together: dict[str, int] = defaultdict(int)
         shapes: dict[str, set[tuple[str, int]]] = defaultdict(set)
-        for number, load in vertex_loads(subject.complete, subject.job_graph).items():
+        for number, loads in vertex_loads(subject.complete, subject.job_graph).items():
             vertex = subject.job_graph.vertices[number]
-            together[vertex.group] += load or 0
+            together[vertex.group] += max(loads or (0,))
             shapes[vertex.group].add((vertex.sharing, vertex.parallelism))
         declared = {
             group.name: group
@@ -516,10 +522,11 @@ class LoadAboveCpu(JobRule):
         if not declared:
             return
         # where all share slots and have one parallelism, each slot has a subtask of every task
-        highest = {name: together[name] for name in declared if len(shapes[name]) == 1}
+        once = sample_count(subject.complete) == 1
+        highest = {name: together[name] for name in declared if once and len(shapes[name]) == 1}
         if highest.keys() != declared.keys():
             for slot in job_slots(subject.complete, subject.job_graph):
-                highest[slot.group] = max(highest.get(slot.group, 0), slot.load)
+                highest[slot.group] = max(highest.get(slot.group, 0), *slot.loads)
         for group in declared.values():
             load, cpu = highest[group.name], subject.firm[group.name].cpu
             if load > cpu:

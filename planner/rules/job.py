@@ -249,3 +249,24 @@ class IncompleteResources(JobRule):
                     group.path,
                     f"slot sharing group {group.name!r} has resources but no {' and no '.join(missing)}",
                 )
+
+
+class UnequalSamples(JobRule):
+    code, name, severity, structural = "JOB211", "unequal-samples", Severity.ERROR, True
+    summary = "Operators have different numbers of samples of their load."
+    why = "The samples of all operators are taken at the same times, hours of a day for example: planner adds up the first of each, the second of each, and so on."
+    hint = "give each operator as many samples, or one figure as cpu where its load is the same all the time"
+    source = "planner's document format; Flink reports the time that a subtask was busy (busyTimeMsPerSecond)"
+    source_url = f"{FLINK_DOCS}ops/metrics/"
+
+    def check(self, subject: Subject) -> Iterator[Match]:
+        sampled = [operator for operator in subject.operators if operator.samples is not None]
+        numbers = Counter(operator.samples for operator in sampled)
+        if len(numbers) < 2:
+            return
+        usual = numbers.most_common(1)[0][0]
+        other = next(operator.id for operator in sampled if operator.samples == usual)
+        for operator in sampled:
+            if operator.samples != usual:
+                message = f"{operator.id!r} has {operator.samples} samples of its load, {other!r} has {usual}"
+                yield Match(operator.at("cpuSamples"), message)

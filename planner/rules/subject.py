@@ -13,7 +13,7 @@ from planner.documents.foreign.deployment import FlinkDeployment
 from planner.documents.foreign.dialects import of_amazon
 from planner.documents.foreign.session_job import FlinkSessionJob
 from planner.documents.foreign.templates import is_placeholder
-from planner.documents.job import Checkpointing, Job, Operator, Resources, Restart, option_paths
+from planner.documents.job import Checkpointing, Job, Load, Operator, Resources, Restart, option_paths
 from planner.documents.option_tables import OptionTable
 from planner.documents.profile import Node, ResourceProfile, SsgProfile
 from planner.graph.chaining import Chainer
@@ -111,6 +111,7 @@ def _structured(job: Job) -> dict[str, Path]:
 def _job_operator(operator: Operator, path: Path, backend: str) -> OperatorView:
     aliases = {name: Operator.model_fields[name].alias or name for name in _FIELDS}
     paths = {aliases[name]: (*path, aliases[name]) for name in _FIELDS if name in operator.model_fields_set}
+    paths["cpuSamples"] = (*path, "load", "cpuSamples")
     kind = find_kind(operator.kind)
     return OperatorView(
         id=operator.id,
@@ -126,7 +127,12 @@ def _job_operator(operator: Operator, path: Path, backend: str) -> OperatorView:
         stateful=operator.state is not None or bool(kind and kind.keyed),
         backend=(operator.state.backend if operator.state else None) or backend,
         off_heap=operator.resources.off_heap if operator.resources else None,
+        samples=_samples(operator.load),
     )
+
+
+def _samples(load: Load | None) -> int | None:
+    return None if load is None or load.cpu_samples is None else len(load.cpu_samples)
 
 
 def _group(name: str, path: Path, resources: Resources | None) -> GroupView:
@@ -186,6 +192,7 @@ def _node_operator(node: Node, path: Path, inputs: Sequence[InputView], backend:
         "parallelism": (*path, "profile", "parallelism"),
         "maxParallelism": (*path, "profile", "maxParallelism"),
         "group": (*path, "profile", "group"),
+        "cpuSamples": (*path, "planner", "load", "cpuSamples"),
     }
     return OperatorView(
         id=operator_id(node),
@@ -198,6 +205,7 @@ def _node_operator(node: Node, path: Path, inputs: Sequence[InputView], backend:
         stateful=bool(found and found.keyed) or bool(fields and fields.state),
         backend=(fields.state.backend if fields and fields.state else None) or backend,
         off_heap=fields.resources.off_heap if fields and fields.resources else None,
+        samples=_samples(fields.load) if fields else None,
     )
 
 

@@ -16,7 +16,9 @@ BLANK = TaskManagerMemory(0, 0, 0, 0, 0, 0, 0, 0)
 
 
 @st.composite
-def problems(draw: st.DrawFn, groups: int = 3, task_managers: int = 4, slots: int = 4) -> Problem:
+def problems(
+    draw: st.DrawFn, groups: int = 3, task_managers: int = 4, slots: int = 4, samples: int = 1
+) -> Problem:
     """Problems small enough to try every placement."""
     names = [f"g{i}" for i in range(draw(st.integers(1, groups)))]
     resources = {
@@ -30,7 +32,7 @@ def problems(draw: st.DrawFn, groups: int = 3, task_managers: int = 4, slots: in
         for name in names
     }
     found = [
-        JobSlot(name, ((0, i),), draw(st.integers(0, 12)) * CORE // 8)
+        JobSlot(name, ((0, i),), tuple(draw(st.integers(0, 12)) * CORE // 8 for _ in range(samples)))
         for name in names
         for i in range(draw(st.integers(1, slots)))
     ]
@@ -67,10 +69,11 @@ def exhaustive(problem: Problem) -> Fraction | None:
     task_managers = [problem.classes[problem.class_of[tm]] for tm in problem.usable]
     best: Fraction | None = None
 
-    def deeper(index: int, used: list[list[int]], loads: list[int], kinds: list[set[int]]) -> None:
+    def deeper(index: int, used: list[list[int]], loads: list[list[int]], kinds: list[set[int]]) -> None:
         nonlocal best
         value = max(
-            (Fraction(load, h.cpu) for load, h in zip(loads, task_managers, strict=True)), default=Fraction(0)
+            (Fraction(max(load), h.cpu) for load, h in zip(loads, task_managers, strict=True)),
+            default=Fraction(0),
         )
         if best is not None and value >= best:
             return
@@ -91,10 +94,14 @@ def exhaustive(problem: Problem) -> Fraction | None:
                 for row, tm in zip(more, task_managers, strict=True)
                 for need, limit in zip(row, tm.limits, strict=True)
             ):
-                heavier = [load + n * slot.load for load, n in zip(loads, way, strict=True)]
+                heavier = [
+                    [had + n * more for had, more in zip(load, slot.samples, strict=True)]
+                    for load, n in zip(loads, way, strict=True)
+                ]
                 now = [kinds[m] | {index} if n else kinds[m] for m, n in enumerate(way)]
                 deeper(index + 1, more, heavier, now)
 
     zeros = [[0] * len(problem.resources) for _ in task_managers]
-    deeper(0, zeros, [0] * len(task_managers), [set() for _ in task_managers])
+    nothing = [[0] * problem.samples for _ in task_managers]
+    deeper(0, zeros, nothing, [set() for _ in task_managers])
     return best

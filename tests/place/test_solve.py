@@ -87,7 +87,9 @@ def test_the_class_bound_does_not_depend_on_the_grain(problem: Problem) -> None:
     finer = 10**7
     fine = replace(
         problem,
-        types=tuple(replace(slot, load=slot.load * finer) for slot in problem.types),
+        types=tuple(
+            replace(slot, load=slot.load * finer, samples=(slot.load * finer,)) for slot in problem.types
+        ),
         classes=tuple(replace(entry, cpu=entry.cpu * finer) for entry in problem.classes),
     )
     coarse, found = class_bound(problem), class_bound(fine)

@@ -30,7 +30,7 @@ def simple(
 
     A slot of a group takes ``memory`` bytes of the ``room`` of every TaskManager.
     """
-    jobs = [JobSlot(g, ((0, i),), load * CORE) for g, load, count in loads for i in range(count)]
+    jobs = [JobSlot(g, ((0, i),), (load * CORE,)) for g, load, count in loads for i in range(count)]
     resources = {g: SlotResources(0, (memory or {}).get(g, 0), 0, 0, 0) for g, _, _ in loads}
     task_managers = [
         TaskManager(f"tm-{i}", None, Capacity(cpu * CORE, room, (None,) * 4, slots, (), BLANK))

@@ -226,7 +226,7 @@ def test_a_slot_uses_what_its_composition_says(of_type: str, parallelism: int, e
     document = load(text.encode())[0].document
     assert isinstance(document, Job)
     profile, graph = compile_job(document)
-    highest = max(slot.load for slot in job_slots(profile, graph))
+    highest = max(max(slot.loads) for slot in job_slots(profile, graph))
     found = [one.message for one in validate(*load(text.encode())) if one.code == "GRA322"]
     wanted = f"a slot of group 'g' uses {format_cpu(highest)} cores and reserves {format_cpu(CORE)}"
     assert found == ([wanted] if highest > CORE else [])

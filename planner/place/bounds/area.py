@@ -20,8 +20,19 @@ class Bound:
 
 def lower_bound(problem: Problem) -> Bound:
     """Return the best of the bounds that need no solver."""
-    bounds = [item_bound(problem), rounded_area_bound(problem)]
+    ones = every_sample(problem)
+    bounds = [*map(item_bound, ones), *map(rounded_area_bound, ones)]
     return max(bounds, key=lambda bound: bound.value)
+
+
+def every_sample(problem: Problem) -> list[Problem]:
+    """Return the problems of the samples of the load alone, each of which bounds the whole."""
+    return [problem] if problem.samples == 1 else [*map(problem.in_sample, range(problem.samples))]
+
+
+def heaviest_samples(problem: Problem, most: int) -> list[Problem]:
+    """Return the problems of up to so many samples alone, those in which all slots together load most."""
+    return sorted(every_sample(problem), key=lambda one: -one.total_load)[:most]
 
 
 def item_bound(problem: Problem) -> Bound:
@@ -59,8 +70,8 @@ def carried(problem: Problem, utilisation: Fraction) -> int:
 
 
 def load_grain(problem: Problem) -> int:
-    """Return what all loads are multiples of."""
-    return reduce(math.gcd, (slot.load for slot in problem.types), 0) or 1
+    """Return what all loads of all samples are multiples of."""
+    return reduce(math.gcd, (load for slot in problem.types for load in slot.samples), 0) or 1
 
 
 def next_level(problem: Problem, utilisation: Fraction, *, above: bool = False, steps: int = 1) -> Fraction:

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from ortools.linear_solver import pywraplp
 
-from planner.place.bounds.area import Bound, next_level
+from planner.place.bounds.area import Bound, heaviest_samples, next_level
 from planner.place.model.problem import Problem
 from planner.place.parameters import PARAMETERS
 
@@ -35,13 +35,19 @@ class _Program:
 
 
 def class_bound(problem: Problem) -> Bound | None:
-    """Return the bound, None where the program is too big or has no solution.
+    """Return the best bound of the heaviest samples, None where the program is too big or has no solution.
 
     The solver's prices are only a suggestion: the bound is what `value_at` makes of them exactly, which is
     right for any prices.
     """
     if len(problem.classes) * len(problem.types) > PARAMETERS.class_bound_variables:
         return None
+    found = [_bound(one) for one in heaviest_samples(problem, PARAMETERS.bounded_samples)]
+    return max((one for one in found if one is not None), key=lambda bound: bound.value, default=None)
+
+
+def _bound(problem: Problem) -> Bound | None:
+    """Return the bound of a problem with one sample."""
     program = _program(problem)
     if program.solver.Solve() != pywraplp.Solver.OPTIMAL:
         return None

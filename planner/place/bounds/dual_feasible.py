@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from planner.place.bounds.area import Bound, load_grain, next_level
+from planner.place.bounds.area import Bound, heaviest_samples, load_grain, lower_bound, next_level
 from planner.place.model.problem import Problem
 from planner.place.parameters import PARAMETERS
 
@@ -27,8 +27,18 @@ KIND = "dual-feasible"
 def dual_feasible_bound(problem: Problem, least: Fraction) -> Bound:
     """Return the least utilisation from ``least`` on that no function refutes.
 
-    ``least`` is a bound that is proven already. What one function refutes it refutes for all below.
+    ``least`` is a bound that is proven already. What one function refutes it refutes for all below. Of
+    several samples of the load, it is the best bound of the heaviest ones.
     """
+    if problem.samples == 1:
+        return _bound(problem, least)
+    # what may be reached in one sample says nothing of another one, so each begins with its own bound
+    ones = heaviest_samples(problem, PARAMETERS.bounded_samples)
+    return Bound(max(least, *(_bound(one, lower_bound(one).value).value for one in ones)), KIND)
+
+
+def _bound(problem: Problem, least: Fraction) -> Bound:
+    """Return the bound of a problem with one sample."""
     if not problem.total_load or not problem.classes:
         return Bound(least, KIND)
     functions = _Functions(problem)

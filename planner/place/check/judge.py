@@ -5,8 +5,9 @@ It shares no code with the solver or with the writing of placements, only the re
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from planner.documents.cluster import Cluster
@@ -58,7 +59,7 @@ def _problems(
     resources = slot_resources(profile)
     offered = {tm.id: tm for tm in task_managers_of(cluster)}
     operators = vertex_operators(profile, job)
-    slot_loads = {(s.group, tuple(subtask_names(operators, s))): s.load for s in job_slots(profile, job)}
+    slot_loads = {(s.group, tuple(subtask_names(operators, s))): s.loads for s in job_slots(profile, job)}
     times = Counter((s.group, tuple(s.subtasks)) for placed in placement.task_managers for s in placed.slots)
     yield from (
         f"slot {key} is placed {n} times" for key, n in times.items() if n != 1 or key not in slot_loads
@@ -68,12 +69,14 @@ def _problems(
     if sorted(offered) != sorted(placed.id for placed in placement.task_managers):
         yield "the TaskManagers are not those of the cluster"
         return
-    utilisations: dict[str, Fraction] = {}
+    utilisations: dict[str, list[Fraction]] = {}
     for placed in placement.task_managers:
         tm = offered[placed.id]
-        load = sum(slot_loads.get((s.group, tuple(s.subtasks)), 0) for s in placed.slots)
-        utilisations[placed.id] = Fraction(load, tm.capacity.cpu)
-        yield from (f"{placed.id}: {text}" for text in _task_manager(placed, tm, load, resources))
+        held = [slot_loads.get((s.group, tuple(s.subtasks)), (0,)) for s in placed.slots]
+        loads = [sum(sample) for sample in itertools.zip_longest(*held, fillvalue=0)] or [0]
+        utilisations[placed.id] = [Fraction(load, tm.capacity.cpu) for load in loads]
+        yield from (f"{placed.id}: {text}" for text in _task_manager(placed, tm, max(loads), resources))
+    yield from _samples(placement, utilisations, len(next(iter(slot_loads.values()), (0,))))
     yield from _reserve(placement, cluster, offered, resources)
     yield from covered(placement, cluster, offered, resources)
     for group, wanted in ((profile.planner.placement if profile.planner else None) or {}).items():
@@ -82,13 +85,33 @@ def _problems(
     yield from figures(
         placement,
         offered,
-        utilisations,
+        {name: max(samples) for name, samples in utilisations.items()},
         resources,
         flows,
         lambda: _restarts(placement, profile, job),
     )
     if previous is not None:
         yield from moves(placement, previous, move_weights(profile, job))
+
+
+def _samples(
+    placement: Placement, utilisations: Mapping[str, Sequence[Fraction]], count: int
+) -> Iterator[str]:
+    """Look for something else about samples than there are, and than what decides."""
+    stated = placement.samples
+    if stated is None:
+        if count > 1:
+            yield f"the load has {count} samples, and the placement says nothing of them"
+        return
+    highest = max((max(samples) for samples in utilisations.values()), default=Fraction(0))
+    if stated.count != count:
+        yield f"the load has {count} samples, not {stated.count}"
+    elif not any(
+        number == stated.decided_by and utilisation == highest
+        for samples in utilisations.values()
+        for number, utilisation in enumerate(samples, 1)
+    ):
+        yield f"no TaskManager is highest in sample {stated.decided_by}"
 
 
 def _restarts(placement: Placement, profile: ResourceProfile, job: JobGraph) -> float:

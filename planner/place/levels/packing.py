@@ -50,6 +50,7 @@ def pack(problem: Problem, clock: Clock) -> tuple[Problem, Level] | None:
 
 def _with_load(problem: Problem) -> Problem:
     """Return the problem with the load as one more resource, of which there is as much as CPU."""
+    problem = problem.within(Fraction(1))
     return replace(
         problem,
         resources=(*problem.resources, LOAD),

@@ -175,11 +175,10 @@ def chosen(problem: Problem, solution: Solution, spare: Sequence[int]) -> tuple[
 
 def merged(problem: Problem, settled: Problem, solution: Solution) -> Solution:
     """Return the solution of ``problem`` that a ``solution`` of what a choice leaves of it is."""
-    number = {(slot.group, slot.load): t for t, slot in enumerate(problem.types)}
     counts = {tm: [0] * len(problem.types) for tm in problem.usable}
     for tm, row in solution.counts.items():
         for slot, count in zip(settled.types, row, strict=True):
-            counts[tm][number[slot.group, slot.load]] += count
+            counts[tm][problem.number_of[slot.key]] += count
     return Solution({tm: tuple(row) for tm, row in counts.items()})
 
 

@@ -27,14 +27,17 @@ class Pool:
 
 
 def contents_within(problem: Problem, caps: Sequence[int], pool: Pool) -> Pool:
-    """Return the contents of a pool whose load is at most the cap of their class."""
-    loads = [slot.load for slot in problem.types]
+    """Return the contents of a pool whose load in no sample is above the cap of their class."""
+    by_sample = list(zip(*(slot.samples for slot in problem.types), strict=True))
     return Pool(
         [
             {
                 content: None
                 for content in contents
-                if sum(n * load for n, load in zip(content, loads, strict=True)) <= cap
+                if all(
+                    sum(n * load for n, load in zip(content, loads, strict=True)) <= cap
+                    for loads in by_sample
+                )
             }
             for contents, cap in zip(pool.contents, caps, strict=True)
         ]

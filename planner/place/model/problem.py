@@ -6,15 +6,16 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property, reduce
+from operator import le
 
 from planner.documents.cluster import Reserve
 from planner.documents.job import GroupPlacement
 from planner.documents.vocabulary import Cover
 from planner.place.model.constraints import Constraint, Presence, apart, constraints_of, presences_of
-from planner.place.model.slots import JobSlot, SlotResources
+from planner.place.model.slots import JobSlot, SlotResources, added
 from planner.place.model.task_managers import PARTS, TaskManager
 from planner.units import CORE
 
@@ -33,15 +34,22 @@ def _no_limits(tm: TaskManager) -> tuple[int | None, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SlotType:
-    """Equal slots: group, load, and demand for each resource of the problem.
+    """Equal slots: group, load in each sample, and demand for each resource of the problem.
 
-    A load is in units of the problem's grain (see :class:`Problem`).
+    Loads are in units of the problem's grain (see :class:`Problem`); ``load`` is that in the problem's
+    ``peak``, the only one where there are no other samples.
     """
 
     group: str
     load: int
     demand: tuple[int, ...]
     count: int
+    samples: tuple[int, ...]
+
+    @property
+    def key(self) -> tuple[str, tuple[int, ...]]:
+        """What tells a slot of this type from one of another."""
+        return self.group, self.samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,9 @@ class Problem:
     """How many slots of each type go on each TaskManager so that the highest utilisation is least.
 
     ``task_managers`` numbers all TaskManagers; those in ``spare`` stay empty. Loads and CPU capacities are in
-    units of ``grain`` CPU units, the greatest that divides all of them. ``rivals`` are pairs of types
+    units of ``grain`` CPU units, the greatest that divides all of them. Where loads have several samples,
+    the highest utilisation is that over all of them; ``peak`` is the number of the one in which all slots
+    together load most. ``rivals`` are pairs of types
     that may not share a TaskManager. ``flows`` are bytes a second from one group's slots to another's,
     groups by their place in :attr:`groups`.
 
@@ -93,6 +103,7 @@ class Problem:
     task_managers: tuple[TaskManager, ...]
     spare: tuple[int, ...]
     grain: int
+    peak: int = 0
     rivals: tuple[tuple[int, int], ...] = ()
     presences: tuple[Presence, ...] = ()
     reserve: int = 0
@@ -110,6 +121,75 @@ class Problem:
     def open(self) -> bool:
         """Tell whether there is more to settle than where slots stand; see `planner.place.model.choices`."""
         return bool(self.presences or self.reserve)
+
+    @cached_property
+    def samples(self) -> int:
+        """How many samples loads have."""
+        return len(self.types[0].samples) if self.types else 1
+
+    @cached_property
+    def number_of(self) -> dict[tuple[str, tuple[int, ...]], int]:
+        """The number of each type of slots, by its key."""
+        return {slot.key: number for number, slot in enumerate(self.types)}
+
+    def key_of(self, slot: JobSlot) -> tuple[str, tuple[int, ...]]:
+        """Return the key of the type of a slot."""
+        return slot.group, tuple(load // self.grain for load in slot.loads)
+
+    def within(self, utilisation: Fraction) -> Problem:
+        """Return the problem in which no sample but the peak takes a TaskManager above a utilisation.
+
+        Each of those samples is one more resource then; that is all that a search needs to know of them.
+        Samples in which no slot loads more than in another one are left out.
+        """
+        others = self._binding
+        if not others:
+            return self
+        names = tuple(f"load in sample {sample + 1}" for sample in others)
+        kept = [
+            r for r, name in enumerate(self.resources) if name not in names
+        ]  # another one may stand there
+        caps = [utilisation.numerator * entry.cpu // utilisation.denominator for entry in self.classes]
+        return replace(
+            self,
+            resources=(*(self.resources[r] for r in kept), *names),
+            types=tuple(
+                replace(
+                    slot,
+                    demand=(*(slot.demand[r] for r in kept), *(slot.samples[sample] for sample in others)),
+                )
+                for slot in self.types
+            ),
+            classes=tuple(
+                replace(entry, limits=(*(entry.limits[r] for r in kept), *(cap for _ in others)))
+                for entry, cap in zip(self.classes, caps, strict=True)
+            ),
+            reasons={**self.reasons, **dict.fromkeys(names, "the load of a sample")},
+        )
+
+    @cached_property
+    def _binding(self) -> tuple[int, ...]:
+        """The samples besides the peak that are not at most another one for every slot."""
+        loads = {sample: [slot.samples[sample] for slot in self.types] for sample in range(self.samples)}
+        kept = [self.peak]
+        for sample in sorted(loads, key=lambda sample: -sum(loads[sample])):
+            if not any(all(map(le, loads[sample], loads[other])) for other in kept):
+                kept.append(sample)
+        return tuple(sorted(kept[1:]))
+
+    def in_sample(self, sample: int) -> Problem:
+        """Return the problem in which only one sample of the loads counts."""
+        return self._with_loads(lambda slot: slot.samples[sample])
+
+    def on_average(self) -> Problem:
+        """Return the problem in which the mean over all samples is the load; its unit is finer as often."""
+        finer = self._with_loads(lambda slot: sum(slot.samples))
+        classes = tuple(replace(entry, cpu=entry.cpu * self.samples) for entry in self.classes)
+        return replace(finer, classes=classes)
+
+    def _with_loads(self, load_of: Callable[[SlotType], int]) -> Problem:
+        types = tuple(replace(slot, load=load_of(slot), samples=(load_of(slot),)) for slot in self.types)
+        return replace(self, types=types, peak=0)
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
@@ -133,7 +213,7 @@ class Problem:
 
     @cached_property
     def total_load(self) -> int:
-        """Load of all slots."""
+        """Load of all slots, at its peak where there are several samples."""
         return sum(entry.load * entry.count for entry in self.types)
 
     @cached_property
@@ -162,16 +242,21 @@ class Solution:
 
     counts: Mapping[int, tuple[int, ...]]
 
-    def loads(self, problem: Problem) -> dict[int, int]:
-        """Return the load of every TaskManager that the placement uses."""
+    def loads(self, problem: Problem) -> dict[int, tuple[int, ...]]:
+        """Return the load by sample of every TaskManager that the placement uses."""
+        by_sample = list(zip(*(slot.samples for slot in problem.types), strict=True))
         return {
-            tm: sum(count * entry.load for count, entry in zip(self.counts[tm], problem.types, strict=True))
+            tm: tuple(
+                sum(count * load for count, load in zip(self.counts[tm], loads, strict=True))
+                for loads in by_sample
+            )
+            or (0,)
             for tm in problem.usable
         }
 
     def utilisations(self, problem: Problem) -> dict[int, Fraction]:
-        """Return the CPU utilisation of every TaskManager that the placement uses."""
-        return {tm: Fraction(load, problem.cpu(tm)) for tm, load in self.loads(problem).items()}
+        """Return the CPU utilisation, in its highest sample, of every TaskManager that the placement uses."""
+        return {tm: Fraction(max(loads), problem.cpu(tm)) for tm, loads in self.loads(problem).items()}
 
     def max_utilisation(self, problem: Problem) -> Fraction:
         """Return the objective."""
@@ -196,10 +281,13 @@ def build_problem(
     groups = list(dict.fromkeys(slot.group for slot in slots))
     wanted = constraints_of(groups, constraints or {})
     external = sorted({name for one in resources.values() for name, _ in one.external})
-    grain = reduce(math.gcd, [*(slot.load for slot in slots), *(tm.capacity.cpu for tm in task_managers)], 0)
+    loads = (load for slot in slots for load in slot.loads)
+    grain = reduce(math.gcd, [*loads, *(tm.capacity.cpu for tm in task_managers)], 0)
+    together = added(slots)
+    peak = together.index(max(together)) if together else 0
     offers = [*task_managers, *(templates or {}).values()]
     shared = sorted({tm.capacity.open_parts for tm in offers if 0 < len(tm.capacity.open_parts) < len(PARTS)})
-    types = _slot_types(slots, groups, resources, (external, shared), wanted, grain or 1)
+    types = _slot_types(slots, groups, resources, (external, shared), wanted, (grain or 1, peak))
 
     def limits_of(tm: TaskManager) -> tuple[int | None, ...]:
         return (*_limits(tm, external, shared), *(one.limit(tm) for one in wanted))
@@ -216,6 +304,7 @@ def build_problem(
         task_managers=tuple(task_managers),
         spare=(),
         grain=grain or 1,
+        peak=peak,
         rivals=_rivals(types, apart(constraints or {})),
         presences=tuple(presences_of(groups, constraints or {})),
         reserve=min(LEAST[kept.cover] if kept.cover else kept.task_managers, len(task_managers)),
@@ -233,21 +322,26 @@ def _slot_types(
     resources: Mapping[str, SlotResources],
     names: tuple[Sequence[str], Sequence[tuple[str, ...]]],
     constraints: Sequence[Constraint],
-    grain: int,
+    unit: tuple[int, int],
 ) -> tuple[SlotType, ...]:
-    """Return the types of ``slots``: by group, the heaviest first."""
-    counted: dict[str, Counter[int]] = {group: Counter() for group in groups}
+    """Return the types of ``slots``: by group, the heaviest first.
+
+    ``unit`` is the grain, and the number of the sample that is the peak.
+    """
+    grain, peak = unit
+    counted: dict[str, Counter[tuple[int, ...]]] = {group: Counter() for group in groups}
     for slot in slots:
-        counted[slot.group][slot.load] += 1
+        counted[slot.group][slot.loads] += 1
     return tuple(
         SlotType(
             group,
-            load // grain,
+            loads[peak] // grain,
             (*_demand(resources[group], *names), *(int(one.group == group) for one in constraints)),
             count,
+            tuple(load // grain for load in loads),
         )
         for group in groups
-        for load, count in sorted(counted[group].items(), reverse=True)
+        for loads, count in sorted(counted[group].items(), key=lambda one: (-one[0][peak], one[0]))
     )
 
 

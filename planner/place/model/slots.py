@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
 from planner.documents.profile import Node, ResourceProfile
 from planner.documents.vocabulary import JobType
-from planner.graph.from_profile import operator_id, planner_fields
+from planner.graph.from_profile import loads_of, operator_id, planner_fields, sample_count
 from planner.graph.job_graph import JobGraph
 from planner.graph.regions import Subtask
 from planner.graph.slot_sharing import Slots, local_input_preferred
@@ -39,11 +39,24 @@ class SlotResources:
 
 @dataclass(frozen=True, slots=True)
 class JobSlot:
-    """One slot: its group, its subtasks as vertex and number, and its CPU load in CPU units."""
+    """One slot: its group, its subtasks as vertex and number, and its CPU load in CPU units by sample.
+
+    All slots of a job have as many samples; that is one where load is the same all the time.
+    """
 
     group: str
     subtasks: tuple[Subtask, ...]
-    load: int
+    loads: tuple[int, ...]
+
+
+def added(slots: Iterable[JobSlot]) -> list[int]:
+    """Return the load of slots together, by sample; an empty list for no slots."""
+    return [sum(sample) for sample in zip(*(slot.loads for slot in slots), strict=True)]
+
+
+def highest(slots: Iterable[JobSlot]) -> int:
+    """Return the load of slots together in the sample in which it is highest, 0 for no slots."""
+    return max(added(slots), default=0)
 
 
 def slot_resources(profile: ResourceProfile) -> dict[str, SlotResources]:
@@ -84,8 +97,12 @@ def job_slots(
 
     A slot's load is the sum of the loads of its subtasks where any is given, else the group's cpu.
     The regions of a batch job's default group take turns in a slot, so the largest load counts.
+
+    Raises:
+        ValueError: when operators have different numbers of samples.
+
     """
-    loads = vertex_loads(profile, job)
+    loads, samples = vertex_loads(profile, job), sample_count(profile)
     reserved = {group.name: group.cpu or 0 for group in profile.ssg_profiles}
     turns: dict[str, list[list[tuple[Subtask, ...]]]] = defaultdict(list)
     group_of = {vertex.sharing: vertex.group for vertex in job.vertices}
@@ -95,27 +112,35 @@ def job_slots(
     for group, stages in turns.items():
         for index in range(max(map(len, stages))):
             parts = [stage[index] for stage in stages if index < len(stage)]
-            load = max(_slot_load(part, loads, reserved[group]) for part in parts)
-            found.append(JobSlot(group, tuple(subtask for part in parts for subtask in part), load))
+            by_part = [_slot_loads(part, loads, (reserved[group],) * samples) for part in parts]
+            largest = tuple(max(sample) for sample in zip(*by_part, strict=True))
+            found.append(JobSlot(group, tuple(subtask for part in parts for subtask in part), largest))
     return found
 
 
-def _slot_load(subtasks: tuple[Subtask, ...], loads: Mapping[int, int | None], reserved: int) -> int:
+def _slot_loads(
+    subtasks: tuple[Subtask, ...], loads: Mapping[int, tuple[int, ...] | None], reserved: tuple[int, ...]
+) -> tuple[int, ...]:
     known = [load for vertex, _ in subtasks if (load := loads[vertex]) is not None]
-    return sum(known) if known else reserved
+    return tuple(map(sum, zip(*known, strict=True))) if known else reserved
 
 
-def vertex_loads(profile: ResourceProfile, job: JobGraph) -> dict[int, int | None]:
-    """Return the CPU load of one subtask of every vertex, None where none of its operators has one."""
-    by_id = {node.id: node for node in profile.nodes}
-    return {vertex.index: _chain_load([by_id[n] for n in vertex.nodes]) for vertex in job.vertices}
+def vertex_loads(profile: ResourceProfile, job: JobGraph) -> dict[int, tuple[int, ...] | None]:
+    """Return the CPU load of one subtask of every vertex by sample, None where no operator of it has one.
+
+    Raises:
+        ValueError: when operators have different numbers of samples.
+
+    """
+    by_id, samples = {node.id: node for node in profile.nodes}, sample_count(profile)
+    return {vertex.index: _chain_loads([by_id[n] for n in vertex.nodes], samples) for vertex in job.vertices}
 
 
-def _chain_load(nodes: list[Node]) -> int | None:
+def _chain_loads(nodes: Sequence[Node], samples: int) -> tuple[int, ...] | None:
     loads = [
-        n.planner.load.cpu for n in nodes if n.planner and n.planner.load and n.planner.load.cpu is not None
+        own if len(own) == samples else own * samples for _, load in loads_of(nodes) if (own := load.samples)
     ]
-    return sum(loads) if loads else None
+    return tuple(map(sum, zip(*loads, strict=True))) if loads else None
 
 
 def vertex_operators(profile: ResourceProfile, job: JobGraph) -> list[list[str]]:

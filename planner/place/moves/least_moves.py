@@ -24,7 +24,8 @@ def least_moves(
     assert best is not None
     same = relabelled(problem, best, quotas_before(problem, previous))
     limit = result.levels[0].value * (1 + Fraction(slack).limit_denominator(10**6))
-    found = replace_within(whole, previous, limit, clock, [replacement(problem, same, previous)])
+    start = replacement(problem.within(limit), same, previous)
+    found = replace_within(whole.within(limit), previous, limit, clock, [start])
     value = found.solution.max_utilisation(found.problem)
     first = Level(CPU_LEVEL, value, result.levels[0].bound)
     levels = (first, Level("moves", found.weight, found.bound))

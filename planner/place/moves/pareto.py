@@ -29,7 +29,8 @@ def curve(
         progress(f"moves within {float(slack):.1%}", result.levels[0].value, result.bound.value)
         limit = result.levels[0].value * (1 + slack)
         share = clock.share(1 / (len(PARAMETERS.pareto_slacks) - number))
-        known.append(replace_within(whole, previous, limit, share, known))
+        starts = [replace(one, problem=problem.within(limit)) for one in known]
+        known.append(replace_within(whole.within(limit), previous, limit, share, starts))
         if not known[-1].weight:
             break
     points = []

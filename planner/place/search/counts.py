@@ -99,8 +99,16 @@ class _Model:
         return spare
 
     def load(self, tm: int) -> cp_model.LinearExprT:
-        """Return the load of a TaskManager as an expression."""
-        return sum(x * slot.load for x, slot in zip(self.counts[tm], self.problem.types, strict=True))
+        """Return the load of a TaskManager as an expression, at the peak where there are several samples."""
+        return self.loads(tm)[self.problem.peak]
+
+    def loads(self, tm: int) -> list[cp_model.LinearExprT]:
+        """Return the load of a TaskManager in each sample as expressions."""
+        row, types = self.counts[tm], self.problem.types
+        return [
+            sum(x * slot.samples[sample] for x, slot in zip(row, types, strict=True))
+            for sample in range(self.problem.samples)
+        ]
 
     def used(self) -> dict[int, cp_model.IntVar]:
         """Return for every TaskManager whether it holds slots; the first of equal ones do."""
@@ -174,7 +182,8 @@ def minimise_maximum(
     for tm in problem.usable:
         cpu = problem.cpu(tm)
         common = math.gcd(scale, cpu)
-        build.model.add(build.load(tm) * (scale // common) <= top * (cpu // common))
+        for load in build.loads(tm):
+            build.model.add(load * (scale // common) <= top * (cpu // common))
     if hint is not None:
         build.model.add_hint(top, high)
     build.model.minimize(top)
@@ -358,12 +367,15 @@ def rearrange(state: State, overflow: Overflow, rows: Sequence[int], clock: Cloc
     present = np.flatnonzero(state.counts[rows].sum(axis=0))
     for row in rows:
         counts = whole.add(row, None)
-        load = sum(counts[t] * problem.types[t].load for t in present)
         excess = whole.model.new_int_var(0, problem.total_load + int(overflow.floor[row]), "")
-        whole.model.add(load - excess <= int(overflow.cap[row]))
-        whole.model.add(load + excess >= int(overflow.floor[row]))
+        for sample in range(problem.samples):
+            load = sum(counts[t] * problem.types[t].samples[sample] for t in present)
+            whole.model.add(load - excess <= int(overflow.cap[row]))
+        whole.model.add(
+            sum(counts[t] * problem.types[t].load for t in present) + excess >= int(overflow.floor[row])
+        )
         over.append(excess)
-    before = overflow.band(np.array(rows), state.load[list(rows)]).sum()
+    before = overflow.band(np.array(rows), state.highest_load(rows)).sum()
     better = whole.minimise(sum(over), clock, seconds)
     if better is None or better[1] >= before:
         return False

@@ -74,6 +74,7 @@ class State:
         self.limits: Floats = limits[:, self.resources]
         self.demand: Floats = demand[:, self.resources]
         self.loads_of: Floats = np.array([entry.load for entry in problem.types], dtype=np.float64)
+        self._samples: Floats = np.array([entry.samples for entry in problem.types], dtype=np.float64)
         self.rivals: tuple[tuple[int, int], ...] = problem.rivals
         # one column more stands for "no slot", of which there is always enough
         self._counts: Ints = np.zeros((len(rows), self.types + 1), dtype=np.int64)
@@ -147,6 +148,13 @@ class State:
         """Return the highest load of every TaskManager at a utilisation of numerator / denominator."""
         by_class = [numerator * entry.cpu // denominator for entry in self.problem.classes]
         return np.array([by_class[self.problem.class_of[tm]] for tm in self.task_managers], dtype=np.float64)
+
+    def highest_load(self, rows: Sequence[int] | slice = slice(None)) -> Floats:
+        """Return the load of TaskManagers in the sample in which each of them is highest."""
+        if self.problem.samples == 1:
+            return np.asarray(self.load[rows])
+        loads: Floats = self.counts[rows] @ self._samples
+        return np.asarray(loads.max(axis=1))
 
     def within_limits(self) -> NDArray[np.bool_]:
         """Return which TaskManagers keep to their limits."""

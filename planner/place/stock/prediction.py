@@ -23,7 +23,7 @@ from planner.errors import PlannerError
 from planner.graph.job_graph import JobGraph
 from planner.graph.slot_sharing import local_input_preferred, task_balanced
 from planner.place.model.problem import NO_LIMIT, Problem, Solution, TaskManagerClass
-from planner.place.model.slots import JobSlot, job_slots
+from planner.place.model.slots import JobSlot, highest, job_slots
 from planner.place.parameters import PARAMETERS
 from planner.place.stock.allocation import (
     UNKNOWN,
@@ -88,10 +88,7 @@ def predict(
         if placed is not None:
             values.append(
                 max(
-                    (
-                        Fraction(sum(slot.load for slot in held), problem.cpu(tm) * problem.grain)
-                        for tm, held in placed.items()
-                    ),
+                    (Fraction(highest(held), problem.cpu(tm) * problem.grain) for tm, held in placed.items()),
                     default=Fraction(0),
                 )
             )
@@ -152,10 +149,9 @@ def _amounts(problem: Problem, amounts: Sequence[int]) -> Amounts:
 
 def solution(problem: Problem, placed: Mapping[int, Sequence[JobSlot]]) -> Solution:
     """Return an outcome as counts by slot type."""
-    number = {(t.group, t.load): index for index, t in enumerate(problem.types)}
     counts = {}
     for tm in problem.usable:
-        held = Counter(number[slot.group, slot.load // problem.grain] for slot in placed[tm])
+        held = Counter(problem.number_of[problem.key_of(slot)] for slot in placed[tm])
         counts[tm] = tuple(held[index] for index in range(len(problem.types)))
     return Solution(counts)
 

@@ -31,7 +31,7 @@ from planner.units import CORE, MIB
 def instance(
     loads: list[int], cpus: list[int], memory: int = 1, size: int = 1024, cpu_reserved: int = 0
 ) -> Problem:
-    slots = [JobSlot("g", ((0, n),), load * CORE) for n, load in enumerate(loads)]
+    slots = [JobSlot("g", ((0, n),), (load * CORE,)) for n, load in enumerate(loads)]
     resources = {"g": SlotResources(cpu_reserved, memory * MIB, 0, 0, 0)}
     task_managers = [
         TaskManager(f"t{n}", None, Capacity(cpu * CORE, size * MIB, (None,) * 4, None, (), BLANK))
@@ -88,7 +88,7 @@ def test_every_bound_holds(problem: Problem) -> None:
 
 def test_the_class_bound_sees_memory_that_keeps_load_off_the_large_one() -> None:
     """Four slots of 300 mb and one core: the large TaskManager has memory for one of them only."""
-    slots = [JobSlot("g", ((0, n),), CORE) for n in range(4)]
+    slots = [JobSlot("g", ((0, n),), (CORE,)) for n in range(4)]
     resources = {"g": SlotResources(0, 300 * MIB, 0, 0, 0)}
     sizes = [("large", 8, 400), ("small", 2, 1200)]
     task_managers = [

@@ -152,7 +152,9 @@ def test_two_pipelines_part_where_cpu_may_rise() -> None:
     from planner.units import CORE, GIB
 
     resources = {name: SlotResources(CORE // 8, GIB // 64, 0, 0, 0) for name in ("a", "b")}
-    slots = [JobSlot(name, ((v, i),), (2 + v) * CORE // 24) for v, name in enumerate("ab") for i in range(8)]
+    slots = [
+        JobSlot(name, ((v, i),), ((2 + v) * CORE // 24,)) for v, name in enumerate("ab") for i in range(8)
+    ]
     tms = [TaskManager(f"tm-{i}", None, Capacity(CORE, GIB, (None,) * 4, None, (), BLANK)) for i in range(4)]
     restarts = (Restarts(Fraction(8), ((0, 8),)), Restarts(Fraction(8), ((1, 8),)))
     problem = replace(build_problem(slots, resources, tms), restarts=restarts)

@@ -36,7 +36,7 @@ def problem_of(
     reserve: int = 0,
 ) -> Problem:
     """Return the problem of one group ``g`` whose slots have ``loads`` in cores."""
-    slots = [JobSlot("g", ((0, i),), load * CORE) for i, load in enumerate(loads)]
+    slots = [JobSlot("g", ((0, i),), (load * CORE,)) for i, load in enumerate(loads)]
     resources = {"g": SlotResources(CORE, 0, 0, 0, 0)}
     kept = Reserve(task_managers=reserve)
     return build_problem(slots, resources, task_managers, kept, {"g": wanted} if wanted else None)

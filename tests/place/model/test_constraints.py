@@ -53,7 +53,7 @@ def cases(draw: st.DrawFn) -> Case:
         replace(tm, labels=(("zone", zone),) if (zone := draw(st.sampled_from(["a", "b", ""]))) else ())
         for tm in base.task_managers
     ]
-    slots = [JobSlot(t.group, ((0, 0),), t.load * base.grain) for t in base.types for _ in range(t.count)]
+    slots = [JobSlot(t.group, ((0, 0),), (t.load * base.grain,)) for t in base.types for _ in range(t.count)]
     demands = {t.group: t.demand for t in base.types}
     resources = {
         group: SlotResources(cpu=d[0], heap=d[2], off_heap=d[3], managed=d[4], network=d[5])
@@ -136,12 +136,12 @@ def best_of_all(case: Case) -> Fraction | None:
 
 def ways(case: Case) -> Iterator[tuple[list[list[int]], dict[str, Counter[str]]]]:
     """Yield every way to spread the slots: the loads on each TaskManager, and its slots by group."""
-    kinds = Counter((slot.group, slot.load) for slot in case.slots)
+    kinds = Counter((slot.group, slot.loads) for slot in case.slots)
     places = len(case.task_managers)
     for choice in itertools.product(*(splits(count, places) for count in kinds.values())):
         loads: list[list[int]] = [[] for _ in range(places)]
         quotas: dict[str, Counter[str]] = {tm.id: Counter() for tm in case.task_managers}
-        for (group, load), way in zip(kinds, choice, strict=True):
+        for (group, (load,)), way in zip(kinds, choice, strict=True):
             for row, tm, count in zip(loads, case.task_managers, way, strict=True):
                 row += [load] * count
                 if count:

@@ -59,7 +59,7 @@ def test_one_taskmanager_has_nobody_to_swap_with() -> None:
 
     capacity = Capacity(CORE, 1, (None,) * 4, None, (), BLANK)
     problem = build_problem(
-        [JobSlot("g", ((0, 0),), CORE)],
+        [JobSlot("g", ((0, 0),), (CORE,))],
         {"g": SlotResources(0, 0, 0, 0, 0)},
         [TaskManager("a", None, capacity)],
     )
