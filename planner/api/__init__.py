@@ -73,6 +73,7 @@ from planner.api.placing import (
 from planner.api.recovery import diagnose, patched, recover, restart_outline, restart_parts
 from planner.api.reporting import report, shared, shared_profile
 from planner.api.scaling import UTILISATION, fixed_in, scale
+from planner.api.several_jobs import job_of, jobs_of, place_jobs, profile_digest
 from planner.api.sizing import SIZED_UTILISATION, advise, size
 from planner.cluster.callbacks import CALLBACKS
 from planner.cluster.errors import (
@@ -261,6 +262,8 @@ __all__ = [
     "import_cluster",
     "import_job",
     "import_load",
+    "job_of",
+    "jobs_of",
     "legible",
     "load",
     "load_cluster",
@@ -284,9 +287,11 @@ __all__ = [
     "parse_size",
     "patched",
     "place",
+    "place_jobs",
     "placement_warnings",
     "plan_run",
     "process_memory",
+    "profile_digest",
     "program_of_deployment",
     "real",
     "rearrange",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from planner.api.compiling import Note, compile_job
+from planner.api.several_jobs import part_of
 from planner.cluster import standalone
 from planner.cluster.errors import (
     ClusterFailed,
@@ -18,7 +19,7 @@ from planner.cluster.launches import Launch, launches, stock_launches, too_large
 from planner.cluster.rescale import ADAPTIVE, require_vertices, stop_with_savepoint
 from planner.cluster.rescale import set_parallelism as rescale_running
 from planner.cluster.rest import ENDED, Rest, jobs, only_job
-from planner.cluster.run import Plan, Run, execute, run_program
+from planner.cluster.run import Plan, Run, execute, planned_job, run_program
 from planner.cluster.run import verify as verify_cluster
 from planner.cluster.standalone import Standalone
 from planner.cluster.supervise import PROGRAM, SHELL_PROGRAM, Supervision, in_container, in_folder
@@ -204,6 +205,7 @@ def plan_run(
 
     Exceptions are those of `run` that do not concern a cluster.
     """
+    placement, profile = part_of(placement, profile)
     program = as_compiled(program, profile)
     return execute(program, profile, placement, None, Toolchain(flink_home, python, time_limit), note)[0]
 
@@ -225,7 +227,8 @@ def run(
     """Run a program on a cluster as a placement plans it, and verify that the cluster obeys.
 
     The cluster is the one at the REST address ``rest``, else the local one in ``folder``. ``profile`` is
-    what the placement was made from; without it the program has to compile to that. The job starts from
+    what the placement was made from; without it the program has to compile to that. Of a placement of several
+    jobs the one is run whose profile it is. The job starts from
     ``savepoint``, a path that the cluster can read, where one is named. The program's main has
     ``time_limit`` seconds, and so have its subtasks to start; before that the JobManager has ``wait`` seconds
     to answer, and the TaskManagers to register.
@@ -244,6 +247,8 @@ def run(
     """
     cluster = rest_of(rest, folder)
     home = flink_home if flink_home or rest else _home(folder)
+    several = len(placement.jobs or ())
+    placement, profile = part_of(placement, profile)
     program = as_compiled(program, profile)
     tools = Toolchain(home, python, time_limit)
     if rest is not None:
@@ -255,7 +260,9 @@ def run(
         standalone.stop_spares(local)
 
     def start_spares() -> None:
-        standalone.start_spares(local, time_limit, note)
+        # of several jobs, the last one: what is submitted when spares are there may be placed on them
+        if sum(state not in ENDED for state in jobs(cluster).values()) >= several:
+            standalone.start_spares(local, time_limit, note)
 
     return run_program(
         program, profile, placement, cluster, tools, time_limit, note, start_spares, savepoint, wait
@@ -363,8 +370,10 @@ def verify(
 ) -> list[Deviation]:
     """Return what a cluster does otherwise than a placement says; cluster and profile are as for `run`.
 
-    ``job`` is the id of a job, the only one that runs unless given. Without ``profile`` subtasks are not
-    compared.
+    Of a placement of several jobs it is the part of the one whose profile is given.
+
+    ``job`` is the id of a job; unless given, it is the only one that runs, or that holds slots of the
+    placement. Without ``profile`` subtasks are not compared.
 
     Raises:
         RestError: when the cluster does not answer, or it is not clear which job is meant.
@@ -372,8 +381,11 @@ def verify(
 
     """
     cluster = rest_of(rest, folder)
+    alone = placement.jobs is None
+    placement, profile = part_of(placement, profile)
     complete, graph = compile_job(profile) if profile is not None else (None, None)
-    return verify_cluster(cluster, placement, job or only_job(cluster), complete, graph, note)
+    job = job or planned_job(cluster, placement, alone=alone)
+    return verify_cluster(cluster, placement, job, complete, graph, note)
 
 
 def rest_of(rest: str | None, folder: str | Path) -> Rest:

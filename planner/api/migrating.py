@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from planner.api.clusters import FOLDER, rest_of
 from planner.api.compiling import Note, compile_job, made_from
+from planner.api.several_jobs import job_part, jobs_together
 from planner.cluster import standalone
 from planner.cluster.errors import (
     ClusterFolderError,
@@ -20,6 +21,7 @@ from planner.cluster.migrate_pods import migrate_pods, resume_pods, workload
 from planner.cluster.migrate_pods import unfinished as unfinished_pods
 from planner.cluster.migration import Journal, Migrated
 from planner.cluster.rest import ENDED, Rest, jobs
+from planner.cluster.run import jobs_holding
 from planner.cluster.run import verify as verify_cluster
 from planner.cluster.verify import Deviation
 from planner.documents.job import Job
@@ -36,14 +38,18 @@ if TYPE_CHECKING:
     pass
 
 
-def migration(before: Placement, after: Placement, job: Job | ResourceProfile) -> Migration:
-    """Return which TaskManagers change between two placements of a job, and what restarts meanwhile.
+def migration(before: Placement, after: Placement, *jobs: Job | ResourceProfile) -> Migration:
+    """Return which TaskManagers change between two placements of jobs, and what restarts meanwhile.
+
+    The jobs are those of ``before``.
 
     Raises:
-        PlacementMismatch: when ``before`` is not of this job.
+        PlacementMismatch: when ``before`` is not of these jobs.
 
     """
-    return plan_migration(before, after, *compile_job(job))
+    if before.jobs is None:
+        return plan_migration(before, after, *compile_job(jobs[0]))
+    return plan_migration(before, after, *jobs_together(before, jobs))
 
 
 def migrate(
@@ -173,6 +179,17 @@ def _verified_at(
 ) -> list[Deviation]:
     """Return what a cluster does otherwise than a placement says; nothing where no job runs."""
     running = [job for job, state in jobs(cluster).items() if state not in ENDED]
+    if placement.jobs is not None:
+        parts = [job_part(placement, name) for name in placement.jobs]
+        holders = {
+            name: jobs_holding(cluster, part) for name, part in zip(placement.jobs, parts, strict=True)
+        }
+        return [
+            deviation
+            for name, part in zip(placement.jobs, parts, strict=True)
+            for job in sorted(holders[name].intersection(running))
+            for deviation in verify_cluster(cluster, part, job, None, None, note)
+        ]
     if len(running) != 1:
         return []
     known = profile is not None and made_from(placement, profile)

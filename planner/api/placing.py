@@ -72,14 +72,7 @@ def place(
         RefusedError: when planner's checker refuses the placement, which is a defect of planner.
 
     """
-    if tuple(objective) != PACK:
-        objectives(",".join(objective))
-    if slack is None:
-        slack = 0.0 if previous is None else DEFAULT_SLACK
-    if slack < 0:
-        raise ValueError(f"slack has to be a share of at least 0, not {slack}")
-    if slack and previous is None and tuple(objective) == PACK:
-        raise ValueError("slack is for the levels after the highest CPU utilisation, and packing has none")
+    slack = checked_slack(objective, slack, moving=previous is not None)
     profile, graph = compile_job(job)
     clock = clock or Clock(Stop(time_limit, gap_limit, seed, workers))
     from planner.place import engine
@@ -95,7 +88,25 @@ def place(
         slack=slack,
         start=sized.sizing.solution if sized is not None else None,
     )
-    return _with_options(placement, profile)
+    return with_options(placement, profile)
+
+
+def checked_slack(objective: Sequence[Objective], slack: float | None, *, moving: bool) -> float:
+    """Return the slack that there is for an objective, or for moves: the default where none is given.
+
+    Raises:
+        ValueError: when it, or the objective, is not possible.
+
+    """
+    if tuple(objective) != PACK:
+        objectives(",".join(objective))
+    if slack is None:
+        slack = DEFAULT_SLACK if moving else 0.0
+    if slack < 0:
+        raise ValueError(f"slack has to be a share of at least 0, not {slack}")
+    if slack and not moving and tuple(objective) == PACK:
+        raise ValueError("slack is for the levels after the highest CPU utilisation, and packing has none")
+    return slack
 
 
 def as_planned(job: Job | ResourceProfile, placement: Placement) -> tuple[ResourceProfile, JobGraph]:
@@ -261,10 +272,10 @@ def rearrange(
     spare = {tm.id for tm in previous.task_managers if tm.reserve} - {target}
     profile, graph = compile_job(job)
     placement, problems = arranged(profile, graph, cluster, previous, held, spare, Clock(Stop()))
-    return _with_options(placement, profile), problems
+    return with_options(placement, profile), problems
 
 
-def _with_options(placement: Placement, profile: ResourceProfile) -> Placement:
+def with_options(placement: Placement, profile: ResourceProfile) -> Placement:
     """Return a placement with the options that its cluster needs to keep it, and to recover as asked."""
     fields = planner_fields(profile)
     slowest, cores = 0, CORE
@@ -302,7 +313,7 @@ def _takeovers(
         for there in (cluster, with_reserve(cluster, spares - (1 if one.reserve and gone else 0))):
             found = takeover(profile, graph, there, previous, source, one.id, Clock(Stop()))
             if found is not None:
-                found = _with_options(found, profile)
+                found = with_options(found, profile)
                 if best is None or found.imbalance.max < best[0].imbalance.max:
                     best = found, there
                 break

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
@@ -40,6 +40,15 @@ JobArgument = Annotated[
     typer.Argument(
         metavar="JOB",
         help="Job or ResourceProfile; - reads stdin. Default: *.profile.json or job.yaml here.",
+    ),
+]
+JobsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[JOB]...",
+        help="Job or ResourceProfile, or several that share the cluster; - reads stdin."
+        " Default: *.profile.json or job.yaml here.",
+        show_default=False,
     ),
 ]
 ClassOption = Annotated[
@@ -266,22 +275,54 @@ class Inputs:
         self.require_valid()
         return document
 
+    def jobs_kept(
+        self, placement: Placement, named: Sequence[Job | ResourceProfile]
+    ) -> list[Job | ResourceProfile]:
+        """Return the jobs of a placement that are not ``named``, from profiles and jobs here or beside it."""
+        from planner import api
+
+        wanted = api.jobs_of(placement)
+        for document in named:
+            wanted.pop(api.profile_digest(document), None)
+        found: list[Job | ResourceProfile] = []
+        for file, other in self._others((PROFILE_PATTERN, *JOB_NAMES)) if wanted else ():
+            if isinstance(other, api.Job | api.ResourceProfile):
+                if (digest := api.profile_digest(other)) not in wanted:
+                    continue
+                del wanted[digest]
+                self.names.append(file)
+                found.append(other)
+        if wanted:
+            fail(
+                f"the slots of {next(iter(wanted.values()))!r} are to stay, and its profile is not here;"
+                " name it beside the others"
+            )
+        return found
+
     def _beside(self, placement: Placement, patterns: Sequence[str], kind: type[J]) -> J | None:
         """Return what a placement was made from among the files here, and beside those that were read."""
         from planner import api
+
+        for file, document in self._others(patterns):
+            if isinstance(document, kind) and api.made_from(placement, document):
+                self.names.append(file)
+                return document
+        return None
+
+    def _others(self, patterns: Sequence[str]) -> Iterator[tuple[str, Document]]:
+        """Return the valid documents in files here and beside those that were read, each with its file."""
+        from planner import api
         from planner.documents.finding import Severity
+        from planner.documents.foreign.base import ForeignDocument
 
         folders = {Path(), *(Path(other).parent for other in self.names)}
         for file in sorted({path for folder in folders for one in patterns for path in folder.glob(one)}):
             for entry in Inputs().read(str(file)):
-                if not isinstance(entry.document, kind):
+                if entry.document is None or isinstance(entry.document, ForeignDocument):
                     continue
                 if any(finding.severity is Severity.ERROR for finding in api.validate(entry)):
                     continue  # another's, which may be broken
-                if api.made_from(placement, entry.document):
-                    self.names.append(str(file))
-                    return entry.document
-        return None
+                yield str(file), entry.document
 
     def only_document(self, name: str) -> Document:
         """Return the only document in a file, of any kind; end with findings if it is not valid."""

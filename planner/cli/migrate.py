@@ -154,10 +154,15 @@ def migrate(
         fail(f"-o is for the new placement of --drain, --hot and --replace; {given[0]} makes none")
     inputs = Inputs()
     before = inputs.binding_placement(placement)
-    document = inputs.profile_of(before, None) if job is None else None
-    profile = document or inputs.job(job)
+    if before.jobs is not None:
+        _refuse_for_several(job, given[0], kubernetes)
+        documents = inputs.jobs_kept(before, [])
+        profile = documents[0]
+    else:
+        document = inputs.profile_of(before, None) if job is None else None
+        documents = [profile := document or inputs.job(job)]
     inputs.require_valid(fit=False)
-    if not api.made_from(before, profile):
+    if before.jobs is None and not api.made_from(before, profile):
         fail("the placement was made from another version of this job; name that, or place again")
     if home:
         after = before
@@ -172,7 +177,7 @@ def migrate(
             after, left = _target(profile, places, before, drain or [], hot, replace)
         _say_of_cluster(places, left)
     inputs.spare(output)
-    plan = api.migration(before, after, profile)
+    plan = api.migration(before, after, *documents)
     table, lines = tables.migration_table(plan), tables.migration_lines(plan, before, after)
     if home:
         say("planner: those in reserve that hold slots end, and start again empty; the job restarts once")
@@ -201,6 +206,18 @@ def migrate(
     _report(done)
     report_deviations(deviations)
     say(as_planned(api.compile_job(profile)[1]))
+
+
+def _refuse_for_several(job: str | None, way: str, kubernetes: Path | None) -> None:
+    """End where more is asked for than there is for a placement of several jobs."""
+    if job is not None:
+        fail("the placement is of several jobs, whose profiles are taken from beside it; name none")
+    if way not in ("--to", "--home"):
+        fail(
+            f"{way} is for a placement of one job; place the jobs again (planner place --from), then use --to"
+        )
+    if kubernetes is not None:
+        fail("--kubernetes is for a placement of one job")
 
 
 def _wanted(

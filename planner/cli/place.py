@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from planner.cli.errors import Exit, fail
-from planner.cli.inputs import STDIN, Inputs, JobArgument
+from planner.cli.inputs import STDIN, Inputs, JobsArgument
 from planner.cli.output import (
     Format,
     FormatOption,
@@ -43,7 +43,7 @@ class Strategy(StrEnum):
 
 
 def place(
-    job: JobArgument = None,
+    jobs: JobsArgument = None,
     cluster: Annotated[
         str | None,
         typer.Option("--cluster", "-c", metavar="FILE", help="Cluster document. Default: cluster.yaml here."),
@@ -81,6 +81,13 @@ def place(
     previous: Annotated[
         str | None,
         typer.Option("--from", metavar="FILE", help="Previous placement: minimize changes and list them."),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Placement of jobs that run: their slots stay where they are, others are placed beside them.",
+        ),
     ] = None,
     slack: Annotated[
         str | None,
@@ -125,7 +132,7 @@ def place(
         typer.Option("--meta/--no-meta", help="Keep facts about the run (seconds, seed) in the JSON."),
     ] = True,
 ) -> None:
-    """Place every slot of a job so that CPU is balanced.
+    """Place every slot of a job so that CPU is balanced, or of several jobs that share a cluster.
 
     \b
     Examples:
@@ -137,6 +144,8 @@ def place(
       planner place job.yaml -c cluster.yaml --objective cpu,blast --slack 5%
       planner place job.yaml -c cluster.yaml --simple
       planner place job.yaml -c cluster.yaml --strategy flink-slots
+      planner place a.profile.json b.profile.json -c cluster.yaml -o all.placement.json
+      planner place c.profile.json --keep all.placement.json -c cluster.yaml
     """
     start = begun()
     if simple:
@@ -146,11 +155,12 @@ def place(
     simulated = strategy is not Strategy.PLANNER
     _refuse_contradictions(simulated, pack, objective, previous, slack, pareto)
     inputs = Inputs()
-    if [job, cluster, previous].count(STDIN) > 1:
-        fail("only one of the job, the cluster and the placement can come from stdin")
-    document = inputs.job(job)
+    if [*(jobs or ()), cluster, previous, keep].count(STDIN) > 1:
+        fail("only one of the jobs, the cluster and the placement can come from stdin")
+    documents = [inputs.job(name) for name in jobs or (None,)]
     places = inputs.cluster(cluster)
     before = inputs.placement(previous) if previous is not None else None
+    kept = inputs.binding_placement(keep) if keep is not None else None
     from planner import api
     from planner.report.text import text
 
@@ -161,7 +171,13 @@ def place(
     if pareto and previous is None and len(levels) != 2:
         fail("--pareto compares balance with one level: --objective cpu,LEVEL")
     found = inputs.require_valid(fit=False)
+    if kept is not None:
+        documents += inputs.jobs_kept(kept, documents)
     inputs.spare(output)
+    several = len(documents) > 1 or kept is not None
+    if several and (simulated or pareto):
+        fail(f"{'--strategy' if simulated else '--pareto'} is for one job; name only that")
+    document = documents[0]
     if simulated:
         mode = api.Mode[strategy.name]
         simulation = api.simulate(document, places, mode, seed=seed)
@@ -182,6 +198,17 @@ def place(
                 if pareto:
                     points = api.pareto(
                         document, places, before, objective=levels, progress=_steps(note), clock=clock
+                    )
+                elif several:
+                    placement = api.place_jobs(
+                        documents,
+                        places,
+                        objective=levels,
+                        previous=before,
+                        keep=kept,
+                        slack=share,
+                        progress=_steps(note),
+                        clock=clock,
                     )
                 else:
                     placement = api.place(
@@ -278,9 +305,21 @@ def _print(
     from planner.report import tables
 
     written = placement if meta else placement.model_copy(update={"meta": None})
-    profile, graph = api.as_planned(document, placement)
     for line in tables.planned_lines(placement):
         say(f"planner: {line}")
+    if placement.jobs is not None:
+        emit_result(
+            api.to_json(api.to_data(written)),
+            [
+                tables.jobs_table(placement.jobs),
+                tables.placement_table(placement),
+                tables.balance_lines(placement),
+            ],
+            chosen,
+            output,
+        )
+        return
+    profile, graph = api.as_planned(document, placement)
     emit_result(
         api.to_json(api.to_data(written)),
         [

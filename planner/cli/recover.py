@@ -69,6 +69,7 @@ def recover(
         planned = inputs.placement(placement)
         places = inputs.cluster(cluster) if cluster is not None else None
         inputs.require_valid(fit=False)
+        planned, document = api.job_of(planned, document)
         other_version = not api.made_from(planned, document)
     else:
         places = inputs.cluster(cluster)

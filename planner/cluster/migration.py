@@ -7,7 +7,7 @@ any point is resumed, or aborted, by doing the same again with the new, or the o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
@@ -167,7 +167,7 @@ class _Migration(Generic[J]):
         self._call("postRequestResource")
         taken = self._restart()
         self._step("startSpares")
-        running = self._job() is not None
+        running = bool(self._jobs())
         self._within(lambda: self._site.start_spares(self._until, self._note, job=running))
         self._site.forget()
         started, ended = self._site.done()
@@ -212,42 +212,47 @@ class _Migration(Generic[J]):
         self._site.save(self._journal)
 
     def _restart(self) -> float | None:
-        """End what is not of the target, and wait until the job runs again without it."""
+        """End what is not of the target, and wait until all jobs run again without it."""
         old = self._site.leaving()
-        job = self._job()
-        moves = job is not None and any(
-            subtask.task_manager in old for vertex in job.vertices for subtask in vertex.subtasks
-        )
-        if moves:
+        live = self._jobs()
+        moving = [
+            job
+            for job in live
+            if any(subtask.task_manager in old for vertex in job.vertices for subtask in vertex.subtasks)
+        ]
+        if moving:
             self._call("preRestart")
             self._call("preDeploy")
-            self._checkpoint(job)
+            self._checkpoint(moving)
         self._step("restart")
         began = time.monotonic()
-        self._within(lambda: self._site.end(job))
+        self._within(lambda: self._site.end(live[0] if live else None))
         taken = None
         # where a migration is resumed, the old ones may have ended before
-        if job is not None and (moves or self._restarting or not job.running):
+        restarting = [job for job in live if job in moving or self._restarting or not job.running]
+        for job in restarting:
             self._wait(job)
+        if restarting:
             taken = time.monotonic() - began
             self._call("postRestart")
             self._call("postDeploy")
         self._within(lambda: self._site.ended(self._until))
         return taken
 
-    def _checkpoint(self, job: RunningJob | None) -> None:
-        """Take a checkpoint where one is wanted, not again when it restarts already, none on the way back."""
+    def _checkpoint(self, moving: Sequence[RunningJob]) -> None:
+        """Take checkpoints where they are wanted, not again after a restart began, none on the way back."""
         wanted = self._journal.checkpoint and not self._journal.aborting and not self._restarted
-        if wanted and job is not None and "checkpoint" not in self._journal.called:
+        if not wanted or "checkpoint" in self._journal.called:
+            return
+        for job in moving:
             number = take_checkpoint(self._site.rest, job.id, self._seconds, self._note)
-            self._remember("checkpoint")
             self._note(f"job {job.id} has checkpoint {number}")
+        self._remember("checkpoint")
 
-    def _job(self) -> RunningJob | None:
-        """Return the job that is not over, None where there is none."""
+    def _jobs(self) -> list[RunningJob]:
+        """Return the jobs that are not over."""
         rest = self._site.rest
-        live = [job for job, state in jobs(rest).items() if state not in ENDED]
-        return running_job(rest, live[0]) if live else None
+        return [running_job(rest, job) for job, state in jobs(rest).items() if state not in ENDED]
 
     def _wait(self, job: RunningJob) -> None:
         """Wait until every subtask runs, and none where it ran before on what ended."""

@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from planner.cluster.errors import RestError, SlotsTaken
-from planner.cluster.rest import ENDED, Rest, RunningJob, failure, jobs, running_job, task_managers
+from planner.cluster.rest import (
+    ENDED,
+    Rest,
+    RunningJob,
+    failure,
+    jobs,
+    only_job,
+    running_job,
+    task_managers,
+)
 from planner.cluster.submit import submit
 from planner.cluster.verify import MISSING, Deviation, NotAsPlanned, deviations
 from planner.documents.option_tables import option_table
@@ -23,7 +32,7 @@ from planner.graph.edits import Edit, edits
 from planner.graph.job_graph import JobGraph
 from planner.memory.complete import complete_profile
 from planner.place.bend import as_planned
-from planner.place.model.quotas import QUOTA
+from planner.place.model.quotas import quota_name
 from planner.place.model.slots import slot_resources
 from planner.rules.cfg import same_value
 
@@ -91,7 +100,7 @@ def run_program(
     wait_until_registered(rest, placement, wait, note)
     if found := verify(rest, placement, None, note=note):
         raise NotAsPlanned(f"the cluster at {rest.url} is not the one that was planned", found)
-    if other := _job_in_slots(rest, note):
+    if other := _job_in_slots(rest, placement, note):
         raise SlotsTaken(
             f"job {other} holds slots of this placement at {rest.url};"
             f" cancel it first: curl -X PATCH {rest.url}/jobs/{other}"
@@ -123,20 +132,44 @@ def lacking_options(placement: Placement, there: Mapping[str, str], version: str
     }
 
 
-def _job_in_slots(rest: Rest, note: Callable[[str], None]) -> str | None:
-    """Return a job that runs in slots with a quota, None where all are free.
+def planned_job(rest: Rest, placement: Placement, *, alone: bool) -> str:
+    """Return the job that runs under a placement: the only one where it is ``alone``, else by its slots.
+
+    Raises:
+        RestError: when it is not clear which one that is, or there is none.
+
+    """
+    running = {job for job, state in jobs(rest).items() if state not in ENDED}
+    if alone and len(running) <= 1:
+        return only_job(rest)
+    found = running & jobs_holding(rest, placement)
+    if len(found) == 1:
+        return min(found)
+    if not found and not alone:
+        raise RestError(f"no job holds slots of {placement.metadata.name!r} at {rest.url}; does it run?")
+    return only_job(rest)
+
+
+def jobs_holding(rest: Rest, placement: Placement, note: Callable[[str], None] = lambda _: None) -> set[str]:
+    """Return the jobs that hold slots with quotas of a placement."""
+    quotas = {quota_name(group) for tm in placement.task_managers for group in tm.quotas}
+    return {
+        job
+        for tm in task_managers(rest, note).values()
+        for job, slots in tm.slots.items()
+        if any(name in quotas for slot in slots for name in slot.external)
+    }
+
+
+def _job_in_slots(rest: Rest, placement: Placement, note: Callable[[str], None]) -> str | None:
+    """Return a job that runs in slots with quotas of a placement, None where all of them are free.
 
     Slots of a job that has ended, or that the JobManager does not know because it was lost with the one
     before, are free as soon as their TaskManagers notice; that is waited for.
     """
     until = time.monotonic() + LOST_SECONDS
     while True:
-        held = {
-            job
-            for tm in task_managers(rest, note).values()
-            for job, slots in tm.slots.items()
-            if any(name.startswith(QUOTA) for slot in slots for name in slot.external)
-        }
+        held = jobs_holding(rest, placement, note)
         running = held & {job for job, state in jobs(rest).items() if state not in ENDED}
         if running or not held:
             return min(running, default=None)

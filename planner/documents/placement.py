@@ -129,6 +129,25 @@ class Samples(Model):
     balanced_mean: float | None = None
 
 
+class PlacedJob(Model):
+    """One of several jobs that are placed together.
+
+    ``groups`` are what its slot sharing groups are called here; subtasks are called ``job/operator/subtask``.
+    ``cpu`` is the load of all of its ``slots``. ``highest`` is the highest CPU utilisation of a TaskManager
+    that it stands on; alone on the cluster it could have less, and none below ``alone``, which is a bound.
+    ``kept`` slots stayed where they were.
+    """
+
+    profile: Text
+    groups: list[Name]
+    kept: bool | None = None
+    slots: int
+    task_managers: int
+    cpu: Cpu
+    highest: float
+    alone: float
+
+
 class Move(Model):
     """Slots of a group that change their TaskManager."""
 
@@ -195,6 +214,7 @@ class Placement(Envelope):
     imbalance: Imbalance
     slot_load: SlotLoad | None = None
     samples: Samples | None = None
+    jobs: dict[Name, PlacedJob] | None = None
     moves: Moves | None = None
     uncovered: list[Name] | None = None
     planned_groups: dict[Name, PlannedGroup] | None = None

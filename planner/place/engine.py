@@ -65,9 +65,16 @@ class Instance:
     problem: Problem
     stock: Problem
     default: frozenset[str]
+    kept: Kept
 
 
-def instance_of(profile: ResourceProfile, job: JobGraph, cluster: Cluster) -> Instance:
+Kept = Mapping[str, Mapping[str, int]]
+"""Groups whose slots stay where they are: how many by TaskManager."""
+
+
+def instance_of(
+    profile: ResourceProfile, job: JobGraph, cluster: Cluster, kept: Kept | None = None
+) -> Instance:
     """Return the instance of a complete profile with its job graph, on a cluster.
 
     Raises:
@@ -85,9 +92,10 @@ def instance_of(profile: ResourceProfile, job: JobGraph, cluster: Cluster) -> In
         constraints,
         flows,
         templates_of(cluster),
+        kept,
     )
     stock = build_problem(slots, resources, task_managers, flows=flows)
-    return Instance(profile, job, slots, problem, stock, default_slots(profile, stock))
+    return Instance(profile, job, slots, problem, stock, default_slots(profile, stock), kept or {})
 
 
 def place(
@@ -101,10 +109,13 @@ def place(
     previous: Placement | None,
     slack: float,
     start: Solution | None = None,
+    kept: Kept | None = None,
+    predicted: bool = True,
 ) -> Placement:
     """Return the best placement found until ``clock`` has expired, judged by the checker.
 
-    ``start`` is a solution of the same job and cluster to begin with (`planner.place.sizing`).
+    ``start`` is a solution of the same job and cluster to begin with (`planner.place.sizing`). Slots of
+    ``kept`` groups stay where they are. With ``predicted`` it says what Flink's own scheduler reaches.
 
     ``slack`` is how far above the best value the highest CPU utilisation may be, as a share: for fewer moves
     where there is a ``previous`` placement, else for the later levels.
@@ -117,7 +128,7 @@ def place(
         RefusedError: when the checker refuses the placement, which is a defect of planner.
 
     """
-    instance = instance_of(profile, job, cluster)
+    instance = instance_of(profile, job, cluster, kept)
     clock.begin()
     clock.reserve(PARAMETERS.seconds_after + PARAMETERS.seconds_after_per_slot * len(instance.slots))
     in_turn = previous is not None or slack > 0
@@ -138,12 +149,12 @@ def place(
         cluster=digest(cluster),
         previous=digest(previous.model_copy(update={"meta": None})) if previous else None,
     )
-    stock = predictions(instance, clock.stop.seed)
+    stock = predictions(instance, clock.stop.seed) if predicted else {}
     placement = placement_document(
         instance.profile, job, instance.slots, result, stock, inputs, moves, spares, mean
     )
     placement = placement.model_copy(update={"planned_groups": planned or None})
-    if refused := check(placement, profile, cluster, previous):
+    if refused := check(placement, profile, cluster, previous, job):
         raise RefusedError("; ".join(refused[:3]))
     return _with_meta(placement, clock.spent(), clock.stop.seed, clock.stop.workers)
 
@@ -214,10 +225,11 @@ def _solved(
         bent = bend(
             instance.profile,
             list(instance.problem.task_managers),
-            lambda one: possible(instance_of(one, instance.job, cluster).problem, clock),
+            lambda one: possible(instance_of(one, instance.job, cluster, instance.kept).problem, clock),
         )
         if bent is not None:
-            instance, planned = instance_of(bent.profile, instance.job, cluster), bent.groups
+            instance = instance_of(bent.profile, instance.job, cluster, instance.kept)
+            planned = bent.groups
             problem = _aware(instance.problem, instance, objective)
             result, spares = place_with_reserve(problem, clock, progress, objective)
         elif possible(_firm(instance, cluster).problem, clock) is not False:
@@ -334,19 +346,19 @@ def _require_solution(instance: Instance, cluster: Cluster, result: Result, cloc
 
 def _firm(instance: Instance, cluster: Cluster) -> Instance:
     """Return the instance with what binds a placement, without estimates."""
-    return instance_of(without_estimates(instance.profile), instance.job, cluster)
+    return instance_of(without_estimates(instance.profile), instance.job, cluster, instance.kept)
 
 
 def _helps(change: Change, instance: Instance, cluster: Cluster, clock: Clock) -> bool:
     """Follow a proposal, and tell whether the checker finds the placement good that there is then."""
     profile, larger = followed(change, instance.profile, cluster)
-    again = instance_of(profile, instance.job, larger)
+    again = instance_of(profile, instance.job, larger, instance.kept)
     result, spares = place_with_reserve(again.problem, clock.part(PARAMETERS.trial_work), objective=())
     if result.solution is None:
         return False
     inputs = Inputs(profile=digest(profile), cluster=digest(larger))
     placement = placement_document(profile, instance.job, again.slots, result, {}, inputs, spares=spares)
-    return not check(placement, profile, larger)
+    return not check(placement, profile, larger, job=instance.job)
 
 
 def _previous(instance: Instance, placement: Placement) -> Previous:

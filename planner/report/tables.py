@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from planner.cluster.measure import Measured
-from planner.documents.placement import ObjectiveLevel, PlacedTaskManager, Placement, Samples
+from planner.documents.placement import ObjectiveLevel, PlacedJob, PlacedTaskManager, Placement, Samples
 from planner.documents.profile import ResourceProfile
 from planner.documents.recovery import Downtime, Failure, RecoveryPlan, RestartStrategy
 from planner.documents.vocabulary import Failed
@@ -251,9 +251,26 @@ def balance_lines(placement: Placement) -> str:
         f"{STOCK_NAMES[name]} {f'{strategy.max:.1%}' if strategy.max is not None else 'does not fit'}"
         for name, strategy in placement.stock_flink.items()
     ]
-    lines.append(f"Flink scheduler  highest {', '.join(stock[:2])},")
-    lines.append(f"                 {', '.join(stock[2:])} (simulated)")
+    if stock:
+        lines.append(f"Flink scheduler  highest {', '.join(stock[:2])},")
+        lines.append(f"                 {', '.join(stock[2:])} (simulated)")
     return "\n".join(lines) + "\n"
+
+
+def jobs_table(jobs: Mapping[str, PlacedJob]) -> Table:
+    """Return what each of several jobs has of a placement, the heaviest first, and what it could have alone."""
+    figures = ("slots", "cores", "on", "highest", "alone")
+    table = _table("Jobs", "job", *figures, right=figures, wrap="job")
+    for name, job in sorted(jobs.items(), key=lambda one: (-one[1].cpu, one[0])):
+        table.add_row(
+            _short(name) + (" (stays)" if job.kept else ""),
+            f"{job.slots:,}",
+            f"{job.cpu / CORE:.2f}",
+            f"{job.task_managers:,}",
+            f"{job.highest:.1%}",
+            f"{job.alone:.1%}",
+        )
+    return table
 
 
 def _sample_lines(samples: Samples) -> Iterator[str]:

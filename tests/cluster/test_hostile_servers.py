@@ -70,7 +70,7 @@ def run_it(url: str) -> object:
     placement, profile, graph = planned()
     monkey = pytest.MonkeyPatch()
     monkey.setattr(run, "execute", lambda *_: (Plan(profile, graph, []), JOB_ID))
-    monkey.setattr(run, "_job_in_slots", lambda rest, note: task_managers(rest, note) and None)
+    monkey.setattr(run, "_job_in_slots", lambda rest, placement, note: task_managers(rest, note) and None)
     try:
         return run_program(
             Program(file="job.sql", kind="sql"), None, placement, Rest.at(url), Toolchain(), 0.0

@@ -41,21 +41,30 @@ class RefusedError(PlannerError):
 
 
 def check(
-    placement: Placement, profile: ResourceProfile, cluster: Cluster, previous: Placement | None = None
+    placement: Placement,
+    profile: ResourceProfile,
+    cluster: Cluster,
+    previous: Placement | None = None,
+    job: JobGraph | None = None,
 ) -> list[str]:
     """Return what is wrong with ``placement``; an empty list means that it holds.
 
-    Moves are checked where the placement before, ``previous``, is given.
+    Moves are checked where the placement before, ``previous``, is given; ``job`` is the job graph of several
+    jobs together, which none of their profiles is compiled to alone.
     """
-    return list(_problems(placement, profile, cluster, previous))
+    return list(_problems(placement, profile, cluster, previous, job))
 
 
 def _problems(
-    placement: Placement, profile: ResourceProfile, cluster: Cluster, previous: Placement | None
+    placement: Placement,
+    profile: ResourceProfile,
+    cluster: Cluster,
+    previous: Placement | None,
+    job: JobGraph | None,
 ) -> Iterator[str]:
     yield from _planned(placement, profile)
     profile = as_planned(profile, placement.planned_groups)
-    job = build_job_graph(stream_graph(profile))
+    job = job or build_job_graph(stream_graph(profile))
     resources = slot_resources(profile)
     offered = {tm.id: tm for tm in task_managers_of(cluster)}
     operators = vertex_operators(profile, job)

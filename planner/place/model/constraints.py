@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from planner.documents.job import GroupPlacement
 from planner.place.model.task_managers import TaskManager
@@ -63,6 +64,24 @@ def _constraints(group: str, wanted: GroupPlacement) -> Iterator[Constraint]:
         most = wanted.max_per_task_manager
         reason = f"group {group!r} may have at most {most} slots on a TaskManager"
         yield Constraint(f"slots of {group} per TaskManager", reason, group, lambda _: most)
+
+
+def staying(groups: Sequence[str], kept: Mapping[str, Mapping[str, int]]) -> list[Constraint]:
+    """Return what keeps all slots of some ``groups`` where they are: as many as there are by TaskManager."""
+    return [
+        Constraint(
+            f"slots of {group} that stay",
+            f"the slots of group {group!r} stay where they are",
+            group,
+            partial(_held, kept[group]),
+        )
+        for group in groups
+        if group in kept
+    ]
+
+
+def _held(quotas: Mapping[str, int], tm: TaskManager) -> int:
+    return quotas.get(tm.id, 0)
 
 
 def presences_of(groups: Sequence[str], wanted: Mapping[str, GroupPlacement]) -> list[Presence]:

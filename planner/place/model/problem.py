@@ -14,7 +14,7 @@ from operator import le
 from planner.documents.cluster import Reserve
 from planner.documents.job import GroupPlacement
 from planner.documents.vocabulary import Cover
-from planner.place.model.constraints import Constraint, Presence, apart, constraints_of, presences_of
+from planner.place.model.constraints import Constraint, Presence, apart, constraints_of, presences_of, staying
 from planner.place.model.slots import JobSlot, SlotResources, added
 from planner.place.model.task_managers import PARTS, TaskManager
 from planner.units import CORE
@@ -271,15 +271,18 @@ def build_problem(
     constraints: Mapping[str, GroupPlacement] | None = None,
     flows: Mapping[tuple[str, str], int] | None = None,
     templates: Mapping[str, TaskManager] | None = None,
+    kept: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Problem:
     """Return the problem of placing ``slots`` on ``task_managers``, keeping some of them in ``reserve``.
 
     Where that is for a cover, as few as it can take are. ``constraints`` are those of groups; ``flows`` are
-    bytes a second between groups; ``templates`` are what there may be more of.
+    bytes a second between groups; ``templates`` are what there may be more of. ``kept`` are groups whose
+    slots stay where they are, with how many each TaskManager holds.
     """
-    kept = reserve or Reserve()
+    spares = reserve or Reserve()
     groups = list(dict.fromkeys(slot.group for slot in slots))
-    wanted = constraints_of(groups, constraints or {})
+    stay = staying(groups, kept or {})
+    wanted = [*constraints_of(groups, constraints or {}), *stay]
     external = sorted({name for one in resources.values() for name, _ in one.external})
     loads = (load for slot in slots for load in slot.loads)
     grain = reduce(math.gcd, [*loads, *(tm.capacity.cpu for tm in task_managers)], 0)
@@ -307,8 +310,8 @@ def build_problem(
         peak=peak,
         rivals=_rivals(types, apart(constraints or {})),
         presences=tuple(presences_of(groups, constraints or {})),
-        reserve=min(LEAST[kept.cover] if kept.cover else kept.task_managers, len(task_managers)),
-        cover=kept.cover,
+        reserve=min(LEAST[spares.cover] if spares.cover else spares.task_managers, len(task_managers)),
+        cover=spares.cover,
         flows=_numbered(flows or {}, groups),
         limits_of=limits_of,
         reasons={one.name: one.reason for one in wanted},
