@@ -142,6 +142,55 @@ def _samples(
     return [[max(1, round(load * scale / kind.grain)) * kind.grain for load in loads] for loads in raw]
 
 
+def many_jobs(jobs: int, task_managers: int, seed: int) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Return Jobs by name and a Cluster for them: 1 to 4 groups each of 2 to 12 slots, 80 % of CPU in all."""
+    rng = random.Random(f"jobs-{jobs}-{task_managers}-{seed}")
+    classes = [(cores, round(task_managers * share)) for cores, share in CORES]
+    cores = sum(size * count for size, count in classes)
+    shapes = [
+        [(rng.randint(2, 12), rng.lognormvariate(0, 0.7)) for _ in range(rng.randint(1, 4))]
+        for _ in range(jobs)
+    ]
+    scale = 0.8 * cores * 1000 / sum(count * size for shape in shapes for count, size in shape)
+    found = {}
+    for number, shape in enumerate(shapes):
+        groups, operators = [], []
+        for index, (count, size) in enumerate(shape):
+            cpu = min(max(10, round(size * scale / 10) * 10), 900 * CORES[0][0]) / 1000
+            resources = {"cpu": cpu, "heap": f"{max(64, round(cpu * 333))} mb", "offHeap": "32 mb"}
+            groups.append({"name": f"g{index}", "resources": resources})
+            operators.append(
+                {
+                    "id": f"o{index}",
+                    "kind": "source",
+                    "group": f"g{index}",
+                    "parallelism": count,
+                    "load": {"cpu": cpu},
+                }
+            )
+        found[f"job-{number}"] = job(f"job-{number}", groups, operators)
+    offers = [
+        {
+            "name": f"c{size}",
+            "count": count,
+            "cpu": size,
+            "memory": {"process": f"{size * PROCESS_PER_CORE} mb"},
+            "slots": 6 * size,
+        }
+        for size, count in classes
+    ]
+    return found, cluster(f"session-{seed}", offers)
+
+
+def write_jobs(folder: Path, documents: tuple[dict[str, dict[str, Any]], dict[str, Any]]) -> list[str]:
+    """Write Jobs, each under its name, and their Cluster; return the names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs, places = documents
+    for name, document in {**jobs, "cluster": places}.items():
+        (folder / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
+    return list(jobs)
+
+
 def triplets(bins: int, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return ``3 * bins`` slots that fill ``bins`` equal TaskManagers of ten cores exactly, three each.
 

@@ -1,4 +1,4 @@
-"""Placements through the command line: families, samples, few quotas, triplets, re-placement events.
+"""Placements through the command line: families, samples, many jobs, few quotas, triplets, changes.
 
     python bench/placement.py [--quick] [--parts PART...] [--write]
 
@@ -34,6 +34,7 @@ HARD_SIZES = ((30, 300, 10.0, 5), (200, 2000, 10.0, 5), (1000, 10_000, 15.0, 3))
 HARD_FAMILIES = ("odd", "many", "full", "one")
 SIMPLE_SIZES = ((200, 2000, 10.0, 2), (5000, 100_000, 30.0, 1))
 SAMPLE_SIZES = ((30, 300, 10.0, 5), (200, 2000, 10.0, 10), (1000, 10_000, 15.0, 3))
+MANY_JOBS = ((20, 50, 5), (200, 500, 5))
 TRIPLETS = (20, 40, 60, 83)
 
 
@@ -63,11 +64,11 @@ class Run:
         return bool(self.level["status"] == "optimal")
 
 
-def place(folder: Path, *options: str) -> Run:
-    """Place the job in ``folder`` on the cluster in it."""
+def place(folder: Path, *options: str, jobs: Sequence[str] = ()) -> Run:
+    """Place the job in ``folder``, or some jobs, on the cluster in it."""
     output = folder / "placement.json"
     output.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "planner", "place", str(folder / "job.json")]
+    command = [sys.executable, "-m", "planner", "place", *(jobs or [str(folder / "job.json")])]
     command += ["-c", str(folder / "cluster.json"), "-o", str(output), *options]
     started = time.perf_counter()
     child = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -217,6 +218,40 @@ def samples(folder: Path, quick: bool) -> list[str]:
     return lines
 
 
+def many_jobs(folder: Path, quick: bool) -> list[str]:
+    """Return the table of many jobs on one cluster, and of one that is added beside all others."""
+    lines = [
+        "| jobs | TaskManagers | slots | seeds | optimal | worst gap | median s | worst s |"
+        " one more: optimal | worst gap | worst s |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for jobs, task_managers, seeds in MANY_JOBS[: 1 if quick else None]:
+        all_, added, slots = [], [], []
+        for seed in range(1 if quick else seeds):
+            place_ = folder / f"jobs-{jobs}-{seed}"
+            names = instances.write_jobs(place_, instances.many_jobs(jobs, task_managers, seed))
+            all_.append(_place_jobs(place_, names[:-1]))
+            kept = place_ / "kept.json"
+            kept.write_text(json.dumps(all_[-1].placement), encoding="utf-8")
+            added.append(_place_jobs(place_, names, "--keep", str(kept)))
+            assert added[-1].placement is not None
+            slots.append(sum(job["slots"] for job in added[-1].placement["jobs"].values()))
+        seconds = [run.seconds for run in all_]
+        lines.append(
+            f"| {jobs:,} | {task_managers:,} | {min(slots):,} to {max(slots):,} | {len(all_)}"
+            f" | {sum(run.optimal for run in all_)} | {max(run.gap for run in all_):.3%}"
+            f" | {statistics.median(seconds):.1f} | {max(seconds):.1f}"
+            f" | {sum(run.optimal for run in added)} | {max(run.gap for run in added):.3%}"
+            f" | {max(run.seconds for run in added):.1f} |"
+        )
+        print(lines[-1], flush=True)
+    return lines
+
+
+def _place_jobs(folder: Path, names: Sequence[str], *options: str) -> Run:
+    return place(folder, *options, jobs=[str(folder / f"{name}.json") for name in names])
+
+
 def _deployments(run: Run) -> dict[str, Any]:
     assert run.placement is not None
     found: dict[str, Any] = next(one for one in run.placement["objective"] if one["name"] == "deployments")
@@ -332,6 +367,7 @@ PARTS: dict[str, tuple[str, Callable[[Path, bool], list[str]]]] = {
     "families": ("Families", lambda folder, quick: families(folder, quick, FAMILIES, SIZES)),
     "hard": ("Hard families", lambda folder, quick: families(folder, quick, HARD_FAMILIES, HARD_SIZES)),
     "samples": ("24 samples of load", samples),
+    "jobs": ("Many jobs", many_jobs),
     "simple": ("Few different quotas", simple),
     "triplets": ("Triplets, of which a perfect packing is known", triplets),
     "moves": ("Re-placement: slots moved, and how far above the best", replacement),

@@ -46,6 +46,7 @@ STOREYS = [
     ["engine"],
     ["arranged"],
     ["takeover"],
+    ["several"],
 ]
 """The same within the room ``place``; what stands together here may import each other one way."""
 PURE = ("errors", "units", "documents", "graph", "memory", "place", "rules", "recover", "targets")

@@ -269,6 +269,8 @@ class Inputs:
         """Return what a placement was made from: what is named, or a profile or job here with its digest."""
         from planner.documents.job import Job
 
+        if placement.jobs is not None:
+            fail(f"the placement is of several jobs ({', '.join(placement.jobs)}), this takes that of one")
         if name is None:
             return self.profile_of(placement, None) or self._beside(placement, JOB_NAMES, Job)
         document = self.job(name)

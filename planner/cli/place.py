@@ -132,7 +132,7 @@ def place(
         typer.Option("--meta/--no-meta", help="Keep facts about the run (seconds, seed) in the JSON."),
     ] = True,
 ) -> None:
-    """Place every slot of a job so that CPU is balanced, or of several jobs that share a cluster.
+    """Place every slot of a job, or of several, so that CPU is balanced.
 
     \b
     Examples:
@@ -144,8 +144,8 @@ def place(
       planner place job.yaml -c cluster.yaml --objective cpu,blast --slack 5%
       planner place job.yaml -c cluster.yaml --simple
       planner place job.yaml -c cluster.yaml --strategy flink-slots
-      planner place a.profile.json b.profile.json -c cluster.yaml -o all.placement.json
-      planner place c.profile.json --keep all.placement.json -c cluster.yaml
+      planner place a.profile.json b.profile.json -c cluster.yaml -o all.json
+      planner place c.profile.json --keep all.json -c cluster.yaml -o more.json
     """
     start = begun()
     if simple:

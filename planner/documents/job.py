@@ -126,7 +126,8 @@ class GroupPlacement(Model):
     """Where the slots of a group may stand; TaskManagers go by their id or their class.
 
     ``pinned`` are the only ones to use, ``forbidden`` ones not to. A zone is what TaskManagers have as
-    their label ``zone``. Slots of groups in ``antiAffinity`` stand on other TaskManagers.
+    their label ``zone``. Slots of groups in ``antiAffinity`` stand on other TaskManagers; those of another
+    job that shares the cluster are called ``job/group``.
     """
 
     pinned: list[Name] = []

@@ -59,7 +59,8 @@ def together(name: str, parts: Sequence[JobPart]) -> tuple[ResourceProfile, JobG
 
     Raises:
         PlacementMismatch: when the jobs cannot share a cluster: they are of different types or versions of
-            Flink, ask for different ways to recover, or two have one name.
+            Flink, ask for different ways to recover, two have one name, or a group is to be apart from one
+            that is not there.
 
     """
     _require_alike(parts)
@@ -175,6 +176,11 @@ def _in_group(node: Node, names: Mapping[str, str]) -> Node:
 
 def _speaking_of(wanted: GroupPlacement, names: Mapping[str, str]) -> GroupPlacement:
     """Return a constraint with the groups of it by their other names, without those of jobs elsewhere."""
+    jobs = {name.partition(BETWEEN)[0] for name in names if BETWEEN in name}
+    for group in wanted.anti_affinity:
+        job, between, _ = group.partition(BETWEEN)
+        if group not in names and between and job in jobs:
+            raise PlacementMismatch(f"there is no group {group!r} to be separated from")
     apart = [names[group] for group in wanted.anti_affinity if group in names]
     return wanted.model_copy(update={"anti_affinity": apart})
 

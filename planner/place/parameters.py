@@ -234,6 +234,12 @@ class Parameters:
 
     bounded_samples: int = 4
     """Samples of the load, the heaviest ones, for which bounds are sought that take a program."""
+    content_variables: int = 40_000
+    """Variables (classes times slot types) up to which contents are priced: each class is a model of its own.
+
+    Chosen: building the models for 300,000, of TaskManagers each with other slots that stay, takes 20 s,
+    which is not counted as work.
+    """
     class_bound_variables: int = 20_000
     """Variables (classes times slot types) of the linear program over classes before it is left out.
 

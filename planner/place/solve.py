@@ -334,6 +334,8 @@ class Search:
 
     def _judge(self, target: Fraction, clock: Clock) -> patterns.Verdict:
         """Tell whether contents can do it at a utilisation, as fractions; that they cannot is a bound."""
+        if len(self.problem.classes) * len(self.problem.types) > PARAMETERS.content_variables:
+            return patterns.Verdict.OPEN
         caps = self._whole_caps(target)
         pool = contents_within(self.problem, caps, self.pool)
         verdict = patterns.judge(self._within(target), caps, pool, clock)

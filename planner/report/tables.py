@@ -261,7 +261,8 @@ def jobs_table(jobs: Mapping[str, PlacedJob]) -> Table:
     """Return what each of several jobs has of a placement, the heaviest first, and what it could have alone."""
     figures = ("slots", "cores", "on", "highest", "alone")
     table = _table("Jobs", "job", *figures, right=figures, wrap="job")
-    for name, job in sorted(jobs.items(), key=lambda one: (-one[1].cpu, one[0])):
+    heaviest = sorted(jobs.items(), key=lambda one: (-one[1].cpu, one[0]))
+    for name, job in heaviest[:ROWS]:
         table.add_row(
             _short(name) + (" (stays)" if job.kept else ""),
             f"{job.slots:,}",
@@ -270,6 +271,8 @@ def jobs_table(jobs: Mapping[str, PlacedJob]) -> Table:
             f"{job.highest:.1%}",
             f"{job.alone:.1%}",
         )
+    if len(jobs) > ROWS:
+        table.add_row(f"... {len(jobs) - ROWS} more", "", "", "", "", "")
     return table
 
 

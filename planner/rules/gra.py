@@ -21,6 +21,7 @@ from planner.graph.from_profile import (
 from planner.graph.job_graph import JobGraph
 from planner.graph.kinds import CACHE, find_kind
 from planner.graph.regions import pipelined_regions
+from planner.graph.several import BETWEEN
 from planner.graph.stream_graph import StreamEdge, default_max_parallelism
 from planner.memory.slot_resources import slot_counts
 from planner.place.model.slots import job_slots, vertex_loads
@@ -279,7 +280,7 @@ class ImpossiblePlacement(JobRule):
                     yield Match(
                         at, f"group {group!r} cannot be separated from itself; write maxPerTaskManager: 1"
                     )
-                elif other not in counts:
+                elif other not in counts and BETWEEN not in other:  # a group of another job is told with it
                     yield Match(at, f"there is no group {other!r} to be separated from")
 
 

@@ -386,3 +386,82 @@ def test_an_interrupt_returns_the_best_so_far(tmp_path: Path) -> None:
     assert child.returncode == 0, errors
     assert "interrupted; this is the best placement so far" in errors
     assert json.loads(target.read_text())["objective"][0]["status"] in ("feasible", "optimal")
+
+
+class TestSeveralJobs:
+    """Jobs that share a cluster, and those that are added beside what runs."""
+
+    def jobs(self, folder: Path, *names: str) -> list[str]:
+        found = []
+        for number, name in enumerate(names, 1):
+            document: dict[str, Any] = json.loads(json.dumps(ONE))
+            document["metadata"]["name"] = name
+            document["spec"]["operators"][0]["parallelism"] = number
+            document["spec"]["slotSharingGroups"][0]["resources"]["cpu"] = 0.5
+            path = folder / f"{name}.json"
+            path.write_text(json.dumps(document), encoding="utf-8")
+            result = CliRunner().invoke(
+                app, ["compile", str(path), "-o", str(folder / f"{name}.profile.json")]
+            )
+            assert result.exit_code == 0, result.stderr
+            found.append(str(folder / f"{name}.profile.json"))
+        return found
+
+    def test_a_table_says_what_each_job_has(self, tmp_path: Path) -> None:
+        result = run(*self.jobs(tmp_path, "a", "b"), "-c", CLUSTER, "--format", "text")
+        assert result.exit_code == 0, result.stderr
+        lines = [line.split() for line in result.stdout.splitlines() if line]
+        assert lines[1] == ["job", "slots", "cores", "on", "highest", "alone"]
+        assert lines[3][:3] == ["b", "2", "1.00"]
+        assert lines[4][:3] == ["a", "1", "0.50"]
+        assert "Flink scheduler" not in result.stdout
+        assert max(map(len, result.stdout.splitlines())) <= 80
+
+    def test_a_job_is_added_beside_what_runs(self, tmp_path: Path) -> None:
+        """The profiles of those that stay are taken from beside their placement."""
+        first, second, third = self.jobs(tmp_path, "a", "b", "c")
+        before, after = str(tmp_path / "before.placement.json"), str(tmp_path / "after.placement.json")
+        assert run(first, second, "-c", CLUSTER, "-o", before).exit_code == 0
+        result = run(third, "--keep", before, "-c", CLUSTER, "-o", after)
+        assert result.exit_code == 0, result.stderr
+        assert "a (stays)" in result.stderr
+        old, new = (json.loads(Path(name).read_text(encoding="utf-8")) for name in (before, after))
+        assert [(name, one.get("kept")) for name, one in new["jobs"].items()] == [
+            ("c", None),
+            ("a", True),
+            ("b", True),
+        ]
+        for was, now in zip(old["taskManagers"], new["taskManagers"], strict=True):
+            assert was.get("reserve") or was["quotas"].items() <= now["quotas"].items()
+        Path(second).unlink()
+        Path(tmp_path / "b.json").unlink()
+        result = run(third, "--keep", before, "-c", CLUSTER)
+        assert result.exit_code == Exit.USAGE
+        assert "the slots of 'b' are to stay, and its profile is not here" in result.stderr
+
+    @pytest.mark.parametrize(
+        ("options", "reason"),
+        [
+            (["--strategy", "flink-slots"], "--strategy is for one job"),
+            (["--pareto", "--objective", "cpu,memory"], "--pareto is for one job"),
+        ],
+    )
+    def test_what_is_for_one_job(self, tmp_path: Path, options: list[str], reason: str) -> None:
+        result = run(*self.jobs(tmp_path, "a", "b"), "-c", CLUSTER, *options)
+        assert result.exit_code == Exit.USAGE
+        assert reason in result.stderr
+
+    def test_verbs_ask_which_job(self, tmp_path: Path) -> None:
+        """What runs or checks one job names it; what is for one job alone says so."""
+        first, second = self.jobs(tmp_path, "a", "b")
+        both = str(tmp_path / "all.placement.json")
+        assert run(first, second, "-c", CLUSTER, "-o", both).exit_code == 0
+        for verb, reason in (
+            (["recover", second, "-p", both], ""),
+            (["verify", both, "--rest", "http://127.0.0.1:9"], "name the profile of the one that is meant"),
+            (["export", both, "--target", "standalone", "-o", str(tmp_path / "x")], "of several jobs (a, b)"),
+            (["report", both, "-o", str(tmp_path / "x.html")], "of several jobs (a, b)"),
+        ):
+            result = CliRunner().invoke(app, verb)
+            assert result.exit_code == (Exit.USAGE if reason else Exit.OK), (verb, result.stderr)
+            assert reason in result.stderr.replace("\n", " ")

@@ -36,14 +36,24 @@ def heaviest_samples(problem: Problem, most: int) -> list[Problem]:
 
 
 def item_bound(problem: Problem) -> Bound:
-    """Every slot stands somewhere: the heaviest one on the TaskManager where it weighs least."""
-    values = (
+    """Every slot stands somewhere: the heaviest one on the TaskManager where it weighs least.
+
+    Slots that stay are there already, on that TaskManager and on all others.
+    """
+    standing = {entry.members: problem.standing(entry) for entry in problem.classes}
+    values = [
         min(
-            (Fraction(slot.load, entry.cpu) for entry in problem.classes if entry.can_hold(slot)),
+            (
+                Fraction(slot.load + standing[entry.members], entry.cpu)
+                for entry in problem.classes
+                if entry.can_hold(slot)
+            ),
             default=Fraction(0),
         )
-        for slot in problem.types
-    )
+        for number, slot in enumerate(problem.types)
+        if number not in problem.staying
+    ]
+    values += [Fraction(standing[entry.members], entry.cpu) for entry in problem.classes]
     return Bound(max(values, default=Fraction(0)), "item")
 
 

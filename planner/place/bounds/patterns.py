@@ -135,7 +135,7 @@ def judge(problem: Problem, caps: Sequence[int | None], pool: Pool, clock: Clock
         worth = sum(price * slot.count for price, slot in zip(prices, problem.types, strict=True))
         grown = False
         for index, entry in enumerate(problem.classes):
-            found = pricing[index].best(prices, clock)
+            found = None if clock.expired() else pricing[index].best(prices, clock)
             if found is None:
                 return Verdict.OPEN
             content, bound = found

@@ -192,11 +192,7 @@ def _beside(problem: Problem) -> str:
 
 def _copies(slot: SlotType, entry: TaskManagerClass) -> int:
     return min(
-        (
-            limit // need
-            for need, limit in zip(slot.demand, entry.limits, strict=True)
-            if need and limit is not None
-        ),
+        (limit // need for r, need in slot.needs if (limit := entry.limits[r]) is not None),
         default=slot.count,
     )
 

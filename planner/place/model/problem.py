@@ -37,7 +37,8 @@ class SlotType:
     """Equal slots: group, load in each sample, and demand for each resource of the problem.
 
     Loads are in units of the problem's grain (see :class:`Problem`); ``load`` is that in the problem's
-    ``peak``, the only one where there are no other samples.
+    ``peak``, the only one where there are no other samples. ``needs`` are the resources by number of which
+    the demand is not zero, with how much that is: few, where constraints of many groups are resources.
     """
 
     group: str
@@ -45,6 +46,10 @@ class SlotType:
     demand: tuple[int, ...]
     count: int
     samples: tuple[int, ...]
+    needs: tuple[tuple[int, int], ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "needs", tuple((r, need) for r, need in enumerate(self.demand) if need))
 
     @property
     def key(self) -> tuple[str, tuple[int, ...]]:
@@ -63,9 +68,8 @@ class TaskManagerClass:
 
     def can_hold(self, slot: SlotType) -> bool:
         """Tell whether an empty TaskManager of the class can hold one slot."""
-        return all(
-            limit is None or need <= limit for need, limit in zip(slot.demand, self.limits, strict=True)
-        )
+        limits = self.limits
+        return all((limit := limits[r]) is None or need <= limit for r, need in slot.needs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,8 @@ class Problem:
     """What the resources that stand for constraints of groups mean, in words."""
 
     templates: Mapping[str, TaskManager] = field(default_factory=dict, compare=False, repr=False)
+    kept: Mapping[str, Mapping[str, int]] = field(default_factory=dict, compare=False, repr=False)
+    """Groups whose slots stay where they are, with how many each TaskManager holds; limits say the same."""
 
     @property
     def open(self) -> bool:
@@ -200,6 +206,27 @@ class Problem:
     def group_slots(self) -> tuple[int, ...]:
         """How many slots each group has, in the order of :attr:`groups`."""
         return tuple(sum(slot.count for slot in self.types if slot.group == group) for group in self.groups)
+
+    @cached_property
+    def staying(self) -> frozenset[int]:
+        """The types of slots that stay where they are, by number."""
+        return frozenset(number for number, slot in enumerate(self.types) if slot.group in self.kept)
+
+    def standing(self, entry: TaskManagerClass) -> int:
+        """Return what slots that stay load on a TaskManager of a class: at least, the lightest of a group."""
+        if not self.kept:
+            return 0
+        tm = self.task_managers[entry.members[0]].id
+        return sum(sum(loads[: self.kept[group].get(tm, 0)]) for group, loads in self._lightest.items())
+
+    @cached_property
+    def _lightest(self) -> dict[str, list[int]]:
+        """The loads of the slots of each group that stays, the lightest first."""
+        loads: dict[str, list[int]] = {group: [] for group in self.kept if group in self.groups}
+        for slot in self.types:
+            if slot.group in loads:
+                loads[slot.group] += [slot.load] * slot.count
+        return {group: sorted(own) for group, own in loads.items()}
 
     @cached_property
     def class_of(self) -> dict[int, int]:
@@ -316,6 +343,7 @@ def build_problem(
         limits_of=limits_of,
         reasons={one.name: one.reason for one in wanted},
         templates=templates or {},
+        kept=kept or {},
     )
 
 

@@ -21,7 +21,8 @@ def construct(problem: Problem, cap: Floats) -> State:
     least = np.inf
     for order, tight in _portfolio(problem):
         state = State(problem)
-        _greedy(state, order, tight)
+        # what stays has no choice, so that the others see what is there
+        _greedy(state, sorted(order, key=lambda t: t not in problem.staying), tight)
         overflow = Overflow(state, cap)
         cost = float(everywhere(overflow, state).sum())
         if cost < least:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +19,21 @@ MEMORY = ("memory", *PARTS)
 class Bundles:
     """Sets of at most two slots, by type: what one swap may carry. The last one is empty.
 
-    ``first`` and ``second`` are types; the number after the last type stands for no slot.
+    Slots of ``staying`` types are in none. ``first`` and ``second`` are types; the number after the last type
+    stands for no slot.
     """
 
-    def __init__(self, loads: Floats, demand: Floats, task_managers: int) -> None:
+    def __init__(
+        self, loads: Floats, demand: Floats, task_managers: int, staying: Collection[int] = ()
+    ) -> None:
         types = len(loads)
-        pairs = (types + 1) * (types + 2) // 2
+        free = np.array([t for t in range(types + 1) if t not in staying], dtype=np.intp)
+        pairs = len(free) * (len(free) + 1) // 2
         if pairs <= PARAMETERS.most_bundles and pairs * task_managers <= PARAMETERS.most_available:
-            self.first, self.second = np.triu_indices(types + 1)
+            first, second = np.triu_indices(len(free))
+            self.first, self.second = free[first], free[second]
         else:
-            self.first, self.second = np.arange(types + 1), np.full(types + 1, types)
+            self.first, self.second = free, np.full(len(free), types)
         loads = np.append(loads, 0.0)
         demand = np.vstack([demand, np.zeros((1, demand.shape[1]))])
         self.load: Floats = loads[self.first] + loads[self.second]
@@ -81,7 +86,7 @@ class State:
         self._counts[:, -1] = 2
         self.load: Floats = np.zeros(len(rows))
         self.used: Floats = np.zeros_like(self.limits)
-        self.bundles = Bundles(self.loads_of, self.demand, len(rows))
+        self.bundles = Bundles(self.loads_of, self.demand, len(rows), problem.staying)
         self._available: NDArray[np.bool_] | None = None
 
     @property
