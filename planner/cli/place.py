@@ -132,7 +132,7 @@ def place(
         typer.Option("--meta/--no-meta", help="Keep facts about the run (seconds, seed) in the JSON."),
     ] = True,
 ) -> None:
-    """Place every slot of a job, or of several, so that CPU is balanced.
+    """Place the slots of one job or several, so that CPU is balanced.
 
     \b
     Examples:
