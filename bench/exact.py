@@ -2,11 +2,11 @@
 
     python bench/exact.py --python PYTHON_WITH_HIGHSPY [--count 2000] [--seed 1] [--write]
 
-Random jobs of a few groups, with loads, constraints, zones and a reserve, on up to twelve TaskManagers of
-several classes. HiGHS solves the same from the meaning of the documents, in a process of its own
-(bench/peers/exact.py). Every proposal of an infeasible job is followed, every level of another order of
-the objective is compared with the same without the levels after it, and a job that is placed is placed again
-near random quotas.
+Random jobs of a few groups, with loads, some in several samples, constraints, zones and a reserve, on up to
+twelve TaskManagers of several classes. Some are two jobs, the first of which may stay where it is. HiGHS
+solves the same from the meaning of the documents, in a process of its own (bench/peers/exact.py). Every
+proposal of an infeasible job is followed, every level of another order of the objective is compared with the
+same without the levels after it, and a job that is placed is placed again near random quotas.
 """
 
 from __future__ import annotations
@@ -22,16 +22,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from planner.api import Infeasible, Placement, TimedOut, compile_job, place
+from planner.api import Infeasible, Placement, TimedOut, compile_job, place, place_jobs
 from planner.documents.cluster import Cluster
 from planner.documents.job import Job
 from planner.place.infeasible import followed
 from planner.place.model.objective import CPU_LEVEL, Objective
-from planner.place.model.slots import job_slots, move_weights, slot_resources
+from planner.place.model.slots import SlotResources, job_slots, move_weights, slot_resources
 from planner.place.model.task_managers import PARTS, task_managers_of
+from planner.place.several import held_groups
 
 ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "docs/benchmarks/exact.md"
@@ -46,8 +48,33 @@ ORDERS = (
 )
 
 
-def documents(rng: random.Random) -> tuple[Job, Cluster]:
-    """Return a random job and cluster, which may or may not fit."""
+@dataclass(frozen=True)
+class Case:
+    """One job or two on a cluster; with ``kept`` the first stays where a placement of it alone has it."""
+
+    jobs: tuple[Job, ...]
+    cluster: Cluster
+    kept: bool = False
+
+    def place(self, **options: Any) -> Placement:
+        """Place it."""
+        if len(self.jobs) == 1:
+            return place(self.jobs[0], self.cluster, **options)
+        return place_jobs(self.jobs, self.cluster, keep=self.before, **options)
+
+    @cached_property
+    def before(self) -> Placement | None:
+        """What stays, None where nothing does or the first job alone does not fit."""
+        if not self.kept:
+            return None
+        try:
+            return place_jobs(self.jobs[:1], self.cluster, time_limit=SECONDS)
+        except (Infeasible, TimedOut):
+            return None
+
+
+def documents(rng: random.Random) -> Case:
+    """Return random jobs and a cluster, which may or may not fit."""
     names = [f"g{n}" for n in range(rng.randint(1, 4))]
     classes = []
     left = rng.randint(2, 12)
@@ -72,6 +99,7 @@ def documents(rng: random.Random) -> tuple[Job, Cluster]:
         classes.append(entry)
     ids = [f"{entry['name']}-{n}" for entry in classes for n in range(entry["count"])]
     groups, operators = [], []
+    samples = rng.choice((1, 1, 1, 2, 3, 5))
     for name in names:
         resources: dict[str, Any] = {
             "cpu": rng.choice((0.25, 0.5, 0.5, 1, 1.5, 2)),
@@ -92,18 +120,38 @@ def documents(rng: random.Random) -> tuple[Job, Cluster]:
                 "parallelism": rng.randint(1, 5),
             }
             if rng.random() < 0.7:
-                operator["load"] = {"cpu": rng.choice((0, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.3))}
+                loads = [rng.choice((0, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.3)) for _ in range(samples)]
+                operator["load"] = {"cpu": loads[0]} if samples == 1 else {"cpuSamples": loads}
             if rng.random() < 0.4:
                 operator["state"] = {"size": f"{rng.choice((512, 3072, 7000))} mb"}
             operators.append(operator)
     head = {"apiVersion": "planner/v1", "metadata": {"name": "exact"}}
-    spec = {"slotSharingGroups": groups, "operators": operators}
     reserve = {"taskManagers": rng.choice((0, 0, 0, 1, 1, 2))}
-    return (
-        Job.model_validate({**head, "kind": "Job", "spec": spec}),
-        Cluster.model_validate(
-            {**head, "kind": "Cluster", "spec": {"taskManagerClasses": classes, "reserve": reserve}}
-        ),
+    cluster = Cluster.model_validate(
+        {**head, "kind": "Cluster", "spec": {"taskManagerClasses": classes, "reserve": reserve}}
+    )
+    if len(names) == 1 or rng.random() < 0.7:
+        return Case((_job("exact", names, groups, operators),), cluster)
+    first = rng.randint(1, len(names) - 1)
+    parts = {"one": names[:first], "two": names[first:]}
+    home = {name: job for job, own in parts.items() for name in own}
+    for group in groups:
+        apart = group["placement"].get("antiAffinity", [])
+        group["placement"]["antiAffinity"] = [
+            name if home[name] == home[group["name"]] else f"{home[name]}/{name}" for name in apart
+        ]
+    jobs = tuple(_job(job, own, groups, operators) for job, own in parts.items())
+    return Case(jobs, cluster, kept=rng.random() < 0.5)
+
+
+def _job(job: str, names: list[str], groups: list[dict[str, Any]], operators: list[dict[str, Any]]) -> Job:
+    """Return the job of some of the groups."""
+    spec = {
+        "slotSharingGroups": [group for group in groups if group["name"] in names],
+        "operators": [operator for operator in operators if operator["group"] in names],
+    }
+    return Job.model_validate(
+        {"apiVersion": "planner/v1", "kind": "Job", "metadata": {"name": job}, "spec": spec}
     )
 
 
@@ -127,11 +175,23 @@ def _placement(
     return found
 
 
-def instance(job: Job, cluster: Cluster) -> dict[str, Any]:
+def instance(case: Case) -> dict[str, Any]:
     """Return what the exact solver is told: slots, demands and limits, not planner's model of them."""
-    profile, graph = compile_job(job)
-    resources = slot_resources(profile)
-    kinds = Counter((slot.group, slot.load) for slot in job_slots(profile, graph))
+    resources: dict[str, SlotResources] = {}
+    kinds: Counter[tuple[str, tuple[int, ...]]] = Counter()
+    constraints: dict[str, dict[str, Any]] = {}
+    for job in case.jobs:
+        profile, graph = compile_job(job)
+        of_job = f"{job.metadata.name}/" if len(case.jobs) > 1 else ""
+        resources |= {of_job + group: one for group, one in slot_resources(profile).items()}
+        kinds.update((of_job + slot.group, slot.loads) for slot in job_slots(profile, graph))
+        for group, wanted in ((profile.planner.placement if profile.planner else None) or {}).items():
+            rule = wanted.model_dump(by_alias=True, mode="json")
+            rule["antiAffinity"] = [
+                other if "/" in other else of_job + other for other in rule["antiAffinity"]
+            ]
+            constraints[of_job + group] = rule
+    samples = max((len(loads) for _, loads in kinds), default=1)
     external = {name for one in resources.values() for name, _ in one.external}
     unit = 1024.0 * 1024.0
     demands = {
@@ -150,7 +210,15 @@ def instance(job: Job, cluster: Cluster) -> dict[str, Any]:
         for group, one in resources.items()
     }
     return {
-        "slots": [{"group": g, "load": load / 1e8, "count": n} for (g, load), n in kinds.items()],
+        "slots": [
+            {
+                "group": group,
+                "loads": [load / 1e8 for load in (loads if len(loads) == samples else loads * samples)],
+                "count": count,
+            }
+            for (group, loads), count in kinds.items()
+        ],
+        "kept": held_groups(case.before) if case.before is not None else {},
         "demands": demands,
         "task_managers": [
             {
@@ -170,13 +238,10 @@ def instance(job: Job, cluster: Cluster) -> dict[str, Any]:
                     *([[name], float(dict(tm.capacity.external).get(name, 0))] for name in external),
                 ],
             }
-            for tm in task_managers_of(cluster)
+            for tm in task_managers_of(case.cluster)
         ],
-        "constraints": {
-            group: wanted.model_dump(by_alias=True, mode="json")
-            for group, wanted in ((profile.planner.placement if profile.planner else None) or {}).items()
-        },
-        "reserve": cluster.spec.reserve.task_managers,
+        "constraints": constraints,
+        "reserve": case.cluster.spec.reserve.task_managers,
     }
 
 
@@ -197,15 +262,15 @@ def compare(count: int, seed: int, python: str) -> Tally:
     cases = [documents(random.Random(f"{seed}-{number}")) for number in range(count)]
     for start in range(0, count, 50):
         part = cases[start : start + 50]
-        instances = [instance(*case) for case in part]
+        instances = [instance(case) for case in part]
         answers = _exact(instances, python)
         near: list[Near] = []
         for number, (case, told, answer) in enumerate(zip(part, instances, answers, strict=True), start):
             name = f"{seed}-{number}"
-            for text in _contradictions(*case, answer, ORDERS[number % len(ORDERS)], tally.outcomes):
+            for text in _contradictions(case, answer, ORDERS[number % len(ORDERS)], tally.outcomes):
                 tally.contradict(name, text)
-            if isinstance(answer, float):
-                near.append(placed_near(name, *case, told, answer))
+            if isinstance(answer, float) and len(case.jobs) == 1:
+                near.append(placed_near(name, case, told, answer))
         moves = _exact([one.instance for one in near], python)
         for one, least in zip(near, moves, strict=True):
             for text in _moves_contradictions(one, least, tally.outcomes):
@@ -223,12 +288,13 @@ class Near:
     instance: dict[str, Any]
 
 
-def placed_near(name: str, job: Job, cluster: Cluster, told: dict[str, Any], best: float) -> Near:
+def placed_near(name: str, case: Case, told: dict[str, Any], best: float) -> Near:
     """Place a job near random quotas, on TaskManagers some of which were not there, or in reserve.
 
     What it may be worse than the best is so much that a search which misses that is within it as well.
     """
     rng = random.Random(f"near {name}")
+    (job,), cluster = case.jobs, case.cluster
     groups = list(told["demands"])
     before = {
         tm["id"]: {group: rng.randint(1, 3) for group in groups if rng.random() < 0.5}
@@ -249,7 +315,7 @@ def placed_near(name: str, job: Job, cluster: Cluster, told: dict[str, Any], bes
     question = {
         "before": before,
         "weights": {g: float(w) for g, w in move_weights(*compile_job(job)).items()},
-        "within": best * (1 + slack) + 1e-9,
+        "within": best * (1 + slack) + TOLERANCE / 2,  # what HiGHS calls the best may be that much below
     }
     return Near(name, near, {**told, **question})
 
@@ -287,25 +353,28 @@ def _exact(instances: list[dict[str, Any]], python: str) -> list[float | str | N
 
 
 def _contradictions(
-    job: Job,
-    cluster: Cluster,
+    case: Case,
     exact: float | str | None,
     order: tuple[Objective, ...] | None,
     outcomes: Counter[str],
 ) -> Iterator[str]:
     """Yield which claims about a job the exact answer contradicts."""
     options: dict[str, Any] = {"time_limit": SECONDS, **({"objective": order} if order else {})}
+    several = len(case.jobs) > 1
+    outcomes["two jobs, the first stays" if case.before else "two jobs" if several else "one job"] += 1
     try:
-        placement = place(job, cluster, **options)
+        placement = case.place(**options)
     except Infeasible as error:
         outcomes["infeasible"] += 1
         if isinstance(exact, float):
             yield f"called infeasible, and {exact:.6f} is possible"
-        profile, _ = compile_job(job)
+        if several:
+            return
+        profile, _ = compile_job(case.jobs[0])
         for change in error.explanation.changes:
             outcomes["proposals followed"] += 1
             try:
-                place(*followed(change, profile, cluster), time_limit=SECONDS)
+                place(*followed(change, profile, case.cluster), time_limit=SECONDS)
             except (Infeasible, TimedOut) as again:
                 yield f"{change}: followed, it does not fit ({again})"
         return
@@ -314,6 +383,7 @@ def _contradictions(
         return
     level = next(one for one in placement.objective if one.name == CPU_LEVEL)
     outcomes[level.status] += 1
+    outcomes["several samples"] += placement.samples is not None
     if exact == "infeasible":
         yield "placed, and the exact solver finds no placement"
     if isinstance(exact, float):
@@ -324,12 +394,11 @@ def _contradictions(
         if level.bound is not None and level.bound > exact + TOLERANCE:
             yield f"bound {level.bound}, and {exact:.6f} is possible"
     if order:
-        yield from _harmed(job, cluster, placement, order, outcomes)
+        yield from _harmed(case, placement, order, outcomes)
 
 
 def _harmed(
-    job: Job,
-    cluster: Cluster,
+    case: Case,
     placement: Placement,
     order: tuple[Objective, ...],
     outcomes: Counter[str],
@@ -337,7 +406,7 @@ def _harmed(
     """Yield the levels that are worse than they are without those after them."""
     values = {one.name: one.value for one in placement.objective}
     for length in range(1, len(order)):
-        shorter = place(job, cluster, time_limit=SECONDS, objective=order[:length])
+        shorter = case.place(time_limit=SECONDS, objective=order[:length])
         outcomes["levels compared"] += len(shorter.objective)
         for one in shorter.objective:
             if values[one.name] > one.value + TOLERANCE:
@@ -368,9 +437,9 @@ def page(tally: Tally, count: int, seed: int, seconds: float) -> str:
     return f"""# Placements against an exact solver
 
 Written by `bench/exact.py --count {count} --seed {seed} --write` on {os.cpu_count()} cores,
-{platform.machine()}, in {seconds / 60:.0f} min. Random jobs of one to four groups with loads, constraints,
-zones and a reserve, on one to twelve TaskManagers; HiGHS solves each as a whole from the meaning of the
-documents.
+{platform.machine()}, in {seconds / 60:.0f} min. Random jobs of one to four groups with loads, some in several
+samples, constraints, zones and a reserve, on one to twelve TaskManagers, some of them two jobs, the first of
+which may stay where it is; HiGHS solves each as a whole from the meaning of the documents.
 
 | what | how many |
 |---|---|

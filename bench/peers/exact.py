@@ -2,12 +2,13 @@
 
     python bench/peers/exact.py SECONDS < instances.json > answers.json
 
-Each of the instances holds ``slots`` (group, load, count), ``demands`` by group, ``task_managers`` (id,
-class, zone, cpu, limits as pairs of summed demands and amount), ``constraints`` by group, and ``reserve``. An
-answer is the least highest CPU utilisation, "infeasible", or null where time was too short. With ``before``
-(quotas by id and group), ``weights`` by group and ``within`` it is the least weight of the slots that change
-their TaskManager while no utilisation is above that. Nothing of planner is used: `highspy` and `ortools`
-cannot be imported in one process.
+Each of the instances holds ``slots`` (group, loads by sample, count), ``demands`` by group, ``task_managers``
+(id, class, zone, cpu, limits as pairs of summed demands and amount), ``constraints`` by group, ``reserve``,
+and how many slots of ``kept`` groups stand on each TaskManager. An answer is the least highest CPU
+utilisation over all samples, "infeasible", or null where time was too short. With ``before`` (quotas by id
+and group), ``weights`` by group and ``within`` it is the least weight of the slots that change their
+TaskManager while no utilisation is above that. Nothing of planner is used: `highspy` and `ortools` cannot be
+imported in one process.
 """
 
 from __future__ import annotations
@@ -52,13 +53,18 @@ class _Model:
             self._require(self._sum(row[k] for row in self.x) == slot["count"])
         self.spare = [self.solver.addBinary() for _ in self.task_managers]
         for i, tm in enumerate(self.task_managers):
-            load = self._sum(
-                x * (slot["load"] / tm["cpu"]) for x, slot in zip(self.x[i], self.slots, strict=True)
-            )
-            self._require(load <= self.top)
+            for sample in range(len(self.slots[0]["loads"])):
+                load = self._sum(
+                    x * (slot["loads"][sample] / tm["cpu"])
+                    for x, slot in zip(self.x[i], self.slots, strict=True)
+                )
+                self._require(load <= self.top)
             self._within(i, tm, None)
         for group, rule in instance["constraints"].items():
             self._constrain(group, rule)
+        for group, held in instance["kept"].items():
+            for i, tm in enumerate(self.task_managers):
+                self._require(self._stands(i, group) == held.get(tm["id"], 0))
         self._reserve(instance["reserve"])
 
     def moved(self, instance: dict[str, Any]) -> Any:
