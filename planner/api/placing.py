@@ -47,6 +47,7 @@ def place(
     objective: Sequence[Objective] = BALANCE,
     previous: Placement | None = None,
     slack: float | None = None,
+    contents: int | None = None,
     sized: SizingPlan | None = None,
     progress: Progress = lambda *_: None,
     clock: Clock | None = None,
@@ -57,16 +58,17 @@ def place(
     optimum. With one worker the same ``seed`` gives the same placement. With a ``previous`` placement only
     the highest CPU utilisation counts, and among the placements that are within ``slack`` (a share, 2 %
     unless given) of the best one the fewest moves. Without one ``slack`` is how far above the best value the
-    highest CPU utilisation may be for the later levels of ``objective``. Where ``sized`` is what the cluster
-    comes from, the search begins with the placement that it found. ``progress`` is told each step with the
-    best value and the bound. A ``clock`` that runs already takes the place of the limits, seed and
-    workers.
+    highest CPU utilisation may be for the later levels of ``objective``; with ``contents`` there are at
+    most so many different contents of TaskManagers, and it is as little above as that takes. Where
+    ``sized`` is what the cluster comes from, the search begins with the placement that it found.
+    ``progress`` is told each step with the best value and the bound. A ``clock`` that runs already takes
+    the place of the limits, seed and workers.
 
     Raises:
         DocumentError: when the job is not valid.
         ClusterError: when the figures of a TaskManager are inconsistent.
         Infeasible: when it is proven that there is no placement; it carries the explanation.
-        TimedOut: when no placement was found in time.
+        TimedOut: when no placement was found in time, or none with so few ``contents``.
         PlacementMismatch: when ``previous`` is of another job, or a simulation.
         ValueError: when a limit or the objective is not possible.
         RefusedError: when planner's checker refuses the placement, which is a defect of planner.
@@ -86,6 +88,7 @@ def place(
         objective=objective,
         previous=previous,
         slack=slack,
+        contents=contents,
         start=sized.sizing.solution if sized is not None else None,
     )
     return with_options(placement, profile)

@@ -33,6 +33,7 @@ def place_jobs(
     previous: Placement | None = None,
     keep: Placement | None = None,
     slack: float | None = None,
+    contents: int | None = None,
     progress: Progress = lambda *_: None,
     clock: Clock | None = None,
 ) -> Placement:
@@ -66,6 +67,7 @@ def place_jobs(
         objective=objective,
         previous=previous,
         slack=slack,
+        contents=contents,
         kept=held,
         predicted=False,  # what Flink makes of several jobs depends on the order in which they come
     )

@@ -78,6 +78,15 @@ def place(
             " (see --slack).",
         ),
     ] = False,
+    contents: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1_000_000,
+            metavar="COUNT",
+            help="At most so many different quotas; CPU is as little above the best as that takes.",
+        ),
+    ] = None,
     previous: Annotated[
         str | None,
         typer.Option("--from", metavar="FILE", help="Previous placement: minimize changes and list them."),
@@ -143,13 +152,17 @@ def place(
       planner place job.yaml -c cluster.yaml --from old.placement.json --pareto
       planner place job.yaml -c cluster.yaml --objective cpu,blast --slack 5%
       planner place job.yaml -c cluster.yaml --simple
+      planner place job.yaml -c cluster.yaml --contents 12
       planner place job.yaml -c cluster.yaml --strategy flink-slots
       planner place a.profile.json b.profile.json -c cluster.yaml -o all.json
       planner place c.profile.json --keep all.json -c cluster.yaml -o more.json
     """
     start = begun()
+    if contents is not None:
+        _refuse_with_few("--contents", pack, objective, previous, simple=simple, slack=slack)
+        objective = SIMPLE
     if simple:
-        _refuse_with_simple(pack, objective, previous)
+        _refuse_with_few("--simple", pack, objective, previous)
         objective, slack = SIMPLE, slack or SIMPLE_SLACK
     gap, share = _share("--gap-limit", gap_limit), None if slack is None else _share("--slack", slack)
     simulated = strategy is not Strategy.PLANNER
@@ -207,6 +220,7 @@ def place(
                         previous=before,
                         keep=kept,
                         slack=share,
+                        contents=contents,
                         progress=_steps(note),
                         clock=clock,
                     )
@@ -217,6 +231,7 @@ def place(
                         objective=levels,
                         previous=before,
                         slack=share,
+                        contents=contents,
                         progress=_steps(note),
                         clock=clock,
                     )
@@ -241,10 +256,24 @@ def place(
     _print(document, placement, output_format, meta, output)
 
 
-def _refuse_with_simple(pack: bool, objective: str | None, previous: str | None) -> None:
-    given = {"--pack": pack, "--objective": objective, "--from": previous}
-    for option in (name for name, value in given.items() if value):
-        fail(f"--simple has its own objective, {SIMPLE}; leave out one of --simple and {option}")
+def _refuse_with_few(
+    option: str,
+    pack: bool,
+    objective: str | None,
+    previous: str | None,
+    *,
+    simple: bool = False,
+    slack: str | None = None,
+) -> None:
+    given = {
+        "--pack": pack,
+        "--objective": objective,
+        "--from": previous,
+        "--simple": simple,
+        "--slack": slack,
+    }
+    for other in (name for name, value in given.items() if value):
+        fail(f"{option} has its own objective, {SIMPLE}; leave out one of {option} and {other}")
 
 
 def _refuse_contradictions(

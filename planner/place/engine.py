@@ -111,6 +111,7 @@ def place(
     start: Solution | None = None,
     kept: Kept | None = None,
     predicted: bool = True,
+    contents: int | None = None,
 ) -> Placement:
     """Return the best placement found until ``clock`` has expired, judged by the checker.
 
@@ -118,12 +119,13 @@ def place(
     ``kept`` groups stay where they are. With ``predicted`` it says what Flink's own scheduler reaches.
 
     ``slack`` is how far above the best value the highest CPU utilisation may be, as a share: for fewer moves
-    where there is a ``previous`` placement, else for the later levels.
+    where there is a ``previous`` placement, else for the later levels. With ``contents`` it is as little as
+    is found to be enough for at most so many different contents of TaskManagers.
 
     Raises:
         ClusterError: when the figures of a TaskManager are inconsistent.
         Infeasible: when it is proven that there is no placement.
-        TimedOut: when none was found.
+        TimedOut: when none was found, or none with so few ``contents``.
         PlacementMismatch: when ``previous`` is of another job, or a simulation.
         RefusedError: when the checker refuses the placement, which is a defect of planner.
 
@@ -131,7 +133,7 @@ def place(
     instance = instance_of(profile, job, cluster, kept)
     clock.begin()
     clock.reserve(PARAMETERS.seconds_after + PARAMETERS.seconds_after_per_slot * len(instance.slots))
-    in_turn = previous is not None or slack > 0
+    in_turn = previous is not None or slack > 0 or contents is not None
     levels = (Objective.CPU,) if in_turn else objective
     sampled = instance.problem.samples > 1
     whole = clock.share(1 - PARAMETERS.mean_share) if sampled else clock
@@ -141,6 +143,8 @@ def place(
     if previous is not None:
         progress("fewer moves", result.levels[0].value, result.bound.value)
         result, moves, spares = _with_least_moves(instance, result, previous, slack, whole)
+    elif contents is not None:
+        result, spares = _with_few(instance, result, spares, contents, whole, progress)
     elif in_turn:
         result, spares = _within(instance, result, spares, objective, slack, whole, progress)
     mean = balanced_mean(result.problem, clock, progress) if sampled else None
@@ -192,6 +196,34 @@ def _within(
     if covered.uncovered and instance.problem.cover is not None:
         return unlowered(aware, found), spares
     return found, covered
+
+
+def _with_few(
+    instance: Instance, result: Result, spares: Spares, most: int, clock: Clock, progress: Progress
+) -> tuple[Result, Spares]:
+    """Return a result with at most so many different contents, as little above the best value as is found.
+
+    Raises:
+        TimedOut: when none was found.
+
+    """
+    slacks = PARAMETERS.contents_slacks
+    fewest: Result | None = None
+    for number, slack in enumerate(slacks):
+        progress(f"{most} contents within {float(slack):.1%}", result.levels[0].value, result.bound.value)
+        share = clock.share(1 / (len(slacks) - number))
+        objective = (Objective.CPU, Objective.DEPLOYMENTS)
+        found, covered = _within(instance, result, spares, objective, float(slack), share, progress)
+        level = found.levels[-1]
+        if level.name == "deployments" and level.value <= most:
+            return found, covered
+        if level.name == "deployments" and (fewest is None or level.value < fewest.levels[-1].value):
+            fewest = found
+    found_few = f"the fewest are {int(fewest.levels[-1].value):,}" if fewest is not None else "none at all"
+    raise TimedOut(
+        f"no placement with at most {most:,} different quotas was found in {clock.stop.seconds:g} s;"
+        f" {found_few}, with a highest CPU utilisation up to {float(slacks[-1]):.0%} above the best"
+    )
 
 
 def _aware(problem: Problem, instance: Instance, objective: Sequence[Objective]) -> Problem:

@@ -544,6 +544,14 @@ class Parameters:
     Bounds memory: the matching has an arc for each pair, a million of them at 24 bytes.
     """
 
+    contents_slacks: tuple[Fraction, ...] = tuple(
+        Fraction(slack, 1000) for slack in (0, 5, 10, 20, 50, 100, 200, 500)
+    )
+    """How far above the best value placements of few contents are looked for, the first enough of them taken.
+
+    Chosen: a few tenths of a percent are mostly enough, and nobody wants the half more for it.
+    """
+
     pareto_slacks: tuple[Fraction, ...] = tuple(
         Fraction(slack, 1000) for slack in (0, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500)
     )

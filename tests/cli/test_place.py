@@ -148,6 +148,20 @@ def test_simple_is_few_different_quotas_at_half_a_percent(tmp_path: Path) -> Non
     assert "Deployments      3, proven least" in run(*files, "--simple", "--format", "text").stdout
 
 
+def test_at_most_so_many_different_quotas(tmp_path: Path) -> None:
+    """What is most even takes four; with three the highest is a little more, with two none is found."""
+    highest, deployments = placed(JOB, "-c", CLUSTER, "--contents", "4")["objective"]
+    assert highest["status"] == "optimal"
+    assert deployments["value"] <= 4
+    fewer, deployments = placed(JOB, "-c", CLUSTER, "--contents", "3")["objective"]
+    assert deployments["value"] == 3
+    assert highest["value"] < fewer["value"] < highest["value"] * 1.01
+    none = run(JOB, "-c", CLUSTER, "--contents", "1", "-o", str(tmp_path / "x.json"))
+    assert none.exit_code == Exit.TIME
+    assert "no placement with at most 1 different quotas was found" in none.stderr
+    assert not (tmp_path / "x.json").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "part"),
     [
@@ -159,6 +173,8 @@ def test_simple_is_few_different_quotas_at_half_a_percent(tmp_path: Path) -> Non
         (["--simple", "--pack"], "leave out one of --simple and --pack"),
         (["--simple", "--objective", "cpu"], "leave out one of --simple and --objective"),
         (["--simple", "--from", "old.json"], "leave out one of --simple and --from"),
+        (["--contents", "3", "--simple"], "leave out one of --contents and --simple"),
+        (["--contents", "3", "--slack", "1%"], "leave out one of --contents and --slack"),
         (["--slack", "5%"], "--from"),
         (["--pareto"], "--from"),
         (["--pareto", "--objective", "cpu,memory,spread"], "balance with one level"),
