@@ -24,17 +24,16 @@ def covered(
 ) -> Iterator[str]:
     """Yield what is wrong with the spares of a placement: losses without room, quotas without a reserve."""
     spares = {placed.id: placed for placed in placement.task_managers if placed.reserve}
+    by_id = {placed.id: placed for placed in placement.task_managers}
     told = set(placement.uncovered or ())
     cover = cluster.spec.reserve.cover
     if told and cover is not None:
         yield f"the loss of {min(told)} is uncovered, and the cluster asks for {cover}"
     for lost in _losses(placement, offered, cover):
-        if told & lost:
-            continue
-        slots = Counter(
-            slot.group for placed in placement.task_managers if placed.id in lost for slot in placed.slots
-        )
         left = [placed for name, placed in spares.items() if name not in lost]
+        if told & lost or not (left or cover is not None):
+            continue
+        slots = Counter(slot.group for name in sorted(lost) for slot in by_id[name].slots)
         if left or (cover is not None and slots):
             yield from (
                 f"the loss of {', '.join(sorted(lost)[:3])} {text}"
