@@ -39,6 +39,18 @@ def keep_maximum(state: State, highest: Level) -> Kept:
     return Kept(least, highest.value, cap, np.zeros_like(cap), state.limits.copy())
 
 
+def lowered(state: State, kept: Kept) -> dict[int, list[tuple[int, int]]]:
+    """Return the limits that levels before this one have lowered, by TaskManager, each with its resource."""
+    return {
+        tm: [
+            (state.resources[column], int(limit))
+            for column, limit in enumerate(kept.limits[row])
+            if limit < state.limits[row, column]
+        ]
+        for row, tm in enumerate(state.task_managers)
+    }
+
+
 def part(state: State, clock: Clock) -> Clock:
     """Return the share of time that one attempt within a level may take."""
     return clock.part(PARAMETERS.attempt_work + PARAMETERS.attempt_work_per_task_manager * len(state.cpu))

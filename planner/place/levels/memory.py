@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import numpy as np
 
 from planner.place.bounds.area import Bound
 from planner.place.clock import Clock
-from planner.place.levels.kept import Kept, reach
+from planner.place.cp_sat import is_small
+from planner.place.levels.kept import Kept, lowered, reach
 from planner.place.model.task_managers import PARTS, Capacity
 from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
 from planner.place.search.costs import Overflow
+from planner.place.search.counts import Shares, lower_shares
 from planner.place.search.state import MEMORY, Floats, State
 
 
@@ -54,11 +57,36 @@ def lower_memory(state: State, kept: Kept, clock: Clock, rng: np.random.Generato
             high = float(memory_of(state))
         else:
             low = middle
+    bound = Bound(area, "area")
+    if memory_of(state) > area and is_small(state.problem) and not kept.sums:
+        bound = _exactly(state, kept, clock, bound, capacities)
     value = memory_of(state)
     held = np.floor(limits * float(value) + 1e-6)
     kept.limits = kept.limits.copy()
     kept.limits[:, columns] = np.minimum(kept.limits[:, columns], np.maximum(held, state.used[:, columns]))
-    return Level("maxMemoryUtilisation", value, Bound(area, "area"))
+    return Level("maxMemoryUtilisation", value, bound)
+
+
+def _exactly(state: State, kept: Kept, clock: Clock, bound: Bound, capacities: Mapping[int, Floats]) -> Bound:
+    """Let CP-SAT lower the highest share as long as it finds less; return a bound, or that as one."""
+    wanted = Shares(
+        cap={tm: int(cap) for tm, cap in zip(state.task_managers, kept.cap, strict=True)},
+        floor={tm: int(floor) for tm, floor in zip(state.task_managers, kept.floor, strict=True)},
+        limits=lowered(state, kept),
+        sizes={
+            tm: {state.resources[column]: int(sizes[row]) for column, sizes in capacities.items()}
+            for row, tm in enumerate(state.task_managers)
+        },
+    )
+    part = clock.part(PARAMETERS.level_exact_work)
+    while (value := memory_of(state)) > bound.value and not part.expired():
+        found = lower_shares(state.problem, state.solution(), wanted, value, part, part.left())
+        if found.infeasible:
+            return Bound(value, "cp-sat")
+        if found.solution is None:
+            break
+        state.set(State.from_solution(state.problem, found.solution).counts.copy())
+    return bound
 
 
 def memory_of(state: State) -> Fraction:

@@ -9,7 +9,7 @@ import numpy as np
 from planner.place.bounds.area import Bound
 from planner.place.clock import Clock
 from planner.place.cp_sat import is_small
-from planner.place.levels.kept import Kept, reach
+from planner.place.levels.kept import Kept, lowered, reach
 from planner.place.parameters import PARAMETERS
 from planner.place.result import Level
 from planner.place.search import counts
@@ -26,7 +26,7 @@ def lower_spread(state: State, kept: Kept, clock: Clock, rng: np.random.Generato
     exactly = is_small(problem) and not kept.sums
     if exactly and highest - min(_utilisations(state)) > bound.value:
         found = counts.maximise_minimum(
-            problem, state.solution(), kept.most, clock, PARAMETERS.level_exact_work, _lowered(state, kept)
+            problem, state.solution(), kept.most, clock, PARAMETERS.level_exact_work, lowered(state, kept)
         )
         if found.solution is not None:
             better = State.from_solution(problem, found.solution)
@@ -42,18 +42,6 @@ def lower_spread(state: State, kept: Kept, clock: Clock, rng: np.random.Generato
     lowest = min(_utilisations(state))
     kept.floor = np.minimum(np.ceil(state.cpu * float(lowest) - 1e-9), state.load)
     return Level("cpuUtilisationSpread", spread_of(state), bound)
-
-
-def _lowered(state: State, kept: Kept) -> dict[int, list[tuple[int, int]]]:
-    """Return the limits that levels before this one have lowered, by TaskManager, each with its resource."""
-    return {
-        tm: [
-            (state.resources[column], int(limit))
-            for column, limit in enumerate(kept.limits[row])
-            if limit < state.limits[row, column]
-        ]
-        for row, tm in enumerate(state.task_managers)
-    }
 
 
 def spread_of(state: State) -> Fraction:

@@ -110,6 +110,11 @@ class _Model:
             for sample in range(self.problem.samples)
         ]
 
+    def uses(self, tm: int, resource: int) -> cp_model.LinearExprT:
+        """Return how much of a resource stands on a TaskManager as an expression."""
+        needs = [slot.demand[resource] for slot in self.problem.types]
+        return cp_model.LinearExpr.weighted_sum(self.counts[tm], needs)
+
     def used(self) -> dict[int, cp_model.IntVar]:
         """Return for every TaskManager whether it holds slots; the first of equal ones do."""
         found = {tm: self.model.new_bool_var("") for tm in self.problem.usable}
@@ -223,8 +228,7 @@ def maximise_minimum(
         cpu = problem.cpu(tm)
         build.model.add(build.load(tm) <= ceiling.numerator * cpu // ceiling.denominator)
         for resource, limit in (limits or {}).get(tm, ()):
-            needs = [slot.demand[resource] for slot in problem.types]
-            build.model.add(cp_model.LinearExpr.weighted_sum(build.counts[tm], needs) <= limit)
+            build.model.add(build.uses(tm, resource) <= limit)
         common = math.gcd(scale, cpu)
         build.model.add(build.load(tm) * (scale // common) >= bottom * (cpu // common))
     build.model.add_hint(bottom, start)
@@ -234,6 +238,54 @@ def maximise_minimum(
         return Outcome(None, None)
     most = Fraction(math.floor(solver.best_objective_bound + 1e-6) + _rounding(problem, scale), scale)
     return Outcome(build.extract(solver), level_at_most(problem, most))
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What is wanted of a placement whose shares of some resources are to be low, by TaskManager.
+
+    Loads are between ``floor`` and ``cap``. ``limits`` are more limits, each after the number of its
+    resource, ``sizes`` are what there is of each resource whose share counts.
+    """
+
+    cap: Mapping[int, int]
+    floor: Mapping[int, int]
+    limits: Mapping[int, Sequence[tuple[int, int]]]
+    sizes: Mapping[int, Mapping[int, int]]
+
+
+SHARE_STEPS = 10**6
+"""In how many steps CP-SAT tells shares apart."""
+
+
+def lower_shares(
+    problem: Problem, hint: Solution, wanted: Shares, below: Fraction, clock: Clock, seconds: float
+) -> Outcome:
+    """Return the least highest share of some resources that is found below one that is reached.
+
+    Where there is none, that is proven (``infeasible``), or neither is known.
+    """
+    build = _Model(problem)
+    build.hint(hint)
+    top = build.model.new_int_var(0, math.ceil(below * SHARE_STEPS), "top")
+    for tm in problem.usable:
+        build.model.add(build.load(tm) <= wanted.cap[tm])
+        build.model.add(build.load(tm) >= wanted.floor[tm])
+        for resource, limit in wanted.limits[tm]:
+            build.model.add(build.uses(tm, resource) <= limit)
+        for resource, size in wanted.sizes[tm].items():
+            used = build.uses(tm, resource)
+            build.model.add(used <= math.ceil(below * size) - 1)
+            build.model.add(used * (SHARE_STEPS // math.gcd(SHARE_STEPS, size)) <= top * _part(size))
+    build.model.minimize(top)
+    status, solver = build.solve(clock, seconds)
+    if status in SOLVED:
+        return Outcome(build.extract(solver), None)
+    return Outcome(None, None, infeasible=status == cp_model.INFEASIBLE)
+
+
+def _part(size: int) -> int:
+    return size // math.gcd(SHARE_STEPS, size)
 
 
 def any_placement(problem: Problem, clock: Clock, seconds: float) -> Outcome:
