@@ -251,6 +251,8 @@ def place(
             fail(f"there was no time for {levels[-1]}; try a longer time limit", Exit.TIME)
         _print_points(points, output_format, output)
         return
+    if objective is not None and api.Objective.SPREAD in levels and placement.samples is not None:
+        say("planner: the level spread is left out: what is even in one sample of the load is not in others")
     if stopped:
         say("planner: interrupted; this is the best placement so far")
     _print(document, placement, output_format, meta, output)

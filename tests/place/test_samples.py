@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from place.instances import exhaustive, problems
 from planner import api
+from planner.cli.app import app
 from planner.documents.errors import DocumentError
 from planner.documents.load import load
 from planner.place.bounds.area import lower_bound
@@ -241,6 +244,19 @@ def test_different_numbers_of_samples_are_an_error() -> None:
     with pytest.raises(DocumentError, match="'batch' has 2 samples of its load, 'web' has 3"):
         api.place(job, cluster)
     assert [finding.code for finding in api.validate(job) if finding.severity == "error"] == ["JOB211"]
+
+
+def test_a_level_that_is_left_out_is_said(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(JOB, encoding="utf-8")
+    (tmp_path / "cluster.yaml").write_text(CLUSTER, encoding="utf-8")
+    files = [str(tmp_path / "job.yaml"), "-c", str(tmp_path / "cluster.yaml"), "--format", "text"]
+    asked = CliRunner().invoke(app, ["place", *files, "--objective", "cpu,spread"])
+    assert asked.exit_code == 0
+    assert "the level spread is left out" in asked.stderr
+    default = CliRunner().invoke(app, ["place", *files])
+    assert "spread is left out" not in default.stderr
+    assert "Samples          3 of the load, highest in number 1" in default.stdout
+    assert "balancing their mean reaches" in default.stdout
 
 
 def test_samples_and_one_figure_are_an_error() -> None:
