@@ -31,9 +31,16 @@ from planner.documents.cluster import Cluster
 from planner.documents.job import Job
 from planner.place.infeasible import followed
 from planner.place.model.objective import CPU_LEVEL, Objective
-from planner.place.model.slots import SlotResources, job_slots, move_weights, slot_resources
+from planner.place.model.slots import (
+    SlotResources,
+    job_slots,
+    move_weights,
+    slot_resources,
+    subtask_names,
+    vertex_operators,
+)
 from planner.place.model.task_managers import PARTS, task_managers_of
-from planner.place.several import held_groups
+from planner.place.several import standing
 
 ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "docs/benchmarks/exact.md"
@@ -180,11 +187,18 @@ def instance(case: Case) -> dict[str, Any]:
     resources: dict[str, SlotResources] = {}
     kinds: Counter[tuple[str, tuple[int, ...]]] = Counter()
     constraints: dict[str, dict[str, Any]] = {}
+    stays = standing(case.before).slots if case.before is not None else {}
+    held: dict[tuple[str, tuple[int, ...]], Counter[str]] = {}
     for job in case.jobs:
         profile, graph = compile_job(job)
         of_job = f"{job.metadata.name}/" if len(case.jobs) > 1 else ""
         resources |= {of_job + group: one for group, one in slot_resources(profile).items()}
-        kinds.update((of_job + slot.group, slot.loads) for slot in job_slots(profile, graph))
+        operators = vertex_operators(profile, graph)
+        for slot in job_slots(profile, graph):
+            kinds[of_job + slot.group, slot.loads] += 1
+            name = of_job + slot.group, tuple(of_job + one for one in subtask_names(operators, slot))
+            if name in stays:
+                held.setdefault((of_job + slot.group, slot.loads), Counter())[stays[name]] += 1
         for group, wanted in ((profile.planner.placement if profile.planner else None) or {}).items():
             rule = wanted.model_dump(by_alias=True, mode="json")
             rule["antiAffinity"] = [
@@ -215,10 +229,10 @@ def instance(case: Case) -> dict[str, Any]:
                 "group": group,
                 "loads": [load / 1e8 for load in (loads if len(loads) == samples else loads * samples)],
                 "count": count,
+                "kept": held.get((group, loads)),
             }
             for (group, loads), count in kinds.items()
         ],
-        "kept": held_groups(case.before) if case.before is not None else {},
         "demands": demands,
         "task_managers": [
             {

@@ -2,9 +2,9 @@
 
     python bench/peers/exact.py SECONDS < instances.json > answers.json
 
-Each of the instances holds ``slots`` (group, loads by sample, count), ``demands`` by group, ``task_managers``
-(id, class, zone, cpu, limits as pairs of summed demands and amount), ``constraints`` by group, ``reserve``,
-and how many slots of ``kept`` groups stand on each TaskManager. An answer is the least highest CPU
+Each of the instances holds ``slots`` (group, loads by sample, count, and how many are ``kept`` on each
+TaskManager, if they are), ``demands`` by group, ``task_managers`` (id, class, zone, cpu, limits as pairs of
+summed demands and amount), ``constraints`` by group, and ``reserve``. An answer is the least highest CPU
 utilisation over all samples, "infeasible", or null where time was too short. With ``before`` (quotas by id
 and group), ``weights`` by group and ``within`` it is the least weight of the slots that change their
 TaskManager while no utilisation is above that. Nothing of planner is used: `highspy` and `ortools` cannot be
@@ -62,9 +62,10 @@ class _Model:
             self._within(i, tm, None)
         for group, rule in instance["constraints"].items():
             self._constrain(group, rule)
-        for group, held in instance["kept"].items():
-            for i, tm in enumerate(self.task_managers):
-                self._require(self._stands(i, group) == held.get(tm["id"], 0))
+        for k, slot in enumerate(self.slots):
+            if slot["kept"] is not None:
+                for i, tm in enumerate(self.task_managers):
+                    self._require(self.x[i][k] == slot["kept"].get(tm["id"], 0))
         self._reserve(instance["reserve"])
 
     def moved(self, instance: dict[str, Any]) -> Any:

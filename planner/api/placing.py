@@ -75,6 +75,8 @@ def place(
 
     """
     slack = checked_slack(objective, slack, moving=previous is not None)
+    if previous is not None and previous.jobs is not None:
+        raise PlacementMismatch("the previous placement is of several jobs; place_jobs is for those")
     profile, graph = compile_job(job)
     clock = clock or Clock(Stop(time_limit, gap_limit, seed, workers))
     from planner.place import engine

@@ -15,6 +15,7 @@ from planner.documents.profile import ResourceProfile
 from planner.documents.write import digest
 from planner.graph.job_graph import JobGraph
 from planner.graph.several import JobPart, job_groups, together
+from planner.memory.estimates import without_reasons
 from planner.place.bend import as_planned
 from planner.place.clock import Clock, Stop
 from planner.place.model.objective import BALANCE, Objective
@@ -49,15 +50,14 @@ def place_jobs(
 
     """
     from planner.place import engine
-    from planner.place.several import held_groups, placed_jobs
+    from planner.place.several import placed_jobs, standing
 
     if not jobs:
         raise ValueError("there is no job to place")
     slack = checked_slack(objective, slack, moving=previous is not None)
-    parts, planned = _parts(jobs, keep)
+    parts, planned = _parts(jobs, keep, previous)
     profile, graph = together(cluster.metadata.name, parts)
-    held = held_groups(keep) if keep is not None else {}
-    staying = {part.name for part in parts if not held.keys().isdisjoint(part.groups.values())}
+    kept = {part.name for part in parts if part.stays}
     placement = engine.place(
         profile,
         graph,
@@ -68,40 +68,47 @@ def place_jobs(
         previous=previous,
         slack=slack,
         contents=contents,
-        kept=held,
+        standing=standing(keep) if keep is not None else None,
         predicted=False,  # what Flink makes of several jobs depends on the order in which they come
     )
     bent = {**planned, **(placement.planned_groups or {})}
     parts = [_bent(part, bent) for part in parts]
-    found = placed_jobs(placement, parts, cluster, staying)
+    found = placed_jobs(placement, parts, cluster, kept)
     placement = placement.model_copy(update={"jobs": found, "planned_groups": bent or None})
     return with_options(placement, profile)
 
 
 def _parts(
-    jobs: Sequence[Job | ResourceProfile], keep: Placement | None
+    jobs: Sequence[Job | ResourceProfile], keep: Placement | None, previous: Placement | None = None
 ) -> tuple[list[JobPart], Mapping[str, PlannedGroup]]:
     """Return the jobs, and what ``keep`` plans for groups whose estimates it had to lower.
+
+    Their groups are called as in ``keep`` or ``previous``, where those have them.
 
     Raises:
         PlacementMismatch: when a job of ``keep`` is not among them, or not in this version.
 
     """
-    from planner.place.several import groups_in
+    from planner.place.several import called_in, groups_in
 
     planned = (keep.planned_groups if keep is not None else None) or {}
-    parts, kept = [], set()
+    parts = []
     for job in jobs:
         profile, graph = compile_job(job)
         name = job_name(profile)
         groups = groups_in(keep, name, profile) if keep is not None else None
-        if groups is not None:
-            kept.add(name)
-        part = JobPart(name, profile, graph, groups or job_groups(name, profile), digest(profile))
-        parts.append(_bent(part, planned))
-    if keep is not None and (missing := sorted({*(keep.jobs or [keep.metadata.name])} - kept)):
+        stays = groups is not None
+        if groups is None and previous is not None:
+            groups = called_in(previous, name, profile)
+        part = JobPart(name, profile, graph, groups or job_groups(name, profile), digest(profile), stays)
+        if stays:  # its slots take what they take
+            part = _bent(part, planned)
+            part = replace(part, profile=without_reasons(part.profile))
+        parts.append(part)
+    missing = {*(keep.jobs or [keep.metadata.name])} if keep is not None else set()
+    if missing := missing - {part.name for part in parts if part.stays}:
         raise PlacementMismatch(
-            f"the slots of {missing[0]!r} are to stay where they are, and its profile is not among the jobs"
+            f"the slots of {min(missing)!r} are to stay where they are, and its profile is not among the jobs"
         )
     return parts, planned
 

@@ -187,7 +187,7 @@ def place(
     if kept is not None:
         documents += inputs.jobs_kept(kept, documents)
     inputs.spare(output)
-    several = len(documents) > 1 or kept is not None
+    several = len(documents) > 1 or kept is not None or (before is not None and before.jobs is not None)
     if several and (simulated or pareto):
         fail(f"{'--strategy' if simulated else '--pareto'} is for one job; name only that")
     document = documents[0]

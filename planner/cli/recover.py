@@ -119,7 +119,12 @@ def _scopes(plan: RecoveryPlan, kind: str, name: str) -> list[Scope]:
     found = [
         one
         for one in plan.scopes
-        if one.kind == kind and (name and name in one.name if kind == "task" else name == one.name)
+        if one.kind == kind
+        and (
+            name and name in one.name
+            if kind == "task"
+            else one.name in (name, f"{plan.metadata.name}/{name}")  # a group of one of several jobs
+        )
     ]
     if not found:
         what = {"task": "task", "slotSharingGroup": "slot sharing group", "zone": "zone"}[kind]

@@ -105,4 +105,6 @@ def _placement(inputs: Inputs, path: Path | None) -> Placement | None:
             f"{path} holds other documents too, which saving would lose; name a file for the placement alone"
         )
     inputs.require_valid(fit=False)
+    if found.jobs is not None:
+        fail(f"{path} is a placement of several jobs ({', '.join(found.jobs)}), this takes that of one")
     return found

@@ -21,6 +21,7 @@ from planner.cluster.rest import Rest, RunningJob, RunningVertex, job_path, runn
 from planner.cluster.sources import partitions_and_pending
 from planner.documents.job import Load
 from planner.documents.profile import Node, ResourceProfile
+from planner.graph.from_profile import loads_of
 from planner.graph.job_graph import JobGraph
 from planner.units import CORE
 
@@ -317,9 +318,17 @@ def together(samples: Sequence[Measured]) -> Measured:
 
 
 def with_load(profile: ResourceProfile, graph: JobGraph, measured: Measured) -> ResourceProfile:
-    """Return a profile whose vertices carry the measured load, each on the first operator of its chain."""
+    """Return a profile whose vertices carry the measured load, each on the first operator of its chain.
+
+    What was not measured keeps its load: of samples that are not as many as were measured the highest.
+    """
     by_id = {load.vertex: load for load in measured.vertices}
-    loads: dict[int, Load | None] = {}
+    several = next((len(load.cpu_samples) for load in measured.vertices if load.cpu_samples), None)
+    loads: dict[int, Load | None] = {
+        node.id: load.model_copy(update={"cpu": load.highest_cpu, "cpu_samples": None})
+        for node, load in loads_of(profile.nodes)
+        if load.cpu_samples is not None and several is not None and len(load.cpu_samples) != several
+    }
     for vertex in graph.vertices:
         found = by_id.get(vertex.id)
         if found is None or found.cpu is None:

@@ -167,7 +167,9 @@ class _Migration(Generic[J]):
         self._call("postRequestResource")
         taken = self._restart()
         self._step("startSpares")
-        running = bool(self._jobs())
+        target = self._journal.before if self._journal.aborting else self._journal.after
+        # of several jobs all of them: what is submitted when spares are there may be placed on them
+        running = len(self._jobs()) >= max(len(target.get("jobs") or ()), 1)
         self._within(lambda: self._site.start_spares(self._until, self._note, job=running))
         self._site.forget()
         started, ended = self._site.done()

@@ -58,6 +58,8 @@ def _wrong_value(detail: Any) -> str:
             return f"{value} is not of the form that is needed here: {example}"
         case "too_short":
             return f"has to have at least {context.get('min_length', 1)} entry"
+        case "too_long":
+            return f"has more than {context['max_length']:,} entries"
         case _:
             return f"{detail['msg'][0].lower()}{detail['msg'][1:]}"
 

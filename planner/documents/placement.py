@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -214,7 +214,7 @@ class Placement(Envelope):
     imbalance: Imbalance
     slot_load: SlotLoad | None = None
     samples: Samples | None = None
-    jobs: dict[Name, PlacedJob] | None = None
+    jobs: Annotated[dict[Name, PlacedJob], Field(min_length=1)] | None = None
     moves: Moves | None = None
     uncovered: list[Name] | None = None
     planned_groups: dict[Name, PlannedGroup] | None = None

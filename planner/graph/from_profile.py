@@ -41,11 +41,13 @@ def loads_of(nodes: Iterable[Node]) -> Iterator[tuple[Node, Load]]:
 def sample_count(profile: ResourceProfile) -> int:
     """Return how many samples the loads of a profile have: 1 where load is the same all the time.
 
+    A single sample is a load that is the same all the time.
+
     Raises:
         ValueError: when operators have different numbers of samples.
 
     """
-    found = {len(load.cpu_samples): node for node, load in loads_of(profile.nodes) if load.cpu_samples}
+    found = {len(own): node for node, load in loads_of(profile.nodes) if len(own := load.samples) > 1}
     if len(found) > 1:
         (few, one), *_, (many, other) = sorted(found.items())
         raise ValueError(

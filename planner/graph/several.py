@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,7 +27,8 @@ BETWEEN = "/"
 class JobPart:
     """A job among others: its complete profile and job graph, and what its groups are called among all.
 
-    ``digest`` is that of the profile as it was compiled, before estimates bent.
+    ``digest`` is that of the profile as it was compiled, before estimates bent. What ``stays`` runs already,
+    and its slots are where they are.
     """
 
     name: str
@@ -34,6 +36,7 @@ class JobPart:
     graph: JobGraph
     groups: Mapping[str, str]
     digest: str
+    stays: bool = False
 
 
 def group_names(profile: ResourceProfile) -> list[str]:
@@ -114,6 +117,11 @@ def together(name: str, parts: Sequence[JobPart]) -> tuple[ResourceProfile, JobG
 def _require_alike(parts: Sequence[JobPart]) -> None:
     first, fields = parts[0], [planner_fields(part.profile) for part in parts]
     for number, (part, own) in enumerate(zip(parts, fields, strict=True)):
+        if BETWEEN in part.name:
+            raise PlacementMismatch(
+                f"job {part.name!r} has a {BETWEEN!r} in its name, which stands between the name of a job and"
+                " of its group; rename it (metadata.name)"
+            )
         if any(part.name == other.name for other in parts[:number]):
             raise PlacementMismatch(f"two jobs are called {part.name!r}; their names tell them apart")
         if own.type is not fields[0].type:
@@ -126,6 +134,9 @@ def _require_alike(parts: Sequence[JobPart]) -> None:
                 f"{first.name!r} is for Flink {fields[0].flink_version} and {part.name!r} for"
                 f" {own.flink_version}; one cluster has one version"
             )
+    called = [name for part in parts for name in part.groups.values()]
+    if twice := sorted(name for name, count in Counter(called).items() if count > 1):
+        raise PlacementMismatch(f"two groups would be called {twice[0]!r}; rename a job or a group")
     sampled = {count: part.name for part in parts if (count := sample_count(part.profile)) > 1}
     if len(sampled) > 1:
         (few, job), (many, other), *_ = sorted(sampled.items())

@@ -40,6 +40,13 @@ def estimates(profile: ResourceProfile) -> dict[str, dict[str, Estimate]]:
     return {name: figures for name, figures in found.items() if figures}
 
 
+def without_reasons(profile: ResourceProfile) -> ResourceProfile:
+    """Return a complete profile whose figures are as firm as if they were declared: of slots that run."""
+    fields = planner_fields(profile)
+    groups = {name: one.model_copy(update={"explanation": []}) for name, one in fields.groups.items()}
+    return profile.model_copy(update={"planner": fields.model_copy(update={"groups": groups})})
+
+
 def _estimates(
     group: SsgProfile, reasons: list[Reason], weights: Mapping[UseCase, int]
 ) -> list[tuple[str, Estimate]]:

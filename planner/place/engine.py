@@ -23,11 +23,13 @@ from planner.place.document import placement_document
 from planner.place.infeasible import Change, Infeasible, explain, followed, possible
 from planner.place.infeasible.counting import LOST
 from planner.place.level_curve import level_curve
+from planner.place.model.constraints import Kept
 from planner.place.model.flows import group_flows
 from planner.place.model.objective import CPU_LEVEL, Objective
 from planner.place.model.problem import Problem, Solution, build_problem
 from planner.place.model.restarts import restarts_of
-from planner.place.model.slots import JobSlot, job_slots, move_weights, slot_resources
+from planner.place.model.slots import JobSlot, job_slots, move_weights, slot_resources, vertex_operators
+from planner.place.model.standing import Standing
 from planner.place.model.task_managers import task_managers_of, templates_of
 from planner.place.moves.least_moves import least_moves
 from planner.place.moves.move_list import MoveList, Point, Previous
@@ -65,15 +67,11 @@ class Instance:
     problem: Problem
     stock: Problem
     default: frozenset[str]
-    kept: Kept
-
-
-Kept = Mapping[str, Mapping[str, int]]
-"""Groups whose slots stay where they are: how many by TaskManager."""
+    standing: Standing | None
 
 
 def instance_of(
-    profile: ResourceProfile, job: JobGraph, cluster: Cluster, kept: Kept | None = None
+    profile: ResourceProfile, job: JobGraph, cluster: Cluster, standing: Standing | None = None
 ) -> Instance:
     """Return the instance of a complete profile with its job graph, on a cluster.
 
@@ -83,6 +81,10 @@ def instance_of(
     """
     slots, resources = job_slots(profile, job), slot_resources(profile)
     task_managers, flows = task_managers_of(cluster), group_flows(profile, job)
+    kept = Kept()
+    if standing is not None:
+        kept = standing.kept(slots, vertex_operators(profile, job))
+        slots = standing.in_place(slots, vertex_operators(profile, job), task_managers)
     constraints = profile.planner.placement if profile.planner else None
     problem = build_problem(
         slots,
@@ -95,7 +97,7 @@ def instance_of(
         kept,
     )
     stock = build_problem(slots, resources, task_managers, flows=flows)
-    return Instance(profile, job, slots, problem, stock, default_slots(profile, stock), kept or {})
+    return Instance(profile, job, slots, problem, stock, default_slots(profile, stock), standing)
 
 
 def place(
@@ -109,14 +111,14 @@ def place(
     previous: Placement | None,
     slack: float,
     start: Solution | None = None,
-    kept: Kept | None = None,
+    standing: Standing | None = None,
     predicted: bool = True,
     contents: int | None = None,
 ) -> Placement:
     """Return the best placement found until ``clock`` has expired, judged by the checker.
 
-    ``start`` is a solution of the same job and cluster to begin with (`planner.place.sizing`). Slots of
-    ``kept`` groups stay where they are. With ``predicted`` it says what Flink's own scheduler reaches.
+    ``start`` is a solution of the same job and cluster to begin with (`planner.place.sizing`). What is
+    ``standing`` stays where it is. With ``predicted`` it says what Flink's own scheduler reaches.
 
     ``slack`` is how far above the best value the highest CPU utilisation may be, as a share: for fewer moves
     where there is a ``previous`` placement, else for the later levels. With ``contents`` it is as little as
@@ -130,7 +132,7 @@ def place(
         RefusedError: when the checker refuses the placement, which is a defect of planner.
 
     """
-    instance = instance_of(profile, job, cluster, kept)
+    instance = instance_of(profile, job, cluster, standing)
     clock.begin()
     clock.reserve(PARAMETERS.seconds_after + PARAMETERS.seconds_after_per_slot * len(instance.slots))
     in_turn = previous is not None or slack > 0 or contents is not None
@@ -257,10 +259,10 @@ def _solved(
         bent = bend(
             instance.profile,
             list(instance.problem.task_managers),
-            lambda one: possible(instance_of(one, instance.job, cluster, instance.kept).problem, clock),
+            lambda one: possible(instance_of(one, instance.job, cluster, instance.standing).problem, clock),
         )
         if bent is not None:
-            instance = instance_of(bent.profile, instance.job, cluster, instance.kept)
+            instance = instance_of(bent.profile, instance.job, cluster, instance.standing)
             planned = bent.groups
             problem = _aware(instance.problem, instance, objective)
             result, spares = place_with_reserve(problem, clock, progress, objective)
@@ -378,13 +380,13 @@ def _require_solution(instance: Instance, cluster: Cluster, result: Result, cloc
 
 def _firm(instance: Instance, cluster: Cluster) -> Instance:
     """Return the instance with what binds a placement, without estimates."""
-    return instance_of(without_estimates(instance.profile), instance.job, cluster, instance.kept)
+    return instance_of(without_estimates(instance.profile), instance.job, cluster, instance.standing)
 
 
 def _helps(change: Change, instance: Instance, cluster: Cluster, clock: Clock) -> bool:
     """Follow a proposal, and tell whether the checker finds the placement good that there is then."""
     profile, larger = followed(change, instance.profile, cluster)
-    again = instance_of(profile, instance.job, larger, instance.kept)
+    again = instance_of(profile, instance.job, larger, instance.standing)
     result, spares = place_with_reserve(again.problem, clock.part(PARAMETERS.trial_work), objective=())
     if result.solution is None:
         return False

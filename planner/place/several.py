@@ -14,6 +14,7 @@ from planner.graph.several import BETWEEN, JobPart, group_names, job_groups, wit
 from planner.place.bounds.area import lower_bound
 from planner.place.model.problem import Problem, build_problem
 from planner.place.model.slots import JobSlot, added, job_slots, slot_resources
+from planner.place.model.standing import Standing
 from planner.place.model.task_managers import task_managers_of
 from planner.place.result import rounded
 
@@ -43,8 +44,38 @@ def groups_in(placement: Placement, name: str, profile: ResourceProfile) -> dict
         return None
     if placement.jobs[name].profile != digest(profile):
         raise PlacementMismatch(f"the placement was made from another version of {name!r}; place again")
-    called = set(placement.jobs[name].groups)
-    return {group: other if other in called else group for group, other in job_groups(name, profile).items()}
+    return _called(placement.jobs[name], name, profile)
+
+
+def called_in(placement: Placement, name: str, profile: ResourceProfile) -> dict[str, str] | None:
+    """Return what the groups of a job are called in a placement, None where it is not there.
+
+    The job may be in another version there.
+    """
+    if placement.jobs is None:
+        return {group: group for group in group_names(profile)} if placement.metadata.name == name else None
+    if name not in placement.jobs:
+        return None
+    return _called(placement.jobs[name], name, profile)
+
+
+def _called(job: PlacedJob, name: str, profile: ResourceProfile) -> dict[str, str]:
+    """Return what groups are called: as the job itself does where it was placed alone before."""
+    alone = not any(group.startswith(f"{name}{BETWEEN}") for group in job.groups)
+    return {group: group for group in group_names(profile)} if alone else job_groups(name, profile)
+
+
+def standing(placement: Placement) -> Standing:
+    """Return where the slots of a placement stand, their subtasks called as in one of several jobs."""
+    prefix = "" if placement.jobs is not None else f"{placement.metadata.name}{BETWEEN}"
+    return Standing(
+        {
+            (slot.group, tuple(prefix + name for name in slot.subtasks)): tm.id
+            for tm in placement.task_managers
+            for slot in tm.slots
+        },
+        frozenset(tm.id for tm in placement.task_managers if tm.reserve),
+    )
 
 
 def placed_jobs(

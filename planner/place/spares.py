@@ -172,8 +172,14 @@ def _limits(problem: Problem, spare: Sequence[int]) -> _Limits:
         for r, shared in enumerate(problem.resources)
         if TOGETHER in shared and shared not in problem.reasons
     ]
+    staying = set(problem.kept.names.values())  # until they are lost
     limits = [
-        [int(NO_LIMIT) if limit is None else limit for limit in problem.classes[problem.class_of[tm]].limits]
+        [
+            int(NO_LIMIT) if limit is None or name in staying else limit
+            for name, limit in zip(
+                problem.resources, problem.classes[problem.class_of[tm]].limits, strict=True
+            )
+        ]
         for tm in spare
     ]
     numbers = {group: number for number, group in enumerate(problem.groups)}

@@ -260,7 +260,7 @@ class UnequalSamples(JobRule):
     source_url = f"{FLINK_DOCS}ops/metrics/"
 
     def check(self, subject: Subject) -> Iterator[Match]:
-        sampled = [operator for operator in subject.operators if operator.samples is not None]
+        sampled = [operator for operator in subject.operators if (operator.samples or 1) > 1]
         numbers = Counter(operator.samples for operator in sampled)
         if len(numbers) < 2:
             return

@@ -476,6 +476,8 @@ class TestSeveralJobs:
             (["recover", second, "-p", both], ""),
             (["verify", both, "--rest", "http://127.0.0.1:9"], "name the profile of the one that is meant"),
             (["export", both, "--target", "standalone", "-o", str(tmp_path / "x")], "of several jobs (a, b)"),
+            (["recover", second, "-p", both, "--group", "big"], ""),
+            (["ui", second, "--placement", both], "of several jobs (a, b)"),
             (["report", both, "-o", str(tmp_path / "x.html")], "of several jobs (a, b)"),
         ):
             result = CliRunner().invoke(app, verb)

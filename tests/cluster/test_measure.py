@@ -50,3 +50,20 @@ def test_samples_in_a_profile() -> None:
     assert loads[1] is not None
     assert loads[1].busy == 0.75
     assert api.compile(measured).nodes == measured.nodes
+
+
+def test_other_samples_of_what_is_not_measured_become_their_highest() -> None:
+    """As many samples each: what keeps its load, as Flink measures none, is not left with those of another day."""
+    text = JOB.replace("{cpu: 0.7}", "{cpuSamples: [0.1, 0.7, 0.3]}")
+    document = load(text.encode(), "job.yaml")[0].document
+    assert isinstance(document, api.Job)
+    profile, graph = api.compile_job(document)
+    by_first = {vertex.nodes[0]: vertex.id for vertex in graph.vertices}
+    source, chain = (by_first[node.id] for node in profile.nodes[:2])
+    for count, kept in ((2, (7 * CORE // 10,)), (3, (CORE // 10, 7 * CORE // 10, 3 * CORE // 10))):
+        samples = [Measured((one(source, None, 0.0), one(chain, CORE, 0.5)), {}) for _ in range(count)]
+        measured = api.compile(with_load(profile, graph, together(samples)))
+        first = measured.nodes[0].planner
+        assert first is not None
+        assert first.load is not None
+        assert first.load.samples == kept

@@ -64,12 +64,17 @@ def _joined(parts: Iterator[Choice]) -> Choice:
 
 
 def _spare_ways(problem: Problem) -> Iterator[tuple[int, ...]]:
-    """Yield the TaskManagers to keep in reserve: of those that differ in nothing the last."""
-    by_zone = _by_zone(problem)
-    alike: defaultdict[tuple[int, str | None], list[int]] = defaultdict(list)
+    """Yield the TaskManagers to keep in reserve: of those that differ in nothing the last.
+
+    On none of them slots stay; those that were in reserve before come first.
+    """
+    by_zone, kept = _by_zone(problem), problem.kept
+    alike: defaultdict[tuple[int, str | None, bool], list[int]] = defaultdict(list)
     for tm in problem.usable:
+        name = problem.task_managers[tm].id
         zone = zone_of(problem.task_managers[tm]) if by_zone else None
-        alike[problem.class_of[tm], zone].append(tm)
+        if name not in kept.holders:
+            alike[problem.class_of[tm], zone, name in kept.spares].append(tm)
 
     def size(members: Sequence[int]) -> tuple[int, int, int]:
         capacity = problem.task_managers[members[-1]].capacity
@@ -77,6 +82,7 @@ def _spare_ways(problem: Problem) -> Iterator[tuple[int, ...]]:
 
     # a cover asks for the smallest that suffice; of a number of them each has to hold what any other one does
     kinds = sorted(alike.values(), key=size, reverse=problem.cover is not None)
+    kinds.sort(key=lambda members: problem.task_managers[members[-1]].id not in kept.spares)
     room = [sum(map(len, kinds[number:])) for number in range(len(kinds) + 1)]
 
     def deeper(number: int, left: int) -> Iterator[tuple[int, ...]]:

@@ -7,9 +7,10 @@ of it, and a TaskManager has as many as it may hold. What the slots of a group h
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 
 from planner.documents.job import GroupPlacement
 from planner.place.model.task_managers import TaskManager
@@ -20,12 +21,20 @@ ZONE = "zone"
 
 @dataclass(frozen=True)
 class Constraint:
-    """A limit of a group as a resource; ``limit`` is how many of it a TaskManager has, None without one."""
+    """A limit of a group as a resource; ``limit`` is how many of it a TaskManager has, None without one.
+
+    With ``loads`` it is of the slots of the group with this load alone.
+    """
 
     name: str
     reason: str
     group: str
     limit: Callable[[TaskManager], int | None]
+    loads: tuple[int, ...] | None = None
+
+    def needs(self, group: str, loads: tuple[int, ...]) -> int:
+        """Return how much of it a slot needs."""
+        return int(self.group == group and self.loads in (None, loads))
 
 
 @dataclass(frozen=True)
@@ -66,17 +75,49 @@ def _constraints(group: str, wanted: GroupPlacement) -> Iterator[Constraint]:
         yield Constraint(f"slots of {group} per TaskManager", reason, group, lambda _: most)
 
 
-def staying(groups: Sequence[str], kept: Mapping[str, Mapping[str, int]]) -> list[Constraint]:
-    """Return what keeps all slots of some ``groups`` where they are: as many as there are by TaskManager."""
+Alike = tuple[str, tuple[int, ...]]
+"""What makes slots alike: their group, and their load in CPU units by sample."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What stays where it is: slots, by what they are alike in how many on each TaskManager, and a reserve.
+
+    Slots stay in any case, TaskManagers in reserve where they are as good as others.
+    """
+
+    slots: Mapping[Alike, Mapping[str, int]] = field(default_factory=dict)
+    spares: frozenset[str] = frozenset()
+
+    @cached_property
+    def holders(self) -> frozenset[str]:
+        """The TaskManagers on which slots stay."""
+        return frozenset(name for held in self.slots.values() for name, count in held.items() if count)
+
+    @cached_property
+    def names(self) -> Mapping[Alike, str]:
+        """The resources of which a TaskManager has as many as of such slots stay on it."""
+        found: dict[Alike, str] = {}
+        seen: Counter[str] = Counter()
+        for alike in self.slots:
+            seen[alike[0]] += 1
+            more = f" ({seen[alike[0]]})" if seen[alike[0]] > 1 else ""
+            found[alike] = f"slots of {alike[0]} that stay{more}"
+        return found
+
+
+def staying(groups: Sequence[str], kept: Kept) -> list[Constraint]:
+    """Return what keeps slots of some ``groups`` where they are: as many as there are by TaskManager."""
     return [
         Constraint(
-            f"slots of {group} that stay",
-            f"the slots of group {group!r} stay where they are",
-            group,
-            partial(_held, kept[group]),
+            name,
+            f"the slots of group {alike[0]!r} stay where they are",
+            alike[0],
+            partial(_held, kept.slots[alike]),
+            alike[1],
         )
-        for group in groups
-        if group in kept
+        for alike, name in kept.names.items()
+        if alike[0] in groups
     ]
 
 

@@ -14,7 +14,15 @@ from operator import le
 from planner.documents.cluster import Reserve
 from planner.documents.job import GroupPlacement
 from planner.documents.vocabulary import Cover
-from planner.place.model.constraints import Constraint, Presence, apart, constraints_of, presences_of, staying
+from planner.place.model.constraints import (
+    Constraint,
+    Kept,
+    Presence,
+    apart,
+    constraints_of,
+    presences_of,
+    staying,
+)
 from planner.place.model.slots import JobSlot, SlotResources, added
 from planner.place.model.task_managers import PARTS, TaskManager
 from planner.units import CORE
@@ -120,8 +128,8 @@ class Problem:
     """What the resources that stand for constraints of groups mean, in words."""
 
     templates: Mapping[str, TaskManager] = field(default_factory=dict, compare=False, repr=False)
-    kept: Mapping[str, Mapping[str, int]] = field(default_factory=dict, compare=False, repr=False)
-    """Groups whose slots stay where they are, with how many each TaskManager holds; limits say the same."""
+    kept: Kept = field(default_factory=Kept, compare=False, repr=False)
+    """What stays where it is; of slots limits say the same."""
 
     @property
     def open(self) -> bool:
@@ -210,23 +218,18 @@ class Problem:
     @cached_property
     def staying(self) -> frozenset[int]:
         """The types of slots that stay where they are, by number."""
-        return frozenset(number for number, slot in enumerate(self.types) if slot.group in self.kept)
+        return frozenset(self._stays.values())
 
     def standing(self, entry: TaskManagerClass) -> int:
-        """Return what slots that stay load on a TaskManager of a class: at least, the lightest of a group."""
-        if not self.kept:
-            return 0
-        tm = self.task_managers[entry.members[0]].id
-        return sum(sum(loads[: self.kept[group].get(tm, 0)]) for group, loads in self._lightest.items())
+        """Return what slots that stay load on a TaskManager of a class."""
+        return sum((entry.limits[r] or 0) * self.types[number].load for r, number in self._stays.items())
 
     @cached_property
-    def _lightest(self) -> dict[str, list[int]]:
-        """The loads of the slots of each group that stays, the lightest first."""
-        loads: dict[str, list[int]] = {group: [] for group in self.kept if group in self.groups}
-        for slot in self.types:
-            if slot.group in loads:
-                loads[slot.group] += [slot.load] * slot.count
-        return {group: sorted(own) for group, own in loads.items()}
+    def _stays(self) -> dict[int, int]:
+        """The resources that keep slots where they are, each with a type of slots that it keeps."""
+        names = set(self.kept.names.values())
+        stays = {r for r, name in enumerate(self.resources) if name in names} if names else set()
+        return {r: number for number, slot in enumerate(self.types) for r, _ in slot.needs if r in stays}
 
     @cached_property
     def class_of(self) -> dict[int, int]:
@@ -298,17 +301,17 @@ def build_problem(
     constraints: Mapping[str, GroupPlacement] | None = None,
     flows: Mapping[tuple[str, str], int] | None = None,
     templates: Mapping[str, TaskManager] | None = None,
-    kept: Mapping[str, Mapping[str, int]] | None = None,
+    kept: Kept | None = None,
 ) -> Problem:
     """Return the problem of placing ``slots`` on ``task_managers``, keeping some of them in ``reserve``.
 
     Where that is for a cover, as few as it can take are. ``constraints`` are those of groups; ``flows`` are
-    bytes a second between groups; ``templates`` are what there may be more of. ``kept`` are groups whose
-    slots stay where they are, with how many each TaskManager holds.
+    bytes a second between groups; ``templates`` are what there may be more of. ``kept`` stays where it is.
     """
     spares = reserve or Reserve()
     groups = list(dict.fromkeys(slot.group for slot in slots))
-    stay = staying(groups, kept or {})
+    kept = kept or Kept()
+    stay = staying(groups, kept)
     wanted = [*constraints_of(groups, constraints or {}), *stay]
     external = sorted({name for one in resources.values() for name, _ in one.external})
     loads = (load for slot in slots for load in slot.loads)
@@ -343,7 +346,7 @@ def build_problem(
         limits_of=limits_of,
         reasons={one.name: one.reason for one in wanted},
         templates=templates or {},
-        kept=kept or {},
+        kept=kept,
     )
 
 
@@ -367,7 +370,7 @@ def _slot_types(
         SlotType(
             group,
             loads[peak] // grain,
-            (*_demand(resources[group], *names), *(int(one.group == group) for one in constraints)),
+            (*_demand(resources[group], *names), *(one.needs(group, loads) for one in constraints)),
             count,
             tuple(load // grain for load in loads),
         )
