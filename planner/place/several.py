@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 
 from planner.documents.cluster import Cluster
@@ -17,15 +16,6 @@ from planner.place.model.slots import JobSlot, added, job_slots, slot_resources
 from planner.place.model.standing import Standing
 from planner.place.model.task_managers import task_managers_of
 from planner.place.result import rounded
-
-
-def held_groups(placement: Placement) -> dict[str, dict[str, int]]:
-    """Return the groups of a placement, each with how many of its slots stand on each TaskManager."""
-    held: dict[str, dict[str, int]] = {}
-    for tm in placement.task_managers:
-        for group, count in Counter(slot.group for slot in tm.slots).items():
-            held.setdefault(group, {})[tm.id] = count
-    return held
 
 
 def groups_in(placement: Placement, name: str, profile: ResourceProfile) -> dict[str, str] | None:

@@ -16,7 +16,7 @@ from planner.graph.several import JobPart, job_groups, together
 from planner.place.check.judge import check
 from planner.place.engine import instance_of
 from planner.place.infeasible import Infeasible
-from planner.place.several import groups_in, held_groups, standing
+from planner.place.several import groups_in, standing
 
 SMALL = settings(
     max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -140,8 +140,8 @@ def test_what_is_kept_stays(jobs: list[api.Job], kept: int) -> None:
         after = api.place_jobs(jobs, cluster(), keep=before)
     except Infeasible:
         return
-    held, now = held_groups(before), held_groups(after)
-    assert {group: now[group] for group in held} == held
+    held, now = standing(before).slots, standing(after).slots
+    assert {slot: now[slot] for slot in held} == held
     assert after.jobs is not None
     assert [bool(one.kept) for one in after.jobs.values()] == [number < kept for number in range(len(jobs))]
     free = api.place_jobs(jobs, cluster())
