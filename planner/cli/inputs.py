@@ -45,7 +45,7 @@ JobArgument = Annotated[
 JobsArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[JOB]...",
+        metavar="JOB",
         help="Job or ResourceProfile, or several that share the cluster; - reads stdin."
         " Default: *.profile.json or job.yaml here.",
         show_default=False,
