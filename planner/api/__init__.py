@@ -23,7 +23,14 @@ from planner.api.clusters import (
     up,
     verify,
 )
-from planner.api.compiling import Note, compile, compile_job, compile_program, made_from
+from planner.api.compiling import (
+    Note,
+    compile,
+    compile_job,
+    compile_program,
+    made_from,
+    profile_digest,
+)
 from planner.api.documents import (
     CLUSTER_VERSION,
     as_catalogue,
@@ -73,7 +80,7 @@ from planner.api.placing import (
 from planner.api.recovery import diagnose, patched, recover, restart_outline, restart_parts
 from planner.api.reporting import report, shared, shared_profile
 from planner.api.scaling import UTILISATION, fixed_in, scale
-from planner.api.several_jobs import job_of, jobs_of, place_jobs, profile_digest
+from planner.api.several_jobs import job_of, jobs_of, place_jobs
 from planner.api.sizing import SIZED_UTILISATION, advise, size
 from planner.cluster.callbacks import CALLBACKS
 from planner.cluster.errors import (

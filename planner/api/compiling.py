@@ -104,6 +104,16 @@ def _about_secrets(program: Program) -> Iterator[str]:
         )
 
 
+def profile_digest(job: Job | ResourceProfile) -> str:
+    """Return the digest of the complete profile of a job, by which placements tell what they are made from.
+
+    Raises:
+        DocumentError: when the job is not valid.
+
+    """
+    return digest(compile_job(job)[0])
+
+
 def made_from(placement: Placement, job: Job | ResourceProfile) -> bool:
     """Tell whether a placement was made from exactly this job or profile.
 
@@ -111,4 +121,4 @@ def made_from(placement: Placement, job: Job | ResourceProfile) -> bool:
         DocumentError: when the job is not valid.
 
     """
-    return digest(compile_job(job)[0]) == placement.inputs.profile
+    return profile_digest(job) == placement.inputs.profile

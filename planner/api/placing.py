@@ -74,7 +74,7 @@ def place(
         RefusedError: when planner's checker refuses the placement, which is a defect of planner.
 
     """
-    slack = checked_slack(objective, slack, moving=previous is not None)
+    slack = checked_slack(objective, slack, contents, moving=previous is not None)
     if previous is not None and previous.jobs is not None:
         raise PlacementMismatch("the previous placement is of several jobs; place_jobs is for those")
     profile, graph = compile_job(job)
@@ -96,7 +96,9 @@ def place(
     return with_options(placement, profile)
 
 
-def checked_slack(objective: Sequence[Objective], slack: float | None, *, moving: bool) -> float:
+def checked_slack(
+    objective: Sequence[Objective], slack: float | None, contents: int | None = None, *, moving: bool
+) -> float:
     """Return the slack that there is for an objective, or for moves: the default where none is given.
 
     Raises:
@@ -109,6 +111,8 @@ def checked_slack(objective: Sequence[Objective], slack: float | None, *, moving
         slack = DEFAULT_SLACK if moving else 0.0
     if slack < 0:
         raise ValueError(f"slack has to be a share of at least 0, not {slack}")
+    if contents is not None and (moving or slack or tuple(objective) == PACK):
+        raise ValueError("contents has an objective of its own; leave out previous, slack and packing")
     if slack and not moving and tuple(objective) == PACK:
         raise ValueError("slack is for the levels after the highest CPU utilisation, and packing has none")
     return slack

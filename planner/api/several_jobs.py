@@ -54,7 +54,7 @@ def place_jobs(
 
     if not jobs:
         raise ValueError("there is no job to place")
-    slack = checked_slack(objective, slack, moving=previous is not None)
+    slack = checked_slack(objective, slack, contents, moving=previous is not None)
     parts, planned = _parts(jobs, keep, previous)
     profile, graph = together(cluster.metadata.name, parts)
     kept = {part.name for part in parts if part.stays}
@@ -144,16 +144,6 @@ def jobs_of(placement: Placement) -> dict[str, str]:
     if placement.jobs is None:
         return {placement.inputs.profile: placement.metadata.name}
     return {job.profile: name for name, job in placement.jobs.items()}
-
-
-def profile_digest(job: Job | ResourceProfile) -> str:
-    """Return the digest of the complete profile of a job, by which placements tell what they are made from.
-
-    Raises:
-        DocumentError: when the job is not valid.
-
-    """
-    return digest(compile_job(job)[0])
 
 
 def job_name(profile: ResourceProfile) -> str:

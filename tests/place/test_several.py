@@ -402,3 +402,13 @@ def test_a_cover_is_covered_beside_what_stays() -> None:
     assert {tm.id for tm in before.task_managers if tm.reserve} <= {
         tm.id for tm in after.task_managers if tm.reserve
     }
+
+
+def test_a_limit_of_contents_is_not_beside_other_wishes() -> None:
+    jobs = [two_groups(name, 0.2, 3) for name in "ab"]
+    before = api.place_jobs(jobs, cluster(), contents=4)
+    assert next(one.value for one in before.objective if one.name == "deployments") <= 4
+    with pytest.raises(ValueError, match="an objective of its own"):
+        api.place_jobs(jobs, cluster(), contents=4, previous=before)
+    with pytest.raises(ValueError, match="an objective of its own"):
+        api.place(jobs[0], cluster(), contents=4, objective=api.PACK)
