@@ -40,7 +40,7 @@ from planner.place.model.slots import (
     vertex_operators,
 )
 from planner.place.model.task_managers import PARTS, task_managers_of
-from planner.place.several import standing
+from planner.place.several_jobs import standing
 
 ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "docs/benchmarks/exact.md"

@@ -46,7 +46,7 @@ STOREYS = [
     ["engine"],
     ["arranged"],
     ["takeover"],
-    ["several"],
+    ["several_jobs"],
 ]
 """The same within the room ``place``; what stands together here may import each other one way."""
 PURE = ("errors", "units", "documents", "graph", "memory", "place", "rules", "recover", "targets")

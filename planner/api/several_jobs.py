@@ -14,7 +14,7 @@ from planner.documents.placement import Placement, PlannedGroup
 from planner.documents.profile import ResourceProfile
 from planner.documents.write import digest
 from planner.graph.job_graph import JobGraph
-from planner.graph.several import JobPart, job_groups, together
+from planner.graph.several_jobs import JobPart, job_groups, together
 from planner.memory.estimates import without_reasons
 from planner.place.bend import as_planned
 from planner.place.clock import Clock, Stop
@@ -50,7 +50,7 @@ def place_jobs(
 
     """
     from planner.place import engine
-    from planner.place.several import placed_jobs, standing
+    from planner.place.several_jobs import placed_jobs, standing
 
     if not jobs:
         raise ValueError("there is no job to place")
@@ -89,7 +89,7 @@ def _parts(
         PlacementMismatch: when a job of ``keep`` is not among them, or not in this version.
 
     """
-    from planner.place.several import called_in, groups_in
+    from planner.place.several_jobs import called_in, groups_in
 
     planned = (keep.planned_groups if keep is not None else None) or {}
     parts = []
@@ -134,7 +134,7 @@ def jobs_together(
 
 def job_part(placement: Placement, name: str) -> Placement:
     """Return the part of a job in a placement of several jobs, as `job_of` does, by its name."""
-    from planner.place.several import part_of
+    from planner.place.several_jobs import part_of
 
     return part_of(placement, name)
 
@@ -181,7 +181,7 @@ def job_of(placement: Placement, job: Job | ResourceProfile) -> tuple[Placement,
         PlacementMismatch: when the placement is not of the job, or of another version of it.
 
     """
-    from planner.place.several import of_job
+    from planner.place.several_jobs import of_job
 
     profile, _ = compile_job(job)
     if placement.jobs is None:

@@ -21,7 +21,7 @@ from planner.graph.from_profile import (
 from planner.graph.job_graph import JobGraph
 from planner.graph.kinds import CACHE, find_kind
 from planner.graph.regions import pipelined_regions
-from planner.graph.several import BETWEEN
+from planner.graph.several_jobs import BETWEEN
 from planner.graph.stream_graph import StreamEdge, default_max_parallelism
 from planner.memory.slot_resources import slot_counts
 from planner.place.model.slots import job_slots, vertex_loads

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from place.instances import exhaustive
 from planner import api
 from planner.documents.load import load
-from planner.graph.several import JobPart, job_groups, together
+from planner.graph.several_jobs import JobPart, job_groups, together
 from planner.place.check.judge import check
 from planner.place.engine import instance_of
 from planner.place.infeasible import Infeasible
-from planner.place.several import groups_in, standing
+from planner.place.several_jobs import groups_in, standing
 
 SMALL = settings(
     max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

@@ -9,7 +9,7 @@ from planner.documents.errors import PlacementMismatch
 from planner.documents.placement import PlacedJob, PlacedTaskManager, Placement, Slot
 from planner.documents.profile import ResourceProfile
 from planner.documents.write import digest
-from planner.graph.several import BETWEEN, JobPart, group_names, job_groups, with_groups
+from planner.graph.several_jobs import BETWEEN, JobPart, group_names, job_groups, with_groups
 from planner.place.bounds.area import lower_bound
 from planner.place.model.problem import Problem, build_problem
 from planner.place.model.slots import JobSlot, added, job_slots, slot_resources
