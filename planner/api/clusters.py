@@ -28,6 +28,7 @@ from planner.documents.cluster import Cluster
 from planner.documents.errors import PlacementMismatch
 from planner.documents.placement import Placement
 from planner.documents.profile import Program, ResourceProfile
+from planner.documents.vocabulary import Recovery
 from planner.documents.write import digest
 from planner.files import real
 from planner.flink.program import COMPILE_SECONDS, Toolchain, as_compiled
@@ -76,7 +77,8 @@ def up(
     if reason := too_large(wanted, machine):
         raise ClusterFailed(f"not a cluster for this machine: {reason}")
     spares = [tm.id for tm in placement.task_managers if tm.reserve] if placement is not None else []
-    return standalone.up(Path(folder), wanted, time_limit, flink_home, note, spares, options)
+    warm_up = placement is not None and placement.recovery is Recovery.FAST
+    return standalone.up(Path(folder), wanted, time_limit, flink_home, note, spares, options, warm_up=warm_up)
 
 
 def _launches(

@@ -299,7 +299,7 @@ def with_options(placement: Placement, profile: ResourceProfile) -> Placement:
         fields.recovery, fields.flink_configuration, fields.flink_version, slowest, cores
     )
     options = {**turn_options(profile), **chosen}
-    return placement.model_copy(update={"flink_configuration": options or None})
+    return placement.model_copy(update={"flink_configuration": options or None, "recovery": fields.recovery})
 
 
 def _takeovers(

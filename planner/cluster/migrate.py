@@ -36,6 +36,7 @@ from planner.cluster.standalone import (
     write,
 )
 from planner.documents.answers import Answer, AnswerError, read_answer
+from planner.documents.vocabulary import Recovery
 from planner.files import real, write_atomically
 
 
@@ -197,12 +198,14 @@ class _Local:
     def __init__(self, cluster: Standalone, journal: LocalJournal) -> None:
         self._target = (journal.old if journal.aborting else journal.new).setup()
         self._origin = (journal.new if journal.aborting else journal.old).setup()
+        placement = journal.before if journal.aborting else journal.after
         launches = {"jobmanager": cluster.launches["jobmanager"], **self._target.launches}
         self._cluster = replace(
             cluster,
             launches=launches,
             spares=self._target.spares,
             generations=self._target.generations,
+            warm_up=placement.get("recovery") == Recovery.FAST,
         )
         self.rest = Rest(cluster.url)
         self._before = frozenset(cluster.running())

@@ -54,6 +54,7 @@ from planner.cluster.processes import (
 )
 from planner.cluster.rest import Rest, jobs, running_job
 from planner.cluster.rest import registered as ready
+from planner.cluster.warm_up import warm_up as run_warm_up
 from planner.documents.answers import MAX_ANSWER, Answer, AnswerError, Port, read_answer
 from planner.errors import TimedOut
 from planner.files import real, write_atomically
@@ -76,7 +77,8 @@ class Standalone:
     often a TaskManager was replaced by another process: two of one name run for a while, and Flink tells
     them by their resource ids.
     ``control_group`` holds the CPU limits of its TaskManagers, None where none can be set; ``home`` is the
-    Flink distribution that it runs, None for that of the extra.
+    Flink distribution that it runs, None for that of the extra. With ``warm_up``, a TaskManager that starts
+    beside a job that runs first has a small job of its own.
     """
 
     folder: Path
@@ -88,6 +90,7 @@ class Standalone:
     spares: frozenset[str] = frozenset()
     generations: Mapping[str, int] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    warm_up: bool = False
 
     def process(self, name: str) -> str:
         """Return the resource id under which a TaskManager runs."""
@@ -148,6 +151,7 @@ def read(folder: Path) -> Standalone | None:
         frozenset(state.spares),
         state.generations,
         state.options,
+        state.warm_up,
     )
 
 
@@ -209,6 +213,7 @@ class _State(Answer):
     spares: list[str] = []
     generations: dict[str, Annotated[int, Field(ge=0, le=1_000_000)]] = {}
     options: dict[str, str] = {}
+    warm_up: bool = False
     launches: Annotated[
         dict[UsableName, tuple[list[str], dict[str, str]]],
         AfterValidator(lambda found: _with_jobmanager(found)),
@@ -284,11 +289,14 @@ def up(
     note: Callable[[str], None] = lambda _: None,
     spares: Collection[str] = (),
     options: Mapping[str, str] | None = None,
+    *,
+    warm_up: bool = False,
 ) -> Standalone:
     """Start what is not running of a cluster, wait until every TaskManager is registered, and return it.
 
     ``launches`` has the JobManager under ``jobmanager`` and TaskManagers under their ids; ``spares`` of these
-    start only when a job runs. ``options`` are those that all of them were given. ``home`` is a Flink
+    start only when a job runs; with ``warm_up`` they run a small job then (`planner.cluster.warm_up`), and so
+    does what else starts beside a job. ``options`` are those that all of them were given. ``home`` is a Flink
     distribution; a cluster that is there already goes on with its own.
 
     Raises:
@@ -318,6 +326,8 @@ def up(
         with _written_to(folder):
             if not running:
                 cluster = replace(cluster, control_group=cgroups.folder_for(cluster.mark))
+            if not running or cluster.warm_up != warm_up:
+                cluster = replace(cluster, warm_up=warm_up)
                 write(cluster)
             prepare(folder)
         until = time.monotonic() + seconds
@@ -374,6 +384,9 @@ def launch(cluster: Standalone, names: Sequence[str], until: float, note: Callab
             elif process in running:
                 before.pop(process, None)  # it has not changed, so its registration is good
     _wait(cluster, [cluster.process(name) for name in names], started, before, until, note)
+    new = started.keys() - {"jobmanager"}
+    if cluster.warm_up and new and job_runs(cluster):
+        run_warm_up(Rest(cluster.url), new, cluster.home, note)
 
 
 def job_runs(cluster: Standalone) -> bool:
@@ -476,6 +489,7 @@ def write(cluster: Standalone) -> None:
         "spares": sorted(cluster.spares),
         "generations": dict(cluster.generations),
         "options": dict(cluster.options),
+        "warmUp": cluster.warm_up,
         "launches": cluster.launches,
     }
     write_atomically(cluster.folder / STATE, json.dumps(data, indent=2) + "\n", private=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from planner.documents.base import Amount, Cpu, Envelope, ExternalName, Metadata, Model, Name, Size, Text
-from planner.documents.vocabulary import UseCaseField
+from planner.documents.vocabulary import RecoveryField, UseCaseField
 
 
 class Inputs(Model):
@@ -203,7 +203,7 @@ class Placement(Envelope):
 
     ``uncovered`` are TaskManagers whose loss those in reserve do not make up for. ``flinkConfiguration`` are
     options that every process of the cluster is given, so that it recovers as the job asks for, and that
-    the regions of a batch job take turns in its slots.
+    the regions of a batch job take turns in its slots; ``recovery`` is how it asks for that.
     """
 
     kind: Literal["Placement"]
@@ -219,6 +219,7 @@ class Placement(Envelope):
     uncovered: list[Name] | None = None
     planned_groups: dict[Name, PlannedGroup] | None = None
     flink_configuration: dict[str, Text] | None = None
+    recovery: RecoveryField | None = None
     task_managers: list[PlacedTaskManager]
     stock_flink: dict[Literal["none", "slots", "tasks", "minResources"], StockStrategy]
     meta: Meta | None = None

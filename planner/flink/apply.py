@@ -47,11 +47,20 @@ def apply(jvm: Jvm, graph: Any, fresh: ResourceProfile, profile: ResourceProfile
         if chaining is not None and factory.getChainingStrategy().name() != chaining:
             factory.setChainingStrategy(strategies.valueOf(str(chaining)))
     _apply_strategies(jvm, by_number, profile)
-    graph.setSlotSharingGroupResource({g.name: _resources(jvm, g) for g in profile.ssg_profiles})
+    graph.setSlotSharingGroupResource(
+        {g.name: _resources(jvm, g, quota_name(g.name)) for g in profile.ssg_profiles}
+    )
     if planner_fields(profile).type is JobType.BATCH:
         # as Flink does for programs that give groups resources (`StreamGraphGenerator`), against deadlocks
         modes = jvm.view.org.apache.flink.streaming.api.graph.GlobalStreamExchangeMode
         graph.setGlobalStreamExchangeMode(modes.ALL_EDGES_BLOCKING)
+
+
+def all_in_one_group(jvm: Jvm, graph: Any, group: SsgProfile, quota: str) -> None:
+    """Put all nodes of ``graph`` into one group, whose slots ask for one of ``quota`` as well."""
+    for node in each(graph.getStreamNodes()):
+        node.setSlotSharingGroup(group.name)
+    graph.setSlotSharingGroupResource({group.name: _resources(jvm, group, quota)})
 
 
 def restore_from(jvm: Jvm, graph: Any, savepoint: str) -> None:
@@ -99,7 +108,7 @@ def _apply_strategies(jvm: Jvm, nodes: dict[int, Any], profile: ResourceProfile)
             real.setPartitioner(getattr(partitioners, _SWAPPED[ship])())
 
 
-def _resources(jvm: Jvm, group: SsgProfile) -> Any:
+def _resources(jvm: Jvm, group: SsgProfile, quota: str) -> Any:
     flink = jvm.view.org.apache.flink
     size = flink.configuration.MemorySize
     external = flink.api.common.resources.ExternalResource
@@ -110,5 +119,5 @@ def _resources(jvm: Jvm, group: SsgProfile) -> Any:
     builder = builder.setManagedMemory(size(sum(group.managed.values())))
     for name, amount in group.extended.items():
         builder = builder.setExtendedResource(external(name, float(amount)))
-    builder = builder.setExtendedResource(external(quota_name(group.name), 1.0))
+    builder = builder.setExtendedResource(external(quota, 1.0))
     return builder.build()

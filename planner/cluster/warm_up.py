@@ -1,0 +1,139 @@
+"""TaskManagers that are new beside a job that runs, warmed up: the first tasks of a JVM start slowly.
+
+A JVM loads a class when it first meets it, and compiles code that it has met often. On a TaskManager that
+never had a task all of that is part of a recovery; a small job that runs there before does it in time.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from planner.cluster.errors import RestError
+from planner.cluster.rest import ENDED, Rest, RunningTaskManager, failure, jobs, running_job, task_managers
+from planner.cluster.submit import submit
+from planner.documents.profile import Program, SsgProfile
+from planner.errors import PlannerError
+from planner.flink.apply import all_in_one_group
+from planner.flink.program import Toolchain, stream_graph
+from planner.flink.stream_graph import flink_version
+from planner.place.model.quotas import QUOTA
+from planner.units import MIB
+
+NAME = "planner warm-up"
+"""The name of the job, as Flink's lists show it."""
+SECONDS = 60.0
+"""How long a warm-up may take; then the TaskManagers stay as they are."""
+ROWS, RATE = 3000, 1000
+POLL_SECONDS = 0.3
+LEAST_MANAGED, MANAGED = 16 * MIB, 64 * MIB
+"""Managed memory that RocksDB needs to start, and that a slot of the warm-up has where there is so much."""
+GROUP = SsgProfile.model_validate({"name": "warm-up", "cpu": "0.01", "heap": "16 mb", "offHeap": "0 mb"})
+SCRIPT = """SET 'pipeline.name' = '{name}';
+SET 'execution.runtime-mode' = 'streaming';
+SET 'parallelism.default' = '{parallelism}';
+SET 'restart-strategy.type' = 'none';
+SET 'execution.checkpointing.interval' = '1 s';
+SET 'execution.checkpointing.storage' = 'jobmanager';
+SET 'state.backend.type' = '{backend}';
+CREATE TABLE numbers (n INT) WITH ('connector' = 'datagen', 'number-of-rows' = '{rows}',
+  'rows-per-second' = '{rate}', 'fields.n.min' = '0', 'fields.n.max' = '99');
+CREATE TABLE nowhere (n INT, count_ BIGINT) WITH ('connector' = 'blackhole');
+INSERT INTO nowhere SELECT n, COUNT(*) FROM numbers GROUP BY n;
+"""
+
+
+def warm_up(
+    rest: Rest, names: Collection[str], home: Path | None, note: Callable[[str], None] = lambda _: None
+) -> None:
+    """Run a small job on TaskManagers, by resource id, that hold no slots; they are idle again after it.
+
+    It fills what is free of a quota that they offer, with datagen, a keyed count (in RocksDB where there is
+    managed memory) and blackhole. ``home`` is the Flink that compiles it, None for that of the extra. A
+    warm-up that fails changes nothing but the speed of a later start, so it is told to ``note`` and no error.
+    """
+    left = set(names)
+    try:
+        end_warm_ups(rest)
+        while left:
+            quota, free = _quota(task_managers(rest), left)
+            if quota is None:
+                return
+            note(f"warming up {', '.join(sorted(left & free.keys()))}")
+            _run(rest, quota, free, home)
+            left -= free.keys()
+    except (PlannerError, OSError) as error:
+        note(f"{', '.join(sorted(left))} not warmed up: {error}")
+        with suppress(RestError):
+            end_warm_ups(rest)
+
+
+def end_warm_ups(rest: Rest) -> None:
+    """Cancel what a planner that was killed has left.
+
+    Raises:
+        RestError: when the cluster does not answer.
+
+    """
+    for job, state in jobs(rest).items():
+        if state not in ENDED and running_job(rest, job).name == NAME:
+            rest.patch(f"/jobs/{job}")
+
+
+def _quota(
+    there: Mapping[str, RunningTaskManager], wanted: Collection[str]
+) -> tuple[str | None, dict[str, tuple[int, int]]]:
+    """Return the quota that most of the wanted offer and hold no slot of, and what is free of it where.
+
+    That is for each TaskManager with a slot of it free how many, and the managed memory in bytes of each.
+    """
+    idle = {name for name in wanted if name in there and not there[name].slots}
+    offered = {quota for name in idle for quota in there[name].external if quota.startswith(QUOTA)}
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    for quota in offered:
+        found[quota] = {name: free for name, tm in there.items() if (free := _free(tm, quota))[0] > 0}
+    if not found:
+        return None, {}
+    best = min(sorted(found), key=lambda quota: (-len(idle & found[quota].keys()), len(found[quota])))
+    return best, found[best]
+
+
+def _free(tm: RunningTaskManager, quota: str) -> tuple[int, int]:
+    held = [slot for slots in tm.slots.values() for slot in slots]
+    count = int(tm.external.get(quota, 0) - sum(slot.external.get(quota, 0) for slot in held))
+    used = sum(slot.memory.get("managedMemory", 0) for slot in held) * MIB
+    return count, (tm.memory.get("managedMemory", 0) - used) // max(count, 1)
+
+
+def _run(rest: Rest, quota: str, free: Mapping[str, tuple[int, int]], home: Path | None) -> None:
+    """Run the job in all that is free of a quota, and wait until it has ended."""
+    managed = min(MANAGED, *(memory for _, memory in free.values()))
+    keeps = managed >= LEAST_MANAGED
+    with tempfile.TemporaryDirectory(prefix="planner-") as folder:
+        file = Path(folder) / "warm-up.sql"
+        file.write_text(
+            SCRIPT.format(
+                name=NAME,
+                parallelism=sum(count for count, _ in free.values()),
+                backend="rocksdb" if keeps else "hashmap",
+                rows=ROWS,
+                rate=RATE,
+            ),
+            encoding="utf-8",
+        )
+        group = GROUP.model_copy(update={"managed": {"STATE_BACKEND": managed} if keeps else {}})
+        with stream_graph(Program(file=str(file), kind="sql"), Toolchain(home)) as (jvm, graph):
+            if (own := flink_version(jvm)) != (theirs := rest.flink_version()):
+                raise RestError(f"{rest.url} runs Flink {theirs}, and here is {own}")
+            all_in_one_group(jvm, graph, group, quota)
+            job = submit(jvm, graph, rest)
+    until = time.monotonic() + SECONDS
+    while (state := jobs(rest).get(job)) not in ENDED:
+        if state is None or time.monotonic() > until:
+            raise RestError(f"its job had not ended after {SECONDS:g} s")
+        time.sleep(POLL_SECONDS)
+    if state != "FINISHED":
+        raise RestError(f"its job is {state}: {failure(rest, job)}")
