@@ -17,6 +17,7 @@ from planner.cluster.callbacks import call
 from planner.cluster.checkpoints import take_checkpoint
 from planner.cluster.errors import CallbackFailed, CheckpointFailed, ClusterFailed, RestError
 from planner.cluster.rest import ENDED, Rest, RunningJob, jobs, running_job
+from planner.cluster.warm_up import NAME as WARM_UP
 from planner.documents.answers import Answer, reason
 from planner.documents.placement import Placement
 from planner.errors import TimedOut
@@ -252,9 +253,10 @@ class _Migration(Generic[J]):
         self._remember("checkpoint")
 
     def _jobs(self) -> list[RunningJob]:
-        """Return the jobs that are not over."""
+        """Return the jobs that are not over, but for a warm-up that a planner left which was killed."""
         rest = self._site.rest
-        return [running_job(rest, job) for job, state in jobs(rest).items() if state not in ENDED]
+        found = [running_job(rest, job) for job, state in jobs(rest).items() if state not in ENDED]
+        return [job for job in found if job.name != WARM_UP]
 
     def _wait(self, job: RunningJob) -> None:
         """Wait until every subtask runs, and none where it ran before on what ended."""

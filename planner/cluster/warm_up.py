@@ -31,7 +31,7 @@ ROWS, RATE = 3000, 1000
 POLL_SECONDS = 0.3
 LEAST_MANAGED, MANAGED = 16 * MIB, 64 * MIB
 """Managed memory that RocksDB needs to start, and that a slot of the warm-up has where there is so much."""
-GROUP = SsgProfile.model_validate({"name": "warm-up", "cpu": "0.01", "heap": "16 mb", "offHeap": "0 mb"})
+GROUP = SsgProfile.model_validate({"name": "warm-up", "cpu": "0.001", "heap": "1 mb", "offHeap": "0 mb"})
 SCRIPT = """SET 'pipeline.name' = '{name}';
 SET 'execution.runtime-mode' = 'streaming';
 SET 'parallelism.default' = '{parallelism}';
@@ -58,10 +58,8 @@ def warm_up(
     left = set(names)
     try:
         end_warm_ups(rest)
-        while left:
-            quota, free = _quota(task_managers(rest), left)
-            if quota is None:
-                return
+        while left and (found := free_quota(task_managers(rest), left)):
+            quota, free = found
             note(f"warming up {', '.join(sorted(left & free.keys()))}")
             _run(rest, quota, free, home)
             left -= free.keys()
@@ -83,12 +81,14 @@ def end_warm_ups(rest: Rest) -> None:
             rest.patch(f"/jobs/{job}")
 
 
-def _quota(
+def free_quota(
     there: Mapping[str, RunningTaskManager], wanted: Collection[str]
-) -> tuple[str | None, dict[str, tuple[int, int]]]:
-    """Return the quota that most of the wanted offer and hold no slot of, and what is free of it where.
+) -> tuple[str, dict[str, tuple[int, int]]] | None:
+    """Return the quota that most of the ``wanted`` TaskManagers offer, of those that hold no slot.
 
-    That is for each TaskManager with a slot of it free how many, and the managed memory in bytes of each.
+    With it, for each TaskManager that has slots of it left, how many, and the managed memory in bytes that
+    each of them can have. Flink may put the slots of a job on any of these, so it has to fill them all. None
+    where the wanted ones have nothing to offer.
     """
     idle = {name for name in wanted if name in there and not there[name].slots}
     offered = {quota for name in idle for quota in there[name].external if quota.startswith(QUOTA)}
@@ -96,7 +96,7 @@ def _quota(
     for quota in offered:
         found[quota] = {name: free for name, tm in there.items() if (free := _free(tm, quota))[0] > 0}
     if not found:
-        return None, {}
+        return None
     best = min(sorted(found), key=lambda quota: (-len(idle & found[quota].keys()), len(found[quota])))
     return best, found[best]
 
