@@ -103,14 +103,14 @@ $(PEERS)/.installed: bench/peers/requirements.txt
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r bench/peers/requirements.txt
 	@touch $@
 
-bench-peers: $(STAMP) $(PEERS)/.installed
-	$(BIN)/python bench/compare.py --write
-
 REBALANCER := .venv-rebalancer
 $(REBALANCER)/.installed: bench/peers/rebalancer.txt
 	python3.12 -m venv $(REBALANCER)
 	$(REBALANCER)/bin/python -m pip install --quiet --disable-pip-version-check -r bench/peers/rebalancer.txt
 	@touch $@
+
+bench-peers: $(STAMP) $(PEERS)/.installed $(REBALANCER)/.installed
+	$(BIN)/python bench/compare.py --write
 
 bench-sizing: $(STAMP) $(REBALANCER)/.installed
 	$(BIN)/python bench/sizing.py --write

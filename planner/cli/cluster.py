@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from planner.cli.errors import Exit
-from planner.cli.inputs import HomeOption, Inputs, options
+from planner.cli.inputs import HomeOption, Inputs, options, quiet_bridge
 from planner.cli.output import emit_tables
 from planner.cli.terminal import progress, say
 
@@ -72,6 +72,7 @@ def up(
     inputs.require_valid()
     planned = inputs.binding_placement(placement) if there is None or placement is not None else None
     try:
+        quiet_bridge()
         with progress("starting the cluster") as note:
             started = api.up(
                 planned,

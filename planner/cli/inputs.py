@@ -533,10 +533,17 @@ def first_word(text: str) -> str:
 
 
 def quiet_bridge() -> None:
-    """Keep the traces off stderr that py4j logs when a JVM ends; what is wrong is reported as an error."""
+    """Keep the traces off stderr that py4j logs when a JVM ends, and say what planner itself warns of."""
     import logging
 
+    class Said(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            say(f"planner: {record.getMessage()}")
+
     logging.getLogger().addHandler(logging.NullHandler())
+    own = logging.getLogger("planner")
+    if not own.handlers:
+        own.addHandler(Said())
 
 
 def compile_with_flink(

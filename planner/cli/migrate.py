@@ -10,7 +10,7 @@ import typer
 
 from planner.cli.cluster import FolderOption
 from planner.cli.errors import fail
-from planner.cli.inputs import Inputs, JobArgument, first_word
+from planner.cli.inputs import Inputs, JobArgument, first_word, quiet_bridge
 from planner.cli.output import Format, FormatOption, OutputOption, emit, emit_result, emit_tables
 from planner.cli.terminal import progress, say
 from planner.cli.verify import as_planned, report_deviations
@@ -190,6 +190,7 @@ def migrate(
         emit_result(api.to_json(api.to_data(after)), [table, lines], output_format, None)
     if not apply:
         return
+    quiet_bridge()
     with progress("migrating") as note:
         done, deviations = api.migrate(
             before,
@@ -313,6 +314,7 @@ def _unfinished(folder: Path, seconds: float, on: _On, *, resume: bool, abort: b
         say(f"planner: a migration is unfinished, at {found.step}, on its way {way}")
         say("  planner migrate --resume goes on, --abort goes back to where it came from")
         raise typer.Exit(1)
+    quiet_bridge()
     with progress("migrating") as note:
         done, _, deviations = api.resume_migration(
             folder=folder,

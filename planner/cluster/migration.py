@@ -6,6 +6,7 @@ any point is resumed, or aborted, by doing the same again with the new, or the o
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from planner.documents.answers import Answer, reason
 from planner.documents.placement import Placement
 from planner.errors import TimedOut
 
+LOG = logging.getLogger(__name__)
 GO_ON = "planner migrate --resume goes on, --abort goes back"
 Note = Callable[[str], None]
 Step = Literal["requestResource", "restart", "startSpares"]
@@ -206,7 +208,7 @@ class _Migration(Generic[J]):
         except CallbackFailed as failed:
             if name.startswith("pre"):
                 raise
-            self._note(str(failed))
+            LOG.warning("%s", failed)
         self._remember(name)
 
     def _remember(self, name: str) -> None:

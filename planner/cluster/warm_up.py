@@ -6,6 +6,7 @@ never had a task all of that is part of a recovery; a small job that runs there 
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -23,6 +24,7 @@ from planner.flink.stream_graph import flink_version
 from planner.place.model.quotas import QUOTA
 from planner.units import MIB
 
+LOG = logging.getLogger(__name__)
 NAME = "planner warm-up"
 """The name of the job, as Flink's lists show it."""
 SECONDS = 60.0
@@ -53,7 +55,7 @@ def warm_up(
 
     It fills what is free of a quota that they offer, with datagen, a keyed count (in RocksDB where there is
     managed memory) and blackhole. ``home`` is the Flink that compiles it, None for that of the extra. A
-    warm-up that fails changes nothing but the speed of a later start, so it is told to ``note`` and no error.
+    warm-up that fails changes nothing but the speed of a later start, so it is logged and no error.
     """
     left = set(names)
     try:
@@ -64,7 +66,7 @@ def warm_up(
             _run(rest, quota, free, home)
             left -= free.keys()
     except (PlannerError, OSError) as error:
-        note(f"{', '.join(sorted(left))} not warmed up: {error}")
+        LOG.warning("%s not warmed up: %s", ", ".join(sorted(left)), error)
         with suppress(RestError):
             end_warm_ups(rest)
 

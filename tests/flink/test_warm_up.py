@@ -1,0 +1,83 @@
+"""TaskManagers of a job with ``recovery: fast`` that run a small job before they are needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flink.commands import placed, planner
+from planner.cluster.rest import ENDED, Rest, jobs, running_job, task_managers
+from planner.cluster.standalone import Standalone, read
+from planner.cluster.warm_up import NAME, warm_up
+
+pytestmark = [pytest.mark.flink, pytest.mark.extended]
+CLUSTER = """apiVersion: planner/v1
+kind: Cluster
+metadata: {name: c}
+spec:
+  taskManagerClasses:
+    - {name: large, count: 2, cpu: 2, memory: {process: 1300 mb}, slots: 8}
+    - {name: small, count: 1, cpu: 1, memory: {process: 1100 mb}, slots: 4}
+  reserve: {cover: any-one}
+"""
+LOADED = "Successfully loaded RocksDB native library"
+
+
+@pytest.fixture
+def cluster(folder: Path) -> Iterator[Standalone]:
+    """Return a cluster with a running job that asks for fast recovery, and with its spare."""
+    (folder / "cluster.yaml").write_text(CLUSTER)
+    placed(folder, "job.sql", group="count", operators="Aggregate", parallelism=3)
+    file = folder / "job.profile.json"
+    profile = json.loads(file.read_text())
+    profile["planner"]["recovery"] = "fast"
+    for group in profile["ssgProfiles"]:
+        if group["name"] == "count":
+            group["managed"] = {"STATE_BACKEND": "32 mb"}
+    file.write_text(json.dumps(profile))
+    planner(folder, "place", file.name, "-c", "cluster.yaml", "-o", "job.placement.json")
+    planner(folder, "up")
+    assert "as planned" in planner(folder, "run", "job.sql").stderr
+    found = read(folder / ".planner")
+    assert found is not None
+    yield found
+    planner(folder, "down")
+
+
+def warm_ups(rest: Rest) -> list[str]:
+    """Return the states of the warm-ups that a cluster has had."""
+    return [state for job, state in jobs(rest).items() if running_job(rest, job).name == NAME]
+
+
+def has_been_warm(cluster: Standalone, name: str) -> bool:
+    log = (cluster.folder / f"log/{name}.log").read_text()
+    return "Source: numbers" in log and LOADED in log
+
+
+def test_spares_and_replacements(folder: Path, cluster: Standalone) -> None:
+    rest = Rest(cluster.url)
+    placement = json.loads((folder / "job.placement.json").read_text())
+    (spare,) = (tm["id"] for tm in placement["taskManagers"] if tm.get("reserve"))
+    drained = next(tm["id"] for tm in placement["taskManagers"] if tm["slots"])
+    assert warm_ups(rest) == ["FINISHED"]
+    assert has_been_warm(cluster, spare)
+    assert not task_managers(rest)[spare].slots
+    done = planner(folder, "migrate", "--drain", drained, "--apply", "-o", "new.placement.json")
+    assert "not warmed up" not in done.stderr
+    assert warm_ups(rest) == ["FINISHED"] * 2
+    assert has_been_warm(cluster, f"{spare}~1")
+    assert "as planned" in planner(folder, "verify", "new.placement.json").stderr
+
+
+def test_what_cannot_be_warmed_up_is_said(
+    cluster: Standalone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rest = Rest(cluster.url)
+    (spare,) = cluster.spares
+    monkeypatch.setattr(Rest, "flink_version", lambda _: "1.0.0")
+    warm_up(rest, [spare], None)
+    assert f"{spare} not warmed up: {rest.url} runs Flink 1.0.0, and here is " in caplog.text
+    assert sum(state not in ENDED for state in jobs(rest).values()) == 1
