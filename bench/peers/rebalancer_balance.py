@@ -12,13 +12,15 @@ from typing import Any
 from common import Counts, counts, main, slots
 from rebalancer_model import LOAD, WAYS, model, solved
 
+IDEAL = 4
+"""Among Rebalancer's BalanceSpecFormula."""
+
 
 def solve(instance: dict[str, Any], seconds: float) -> Counts | None:
     """Let its local search balance; limits that are broken at first it mends before."""
     solver, kinds = model(instance, _start(instance), 1.0)
-    solver.add_goal(
-        {"balanceSpec": {"name": "cpu", "scope": "taskManager", "dimension": LOAD, "formula": "IDEAL"}}
-    )
+    spec = {"name": "cpu", "scope": "taskManager", "dimension": LOAD, "formula": IDEAL}
+    solver.add_goal({"balanceSpec": spec})
     return solved(solver, kinds, instance, seconds, WAYS)
 
 
