@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from flink.commands import placed, planner
+from flink.commands import placed, planner, started
 from planner.cluster.rest import ENDED, Rest, jobs, running_job, task_managers
-from planner.cluster.standalone import Standalone, read
+from planner.cluster.standalone import JOURNAL, Standalone, read
 from planner.cluster.warm_up import NAME, warm_up
 
 pytestmark = [pytest.mark.flink, pytest.mark.extended]
@@ -70,6 +71,27 @@ def test_spares_and_replacements(folder: Path, cluster: Standalone) -> None:
     assert warm_ups(rest) == ["FINISHED"] * 2
     assert has_been_warm(cluster, f"{spare}~1")
     assert "as planned" in planner(folder, "verify", "new.placement.json").stderr
+
+
+@pytest.mark.parametrize("way", ["--resume", "--abort"])
+def test_killed_while_a_replacement_warms_up(way: str, folder: Path, cluster: Standalone) -> None:
+    rest = Rest(cluster.url)
+    drained = next(
+        tm["id"]
+        for tm in json.loads((folder / "job.placement.json").read_text())["taskManagers"]
+        if tm["slots"]
+    )
+    process = started(folder, "migrate", "--drain", drained, "--apply", "-o", "new.json")
+    while process.poll() is None and "RUNNING" not in warm_ups(rest):
+        time.sleep(0.05)
+    process.kill()
+    process.communicate(timeout=60)
+    assert (folder / ".planner" / JOURNAL).exists()
+    done = planner(folder, "migrate", way)
+    assert "not warmed up" not in done.stderr
+    target = "new.json" if way == "--resume" else "job.placement.json"
+    assert "as planned" in planner(folder, "verify", target).stderr
+    assert set(warm_ups(rest)) <= ENDED
 
 
 def test_what_cannot_be_warmed_up_is_said(
