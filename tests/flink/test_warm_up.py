@@ -91,7 +91,7 @@ def test_killed_while_a_replacement_warms_up(way: str, folder: Path, cluster: St
     assert "not warmed up" not in done.stderr
     target = "new.json" if way == "--resume" else "job.placement.json"
     assert "as planned" in planner(folder, "verify", target).stderr
-    assert set(warm_ups(rest)) <= ENDED
+    assert set(warm_ups(rest)) <= set(ENDED)
 
 
 def test_what_cannot_be_warmed_up_is_said(
