@@ -190,7 +190,7 @@ def fast(runs: int) -> list[float | None]:
 
 def migrations(count: int, waits: int) -> tuple[list[float], list[float], dict[str, int]]:
     """Return the seconds of migrations, of kill and wait, and how the sequence came out."""
-    last = RATE * (count * 25 + waits * 40 + 60)
+    last = RATE * (count * 60 + waits * 60 + 60)
     with tempfile.TemporaryDirectory() as name:
         case = Case(Path(name), 1, "fast", last)
         try:

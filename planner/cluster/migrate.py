@@ -254,9 +254,7 @@ class _Local:
         self._ended |= self._old
 
     def moved(self, job: RunningJob) -> bool:
-        return not any(
-            subtask.task_manager in self._old for vertex in job.vertices for subtask in vertex.subtasks
-        )
+        return not job.is_on(self._old)
 
     def ended(self, until: float) -> None:
         end(self._pids)

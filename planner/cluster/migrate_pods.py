@@ -516,12 +516,13 @@ class _Pods:
 
 
 def _attempts(job: RunningJob | None) -> dict[tuple[str, int], tuple[str, int]]:
-    """Return where each subtask is, and which attempt at it that is."""
+    """Return where each subtask is that has not finished, and which attempt at it that is."""
     vertices = job.vertices if job is not None else ()
     return {
         (vertex.id, subtask.index): (subtask.task_manager, subtask.attempt)
         for vertex in vertices
         for subtask in vertex.subtasks
+        if subtask.state != "FINISHED"
     }
 
 

@@ -220,11 +220,7 @@ class _Migration(Generic[J]):
         """End what is not of the target, and wait until all jobs run again without it."""
         old = self._site.leaving()
         live = self._jobs()
-        moving = [
-            job
-            for job in live
-            if any(subtask.task_manager in old for vertex in job.vertices for subtask in vertex.subtasks)
-        ]
+        moving = [job for job in live if job.is_on(old)]
         if moving:
             self._call("preRestart")
             self._call("preDeploy")

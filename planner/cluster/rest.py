@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote, urlsplit
@@ -214,6 +214,14 @@ class RunningJob:
         states = [subtask.state for vertex in self.vertices for subtask in vertex.subtasks]
         done = [state in ("RUNNING", "FINISHED") for state in states]
         return self.state == "RUNNING" and (any(done) if self.batch else bool(done) and all(done))
+
+    def is_on(self, task_managers: Collection[str]) -> bool:
+        """Tell whether a subtask is on one of some TaskManagers; a finished one needs none."""
+        return any(
+            subtask.task_manager in task_managers and subtask.state != "FINISHED"
+            for vertex in self.vertices
+            for subtask in vertex.subtasks
+        )
 
 
 @dataclass(frozen=True, slots=True)

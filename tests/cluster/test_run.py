@@ -12,7 +12,7 @@ from planner import api
 from planner.cli.run import say_lacking
 from planner.cluster import run
 from planner.cluster.errors import RestError
-from planner.cluster.rest import Rest
+from planner.cluster.rest import Rest, RunningJob, RunningSubtask, RunningVertex
 from planner.cluster.run import lacking_options
 from planner.cluster.verify import Deviation
 
@@ -86,3 +86,11 @@ def test_taskmanagers_have_time_to_register(
 def test_the_wait_ends(placement: api.Placement, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "POLL_SECONDS", 0.01)
     run.wait_until_registered(Rest("http://127.0.0.1:1"), placement, 0.2)
+
+
+def test_a_subtask_that_has_finished_is_nowhere() -> None:
+    """Flink tells where it was, and does not restart it when its TaskManager ends."""
+    done, runs = RunningSubtask(0, "FINISHED", "a"), RunningSubtask(1, "RUNNING", "b")
+    job = RunningJob("", "", "RUNNING", (RunningVertex("", "", 2, (done, runs)),))
+    assert not job.is_on({"a"})
+    assert job.is_on({"a", "b"})
