@@ -38,6 +38,16 @@ spec:
 """
 SHARED = CLUSTER.replace(" mb}", " mb, network: 64 mb, jvmOverhead: 360 mb}")
 """The same with memory that does not depend on the job."""
+HEALING = """apiVersion: planner/v1
+kind: Cluster
+metadata: {name: c}
+spec:
+  taskManagerClasses:
+    - {name: large, count: 2, cpu: 2, memory: {process: 1300 mb}, slots: 8}
+    - {name: small, count: 1, cpu: 1, memory: {process: 1100 mb}, slots: 4}
+  reserve: {cover: any-one}
+"""
+"""The same with a TaskManager in reserve."""
 STOPPED = frozenset({143, 239})
 """Exit codes of a Flink that SIGTERM ended: JvmShutdownSafeguard halts it with -17 after 5 s, on a busy machine."""
 
@@ -91,6 +101,12 @@ def placed(
     run(folder, "compile", *compile_options, "-o", "job.profile.json")
     edited(folder / "job.profile.json", group, operators, parallelism)
     run(folder, "place", "job.profile.json", "-c", "cluster.yaml", "-o", "job.placement.json")
+
+
+def roles(placement: Path) -> tuple[str, str]:
+    """Return a TaskManager with slots, and the one in reserve."""
+    found = json.loads(placement.read_text())["taskManagers"]
+    return next(tm["id"] for tm in found if tm["slots"]), next(tm["id"] for tm in found if tm.get("reserve"))
 
 
 def command(pid: int) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from flink.commands import placed, planner, started
+from flink.commands import HEALING, placed, planner, roles, started
 from planner.cluster.checkpoints import take_checkpoint
 from planner.cluster.errors import CheckpointFailed
 from planner.cluster.processes import marked
@@ -22,15 +22,6 @@ from planner.cluster.standalone import JOURNAL, Standalone, read
 
 pytestmark = [pytest.mark.flink, pytest.mark.extended]
 SECONDS = 90.0
-HEALING = """apiVersion: planner/v1
-kind: Cluster
-metadata: {name: c}
-spec:
-  taskManagerClasses:
-    - {name: large, count: 2, cpu: 2, memory: {process: 1300 mb}, slots: 8}
-    - {name: small, count: 1, cpu: 1, memory: {process: 1100 mb}, slots: 4}
-  reserve: {cover: any-one}
-"""
 FAST = (
     *("-D", "heartbeat.interval=1 s", "-D", "heartbeat.rpc-failure-threshold=1"),
     *("-D", "heartbeat.timeout=10 s", "-D", "restart-strategy.type=fixed-delay"),
@@ -60,12 +51,6 @@ def cluster(folder: Path) -> Iterator[Standalone]:
     yield found
     planner(folder, "down")
     assert not marked(found.mark)
-
-
-def roles(placement: Path) -> tuple[str, str]:
-    """Return a TaskManager with slots, and the one in reserve."""
-    found = json.loads(placement.read_text())["taskManagers"]
-    return next(tm["id"] for tm in found if tm["slots"]), next(tm["id"] for tm in found if tm.get("reserve"))
 
 
 def state(cluster: Standalone) -> tuple[bool, int]:

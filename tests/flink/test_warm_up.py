@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from flink.commands import placed, planner, started
+from flink.commands import HEALING, placed, planner, roles, started
+from planner.cluster.processes import marked
 from planner.cluster.rest import ENDED, Rest, jobs, running_job, task_managers
 from planner.cluster.standalone import JOURNAL, Standalone, read
 from planner.cluster.warm_up import NAME, warm_up
 
 pytestmark = [pytest.mark.flink, pytest.mark.extended]
-CLUSTER = """apiVersion: planner/v1
-kind: Cluster
-metadata: {name: c}
-spec:
-  taskManagerClasses:
-    - {name: large, count: 2, cpu: 2, memory: {process: 1300 mb}, slots: 8}
-    - {name: small, count: 1, cpu: 1, memory: {process: 1100 mb}, slots: 4}
-  reserve: {cover: any-one}
-"""
 LOADED = "Successfully loaded RocksDB native library"
 
 
 @pytest.fixture
-def cluster(folder: Path) -> Iterator[Standalone]:
+def cluster(folder: Path) -> Standalone:
     """Return a cluster with a running job that asks for fast recovery, and with its spare."""
-    (folder / "cluster.yaml").write_text(CLUSTER)
+    (folder / "cluster.yaml").write_text(HEALING)
     placed(folder, "job.sql", group="count", operators="Aggregate", parallelism=3)
     file = folder / "job.profile.json"
     profile = json.loads(file.read_text())
@@ -44,8 +35,7 @@ def cluster(folder: Path) -> Iterator[Standalone]:
     assert "as planned" in planner(folder, "run", "job.sql").stderr
     found = read(folder / ".planner")
     assert found is not None
-    yield found
-    planner(folder, "down")
+    return found
 
 
 def warm_ups(rest: Rest) -> list[str]:
@@ -58,14 +48,18 @@ def has_been_warm(cluster: Standalone, name: str) -> bool:
     return "Source: numbers" in log and LOADED in log
 
 
-def test_spares_and_replacements(folder: Path, cluster: Standalone) -> None:
+def test_spares_and_replacements(
+    folder: Path, cluster: Standalone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     rest = Rest(cluster.url)
-    placement = json.loads((folder / "job.placement.json").read_text())
-    (spare,) = (tm["id"] for tm in placement["taskManagers"] if tm.get("reserve"))
-    drained = next(tm["id"] for tm in placement["taskManagers"] if tm["slots"])
+    drained, spare = roles(folder / "job.placement.json")
     assert warm_ups(rest) == ["FINISHED"]
     assert has_been_warm(cluster, spare)
     assert not task_managers(rest)[spare].slots
+    with monkeypatch.context() as other:
+        other.setattr(Rest, "flink_version", lambda _: "1.0.0")
+        warm_up(rest, [spare], None)
+    assert f"{spare} not warmed up: {rest.url} runs Flink 1.0.0, and here is " in caplog.text
     done = planner(folder, "migrate", "--drain", drained, "--apply", "-o", "new.placement.json")
     assert "not warmed up" not in done.stderr
     assert warm_ups(rest) == ["FINISHED"] * 2
@@ -73,33 +67,23 @@ def test_spares_and_replacements(folder: Path, cluster: Standalone) -> None:
     assert "as planned" in planner(folder, "verify", "new.placement.json").stderr
 
 
-@pytest.mark.parametrize("way", ["--resume", "--abort"])
-def test_killed_while_a_replacement_warms_up(way: str, folder: Path, cluster: Standalone) -> None:
+def test_killed_while_a_replacement_warms_up(folder: Path, cluster: Standalone) -> None:
     rest = Rest(cluster.url)
-    drained = next(
-        tm["id"]
-        for tm in json.loads((folder / "job.placement.json").read_text())["taskManagers"]
-        if tm["slots"]
-    )
-    process = started(folder, "migrate", "--drain", drained, "--apply", "-o", "new.json")
-    while process.poll() is None and "RUNNING" not in warm_ups(rest):
-        time.sleep(0.05)
-    process.kill()
-    process.communicate(timeout=60)
-    assert (folder / ".planner" / JOURNAL).exists()
-    done = planner(folder, "migrate", way)
-    assert "not warmed up" not in done.stderr
-    target = "new.json" if way == "--resume" else "job.placement.json"
-    assert "as planned" in planner(folder, "verify", target).stderr
-    assert set(warm_ups(rest)) <= set(ENDED)
-
-
-def test_what_cannot_be_warmed_up_is_said(
-    cluster: Standalone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    rest = Rest(cluster.url)
-    (spare,) = cluster.spares
-    monkeypatch.setattr(Rest, "flink_version", lambda _: "1.0.0")
-    warm_up(rest, [spare], None)
-    assert f"{spare} not warmed up: {rest.url} runs Flink 1.0.0, and here is " in caplog.text
-    assert sum(state not in ENDED for state in jobs(rest).values()) == 1
+    drained, _ = roles(folder / "job.placement.json")
+    for way, target in (("--resume", "new.json"), ("--abort", "job.placement.json")):
+        process = started(
+            folder, "migrate", "-p", "job.placement.json", "--drain", drained, "--apply", "-o", "new.json"
+        )
+        while process.poll() is None and "RUNNING" not in warm_ups(rest):
+            time.sleep(0.05)
+        process.kill()
+        process.communicate(timeout=60)
+        assert (folder / ".planner" / JOURNAL).exists()
+        assert "not warmed up" not in planner(folder, "migrate", way).stderr
+        assert "as planned" in planner(folder, "verify", target).stderr
+        assert set(warm_ups(rest)) <= set(ENDED)
+        if way == "--resume":
+            planner(folder, "migrate", "-p", target, "--to", "job.placement.json", "--apply")
+            (folder / target).unlink()
+    planner(folder, "down")
+    assert not marked(cluster.mark)

@@ -142,7 +142,8 @@ def _best(
     most = PARAMETERS.swaps_checked
     picked = np.flatnonzero(estimates > PARAMETERS.tiny)
     if len(picked) > most:
-        picked = picked[np.argpartition(-estimates[picked], most)[:most]]
+        # stable: which of equal ones come first would depend on the instructions that a processor has
+        picked = picked[np.argsort(-estimates[picked], kind="stable")[:most]]
     if cost.blind(state, offer.row):
         picked = np.concatenate([picked, rng.integers(0, len(estimates), 4 * most)])
     if not len(picked):
