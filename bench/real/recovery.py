@@ -47,7 +47,7 @@ SET 'state.backend.type' = 'rocksdb';{more}
 CREATE TABLE s (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '{rate}',
   'fields.n.kind' = 'sequence', 'fields.n.start' = '1', 'fields.n.end' = '{last}');
 CREATE TABLE r (m INT) WITH ('connector' = 'datagen', 'rows-per-second' = '{load}',
-  'fields.m.kind' = 'random', 'fields.m.min' = '0', 'fields.m.max' = '49999');
+  'number-of-rows' = '{rows}', 'fields.m.kind' = 'random', 'fields.m.min' = '0', 'fields.m.max' = '49999');
 CREATE TABLE k (m INT, c BIGINT) WITH ('connector' = 'blackhole');
 CREATE TABLE f (n BIGINT) WITH ('connector' = 'filesystem', 'path' = 'file://{folder}/out', 'format' = 'csv',
   'sink.rolling-policy.rollover-interval' = '10 s', 'sink.rolling-policy.check-interval' = '5 s');
@@ -80,7 +80,9 @@ class Case:
     def __init__(self, folder: Path, spares: int, recovery: str, last: int) -> None:
         self.folder = folder
         more = RESET if recovery == "fast" else ""
-        script = SCRIPT.format(folder=folder, rate=RATE, load=LOAD, last=last, more=more)
+        script = SCRIPT.format(
+            folder=folder, rate=RATE, load=LOAD, last=last, rows=last // RATE * LOAD, more=more
+        )
         (folder / "job.sql").write_text(script, encoding="utf-8")
         (folder / "cluster.yaml").write_text(
             CLUSTER.format(count=2 + spares, spares=spares), encoding="utf-8"
