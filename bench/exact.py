@@ -421,8 +421,11 @@ def _harmed(
     values = {one.name: one.value for one in placement.objective}
     for length in range(1, len(order)):
         shorter = case.place(time_limit=SECONDS, objective=order[:length])
-        outcomes["levels compared"] += len(shorter.objective)
+        if any(one.meta is None or one.meta.seconds > SECONDS * 0.9 for one in (placement, shorter)):
+            outcomes["levels not compared, out of time"] += len(shorter.objective)
+            continue
         for one in shorter.objective:
+            outcomes["levels compared"] += 1
             if values[one.name] > one.value + TOLERANCE:
                 whole, part = ",".join(order), ",".join(order[:length])
                 yield f"{one.name} {values[one.name]} with {whole}, {one.value} with {part}"

@@ -17,7 +17,7 @@ from planner.place.bounds.dual_feasible import dual_feasible_bound
 from planner.place.clock import Clock
 from planner.place.cp_sat import is_small
 from planner.place.levels.kept import keep_maximum, level_clock
-from planner.place.levels.levels import LEVELS, measured
+from planner.place.levels.levels import LEVELS, as_it_is, measured
 from planner.place.levels.packing import best_packed, pack, packed_bound
 from planner.place.model.contents import Pool, contents_within, every_content
 from planner.place.model.objective import BALANCE, CPU_LEVEL, Objective, is_packing
@@ -82,7 +82,10 @@ def lower_levels(
             or (name is Objective.BLAST and not problem.restarts)
             or (name is Objective.SPREAD and problem.samples > 1)  # what is even at noon is not at night
         )
-        if name not in LEVELS or idle or clock.expired():
+        if name not in LEVELS or idle:
+            continue
+        if clock.expired():
+            levels.append(as_it_is(name, state))
             continue
         progress(f"{name}", highest.value, result.bound.value)
         rng = np.random.default_rng(clock.stop.seed)

@@ -27,15 +27,27 @@ LEVELS: dict[Objective, Improve] = {
     Objective.BLAST: lower_blast,
     Objective.DEPLOYMENTS: lower_deployments,
 }
-
+NAMES: dict[Objective, str] = {
+    Objective.SPREAD: "cpuUtilisationSpread",
+    Objective.MEMORY: "maxMemoryUtilisation",
+    Objective.TRAFFIC: "crossTraffic",
+    Objective.BLAST: "expectedRestarts",
+    Objective.DEPLOYMENTS: "deployments",
+}
+"""The names that documents have for the values of levels."""
 
 _MEASURES: dict[str, Callable[[State], Fraction]] = {
-    "cpuUtilisationSpread": spread_of,
-    "maxMemoryUtilisation": memory_of,
-    "crossTraffic": traffic_of,
-    "expectedRestarts": blast_of,
-    "deployments": deployments_of,
+    NAMES[Objective.SPREAD]: spread_of,
+    NAMES[Objective.MEMORY]: memory_of,
+    NAMES[Objective.TRAFFIC]: traffic_of,
+    NAMES[Objective.BLAST]: blast_of,
+    NAMES[Objective.DEPLOYMENTS]: deployments_of,
 }
+
+
+def as_it_is(name: Objective, state: State) -> Level:
+    """Return a level as it is in ``state``, for which no time was left."""
+    return Level(NAMES[name], _MEASURES[NAMES[name]](state))
 
 
 def measured(level: Level, state: State) -> Level:

@@ -48,6 +48,24 @@ def test_later_levels_keep_the_highest(problem: Problem) -> None:
 
 
 @SMALL
+@given(problems())
+def test_without_time_every_level_says_its_value(problem: Problem) -> None:
+    first = solve(problem, Clock(Stop(seconds=20)), objective=(Objective.CPU,))
+    if first.solution is None:
+        return
+    late = lower_levels(first, Clock(Stop(interrupted=lambda: True)), objective=BALANCE)
+    utilisation = first.solution.utilisations(problem).values()
+    spread, memory, *others = late.levels[1:]
+    assert (spread.name, spread.value) == ("cpuUtilisationSpread", max(utilisation) - min(utilisation))
+    assert (memory.name, memory.value) == (
+        "maxMemoryUtilisation",
+        memory_of(State.from_solution(problem, first.solution)),
+    )
+    assert "deployments" in [level.name for level in others]
+    assert all(level.bound is None for level in late.levels[1:])
+
+
+@SMALL
 @given(problems(groups=2, task_managers=3, slots=3))
 def test_the_lowest_is_as_high_as_it_can_be(problem: Problem) -> None:
     """Spread on small problems is proven: what is called optimal is what every placement shows."""
