@@ -29,6 +29,8 @@ NAME = "planner warm-up"
 """The name of the job, as Flink's lists show it."""
 SECONDS = 60.0
 """How long a warm-up may take; then the TaskManagers stay as they are."""
+SETTLED_SECONDS = 3.0
+"""How long a TaskManager that has slots may keep them; then it is in use."""
 ROWS, RATE = 3000, 1000
 POLL_SECONDS = 0.3
 LEAST_MANAGED, MANAGED = 16 * MIB, 64 * MIB
@@ -39,12 +41,17 @@ SET 'execution.runtime-mode' = 'streaming';
 SET 'parallelism.default' = '{parallelism}';
 SET 'restart-strategy.type' = 'none';
 SET 'execution.checkpointing.interval' = '1 s';
-SET 'execution.checkpointing.storage' = 'jobmanager';
+SET 'execution.checkpointing.storage' = 'filesystem';
+SET 'execution.checkpointing.dir' = '{folder}/checkpoints';
 SET 'state.backend.type' = '{backend}';
 CREATE TABLE numbers (n INT) WITH ('connector' = 'datagen', 'number-of-rows' = '{rows}',
   'rows-per-second' = '{rate}', 'fields.n.min' = '0', 'fields.n.max' = '99');
 CREATE TABLE nowhere (n INT, count_ BIGINT) WITH ('connector' = 'blackhole');
-INSERT INTO nowhere SELECT n, COUNT(*) FROM numbers GROUP BY n;
+CREATE TABLE files (n INT) WITH ('connector' = 'filesystem', 'path' = '{folder}/files', 'format' = 'csv');
+EXECUTE STATEMENT SET BEGIN
+  INSERT INTO nowhere SELECT n, COUNT(*) FROM numbers GROUP BY n;
+  INSERT INTO files SELECT n FROM numbers;
+END;
 """
 
 
@@ -54,13 +61,14 @@ def warm_up(
     """Run a small job on TaskManagers, by resource id, that hold no slots; they are idle again after it.
 
     It fills what is free of a quota that they offer, with datagen, a keyed count (in RocksDB where there is
-    managed memory) and blackhole. ``home`` is the Flink that compiles it, None for that of the extra. A
-    warm-up that fails changes nothing but the speed of a later start, so it is logged and no error.
+    managed memory), blackhole and a few files, which are gone after it, as are its checkpoints. ``home`` is
+    the Flink that compiles it, None for that of the extra. A warm-up that fails changes nothing but the
+    speed of a later start, so it is logged and no error.
     """
     left = set(names)
     try:
         end_warm_ups(rest)
-        while left and (found := free_quota(task_managers(rest), left)):
+        while left and (found := free_quota(settled(rest, left), left)):
             quota, free = found
             note(f"warming up {', '.join(sorted(left & free.keys()))}")
             _run(rest, quota, free, home)
@@ -69,6 +77,20 @@ def warm_up(
         LOG.warning("%s not warmed up: %s", ", ".join(sorted(left)), error)
         with suppress(RestError):
             end_warm_ups(rest)
+
+
+def settled(rest: Rest, names: Collection[str]) -> dict[str, RunningTaskManager]:
+    """Return the TaskManagers once none of ``names`` holds a slot, or after some seconds.
+
+    A TaskManager that starts again in its working directory offers the job the slots that it had, of which
+    the job gives back at once what it has elsewhere by now.
+    """
+    until = time.monotonic() + SETTLED_SECONDS
+    while True:
+        there = task_managers(rest)
+        if time.monotonic() > until or not any(there[name].slots for name in names if name in there):
+            return there
+        time.sleep(POLL_SECONDS)
 
 
 def end_warm_ups(rest: Rest) -> None:
@@ -119,6 +141,7 @@ def _run(rest: Rest, quota: str, free: Mapping[str, tuple[int, int]], home: Path
         file.write_text(
             SCRIPT.format(
                 name=NAME,
+                folder=Path(folder).as_uri(),
                 parallelism=sum(count for count, _ in free.values()),
                 backend="rocksdb" if keeps else "hashmap",
                 rows=ROWS,
@@ -132,6 +155,10 @@ def _run(rest: Rest, quota: str, free: Mapping[str, tuple[int, int]], home: Path
                 raise RestError(f"{rest.url} runs Flink {theirs}, and here is {own}")
             all_in_one_group(jvm, graph, group, quota)
             job = submit(jvm, graph, rest)
+        _wait(rest, job)
+
+
+def _wait(rest: Rest, job: str) -> None:
     until = time.monotonic() + SECONDS
     while (state := jobs(rest).get(job)) not in ENDED:
         if state is None or time.monotonic() > until:

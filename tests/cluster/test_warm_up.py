@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from planner.cluster.rest import RunningSlot, RunningTaskManager
+import pytest
+
+from planner.cluster import warm_up
+from planner.cluster.rest import Rest, RunningSlot, RunningTaskManager
 from planner.cluster.warm_up import free_quota
 from planner.units import MIB
 
@@ -51,3 +54,19 @@ def test_nothing_to_warm_up() -> None:
     taken = task_manager({"slot-a": 2}, 0, (slot("slot-a"),))
     there = {"taken": taken, "stock": task_manager({})}
     assert free_quota(there, {"taken", "stock", "gone"}) is None
+
+
+def test_slots_of_before_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A TaskManager that starts again offers the slots that it had, and has none a moment later."""
+    again = task_manager({"slot-a": 1}, 0, (slot("slot-a"),))
+    told = iter([{"tm": again}, {"tm": again}, {"tm": task_manager({"slot-a": 1})}])
+    monkeypatch.setattr(warm_up, "task_managers", lambda _: next(told))
+    monkeypatch.setattr(warm_up, "POLL_SECONDS", 0)
+    assert free_quota(warm_up.settled(Rest("http://localhost"), {"tm"}), {"tm"}) is not None
+
+
+def test_slots_that_stay_are_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = {"tm": task_manager({"slot-a": 1}, 0, (slot("slot-a"),))}
+    monkeypatch.setattr(warm_up, "task_managers", lambda _: used)
+    monkeypatch.setattr(warm_up, "SETTLED_SECONDS", 0)
+    assert warm_up.settled(Rest("http://localhost"), {"tm", "gone"}) == used
