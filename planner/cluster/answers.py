@@ -245,9 +245,10 @@ class CheckpointConfig(Answer):
 
 
 class Completed(Answer):
-    """A checkpoint that was completed (`CheckpointStatistics`)."""
+    """A checkpoint that was completed, and where it is (`CheckpointStatistics`)."""
 
     id: Count
+    external_path: str | None = None
 
 
 class Latest(Answer):
@@ -256,9 +257,16 @@ class Latest(Answer):
     completed: Completed | None = None
 
 
+class CheckpointCounts(Answer):
+    """How many checkpoints a job has taken."""
+
+    completed: Count = 0
+
+
 class Checkpoints(Answer):
     """The checkpoints of a job (`CheckpointingStatistics`)."""
 
+    counts: CheckpointCounts = CheckpointCounts()
     latest: Latest | None = None
 
 

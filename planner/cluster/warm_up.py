@@ -13,12 +13,22 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from planner.cluster.answers import Checkpoints
 from planner.cluster.errors import RestError
-from planner.cluster.rest import ENDED, Rest, RunningTaskManager, failure, jobs, running_job, task_managers
+from planner.cluster.rest import (
+    ENDED,
+    Rest,
+    RunningTaskManager,
+    failure,
+    job_path,
+    jobs,
+    running_job,
+    task_managers,
+)
 from planner.cluster.submit import submit
 from planner.documents.profile import Program, SsgProfile
 from planner.errors import PlannerError
-from planner.flink.apply import all_in_one_group
+from planner.flink.apply import all_in_one_group, as_another_job, restore_from
 from planner.flink.program import Toolchain, stream_graph
 from planner.flink.stream_graph import flink_version
 from planner.place.model.quotas import QUOTA
@@ -31,7 +41,9 @@ SECONDS = 60.0
 """How long a warm-up may take; then the TaskManagers stay as they are."""
 SETTLED_SECONDS = 3.0
 """How long a TaskManager that has slots may keep them; then it is in use."""
-ROWS, RATE = 3000, 1000
+RATE = 1000
+CHECKPOINTS = 2
+"""How many checkpoints, one a second, the job takes before it starts again from the last of them."""
 POLL_SECONDS = 0.3
 LEAST_MANAGED, MANAGED = 16 * MIB, 64 * MIB
 """Managed memory that RocksDB needs to start, and that a slot of the warm-up has where there is so much."""
@@ -43,6 +55,8 @@ SET 'restart-strategy.type' = 'none';
 SET 'execution.checkpointing.interval' = '1 s';
 SET 'execution.checkpointing.storage' = 'filesystem';
 SET 'execution.checkpointing.dir' = '{folder}/checkpoints';
+SET 'execution.checkpointing.incremental' = 'true';
+SET 'execution.checkpointing.externalized-checkpoint-retention' = 'RETAIN_ON_CANCELLATION';
 SET 'state.backend.type' = '{backend}';
 CREATE TABLE numbers (n INT) WITH ('connector' = 'datagen', 'number-of-rows' = '{rows}',
   'rows-per-second' = '{rate}', 'fields.n.min' = '0', 'fields.n.max' = '99');
@@ -144,7 +158,7 @@ def _run(rest: Rest, quota: str, free: Mapping[str, tuple[int, int]], home: Path
                 folder=Path(folder).as_uri(),
                 parallelism=sum(count for count, _ in free.values()),
                 backend="rocksdb" if keeps else "hashmap",
-                rows=ROWS,
+                rows=int(RATE * SECONDS),
                 rate=RATE,
             ),
             encoding="utf-8",
@@ -154,15 +168,30 @@ def _run(rest: Rest, quota: str, free: Mapping[str, tuple[int, int]], home: Path
             if (own := flink_version(jvm)) != (theirs := rest.flink_version()):
                 raise RestError(f"{rest.url} runs Flink {theirs}, and here is {own}")
             all_in_one_group(jvm, graph, group, quota)
+            checkpoint = _until_checkpoint(rest, submit(jvm, graph, rest), CHECKPOINTS)
+            restore_from(jvm, graph, checkpoint)
+            as_another_job(jvm, graph)
             job = submit(jvm, graph, rest)
-        _wait(rest, job)
+        _until_checkpoint(rest, job, 1)
 
 
-def _wait(rest: Rest, job: str) -> None:
+def _until_checkpoint(rest: Rest, job: str, count: int) -> str:
+    """Cancel a job once it has taken so many checkpoints, and return where the last one is."""
     until = time.monotonic() + SECONDS
+    canceled = False
     while (state := jobs(rest).get(job)) not in ENDED:
         if state is None or time.monotonic() > until:
-            raise RestError(f"its job had not ended after {SECONDS:g} s")
+            raise RestError(f"its job had not taken {count} checkpoints after {SECONDS:g} s")
+        if not canceled and _checkpoints(rest, job).counts.completed >= count:
+            rest.patch(job_path(job))
+            canceled = True
         time.sleep(POLL_SECONDS)
-    if state != "FINISHED":
+    latest = _checkpoints(rest, job).latest
+    completed = latest.completed if latest is not None else None
+    if state != "CANCELED" or completed is None or not completed.external_path:
         raise RestError(f"its job is {state}: {failure(rest, job)}")
+    return completed.external_path
+
+
+def _checkpoints(rest: Rest, job: str) -> Checkpoints:
+    return rest.get(f"{job_path(job)}/checkpoints", Checkpoints)

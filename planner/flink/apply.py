@@ -8,6 +8,7 @@ from planner.documents.profile import EdgeFields, ResourceProfile, SsgProfile
 from planner.documents.vocabulary import JobType, Ship
 from planner.flink.errors import ProgramError
 from planner.flink.jvm import Jvm
+from planner.flink.program import has_method
 from planner.flink.stream_graph import each
 from planner.graph.edits import edited_max_parallelism, ship_of
 from planner.graph.from_profile import operator_id, planner_fields
@@ -70,6 +71,12 @@ def restore_from(jvm: Jvm, graph: Any, savepoint: str) -> None:
     """
     settings = jvm.view.org.apache.flink.runtime.jobgraph.SavepointRestoreSettings
     graph.setSavepointRestoreSettings(settings.forPath(savepoint))
+
+
+def as_another_job(jvm: Jvm, graph: Any) -> None:
+    """Let ``graph`` be submitted again: since Flink 2.0 it has the id of its job itself."""
+    if has_method(graph, "setJobId"):
+        graph.setJobId(jvm.view.org.apache.flink.api.common.JobID())
 
 
 def _same_program(fresh: ResourceProfile, profile: ResourceProfile) -> None:

@@ -16,6 +16,7 @@ from planner.cluster.warm_up import NAME, warm_up
 
 pytestmark = [pytest.mark.flink, pytest.mark.extended]
 LOADED = "Successfully loaded RocksDB native library"
+RESTORED = "Finished RocksDB incremental recovery"
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def warm_ups(rest: Rest) -> list[str]:
 
 def has_been_warm(cluster: Standalone, name: str) -> bool:
     log = (cluster.folder / f"log/{name}.log").read_text()
-    return "Source: numbers" in log and LOADED in log
+    return "Source: numbers" in log and LOADED in log and RESTORED in log
 
 
 def test_spares_and_replacements(
@@ -53,7 +54,7 @@ def test_spares_and_replacements(
 ) -> None:
     rest = Rest(cluster.url)
     drained, spare = roles(folder / "job.placement.json")
-    assert warm_ups(rest) == ["FINISHED"]
+    assert warm_ups(rest) == ["CANCELED"] * 2
     assert has_been_warm(cluster, spare)
     assert not task_managers(rest)[spare].slots
     with monkeypatch.context() as other:
@@ -62,7 +63,7 @@ def test_spares_and_replacements(
     assert f"{spare} not warmed up: {rest.url} runs Flink 1.0.0, and here is " in caplog.text
     done = planner(folder, "migrate", "--drain", drained, "--apply", "-o", "new.placement.json")
     assert "not warmed up" not in done.stderr
-    assert warm_ups(rest) == ["FINISHED"] * 2
+    assert warm_ups(rest) == ["CANCELED"] * 4
     assert has_been_warm(cluster, f"{spare}~1")
     assert "as planned" in planner(folder, "verify", "new.placement.json").stderr
 
