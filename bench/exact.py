@@ -6,7 +6,8 @@ Random jobs of a few groups, with loads, some in several samples, constraints, z
 twelve TaskManagers of several classes. Some are two jobs, the first of which may stay where it is. HiGHS
 solves the same from the meaning of the documents, in a process of its own (bench/peers/exact.py). Every
 proposal of an infeasible job is followed, every level of another order of the objective is compared with the
-same without the levels after it, and a job that is placed is placed again near random quotas.
+same without the levels after it, and a job that is placed is placed again near random quotas, and on as few
+TaskManagers as can be.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from planner.api import Infeasible, Placement, TimedOut, compile_job, place, pla
 from planner.documents.cluster import Cluster
 from planner.documents.job import Job
 from planner.place.infeasible import followed
-from planner.place.model.objective import CPU_LEVEL, Objective
+from planner.place.model.objective import CPU_LEVEL, PACK, Objective
 from planner.place.model.slots import (
     SlotResources,
     job_slots,
@@ -133,7 +134,10 @@ def documents(rng: random.Random) -> Case:
                 operator["state"] = {"size": f"{rng.choice((512, 3072, 7000))} mb"}
             operators.append(operator)
     head = {"apiVersion": "planner/v1", "metadata": {"name": "exact"}}
-    reserve = {"taskManagers": rng.choice((0, 0, 0, 1, 1, 2))}
+    reserve: dict[str, Any] = {"taskManagers": rng.choice((0, 0, 0, 1, 1, 2))}
+    if rng.random() < 0.2:
+        one = rng.choice(classes)
+        reserve = {"classes": {one["name"]: rng.randint(1, min(one["count"], 2))}}
     cluster = Cluster.model_validate(
         {**head, "kind": "Cluster", "spec": {"taskManagerClasses": classes, "reserve": reserve}}
     )
@@ -256,6 +260,7 @@ def instance(case: Case) -> dict[str, Any]:
         ],
         "constraints": constraints,
         "reserve": case.cluster.spec.reserve.task_managers,
+        "reserveByClass": case.cluster.spec.reserve.classes,
     }
 
 
@@ -279,16 +284,23 @@ def compare(count: int, seed: int, python: str) -> Tally:
         instances = [instance(case) for case in part]
         answers = _exact(instances, python)
         near: list[Near] = []
+        packs: list[Packed] = []
         for number, (case, told, answer) in enumerate(zip(part, instances, answers, strict=True), start):
             name = f"{seed}-{number}"
             for text in _contradictions(case, answer, ORDERS[number % len(ORDERS)], tally.outcomes):
                 tally.contradict(name, text)
             if isinstance(answer, float) and len(case.jobs) == 1:
                 near.append(placed_near(name, case, told, answer))
+                packs.append(packed(name, case, told, answer))
         moves = _exact([one.instance for one in near], python)
         for one, least in zip(near, moves, strict=True):
             for text in _moves_contradictions(one, least, tally.outcomes):
                 tally.contradict(one.name, text)
+        fewest = _exact([{**one.instance, "packed": True} for one in packs], python)
+        balanced = _exact([{**one.instance, "most": one.count} for one in packs], python)
+        for pack, few, even in zip(packs, fewest, balanced, strict=True):
+            for text in _packing_contradictions(pack, few, even, tally.outcomes):
+                tally.contradict(pack.name, text)
         print(f"{start + len(part)}: {dict(tally.outcomes)}, {len(tally.wrong)} wrong", flush=True)
     return tally
 
@@ -332,6 +344,46 @@ def placed_near(name: str, case: Case, told: dict[str, Any], best: float) -> Nea
         "within": best * (1 + slack) + TOLERANCE / 2,  # what HiGHS calls the best may be that much below
     }
     return Near(name, near, {**told, **question})
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A placement on few TaskManagers, how many hold slots, and what the exact solver is asked about it."""
+
+    name: str
+    placement: Placement
+    count: int
+    instance: dict[str, Any]
+
+
+def packed(name: str, case: Case, told: dict[str, Any], best: float) -> Packed:
+    """Place a job on few TaskManagers; none has more load than CPU where that is possible."""
+    placement = case.place(time_limit=SECONDS, objective=PACK)
+    within = {"within": 1 + TOLERANCE / 2} if best <= 1 else {}
+    return Packed(name, placement, sum(bool(tm.slots) for tm in placement.task_managers), {**told, **within})
+
+
+def _packing_contradictions(
+    pack: Packed, fewest: float | str | None, balanced: float | str | None, outcomes: Counter[str]
+) -> Iterator[str]:
+    """Yield which claims about a packed job the exact answers contradict."""
+    few, highest = pack.placement.objective
+    outcomes[f"packed, {few.status}"] += 1
+    outcomes[f"packed, CPU {highest.status}"] += 1
+    if few.value != pack.count:
+        yield f"{few.value} TaskManagers are said to hold slots, and {pack.count} do"
+    for level, exact in ((few, fewest), (highest, balanced)):
+        if not isinstance(exact, float):
+            outcomes["packed, not known"] += 1
+            if exact == "infeasible":
+                yield f"{level.name} {level.value}, where the exact solver finds no placement"
+            continue
+        if level.value < exact - TOLERANCE:
+            yield f"packed: {level.name} {level.value}, and {exact:.6f} is the least possible"
+        if level.status == "optimal" and level.value > exact + TOLERANCE:
+            yield f"packed: {level.name} {level.value} called optimal, and {exact:.6f} is possible"
+        if level.bound is not None and level.bound > exact + TOLERANCE:
+            yield f"packed: bound of {level.name} {level.bound}, and {exact:.6f} is possible"
 
 
 def _held(placement: Placement) -> dict[str, dict[str, int]]:
@@ -456,7 +508,8 @@ def page(tally: Tally, count: int, seed: int, seconds: float) -> str:
 Written by `bench/exact.py --count {count} --seed {seed} --write` on {os.cpu_count()} cores,
 {platform.machine()}, in {seconds / 60:.0f} min. Random jobs of one to four groups with loads, some in several
 samples, constraints, zones and a reserve, on one to twelve TaskManagers, some of them two jobs, the first of
-which may stay where it is; HiGHS solves each as a whole from the meaning of the documents.
+which may stay where it is, and each single job again near random quotas and on few TaskManagers; HiGHS solves
+each as a whole from the meaning of the documents.
 
 | what | how many |
 |---|---|

@@ -4,11 +4,12 @@
 
 Each of the instances holds ``slots`` (group, loads by sample, count, and how many are ``kept`` on each
 TaskManager, if they are), ``demands`` by group, ``task_managers`` (id, class, zone, cpu, limits as pairs of
-summed demands and amount), ``constraints`` by group, and ``reserve``. An answer is the least highest CPU
-utilisation over all samples, "infeasible", or null where time was too short. With ``before`` (quotas by id
-and group), ``weights`` by group and ``within`` it is the least weight of the slots that change their
-TaskManager while no utilisation is above that. Nothing of planner is used: `highspy` and `ortools` cannot be
-imported in one process.
+summed demands and amount), ``constraints`` by group, ``reserve`` and ``reserveByClass``. An answer is the
+least highest CPU utilisation over all samples, "infeasible", or null where time was too short. With
+``before`` (quotas by id and group) and ``weights`` by group it is the least weight of the slots that change
+their TaskManager, with ``packed`` the least number of TaskManagers that hold slots; ``within`` is a
+utilisation that none may exceed, ``most`` how many TaskManagers may hold slots. Nothing of planner is used:
+`highspy` and `ortools` cannot be imported in one process.
 """
 
 from __future__ import annotations
@@ -21,10 +22,14 @@ import highspy
 
 
 def solve(instance: dict[str, Any], seconds: float) -> float | str | None:
-    """Minimise the highest utilisation of ``instance``, or what moves in it."""
+    """Minimise the highest utilisation of ``instance``, what moves in it, or the TaskManagers that it takes."""
     model = _Model(instance)
     model.solver.setOptionValue("time_limit", seconds)
-    model.solver.minimize(model.moved(instance) if "before" in instance else model.top)
+    if "before" in instance:
+        goal = model.moved(instance)
+    else:
+        goal = model.used() if "packed" in instance else model.top
+    model.solver.minimize(goal)
     status = model.solver.getModelStatus()
     if status == highspy.HighsModelStatus.kInfeasible:
         return "infeasible"
@@ -66,7 +71,11 @@ class _Model:
             if slot["kept"] is not None:
                 for i, tm in enumerate(self.task_managers):
                     self._require(self.x[i][k] == slot["kept"].get(tm["id"], 0))
-        self._reserve(instance["reserve"])
+        self._reserve(instance["reserve"], instance["reserveByClass"])
+        if "within" in instance:
+            self._require(self.top <= instance["within"])
+        if "most" in instance:
+            self._require(self.used() <= instance["most"])
 
     def moved(self, instance: dict[str, Any]) -> Any:
         """Return what moves, where no utilisation is above what is asked for.
@@ -74,7 +83,6 @@ class _Model:
         Slots of a group that come where they were not, or leave where they were: whichever are fewer, since
         the others are new, or gone.
         """
-        self._require(self.top <= instance["within"])
         total = 0 * self.top
         for group in {slot["group"] for slot in self.slots}:
             before = [instance["before"].get(tm["id"], {}).get(group, 0) for tm in self.task_managers]
@@ -85,6 +93,14 @@ class _Model:
                 self._require(change >= sign * self._stands(i, group) - sign * was)
                 total += change * instance["weights"][group]
         return total
+
+    def used(self) -> Any:
+        """Return how many TaskManagers hold slots."""
+        total, used = sum(slot["count"] for slot in self.slots), []
+        for row in self.x:
+            used.append(self.solver.addBinary())
+            self._require(self._sum(row) <= total * used[-1])
+        return self._sum(used)
 
     def _require(self, constraint: Any) -> None:
         self.solver.addConstr(constraint)
@@ -140,8 +156,12 @@ class _Model:
             self._require(flag <= self._sum(self._stands(i, group) for i in members))
         self._require(self._sum(there) >= least)
 
-    def _reserve(self, count: int) -> None:
-        self._require(self._sum(self.spare) == min(count, len(self.spare)))
+    def _reserve(self, count: int, by_class: dict[str, int]) -> None:
+        for name in {tm["class"] for tm in self.task_managers} if by_class else ():
+            own = [self.spare[i] for i, tm in enumerate(self.task_managers) if tm["class"] == name]
+            self._require(self._sum(own) == by_class.get(name, 0))
+        if not by_class:
+            self._require(self._sum(self.spare) == min(count, len(self.spare)))
         total = sum(slot["count"] for slot in self.slots)
         for i in range(len(self.task_managers)):
             self._require(self._sum(self.x[i]) <= total * (1 - self.spare[i]))

@@ -1,6 +1,6 @@
 """How long a job stands still on a real cluster: a TaskManager that is killed, and one that is drained.
 
-    python bench/real/recovery.py [--runs 10] [--migrations 20] [--write]
+    python bench/real/recovery.py [--stock 10] [--fast 10] [--migrations 20] [--waits 5] [--write]
 
 Killed: SIGKILL of a TaskManager with slots, seconds from the signal to every subtask RUNNING: with Flink's
 options and no spare, with Flink's options and a spare, and with ``recovery: fast`` and a spare. Without a
@@ -31,7 +31,7 @@ from typing import Any
 
 from command import ROOT, planner
 
-from planner.cluster.rest import ENDED, Rest, jobs, running_job
+from planner.cluster.rest import ENDED, Rest, jobs, progress, running_job
 from planner.cluster.standalone import Standalone, read
 
 OUTPUT = ROOT / "docs/benchmarks/recovery.md"
@@ -138,10 +138,12 @@ class Case:
 
     def _recovered(self, started: float, before: int, seconds: float) -> float | None:
         while (spent := time.monotonic() - started) < seconds:
-            running, attempts = self.attempts()
-            if running and attempts > before:
-                return spent
-            time.sleep(0.05)
+            _, done, count = progress(self.rest, self.job)
+            if done == count:
+                running, attempts = self.attempts()
+                if running and attempts > before:
+                    return spent
+            time.sleep(0.1)
         return None
 
     def replaced(self, name: str) -> float:
@@ -270,20 +272,24 @@ def _row(what: str, found: list[float | None], limit: float = WAIT_SECONDS) -> s
 def main() -> None:
     """Print each run and a table of medians and worst cases."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--migrations", type=int, default=20)
+    parser.add_argument("--stock", type=int, default=10, help="losses with Flink's options, with and without")
+    parser.add_argument("--fast", type=int, default=10, help="losses with fast options")
+    parser.add_argument("--migrations", type=int, default=20, help="drains, and the ways back")
+    parser.add_argument("--waits", type=int, default=5, help="TaskManagers that are ended and started again")
     parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.relative_to(ROOT)}")
     options = parser.parse_args()
     rows = ["| what | runs | median | worst |", "|---|---|---|---|"]
-    if options.runs:
-        alone = stock(0, options.runs)
+    if options.stock:
+        alone = stock(0, options.stock)
         rows.append(_row("SIGKILL, Flink's options, no spare", alone, ALONE_SECONDS))
-        rows.append(_row("SIGKILL, Flink's options, spare", stock(1, options.runs)))
-        rows.append(_row("SIGKILL, fast options, spare", fast(options.runs)))
+        rows.append(_row("SIGKILL, Flink's options, spare", stock(1, options.stock)))
+    if options.fast:
+        rows.append(_row("SIGKILL, fast options, spare", fast(options.fast)))
     lines = list(rows)
-    if options.migrations:
-        moved, waited, sequence = migrations(options.migrations, min(options.runs, 5))
-        lines.append(_row("drained, replacement first", list(moved)))
+    if options.migrations or options.waits:
+        moved, waited, sequence = migrations(options.migrations, options.waits)
+        if moved:
+            lines.append(_row("drained, replacement first", list(moved)))
         if waited:
             lines.append(_row("ended and started again", list(waited)))
         lines += [
@@ -296,8 +302,9 @@ def main() -> None:
         machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
         OUTPUT.write_text(
             "# Recovery on a real cluster\n\n"
-            f"`python bench/real/recovery.py --runs {options.runs} --migrations {options.migrations}"
-            f" --write` on {machine}. Two TaskManagers hold a SQL job with RocksDB state and checkpoints"
+            f"`python bench/real/recovery.py --stock {options.stock} --fast {options.fast}"
+            f" --migrations {options.migrations} --waits {options.waits} --write` on {machine}. Two"
+            " TaskManagers hold a SQL job with RocksDB state and checkpoints"
             f" every 2 s: {LOAD:,} records a second are counted by key, and {RATE} numbers of a sequence are"
             " written to files; seconds are from the signal until every subtask runs. With Flink's options"
             " every loss is that of a new cluster, since its delay grows with each restart within an hour;"

@@ -218,7 +218,7 @@ def drain(
     try:
         return place(job, left, previous=previous, progress=progress, clock=Clock(stop)), left
     except (Infeasible, TimedOut):
-        bare = with_reserve(left, 0)
+        bare = with_reserve(left, ())
         if left == bare or interrupted():
             raise
         return place(job, bare, previous=previous, progress=progress, clock=Clock(stop)), bare
@@ -309,21 +309,22 @@ def _takeovers(
     from planner.place.takeover import empty_ones, takeover, with_reserve
 
     profile, graph = compile_job(job)
-    known = {tm.id for tm in previous.task_managers}
+    parts = {tm.id: tm for tm in previous.task_managers}
     for name in (source, target):
-        if name is not None and name not in known:
+        if name is not None and name not in parts:
             raise PlacementMismatch(f"the placement has no TaskManager {name!r}")
-    spares = sum(1 for tm in previous.task_managers if tm.reserve)
-    gone = source not in task_manager_ids(cluster)
     best: tuple[Placement, Cluster] | None = None
     for one in empty_ones(previous):
         if one.id == source or target not in (None, one.id):
             continue
-        for there in (cluster, with_reserve(cluster, spares - (1 if one.reserve and gone else 0))):
-            found = takeover(profile, graph, there, previous, source, one.id, Clock(Stop()))
+        swap = {source: one.id, one.id: source}
+        there = [name for name in task_manager_ids(cluster) if name in parts]
+        spare = [parts[name] for name in there if parts[swap.get(name, name)].reserve]
+        for asked in (cluster, with_reserve(cluster, spare)):
+            found = takeover(profile, graph, asked, previous, source, one.id, Clock(Stop()))
             if found is not None:
                 found = with_options(found, profile)
                 if best is None or found.imbalance.max < best[0].imbalance.max:
-                    best = found, there
+                    best = found, asked
                 break
     return best

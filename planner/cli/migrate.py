@@ -281,7 +281,7 @@ def _say_of_cluster(before: Cluster, left: Cluster) -> None:
 def _about_reserve(before: Cluster, left: Cluster) -> str:
     if before.spec.reserve == left.spec.reserve:
         return ""
-    count = left.spec.reserve.task_managers
+    count = left.spec.reserve.count
     kept = {0: "no TaskManager", 1: "1 TaskManager"}.get(count, f"{count} TaskManagers")
     return f"; it keeps {kept} in reserve now"
 

@@ -72,10 +72,11 @@ class Vertex(Answer):
     max_parallelism: Undecided = -1
     slot_sharing_group_id: str | None = None
     slot_sharing_group_name: Name | None = None
+    tasks: dict[str, Count] = {}
 
 
 class JobDetails(Answer):
-    """A job (`JobDetailsInfo`)."""
+    """A job, with how many subtasks of each vertex are in which state (`JobDetailsInfo`)."""
 
     name: str
     state: str

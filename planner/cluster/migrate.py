@@ -193,7 +193,7 @@ def _generations(cluster: Standalone, wanted: Mapping[str, Launch], spares: froz
 class _Local:
     """The processes of a local cluster, on the way to the target of a journal."""
 
-    poll, patient = 0.05, False
+    poll, patient = 0.1, False
 
     def __init__(self, cluster: Standalone, journal: LocalJournal) -> None:
         self._target = (journal.old if journal.aborting else journal.new).setup()

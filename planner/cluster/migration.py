@@ -17,7 +17,7 @@ from pydantic import AfterValidator, ValidationError
 from planner.cluster.callbacks import call
 from planner.cluster.checkpoints import take_checkpoint
 from planner.cluster.errors import CallbackFailed, CheckpointFailed, ClusterFailed, RestError
-from planner.cluster.rest import ENDED, Rest, RunningJob, jobs, running_job
+from planner.cluster.rest import ENDED, Rest, RunningJob, jobs, progress, running_job
 from planner.cluster.warm_up import NAME as WARM_UP
 from planner.documents.answers import Answer, reason
 from planner.documents.placement import Placement
@@ -260,19 +260,22 @@ class _Migration(Generic[J]):
         """Wait until every subtask runs, and none where it ran before on what ended."""
         while True:
             try:
-                now = running_job(self._site.rest, job.id)
+                state, done, count = progress(self._site.rest, job.id)
+                if state == "FINISHED":
+                    return
+                if state == "RUNNING" and (done == count or job.batch):
+                    now = running_job(self._site.rest, job.id)
+                    if now.running and self._site.moved(now):
+                        return
             except RestError:
                 if not self._site.patient or time.monotonic() > self._until:
                     raise
                 time.sleep(self._site.poll)
                 continue
-            states = [subtask.state for vertex in now.vertices for subtask in vertex.subtasks]
-            if now.state == "FINISHED" or (now.running and self._site.moved(now)):
-                return
-            if now.state in ("FAILED", "CANCELED"):
-                raise ClusterFailed(f"job {job.id} is {now.state} while it is moved")
-            run = f"{states.count('RUNNING')} of {len(states)} subtasks"
+            if state in ("FAILED", "CANCELED"):
+                raise ClusterFailed(f"job {job.id} is {state} while it is moved")
+            run = f"{done} of {count} subtasks"
             if time.monotonic() > self._until:
                 raise TimedOut(f"job {job.id} does not run after {self._seconds:g} s, only {run} do; {GO_ON}")
-            self._note(f"job {now.state}, {run} run")
+            self._note(f"job {state}, {run} run")
             time.sleep(self._site.poll)

@@ -262,6 +262,22 @@ def running_job(rest: Rest, job: str, note: Note = lambda _: None) -> RunningJob
     return RunningJob(job, told.name, told.state, tuple(vertices), told.batch)
 
 
+def progress(rest: Rest, job: str) -> tuple[str, int, int]:
+    """Return the state of a job, how many of its subtasks run or have finished, and how many there are.
+
+    That is one small answer, where `running_job` asks for each vertex: while a job restarts, the JobManager
+    has better things to do.
+
+    Raises:
+        RestError: when the cluster does not know it, or does not answer as Flink does.
+
+    """
+    told = rest.get(job_path(job), JobDetails)
+    counts = [(state, count) for vertex in told.vertices for state, count in vertex.tasks.items()]
+    done = sum(count for state, count in counts if state in ("RUNNING", "FINISHED"))
+    return told.state, done, sum(count for _, count in counts)
+
+
 def _subtask(told: Subtask) -> RunningSubtask:
     task_manager = "" if told.task_manager == "(unassigned)" else told.task_manager
     return RunningSubtask(told.subtask, told.status, task_manager, told.attempt)

@@ -87,12 +87,18 @@ class TaskManager(Model):
 class Reserve(Model):
     """What a placement keeps free so that others may fail.
 
-    That is so many ``taskManagers``, on each of which fits what any other one holds, or as few as ``cover``
-    takes. A zone is what TaskManagers have as their label ``zone``.
+    That is so many ``taskManagers``, on each of which fits what any other one holds, so many of each of the
+    ``classes``, or as few as ``cover`` takes. A zone is what TaskManagers have as their label ``zone``.
     """
 
     task_managers: Annotated[int, Field(ge=0, le=100_000)] = 0
+    classes: dict[Name, Annotated[int, Field(ge=0, le=100_000)]] = {}
     cover: CoverField | None = None
+
+    @property
+    def count(self) -> int:
+        """How many TaskManagers are kept in reserve; with a cover that is found out."""
+        return self.task_managers + sum(self.classes.values())
 
 
 class ClusterSpec(Model):

@@ -56,7 +56,7 @@ def choose_and_solve(
     if complete and len(settled) == 1:
         return solve(settled[0], clock, progress, objective)
     ways = sorted((_Way(one, _quick_bound(one)) for one in settled), key=lambda one: one.bound.value)
-    free = replace(problem, presences=(), reserve=0)
+    free = replace(problem, presences=(), reserve=0, reserve_by_class=())
     search = _Search(problem, ways, _quick_bound(free), clock, progress, objective)
     search.run()
     return search.result(complete)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 
 from planner.documents.cluster import Cluster, Reserve, TaskManager
 from planner.documents.errors import PlacementMismatch
@@ -37,10 +38,13 @@ def without(cluster: Cluster, names: set[str]) -> Cluster:
     return cluster.model_copy(update={"spec": changed})
 
 
-def with_reserve(cluster: Cluster, count: int) -> Cluster:
-    """Return a cluster that keeps ``count`` TaskManagers in reserve, whatever it asks for."""
-    spec = cluster.spec.model_copy(update={"reserve": Reserve(task_managers=count)})
-    return cluster.model_copy(update={"spec": spec})
+def with_reserve(cluster: Cluster, spare: Collection[PlacedTaskManager]) -> Cluster:
+    """Return a cluster that keeps as many in reserve as in ``spare``, by class where it asks for that."""
+    if cluster.spec.reserve.classes:
+        reserve = Reserve(classes=Counter(tm.class_ or tm.id for tm in spare))
+    else:
+        reserve = Reserve(task_managers=len(spare))
+    return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"reserve": reserve})})
 
 
 def empty_ones(placement: Placement) -> Iterator[PlacedTaskManager]:

@@ -70,18 +70,30 @@ class NoTaskManagers(ClusterRule):
 
 class TooMuchReserve(ClusterRule):
     code, name, severity = "CLU704", "too-much-reserve", Severity.ERROR
-    summary = "All TaskManagers of a cluster are kept in reserve."
-    why = "No TaskManager is left to place slots on."
-    hint = "lower reserve.taskManagers"
+    summary = "All TaskManagers of a cluster, or more than there are of a class, are kept in reserve."
+    why = "No TaskManager is left to place slots on, or to keep in reserve."
+    hint = "keep fewer in reserve"
     source = "planner's document format; in Flink, slotmanager.redundant-taskmanager-num"
     source_url = f"{FLINK_DOCS}deployment/config/"
 
     def check(self, subject: ClusterSubject) -> Iterator[Match]:
-        reserve = subject.cluster.spec.reserve.task_managers
-        if subject.task_managers and reserve >= len(subject.task_managers):
+        reserve = subject.cluster.spec.reserve
+        if not subject.task_managers:
+            return
+        there = Counter(tm.class_name for tm in subject.task_managers)
+        for entry in subject.cluster.spec.task_manager_classes:
+            there[entry.name] = max(there[entry.name], entry.max or 0)
+        short = [name for name, count in reserve.classes.items() if count > there[name]]
+        for name in short:
             yield Match(
-                ("spec", "reserve", "taskManagers"),
-                f"{reserve} of {len(subject.task_managers)} TaskManagers are kept in reserve",
+                ("spec", "reserve", "classes", name),
+                f"{reserve.classes[name]} TaskManagers of class {name!r} are kept in reserve,"
+                f" and the cluster has {there[name] or 'none'}",
+            )
+        if not short and reserve.count >= len(subject.task_managers):
+            yield Match(
+                ("spec", "reserve", "classes" if reserve.classes else "taskManagers"),
+                f"{reserve.count} of {len(subject.task_managers)} TaskManagers are kept in reserve",
             )
 
 
@@ -186,19 +198,27 @@ def _without_effect(configuration: Mapping[str, str]) -> Iterator[tuple[str, tup
 class ContradictingReserve(ClusterRule):
     code, name, severity = "CLU707", "contradicting-reserve", Severity.ERROR
     summary = "The reserve asks for something that the cluster cannot mean."
-    why = "A cover says what may be lost, and planner finds out how many TaskManagers in reserve that takes, so a number beside it contradicts it. Zones are what TaskManagers have as their label zone: of a single zone nothing is left when it is lost."
-    hint = "give taskManagers or cover; for any-zone, label TaskManagers of two zones or more"
+    why = "A cover says what may be lost, and planner finds out how many TaskManagers in reserve that takes, so a number beside it contradicts it, as do numbers of classes beside a number of all. Zones are what TaskManagers have as their label zone: of a single zone nothing is left when it is lost."
+    hint = (
+        "give one of taskManagers, classes and cover; for any-zone, label TaskManagers of two zones or more"
+    )
     source = "planner's document format; in Kubernetes, topology.kubernetes.io/zone"
     source_url = "https://kubernetes.io/docs/reference/labels-annotations-taints/"
 
     def check(self, subject: ClusterSubject) -> Iterator[Match]:
         reserve = subject.cluster.spec.reserve
-        if reserve.cover is None:
-            return
-        if reserve.task_managers:
+        if reserve.task_managers and reserve.classes:
             yield Match(
                 ("spec", "reserve", "taskManagers"),
-                f"the reserve has a number, {reserve.task_managers}, and a cover, {reserve.cover}",
+                f"the reserve has a number, {reserve.task_managers}, and numbers of classes",
+            )
+        if reserve.cover is None:
+            return
+        if reserve.count:
+            number = "taskManagers" if reserve.task_managers else "classes"
+            yield Match(
+                ("spec", "reserve", number),
+                f"the reserve has a number, {reserve.count}, and a cover, {reserve.cover}",
             )
         zones = {zone_of(tm) for tm in subject.task_managers}
         if reserve.cover is Cover.ANY_ZONE and subject.task_managers and (len(zones) < 2 or None in zones):

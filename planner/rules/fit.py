@@ -125,7 +125,7 @@ def _totals(
     has_cpu = _offered([tm.capacity.cpu for tm in cluster.task_managers], cluster)
     has_memory = _offered([tm.capacity.memory for tm in cluster.task_managers], cluster)
     # which TaskManagers are in reserve is chosen with the placement: here it is the smallest
-    beside = " at most, beside its reserve" if cluster.cluster.spec.reserve.task_managers else ""
+    beside = " at most, beside its reserve" if cluster.cluster.spec.reserve.count else ""
     if has_cpu is not None and cpu > has_cpu:
         yield f"the job's slots reserve {format_cpu(cpu)} cores, the cluster has {format_cpu(has_cpu)}{beside}"
     if has_memory is not None and memory > has_memory:
@@ -138,7 +138,7 @@ def _offered(amounts: Sequence[int | None], cluster: ClusterSubject) -> int | No
     known = [amount for amount in amounts if amount is not None]
     if len(known) < len(amounts):
         return None
-    return sum(sorted(known)[cluster.cluster.spec.reserve.task_managers :])
+    return sum(sorted(known)[cluster.cluster.spec.reserve.count :])
 
 
 class EstimatesBend(FitRule):

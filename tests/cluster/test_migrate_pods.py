@@ -186,6 +186,9 @@ class Namespace:
         state = "RUNNING" if self.hosts else "RESTARTING"
         return RunningJob(JOB, "job", state, (RunningVertex("a" * 32, "all", 4, subtasks),))
 
+    def progress(self) -> tuple[str, int, int]:
+        return self.job().state, len(self.hosts), 4
+
     def addresses(self) -> dict[str, str]:
         return {line[ID]: f"pekko.tcp://flink@10.0.0.{uid}:6122/user" for uid, line in self.pods.values()}
 
@@ -211,6 +214,7 @@ def namespace(monkeypatch: pytest.MonkeyPatch) -> Namespace:
     monkeypatch.setattr(migrate_pods._Pods, "poll", 0)
     monkeypatch.setattr(migration, "jobs", lambda rest: {JOB: "RUNNING"})
     monkeypatch.setattr(migration, "running_job", lambda rest, job: made.job())
+    monkeypatch.setattr(migration, "progress", lambda rest, job: made.progress())
     monkeypatch.setattr(migrate_pods, "task_managers", lambda rest: made.task_managers())
     monkeypatch.setattr(migrate_pods, "_registered", lambda rest: made.addresses())
     return made

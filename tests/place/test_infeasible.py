@@ -30,7 +30,7 @@ def explained(
     groups: list[dict[str, Any]],
     operators: list[dict[str, Any]],
     *classes: dict[str, Any],
-    reserve: int = 0,
+    reserve: int | dict[str, int] = 0,
     named: list[dict[str, Any]] | None = None,
 ) -> api.Explanation:
     """Return why a job does not fit, after every proposal was followed."""
@@ -38,7 +38,7 @@ def explained(
     spec = {
         "taskManagerClasses": list(classes),
         "taskManagers": named or [],
-        "reserve": {"taskManagers": reserve},
+        "reserve": {"classes": reserve} if isinstance(reserve, dict) else {"taskManagers": reserve},
     }
     places = api.Cluster.model_validate({**cluster(), "spec": spec})
     with pytest.raises(api.Infeasible) as error:
@@ -85,6 +85,13 @@ def test_nothing_is_added_where_that_cannot_help() -> None:
     found = explained(groups, operators, shape("m", 2, 2))
     assert [conflict.groups for conflict in found.conflicts] == [("a",)]
     assert found.changes == (LessForGroup("a", "cpu", 66 * CORE // 100),)
+
+
+def test_what_is_in_reserve_by_class_is_told() -> None:
+    classes = shape("m", 2, 2), shape("s", 3, 1)
+    found = explained([group("g", 1)], [tasks("g", 6)], *classes, reserve={"m": 1})
+    assert "beside 1 m in reserve" in found.conflicts[0].message
+    assert found.reserve == 1
 
 
 def test_a_reserve_that_nothing_can_take_over_is_told() -> None:

@@ -175,3 +175,36 @@ FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(Health
 MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 test_every_loss_finds_room_and_no_spare_is_too_many = FEW(given(instances())(covered_as_asked))
 test_every_loss_finds_room = pytest.mark.extended(MANY(given(instances())(covered_as_asked)))
+
+
+def test_so_many_of_each_class_stay_empty_and_tell_what_they_do_not_cover() -> None:
+    """A small one cannot stand for a large one, and limits nothing: the large one may be full."""
+    job = {
+        "apiVersion": "planner/v1",
+        "kind": "Job",
+        "metadata": {"name": "j"},
+        "spec": {
+            "slotSharingGroups": [
+                {"name": "default", "resources": {"cpu": 1, "heap": "64 mb", "offHeap": "0 mb"}}
+            ],
+            "operators": [{"id": "o", "kind": "source", "parallelism": 5}],
+        },
+    }
+    sizes = [("large", 1, 4), ("small", 2, 1)]
+    classes = [
+        {"name": name, "count": count, "cpu": cpu, "memory": {"process": "1600 mb"}}
+        for name, count, cpu in sizes
+    ]
+    places = api.Cluster.model_validate(
+        {
+            "apiVersion": "planner/v1",
+            "kind": "Cluster",
+            "metadata": {"name": "c"},
+            "spec": {"taskManagerClasses": classes, "reserve": {"classes": {"small": 1}}},
+        }
+    )
+    placement = api.place(api.compile(api.Job.model_validate(job)), places, time_limit=20)
+    (spare,) = [tm for tm in placement.task_managers if tm.reserve]
+    assert (spare.class_, dict(spare.quotas)) == ("small", {"default": 1})
+    assert placement.objective[0].status == "optimal"
+    assert placement.uncovered == ["large-0"]

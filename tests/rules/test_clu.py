@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rules.documents import STANDARD, cluster, find
@@ -38,3 +40,29 @@ class TestClusters:
     def test_reserve(self, count: int) -> None:
         (found,) = find(cluster(STANDARD, reserve={"taskManagers": count}))
         assert (found.code, found.message) == ("CLU704", f"{count} of 4 TaskManagers are kept in reserve")
+
+    @pytest.mark.parametrize(
+        ("reserve", "expected"),
+        [
+            ({"classes": {"standard": 3}}, []),
+            ({"classes": {"standard": 4}}, ["4 of 4 TaskManagers are kept in reserve"]),
+            (
+                {"classes": {"standard": 5}},
+                ["5 TaskManagers of class 'standard' are kept in reserve, and the cluster has 4"],
+            ),
+            (
+                {"classes": {"standart": 1}},
+                ["1 TaskManagers of class 'standart' are kept in reserve, and the cluster has none"],
+            ),
+            (
+                {"classes": {"standard": 1}, "taskManagers": 1},
+                ["the reserve has a number, 1, and numbers of classes"],
+            ),
+            (
+                {"classes": {"standard": 1}, "cover": "any-one"},
+                ["the reserve has a number, 1, and a cover, any-one"],
+            ),
+        ],
+    )
+    def test_a_reserve_of_classes(self, reserve: dict[str, Any], expected: list[str]) -> None:
+        assert [found.message for found in find(cluster(STANDARD, reserve=reserve))] == expected

@@ -240,13 +240,24 @@ def _reserve(
     offered: dict[str, TaskManager],
     resources: dict[str, SlotResources],
 ) -> Iterator[str]:
-    """Look for TaskManagers in reserve that can take over what any other holds; only packing has more."""
-    reserve = min(cluster.spec.reserve.task_managers, len(offered))
-    if cluster.spec.reserve.cover is not None:
+    """Look for TaskManagers in reserve that can take over what any other holds; only packing has more.
+
+    Where so many of each class are asked for, nothing is asked of what they can take over.
+    """
+    wanted = cluster.spec.reserve
+    if wanted.cover is not None:
         return
     spare = [placed for placed in placement.task_managers if placed.reserve]
     yield from (f"{placed.id}: is in reserve and holds slots" for placed in spare if placed.slots)
     packed = any(level.name == "taskManagers" for level in placement.objective)
+    held = Counter(offered[placed.id].class_name or placed.id for placed in spare)
+    if wanted.classes:
+        for name in sorted(held.keys() | wanted.classes.keys()):
+            count = wanted.classes.get(name, 0)
+            if held[name] < count or (held[name] > count and not packed):
+                yield f"{held[name]} TaskManagers of class {name} are kept in reserve, not {count}"
+        return
+    reserve = min(wanted.task_managers, len(offered))
     if len(spare) < reserve or (len(spare) > reserve and not packed):
         yield f"{len(spare)} TaskManagers are kept in reserve, not {reserve}"
     able = sum(

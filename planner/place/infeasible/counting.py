@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -50,6 +51,13 @@ def counting_conflict(problem: Problem) -> Conflict | None:
         return None
     if len(problem.usable) <= problem.reserve:
         return Conflict("slots", problem.groups, (), "there is no TaskManager to place slots on")
+    for name, count in problem.reserve_by_class:
+        there = sum(len(entry.members) for entry in problem.classes if entry.name == name)
+        if there < count:
+            message = (
+                f"{count} TaskManagers of class {name!r} are to be kept in reserve, and there are {there}"
+            )
+            return Conflict("slots", problem.groups, (name,), message)
     found = _too_big(problem) or _too_few_places(problem) or _too_many_of_a_kind(problem)
     found = found or min(_too_much(problem), key=lambda conflict: len(conflict.groups), default=None)
     return found or (_in_every_choice(problem) if problem.open else None)
@@ -66,11 +74,13 @@ def _in_every_choice(problem: Problem) -> Conflict | None:
     if not problem.reserve or len(conflicts) == 1:
         return first
     what = f"{'group' if len(first.groups) == 1 else 'groups'} {', '.join(map(repr, first.groups))}"
-    ready = "on which fits what any other TaskManager holds"
+    ready = "on which fits what any other TaskManager holds, "
     if problem.cover is not None:
-        ready = f"which have to cover the loss of {LOST[problem.cover]}"
+        ready = f"which have to cover the loss of {LOST[problem.cover]}, "
+    elif problem.reserve_by_class:
+        ready = ""
     message = (
-        f"with {problem.reserve} in reserve, {ready}, there is not"
+        f"with {in_reserve(problem)}, {ready}there is not"
         f" enough {first.resource} for {what}{reasons(problem, *first.groups)}"
     )
     return Conflict(first.resource, first.groups, class_names(problem), message)
@@ -176,18 +186,24 @@ def _too_many_of_a_kind(problem: Problem) -> Conflict | None:
 
 def _most_of(problem: Problem, amounts: Sequence[int]) -> int:
     """Return what all TaskManagers offer together, given what each of a class does: all but a reserve."""
-    offered = sorted(zip(amounts, (len(entry.members) for entry in problem.classes), strict=True))
-    total, reserve = 0, problem.reserve
-    for amount, count in offered:
-        kept = min(count, reserve)
-        reserve -= kept
-        total += amount * (count - kept)
+    total, left = 0, Counter(dict(problem.reserve_by_class) or {"": problem.reserve})
+    for amount, entry in sorted(zip(amounts, problem.classes, strict=True), key=lambda one: one[0]):
+        name = entry.name if problem.reserve_by_class else ""
+        kept = min(len(entry.members), left[name])
+        left[name] -= kept
+        total += amount * (len(entry.members) - kept)
     return total
+
+
+def in_reserve(problem: Problem) -> str:
+    """Say how many TaskManagers are in reserve, of which classes where that was asked for."""
+    named = ", ".join(f"{count} {name}" for name, count in problem.reserve_by_class if count)
+    return f"{named or problem.reserve} in reserve"
 
 
 def _beside(problem: Problem) -> str:
     """Say that a reserve does not count, for the end of an amount."""
-    return f" beside {problem.reserve} in reserve" if problem.reserve else ""
+    return f" beside {in_reserve(problem)}" if problem.reserve else ""
 
 
 def _copies(slot: SlotType, entry: TaskManagerClass) -> int:

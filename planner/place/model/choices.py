@@ -64,7 +64,7 @@ def _joined(parts: Iterator[Choice]) -> Choice:
 
 
 def _spare_ways(problem: Problem) -> Iterator[tuple[int, ...]]:
-    """Yield the TaskManagers to keep in reserve: of those that differ in nothing the last.
+    """Return the TaskManagers to keep in reserve, way after way: of those that differ in nothing the last.
 
     On none of them slots stay; those that were in reserve before come first.
     """
@@ -83,6 +83,19 @@ def _spare_ways(problem: Problem) -> Iterator[tuple[int, ...]]:
     # a cover asks for the smallest that suffice; of a number of them each has to hold what any other one does
     kinds = sorted(alike.values(), key=size, reverse=problem.cover is not None)
     kinds.sort(key=lambda members: problem.task_managers[members[-1]].id not in kept.spares)
+    if not problem.reserve_by_class:
+        return _picks(kinds, min(problem.reserve, len(problem.usable)))
+    picks = [
+        _picks([kind for kind in kinds if problem.classes[problem.class_of[kind[0]]].name == name], count)
+        for name, count in problem.reserve_by_class
+    ]
+    # more ways of one class than are tried are more ways of all
+    tried = [itertools.islice(ways, PARAMETERS.choices) for ways in picks]
+    return (tuple(itertools.chain(*way)) for way in itertools.product(*tried))
+
+
+def _picks(kinds: Sequence[Sequence[int]], wanted: int) -> Iterator[tuple[int, ...]]:
+    """Yield the ways to take so many TaskManagers: of each kind the last, most of the first kinds first."""
     room = [sum(map(len, kinds[number:])) for number in range(len(kinds) + 1)]
 
     def deeper(number: int, left: int) -> Iterator[tuple[int, ...]]:
@@ -96,7 +109,7 @@ def _spare_ways(problem: Problem) -> Iterator[tuple[int, ...]]:
             for rest in deeper(number + 1, left - count):
                 yield (*members[len(members) - count :], *rest)
 
-    return deeper(0, min(problem.reserve, len(problem.usable)))
+    return deeper(0, wanted)
 
 
 def _by_zone(problem: Problem) -> bool:
@@ -156,6 +169,7 @@ def settle(problem: Problem, choice: Choice) -> Problem:
         reasons={**problem.reasons, **{name: needs[name].reason for name in names}},
         presences=(),
         reserve=0,
+        reserve_by_class=(),
         cover=None,
     )
 
@@ -285,6 +299,8 @@ def _remaining(problem: Problem, spare: Sequence[int], needs: Sequence[_Need]) -
 
 def _caps(problem: Problem, spare: Sequence[int], zone: str | None, count: int) -> list[int | None]:
     """Return what a TaskManager, one of ``count`` used in ``zone``, may hold so that it can be taken over."""
+    if problem.reserve_by_class:
+        return [None] * len(problem.resources)
     caps: list[int | None] = []
     for r, name in enumerate(problem.resources):
         held = [

@@ -105,8 +105,9 @@ class Problem:
 
     ``presences`` and ``reserve`` leave something `open`: in which places slots of a group stand, and which
     TaskManagers stay empty so that each of them can take over what any other one holds, or, with ``cover``,
-    so that all of them together can take over what that loses. ``templates`` are what one more TaskManager
-    like those of a class, or like a named one, is.
+    so that all of them together can take over what that loses. With ``reserve_by_class`` so many of each
+    class stay empty, whatever they can take over. ``templates`` are what one more TaskManager like those of a
+    class, or like a named one, is.
     """
 
     types: tuple[SlotType, ...]
@@ -119,6 +120,7 @@ class Problem:
     rivals: tuple[tuple[int, int], ...] = ()
     presences: tuple[Presence, ...] = ()
     reserve: int = 0
+    reserve_by_class: tuple[tuple[str, int], ...] = ()
     cover: Cover | None = None
     flows: tuple[tuple[int, int, int], ...] = ()
     restarts: tuple[Restarts, ...] = ()
@@ -340,7 +342,8 @@ def build_problem(
         peak=peak,
         rivals=_rivals(types, apart(constraints or {})),
         presences=tuple(presences_of(groups, constraints or {})),
-        reserve=min(LEAST[spares.cover] if spares.cover else spares.task_managers, len(task_managers)),
+        reserve=min(LEAST[spares.cover] if spares.cover else spares.count, len(task_managers)),
+        reserve_by_class=tuple(spares.classes.items()),
         cover=spares.cover,
         flows=_numbered(flows or {}, groups),
         limits_of=limits_of,

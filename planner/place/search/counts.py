@@ -73,17 +73,20 @@ class _Model:
         self.model.add(cp_model.LinearExpr.sum(there) >= presence.least)
 
     def _reserve(self) -> dict[int, cp_model.IntVar]:
-        """Keep TaskManagers empty on each of which fits what any other one holds."""
+        """Keep TaskManagers empty: so many of each class, or such that on each fits what any other holds."""
         problem, model = self.problem, self.model
         spare = {tm: model.new_bool_var("") for tm in problem.usable}
         model.add(cp_model.LinearExpr.sum(list(spare.values())) == problem.reserve)
+        for name, count in problem.reserve_by_class:
+            members = [tm for entry in problem.classes if entry.name == name for tm in entry.members]
+            model.add(cp_model.LinearExpr.sum([spare[tm] for tm in members]) == count)
         for tm, row in self.counts.items():
             for x, slot in zip(row, problem.types, strict=True):
                 model.add(x <= slot.count * (1 - spare[tm]))
         for entry in problem.classes:
             for first, second in itertools.pairwise(entry.members if self._alike else ()):
                 model.add(spare[first] <= spare[second])
-        for entry in problem.classes:
+        for entry in problem.classes if not problem.reserve_by_class else ():
             some = model.new_bool_var("")
             for tm in entry.members:
                 model.add(some >= spare[tm])

@@ -33,12 +33,12 @@ def problem_of(
     task_managers: Sequence[TaskManager],
     wanted: GroupPlacement | None = None,
     loads: Sequence[int] = (1, 1, 1),
-    reserve: int = 0,
+    reserve: int | dict[str, int] = 0,
 ) -> Problem:
     """Return the problem of one group ``g`` whose slots have ``loads`` in cores."""
     slots = [JobSlot("g", ((0, i),), (load * CORE,)) for i, load in enumerate(loads)]
     resources = {"g": SlotResources(CORE, 0, 0, 0, 0)}
-    kept = Reserve(task_managers=reserve)
+    kept = Reserve(task_managers=reserve) if isinstance(reserve, int) else Reserve(classes=reserve)
     return build_problem(slots, resources, task_managers, kept, {"g": wanted} if wanted else None)
 
 
@@ -140,6 +140,18 @@ def test_the_largest_is_in_reserve_first_and_of_equal_ones_the_last() -> None:
     ways, complete = choices(problem_of([large, *equal], reserve=2))
     assert complete
     assert [choice.spare for choice in ways] == [(0, 3), (2, 3)]
+
+
+def test_so_many_of_each_class_are_in_reserve() -> None:
+    """In whichever zone they are; what they can take over limits nothing."""
+    large, *small = zoned(("", 4), ("x", 1), ("x", 1), ("y", 1))
+    named = [replace(large, class_name="large"), *(replace(tm, class_name="small") for tm in small)]
+    wanted = GroupPlacement(min_zones=1)
+    problem = problem_of(named, wanted, reserve={"small": 1, "large": 1})
+    ways, complete = choices(problem)
+    assert complete
+    assert {choice.spare for choice in ways} == {(2, 0), (3, 0)}
+    assert all(settle(problem, choice).classes[0].limits[0] == CORE for choice in ways)
 
 
 def test_what_stands_anywhere_fits_on_those_in_reserve() -> None:
