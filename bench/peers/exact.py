@@ -22,7 +22,7 @@ import highspy
 
 
 def solve(instance: dict[str, Any], seconds: float) -> float | str | None:
-    """Minimise the highest utilisation of ``instance``, what moves in it, or the TaskManagers that it takes."""
+    """Minimise the highest utilisation of ``instance``, what moves in it, or how many hold slots."""
     model = _Model(instance)
     model.solver.setOptionValue("time_limit", seconds)
     if "before" in instance:

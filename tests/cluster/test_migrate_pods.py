@@ -187,7 +187,7 @@ class Namespace:
         return RunningJob(JOB, "job", state, (RunningVertex("a" * 32, "all", 4, subtasks),))
 
     def progress(self) -> tuple[str, int, int]:
-        return self.job().state, len(self.hosts), 4
+        return self.job().state, len(self.hosts), len(self.hosts)
 
     def addresses(self) -> dict[str, str]:
         return {line[ID]: f"pekko.tcp://flink@10.0.0.{uid}:6122/user" for uid, line in self.pods.values()}
