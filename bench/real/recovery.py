@@ -10,8 +10,8 @@ that of a new cluster: the delay grows with all restarts within an hour. With th
 one is a first failure again.
 
 Drained: `planner migrate --drain` and back, seconds from the first SIGTERM to every subtask RUNNING, of a job
-with RocksDB state, beside ending the TaskManager and starting it again (kill and wait). The same job writes a
-sequence to files: at the end every number is there once.
+with RocksDB state. The job writes a sequence to files: at the end every number is there once. Beside it a
+TaskManager of a cluster without a spare, with the same options, is ended and started again (kill and wait).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from command import ROOT, planner
@@ -146,19 +147,19 @@ class Case:
             time.sleep(0.1)
         return None
 
-    def replaced(self, name: str) -> float:
+    def replaced(self, name: str) -> float | None:
         """End a TaskManager, start it again, and return the seconds until every subtask runs."""
         _, before = self.attempts()
         started = time.monotonic()
         os.kill(self.cluster.running()[name], signal.SIGTERM)
         while name in self.cluster.running():
             time.sleep(0.05)
-        planner(self.folder, "up", "-p", "job.placement.json")
-        while True:
-            running, attempts = self.attempts()
-            if running and attempts > before:
-                return time.monotonic() - started
-            time.sleep(0.05)
+        again = Thread(target=planner, args=(self.folder, "up", "-p", "job.placement.json"))
+        again.start()
+        try:
+            return self._recovered(started, before, WAIT_SECONDS)
+        finally:
+            again.join()
 
 
 def settled() -> None:
@@ -200,22 +201,31 @@ def fast(runs: int) -> list[float | None]:
     return found
 
 
-def migrations(count: int, waits: int) -> tuple[list[float], list[float], dict[str, int]]:
-    """Return the seconds of migrations, of kill and wait, and how the sequence came out."""
-    last = RATE * (count * 60 + waits * 60 + 60)
+def kill_and_wait(count: int) -> list[float | None]:
+    """Return the seconds of ending a TaskManager and starting it again, where there is no other."""
+    found = []
+    with tempfile.TemporaryDirectory() as name:
+        case = Case(Path(name), 0, "fast", RATE * (60 + 60 * count))
+        try:
+            for number in range(count):
+                settled()
+                found.append(case.replaced(case.holders()[number % 2]))
+                print(f"kill and wait: {found[-1]}", flush=True)
+            return found
+        finally:
+            case.end()
+
+
+def migrations(count: int) -> tuple[list[float], dict[str, int]]:
+    """Return the seconds of migrations, and how the sequence came out."""
+    last = RATE * (count * 60 + 60)
     with tempfile.TemporaryDirectory() as name:
         case = Case(Path(name), 1, "fast", last)
         try:
             moved = list(_moved(case, count))
-            waited = []
-            for number in range(waits):
-                settled()
-                running = {one.partition("~")[0]: one for one in case.cluster.running()}
-                waited.append(case.replaced(running[case.holders()[number % 2]]))
-                print(f"kill and wait: {waited[-1]:.2f}", flush=True)
             while jobs(case.rest)[case.job] not in ENDED:
                 time.sleep(1)
-            return moved, waited, _sequence(Path(name) / "out", last)
+            return moved, _sequence(Path(name) / "out", last)
         finally:
             case.end()
 
@@ -278,21 +288,19 @@ def main() -> None:
     parser.add_argument("--waits", type=int, default=5, help="TaskManagers that are ended and started again")
     parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.relative_to(ROOT)}")
     options = parser.parse_args()
-    rows = ["| what | runs | median | worst |", "|---|---|---|---|"]
+    lines = ["| what | runs | median | worst |", "|---|---|---|---|"]
     if options.stock:
         alone = stock(0, options.stock)
-        rows.append(_row("SIGKILL, Flink's options, no spare", alone, ALONE_SECONDS))
-        rows.append(_row("SIGKILL, Flink's options, spare", stock(1, options.stock)))
+        lines.append(_row("SIGKILL, Flink's options, no spare", alone, ALONE_SECONDS))
+        lines.append(_row("SIGKILL, Flink's options, spare", stock(1, options.stock)))
     if options.fast:
-        rows.append(_row("SIGKILL, fast options, spare", fast(options.fast)))
-    lines = list(rows)
-    if options.migrations or options.waits:
-        moved, waited, sequence = migrations(options.migrations, options.waits)
-        if moved:
-            lines.append(_row("drained, replacement first", list(moved)))
-        if waited:
-            lines.append(_row("ended and started again", list(waited)))
+        lines.append(_row("SIGKILL, fast options, spare", fast(options.fast)))
+    if options.waits:
+        lines.append(_row("ended and started again, no spare", kill_and_wait(options.waits)))
+    if options.migrations:
+        moved, sequence = migrations(options.migrations)
         lines += [
+            _row("drained, replacement first", list(moved)),
             "",
             f"Of {sequence['numbers']:,} numbers that the job wrote to files meanwhile,"
             f" {sequence['missing']} are missing and {sequence['twice']} are there more than once.",
