@@ -10,7 +10,7 @@ from planner.documents.vocabulary import Cover
 from planner.memory.taskmanager import FALLBACKS, PREFIX
 from planner.place.model.constraints import zone_of
 from planner.place.model.task_managers import field_options, is_amount
-from planner.rules.base import FLINK_CODE, FLINK_DOCS, ClusterRule, ClusterSubject, Match
+from planner.rules.base import FLINK_CODE, FLINK_DOCS, ClusterRule, ClusterSubject, Match, similar
 from planner.units import format_size, parse_size
 
 
@@ -85,10 +85,11 @@ class TooMuchReserve(ClusterRule):
             there[entry.name] = max(there[entry.name], entry.max or 0)
         short = [name for name, count in reserve.classes.items() if count > there[name]]
         for name in short:
+            message = f"the reserve is to have TaskManagers of class {name!r}, of which the cluster has"
+            has = f"{there[name]}, not {reserve.classes[name]}" if there[name] else "none"
             yield Match(
                 ("spec", "reserve", "classes", name),
-                f"{reserve.classes[name]} TaskManagers of class {name!r} are kept in reserve,"
-                f" and the cluster has {there[name] or 'none'}",
+                f"{message} {has}{'' if there[name] else similar(name, filter(None, there))}",
             )
         if not short and reserve.count >= len(subject.task_managers):
             yield Match(

@@ -48,11 +48,16 @@ class TestClusters:
             ({"classes": {"standard": 4}}, ["4 of 4 TaskManagers are kept in reserve"]),
             (
                 {"classes": {"standard": 5}},
-                ["5 TaskManagers of class 'standard' are kept in reserve, and the cluster has 4"],
+                [
+                    "the reserve is to have TaskManagers of class 'standard', of which the cluster has 4, not 5"
+                ],
             ),
             (
                 {"classes": {"standart": 1}},
-                ["1 TaskManagers of class 'standart' are kept in reserve, and the cluster has none"],
+                [
+                    "the reserve is to have TaskManagers of class 'standart', of which the cluster has none,"
+                    " did you mean 'standard'?"
+                ],
             ),
             (
                 {"classes": {"standard": 1}, "taskManagers": 1},
