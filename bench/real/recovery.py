@@ -49,7 +49,7 @@ SET 'state.backend.type' = 'rocksdb';{more}
 CREATE TABLE s (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '{rate}',
   'fields.n.kind' = 'sequence', 'fields.n.start' = '1', 'fields.n.end' = '{last}');
 CREATE TABLE r (m INT) WITH ('connector' = 'datagen', 'rows-per-second' = '{load}',
-  'number-of-rows' = '{rows}', 'fields.m.kind' = 'random', 'fields.m.min' = '0', 'fields.m.max' = '49999');
+  'fields.m.kind' = 'random', 'fields.m.min' = '0', 'fields.m.max' = '49999');
 CREATE TABLE k (m INT, c BIGINT) WITH ('connector' = 'blackhole');
 CREATE TABLE f (n BIGINT) WITH ('connector' = 'filesystem', 'path' = 'file://{folder}/out', 'format' = 'csv',
   'sink.rolling-policy.rollover-interval' = '10 s', 'sink.rolling-policy.check-interval' = '5 s');
@@ -89,7 +89,6 @@ class Case:
             numbers=", ".join(f"n * {BUNDLE} - {number}" for number in range(BUNDLE)),
             load=LOAD,
             last=last // BUNDLE,
-            rows=last // RATE * LOAD,
             more=more,
         )
         (folder / "job.sql").write_text(script, encoding="utf-8")
@@ -129,6 +128,13 @@ class Case:
     def attempts(self) -> tuple[bool, int]:
         found = running_job(self.rest, self.job)
         return found.running, sum(one.attempt for vertex in found.vertices for one in vertex.subtasks)
+
+    def all_written(self) -> bool:
+        """Tell whether the part of the job that writes the sequence has finished."""
+        found = running_job(self.rest, self.job)
+        ends = [one for one in found.vertices if one.name.startswith(("Source: s[", "end"))]
+        assert len(ends) == 2, found
+        return all(subtask.state == "FINISHED" for one in ends for subtask in one.subtasks)
 
     def killed(self, name: str, seconds: float) -> float | None:
         """Kill a TaskManager; return the seconds until every subtask runs, None if that is too late."""
@@ -223,7 +229,7 @@ def migrations(count: int) -> tuple[list[float], dict[str, int]]:
         case = Case(Path(name), 1, "fast", last)
         try:
             moved = list(_moved(case, count))
-            while jobs(case.rest)[case.job] not in ENDED:
+            while not case.all_written():
                 time.sleep(1)
             return moved, _sequence(Path(name) / "out", last)
         finally:
