@@ -3,7 +3,7 @@
 SET 'pipeline.name' = 'orders';
 SET 'parallelism.default' = '4';
 SET 'execution.checkpointing.interval' = '10 s';
-SET 'table.exec.state.ttl' = '1 h';
+SET 'table.exec.state.ttl' = '1 min';
 
 CREATE TABLE orders (
   customer INT,
