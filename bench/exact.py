@@ -30,6 +30,7 @@ from typing import Any
 from planner.api import Infeasible, Placement, TimedOut, compile_job, place, place_jobs
 from planner.documents.cluster import Cluster
 from planner.documents.job import Job
+from planner.documents.placement import ObjectiveLevel
 from planner.place.infeasible import followed
 from planner.place.model.objective import CPU_LEVEL, PACK, Objective
 from planner.place.model.slots import (
@@ -378,12 +379,7 @@ def _packing_contradictions(
             if exact == "infeasible":
                 yield f"{level.name} {level.value}, where the exact solver finds no placement"
             continue
-        if level.value < exact - TOLERANCE:
-            yield f"packed: {level.name} {level.value}, and {exact:.6f} is the least possible"
-        if level.status == "optimal" and level.value > exact + TOLERANCE:
-            yield f"packed: {level.name} {level.value} called optimal, and {exact:.6f} is possible"
-        if level.bound is not None and level.bound > exact + TOLERANCE:
-            yield f"packed: bound of {level.name} {level.bound}, and {exact:.6f} is possible"
+        yield from _level_contradictions(level, exact)
 
 
 def _held(placement: Placement) -> dict[str, dict[str, int]]:
@@ -403,12 +399,17 @@ def _moves_contradictions(near: Near, exact: float | str | None, outcomes: Count
         return
     if level.value > exact * 1.05 + TOLERANCE:
         outcomes["moves, over 5 % more than needed"] += 1
+    yield from _level_contradictions(level, exact)
+
+
+def _level_contradictions(level: ObjectiveLevel, exact: float) -> Iterator[str]:
+    """Yield which claims about a level its least possible value contradicts."""
     if level.value < exact - TOLERANCE:
-        yield f"moves of weight {level.value}, and {exact:.6f} is the least possible"
+        yield f"{level.name} {level.value}, and {exact:.6f} is the least possible"
     if level.status == "optimal" and level.value > exact + TOLERANCE:
-        yield f"moves of weight {level.value} called fewest, and {exact:.6f} is possible"
+        yield f"{level.name} {level.value} called optimal, and {exact:.6f} is possible"
     if level.bound is not None and level.bound > exact + TOLERANCE:
-        yield f"bound of moves {level.bound}, and {exact:.6f} is possible"
+        yield f"bound of {level.name} {level.bound}, and {exact:.6f} is possible"
 
 
 def _exact(instances: list[dict[str, Any]], python: str) -> list[float | str | None]:
@@ -453,12 +454,7 @@ def _contradictions(
     if exact == "infeasible":
         yield "placed, and the exact solver finds no placement"
     if isinstance(exact, float):
-        if level.value < exact - TOLERANCE:
-            yield f"value {level.value}, and {exact:.6f} is the least possible"
-        if level.status == "optimal" and level.value > exact + TOLERANCE:
-            yield f"{level.value} called optimal, and {exact:.6f} is possible"
-        if level.bound is not None and level.bound > exact + TOLERANCE:
-            yield f"bound {level.bound}, and {exact:.6f} is possible"
+        yield from _level_contradictions(level, exact)
     if order:
         yield from _harmed(case, placement, order, outcomes)
 
