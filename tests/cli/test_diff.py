@@ -51,7 +51,11 @@ def test_kinds_have_to_be_the_same() -> None:
 
 VALUES = st.recursive(
     st.none() | st.integers(0, 3) | st.text("ab", max_size=2),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        # a field that is null is left out of documents (planner/documents/write.py): both are nothing
+        | st.dictionaries(st.sampled_from("abc"), inner.filter(lambda value: value is not None), max_size=3)
+    ),
     max_leaves=8,
 )
 ENTRIES = st.lists(
@@ -59,6 +63,10 @@ ENTRIES = st.lists(
     max_size=4,
     unique_by=lambda entry: entry["id"],
 )
+
+
+def test_null_is_nothing() -> None:
+    assert differences({"a": None, "b": {"c": None}}, {"b": {}}) == []
 
 
 @given(ENTRIES, ENTRIES)
