@@ -391,7 +391,10 @@ def _moves_contradictions(near: Near, exact: float | str | None, outcomes: Count
     highest, level = near.placement.objective
     outcomes[f"moves, {level.status}"] += 1
     if highest.value > near.instance["within"] + TOLERANCE:
-        yield f"{highest.value} is above the slack, {near.instance['within']:.6f}"
+        if highest.status == "optimal":
+            yield f"{highest.value} is above the slack, {near.instance['within']:.6f}"
+        outcomes["moves, not compared: the highest CPU was left open"] += 1
+        return
     if exact == "infeasible":
         yield f"within {near.instance['within']:.6f}, where the exact solver finds no placement"
     if not isinstance(exact, float):

@@ -18,7 +18,7 @@ from planner.cluster.rest import Rest, jobs
 from planner.cluster.standalone import Standalone, read
 
 pytestmark = [pytest.mark.flink, pytest.mark.extended]
-SECONDS = 60.0
+SECONDS = 180.0
 HEARTBEATS = ("-D", "heartbeat.interval=1000", "-D", "heartbeat.timeout=10000")
 """Milliseconds after which processes of the cluster notice that another is gone, instead of 50 s."""
 
