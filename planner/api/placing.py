@@ -11,6 +11,7 @@ from planner.documents.errors import PlacementMismatch
 from planner.documents.job import Job
 from planner.documents.placement import Placement
 from planner.documents.profile import ResourceProfile
+from planner.documents.vocabulary import Recovery
 from planner.errors import TimedOut
 from planner.graph.from_profile import planner_fields
 from planner.graph.job_graph import JobGraph
@@ -287,6 +288,14 @@ def rearrange(
 def with_options(placement: Placement, profile: ResourceProfile) -> Placement:
     """Return a placement with the options that its cluster needs to keep it, and to recover as asked."""
     fields = planner_fields(profile)
+    slowest = _slowest(placement) if fields.recovery is Recovery.FAST else (0, CORE)
+    chosen = recovery_options(fields.recovery, fields.flink_configuration, fields.flink_version, *slowest)
+    options = {**turn_options(profile), **chosen}
+    return placement.model_copy(update={"flink_configuration": options or None, "recovery": fields.recovery})
+
+
+def _slowest(placement: Placement) -> tuple[int, int]:
+    """Return heap and CPU units of the TaskManager with the longest garbage collection."""
     slowest, cores = 0, CORE
     for tm in placement.task_managers:
         if tm.memory is not None:
@@ -295,11 +304,7 @@ def with_options(placement: Placement, profile: ResourceProfile) -> Placement:
             cpu = parse_cpu(tm.memory.dynamic_options["taskmanager.cpu.cores"])
             if heap * cores > slowest * cpu:
                 slowest, cores = heap, cpu
-    chosen = recovery_options(
-        fields.recovery, fields.flink_configuration, fields.flink_version, slowest, cores
-    )
-    options = {**turn_options(profile), **chosen}
-    return placement.model_copy(update={"flink_configuration": options or None, "recovery": fields.recovery})
+    return slowest, cores
 
 
 def _takeovers(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
+from typing import Any
 
 from planner.documents.base import API_VERSION, Metadata
 from planner.documents.placement import (
@@ -73,8 +76,13 @@ def placement_document(
     problem, resources = result.problem, slot_resources(profile)
     assigned = _assign(problem, slots, result.solution.counts)
     spares, operators = spares or Spares({}), vertex_operators(profile, job)
+
+    @cache
+    def content(capacity: Capacity, quotas: tuple[tuple[str, int], ...], tasks: int) -> _Content:
+        return _content(capacity, dict(quotas), tasks, resources)
+
     task_managers = [
-        _task_manager(operators, tm, assigned.get(index, []), resources)
+        _task_manager(operators, tm, assigned.get(index, []), content)
         for index, tm in enumerate(problem.task_managers)
     ]
     tasks = max((sum(len(slot.subtasks) for slot in tm.slots) for tm in task_managers), default=0)
@@ -114,58 +122,74 @@ def _assign(
     return assigned
 
 
-def _task_manager(
-    operators: Sequence[Sequence[str]],
-    tm: TaskManager,
-    slots: list[JobSlot],
-    resources: Mapping[str, SlotResources],
-) -> PlacedTaskManager:
-    capacity = tm.capacity
-    taken = [resources[slot.group] for slot in slots]
-    names = [subtask_names(operators, slot) for slot in slots]
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What follows for a TaskManager from its class and its quotas alone: the same for many."""
+
+    load: dict[str, Any]
+    utilisation: dict[str, float]
+    memory: PlacedMemory
+
+
+def _content(
+    capacity: Capacity, quotas: Mapping[str, int], tasks: int, resources: Mapping[str, SlotResources]
+) -> _Content:
+    taken = [(resources[group], count) for group, count in quotas.items()]
     sizes = [
-        sum(getattr(slot, part) for slot in taken) for part in ("heap", "off_heap", "managed", "network")
+        sum(getattr(slot, part) * count for slot, count in taken)
+        for part in ("heap", "off_heap", "managed", "network")
     ]
-    memory = configured_memory(capacity, sizes, sum(map(len, names)))
+    memory = configured_memory(capacity, sizes, tasks)
     external: dict[str, Decimal] = {}
-    for slot in taken:
+    for slot, count in taken:
         for name, amount in slot.external:
-            external[name] = external.get(name, Decimal(0)) + amount
-    load = PlacedLoad.model_construct(
-        cpu=highest(slots),
-        cpu_reserved=sum(slot.cpu for slot in taken),
-        heap=sizes[0],
-        off_heap=sizes[1],
-        managed=sizes[2],
-        network=sizes[3],
-        external=dict(sorted(external.items())),
-    )
+            external[name] = external.get(name, Decimal(0)) + amount * count
+    reserved = sum(slot.cpu * count for slot, count in taken)
+    load: dict[str, Any] = {
+        "cpu_reserved": reserved,
+        "heap": sizes[0],
+        "off_heap": sizes[1],
+        "managed": sizes[2],
+        "network": sizes[3],
+        "external": dict(sorted(external.items())),
+    }
     shares = {
-        "cpu": (load.cpu, capacity.cpu),
-        "cpuReserved": (load.cpu_reserved, capacity.cpu),
-        "memory": (sum(slot.memory for slot in taken), capacity.memory),
-        "heap": (load.heap, memory.task_heap),
-        "offHeap": (load.off_heap, memory.task_off_heap),
-        "managed": (load.managed, memory.managed),
-        "network": (load.network, memory.network),
-        "slots": (len(slots), capacity.slots or 0),
+        "cpuReserved": (reserved, capacity.cpu),
+        "memory": (sum(slot.memory * count for slot, count in taken), capacity.memory),
+        "heap": (sizes[0], memory.task_heap),
+        "offHeap": (sizes[1], memory.task_off_heap),
+        "managed": (sizes[2], memory.managed),
+        "network": (sizes[3], memory.network),
+        "slots": (sum(quotas.values()), capacity.slots or 0),
         **{
             name: (int(external.get(name, Decimal(0)) * CORE), int(amount * CORE))
             for name, amount in capacity.external
         },
     }
-    quotas = Counter(slot.group for slot in slots)
+    utilisation = {name: rounded(Fraction(used, whole)) for name, (used, whole) in shares.items() if whole}
+    return _Content(load, utilisation, _memory(capacity, memory, quotas))
+
+
+def _task_manager(
+    operators: Sequence[Sequence[str]],
+    tm: TaskManager,
+    slots: Sequence[JobSlot],
+    content: Callable[[Capacity, tuple[tuple[str, int], ...], int], _Content],
+) -> PlacedTaskManager:
+    quotas = dict(sorted(Counter([slot.group for slot in slots]).items()))
+    names = [subtask_names(operators, slot) for slot in slots]
+    found, cpu = content(tm.capacity, tuple(quotas.items()), sum(map(len, names))), highest(slots)
     return PlacedTaskManager.model_construct(
         id=tm.id,
         class_=tm.class_name,
-        quotas=dict(sorted(quotas.items())),
+        quotas=quotas,
         slots=[
             Slot.model_construct(group=slot.group, subtasks=subtasks)
             for slot, subtasks in zip(slots, names, strict=True)
         ],
-        load=load,
-        utilisation={name: rounded(Fraction(used, whole)) for name, (used, whole) in shares.items() if whole},
-        memory=_memory(capacity, memory, quotas),
+        load=PlacedLoad.model_construct(cpu=cpu, **found.load),
+        utilisation={"cpu": rounded(Fraction(cpu, tm.capacity.cpu)), **found.utilisation},
+        memory=found.memory,
         # a placement is committed: names of secrets stay in it, secrets do not
         flink_configuration={key: masked(key, value) for key, value in tm.options} or None,
     )

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import cache
 
 from planner.documents.cluster import Cluster
 from planner.documents.job import GroupPlacement
@@ -19,7 +20,7 @@ from planner.graph.from_profile import operator_id, stream_graph
 from planner.graph.job_graph import JobGraph, build_job_graph
 from planner.memory.estimates import FIGURES, estimates
 from planner.memory.jvm_arguments import jvm_arguments
-from planner.memory.taskmanager import derive_taskmanager
+from planner.memory.taskmanager import TaskManagerMemory, derive_taskmanager
 from planner.place.bend import as_planned
 from planner.place.check.cover import covered
 from planner.place.check.figures import TOLERANCE, figures, moves
@@ -79,12 +80,14 @@ def _problems(
         yield "the TaskManagers are not those of the cluster"
         return
     utilisations: dict[str, list[Fraction]] = {}
+    memory_of = _memories()
     for placed in placement.task_managers:
         tm = offered[placed.id]
-        held = [slot_loads.get((s.group, tuple(s.subtasks)), (0,)) for s in placed.slots]
-        loads = [sum(sample) for sample in itertools.zip_longest(*held, fillvalue=0)] or [0]
+        on_it = [slot_loads.get((s.group, tuple(s.subtasks)), (0,)) for s in placed.slots]
+        loads = [sum(sample) for sample in itertools.zip_longest(*on_it, fillvalue=0)] or [0]
         utilisations[placed.id] = [Fraction(load, tm.capacity.cpu) for load in loads]
-        yield from (f"{placed.id}: {text}" for text in _task_manager(placed, tm, max(loads), resources))
+        found = _task_manager(placed, tm, max(loads), resources, memory_of)
+        yield from (f"{placed.id}: {text}" for text in found)
     yield from _samples(placement, utilisations, len(next(iter(slot_loads.values()), (0,))))
     yield from _reserve(placement, cluster, offered, resources)
     yield from covered(placement, cluster, offered, resources)
@@ -160,18 +163,17 @@ def _subtasks_once(placement: Placement, profile: ResourceProfile, job: JobGraph
 
 
 def _task_manager(
-    placed: PlacedTaskManager, tm: TaskManager, load: int, resources: dict[str, SlotResources]
+    placed: PlacedTaskManager,
+    tm: TaskManager,
+    load: int,
+    resources: Mapping[str, SlotResources],
+    memory_of: Callable[[Mapping[str, str]], TaskManagerMemory],
 ) -> Iterator[str]:
-    taken = [resources[slot.group] for slot in placed.slots]
-    capacity = tm.capacity
-    cpu = sum(slot.cpu for slot in taken)
-    parts = [
-        sum(getattr(slot, part) for slot in taken) for part in ("heap", "off_heap", "managed", "network")
-    ]
-    counted = dict(Counter(slot.group for slot in placed.slots))
-    if not placed.reserve and counted != {g: n for g, n in placed.quotas.items() if n}:
+    held = _held(placed)
+    if not placed.reserve and held != {g: n for g, n in placed.quotas.items() if n}:
         yield "quotas differ from the slots"
-    yield from _too_much(placed, tm, resources)
+    yield from _too_much(held, tm, resources)
+    cpu, parts = _taken(held, resources)
     stated = (
         placed.load.cpu,
         placed.load.cpu_reserved,
@@ -182,20 +184,33 @@ def _task_manager(
     )
     if stated != (load, cpu, *parts):
         yield "the load is not the sum over the slots"
-    if abs(placed.utilisation.get("cpu", 0.0) - load / capacity.cpu) > TOLERANCE:
+    if abs(placed.utilisation.get("cpu", 0.0) - load / tm.capacity.cpu) > TOLERANCE:
         yield "the cpu utilisation is not load over capacity"
-    yield from _memory(placed, tm, parts)
+    if placed.memory is not None:
+        memory = memory_of(placed.memory.dynamic_options)
+        yield from _memory(memory, placed.memory.jvm_arguments, tm, parts)
+
+
+def _held(placed: PlacedTaskManager) -> dict[str, int]:
+    """Return how many slots of each group stand on a TaskManager."""
+    return dict(Counter([slot.group for slot in placed.slots]))
+
+
+def _taken(held: Mapping[str, int], resources: Mapping[str, SlotResources]) -> tuple[int, list[int]]:
+    """Return the cpu that slots reserve together, and their heap, off-heap, managed and network memory."""
+    taken = [(resources[group], count) for group, count in held.items()]
+    parts = [
+        sum(getattr(slot, part) * count for slot, count in taken)
+        for part in ("heap", "off_heap", "managed", "network")
+    ]
+    return sum(slot.cpu * count for slot, count in taken), parts
 
 
 def _too_much(
-    placed: PlacedTaskManager, tm: TaskManager, resources: dict[str, SlotResources]
+    held: Mapping[str, int], tm: TaskManager, resources: Mapping[str, SlotResources]
 ) -> Iterator[str]:
-    """Say of what the slots that stand on one TaskManager take more than ``tm`` has."""
-    taken, capacity = [resources[slot.group] for slot in placed.slots], tm.capacity
-    cpu = sum(slot.cpu for slot in taken)
-    parts = [
-        sum(getattr(slot, part) for slot in taken) for part in ("heap", "off_heap", "managed", "network")
-    ]
+    """Say of what slots of groups take more together than ``tm`` has."""
+    capacity, (cpu, parts) = tm.capacity, _taken(held, resources)
     if cpu > capacity.cpu:
         yield f"slots reserve {format_cpu(cpu)} cores, there are {format_cpu(capacity.cpu)}"
     if sum(parts) > capacity.memory:
@@ -208,30 +223,41 @@ def _too_much(
     open_parts = [size for size, limit in zip(parts, capacity.parts, strict=True) if limit is None]
     if sum(open_parts) > capacity.memory - sum(limit or 0 for limit in capacity.parts):
         yield "slots take more memory than the parts that are fixed leave"
-    if capacity.slots is not None and len(placed.slots) > capacity.slots:
-        yield f"holds {len(placed.slots)} slots, {capacity.slots} are allowed"
+    slots = sum(held.values())
+    if capacity.slots is not None and slots > capacity.slots:
+        yield f"holds {slots} slots, {capacity.slots} are allowed"
     offered = dict(capacity.external)
-    for name in {name for slot in taken for name, _ in slot.external}:
-        if sum(dict(slot.external).get(name, 0) for slot in taken) > offered.get(name, 0):
+    for name in {name for group in held for name, _ in resources[group].external}:
+        wanted = sum(dict(resources[group].external).get(name, 0) * count for group, count in held.items())
+        if wanted > offered.get(name, 0):
             yield f"takes more {name} than there is"
 
 
-def _memory(placed: PlacedTaskManager, tm: TaskManager, parts: list[int]) -> Iterator[str]:
-    """Run Flink's memory model forwards over the options that the placement gives."""
-    if placed.memory is None:
-        return
-    memory = derive_taskmanager(placed.memory.dynamic_options)
+def _memory(
+    memory: TaskManagerMemory, arguments: Sequence[str], tm: TaskManager, parts: Sequence[int]
+) -> Iterator[str]:
+    """Look for memory, as Flink derives it from the options of a placement, that is not what it has to be."""
     fixed = tm.capacity.fixed
     outside = fixed.framework_heap + fixed.framework_off_heap + fixed.jvm_metaspace + fixed.jvm_overhead
     if memory.process != outside + tm.capacity.memory:
         yield f"its memory adds up to {memory.process} bytes, not to {outside + tm.capacity.memory}"
     if memory.jvm_overhead < fixed.jvm_overhead:
         yield "its JVM overhead is less than Flink would leave"
-    if jvm_arguments(memory) != placed.memory.jvm_arguments:
+    if jvm_arguments(memory) != arguments:
         yield "its JVM arguments are not those of its options"
     given = (memory.task_heap, memory.task_off_heap, memory.managed, memory.network)
     if any(need > size for need, size in zip(parts, given, strict=True)):
         yield "its memory options hold less than its slots need"
+
+
+def _memories() -> Callable[[Mapping[str, str]], TaskManagerMemory]:
+    """Return Flink's memory model forwards over options; the same options are gone through once."""
+
+    @cache
+    def derived(options: tuple[tuple[str, str], ...]) -> TaskManagerMemory:
+        return derive_taskmanager(dict(options))
+
+    return lambda options: derived(tuple(o for o in options.items() if o[0].startswith("taskmanager.")))
 
 
 def _reserve(
@@ -260,13 +286,9 @@ def _reserve(
     reserve = min(wanted.task_managers, len(offered))
     if len(spare) < reserve or (len(spare) > reserve and not packed):
         yield f"{len(spare)} TaskManagers are kept in reserve, not {reserve}"
+    contents = {tuple(sorted(_held(placed).items())) for placed in placement.task_managers}
     able = sum(
-        all(
-            not list(_too_much(placed, offered[one.id], resources))
-            for placed in placement.task_managers
-            if placed.slots
-        )
-        for one in spare
+        all(not list(_too_much(dict(held), offered[one.id], resources)) for held in contents) for one in spare
     )
     if able < reserve:
         yield f"only {able} of the TaskManagers in reserve can take over what any other one holds"

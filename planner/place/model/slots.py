@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from planner.documents.profile import Node, ResourceProfile
 from planner.documents.vocabulary import JobType
@@ -37,8 +38,7 @@ class SlotResources:
         return self.heap + self.off_heap + self.managed + self.network
 
 
-@dataclass(frozen=True, slots=True)
-class JobSlot:
+class JobSlot(NamedTuple):
     """One slot: its group, its subtasks as vertex and number, and its CPU load in CPU units by sample.
 
     All slots of a job have as many samples; that is one where load is the same all the time.
@@ -103,25 +103,34 @@ def job_slots(
 
     """
     loads, samples = vertex_loads(profile, job), sample_count(profile)
-    reserved = {group.name: group.cpu or 0 for group in profile.ssg_profiles}
-    turns: dict[str, list[list[tuple[Subtask, ...]]]] = defaultdict(list)
+    reserved = {group.name: (group.cpu or 0,) * samples for group in profile.ssg_profiles}
+    turns: dict[str, list[Sequence[Sequence[Subtask]]]] = defaultdict(list)
     group_of = {vertex.sharing: vertex.group for vertex in job.vertices}
     for sharing, slots in compose(job).items():
-        turns[group_of[sharing]].append([tuple(slot) for slot in slots])
+        turns[group_of[sharing]].append(slots)
     found = []
     for group, stages in turns.items():
-        for index in range(max(map(len, stages))):
-            parts = [stage[index] for stage in stages if index < len(stage)]
-            by_part = [_slot_loads(part, loads, (reserved[group],) * samples) for part in parts]
-            largest = tuple(max(sample) for sample in zip(*by_part, strict=True))
-            found.append(JobSlot(group, tuple(subtask for part in parts for subtask in part), largest))
+        alike: dict[tuple[tuple[int, ...], ...], tuple[int, ...]] = {}  # slots with the same vertices
+        for parts in _in_turns(stages):
+            vertices = tuple([tuple([vertex for vertex, _ in part]) for part in parts])
+            largest = alike.get(vertices)
+            if largest is None:
+                by_part = [_slot_loads(part, loads, reserved[group]) for part in vertices]
+                largest = alike[vertices] = tuple(max(sample) for sample in zip(*by_part, strict=True))
+            found.append(JobSlot(group, tuple([subtask for part in parts for subtask in part]), largest))
     return found
 
 
+def _in_turns(stages: Sequence[Sequence[Sequence[Subtask]]]) -> Iterator[list[Sequence[Subtask]]]:
+    """Yield what stands in one slot after the other."""
+    for index in range(max(map(len, stages))):
+        yield [stage[index] for stage in stages if index < len(stage)]
+
+
 def _slot_loads(
-    subtasks: tuple[Subtask, ...], loads: Mapping[int, tuple[int, ...] | None], reserved: tuple[int, ...]
+    vertices: Sequence[int], loads: Mapping[int, tuple[int, ...] | None], reserved: tuple[int, ...]
 ) -> tuple[int, ...]:
-    known = [load for vertex, _ in subtasks if (load := loads[vertex]) is not None]
+    known = [load for vertex in vertices if (load := loads[vertex]) is not None]
     return tuple(map(sum, zip(*known, strict=True))) if known else reserved
 
 

@@ -98,28 +98,28 @@ class OpenTaskManager:
 
     def room(self, profile: Amounts) -> int:
         """Return how many slots there is room for."""
-        return min(
-            (free // need for free, need in zip(self.free, profile, strict=True) if need), default=2**31
-        )
+        most = 2**31
+        for free, need in zip(self.free, profile, strict=True):
+            if need and free < need * most:
+                most = free // need
+        return most
 
     def give(self, profile: Amounts, copies: int = 1) -> None:
         """Take slots."""
-        self.free = [free - need * copies for free, need in zip(self.free, profile, strict=True)]
+        free = self.free
+        for column, need in enumerate(profile):
+            free[column] -= need * copies
         self.given[profile] += copies
         self.slots += copies
         self.utilisation = self._utilisation()
 
     def _utilisation(self) -> float:
-        memory = slice(1, 1 + self.memory_parts)
-        shares = [
-            (whole - free) / whole
-            for whole, free in (
-                (self.total[0], self.free[0]),
-                (sum(self.total[memory]), sum(self.free[memory])),
-            )
-            if whole
-        ]
-        return max(shares, default=0.0)
+        end = 1 + self.memory_parts
+        cpu, memory = self.total[0], sum(self.total[1:end])
+        return max(
+            (cpu - self.free[0]) / cpu if cpu else 0.0,
+            (memory - sum(self.free[1:end])) / memory if memory else 0.0,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,26 +18,32 @@ class JavaPriorityQueue:
     def add(self, item: int) -> None:
         """Insert ``item`` (siftUp)."""
         heap, keys = self._heap, self._keys
+        key, k = keys[item], len(heap)
         heap.append(item)
-        k = len(heap) - 1
-        while k and keys[item] < keys[heap[(k - 1) >> 1]]:
-            heap[k] = heap[(k - 1) >> 1]
-            k = (k - 1) >> 1
+        while k:
+            parent = (k - 1) >> 1
+            if key >= keys[heap[parent]]:
+                break
+            heap[k] = heap[parent]
+            k = parent
         heap[k] = item
 
     def poll(self) -> int:
         """Remove and return the least item (siftDown)."""
         heap, keys = self._heap, self._keys
-        first, last = heap[0], heap.pop()
-        if heap:
-            k, half = 0, len(heap) >> 1
-            while k < half:
-                child = 2 * k + 1
-                if child + 1 < len(heap) and keys[heap[child]] > keys[heap[child + 1]]:
-                    child += 1
-                if keys[last] <= keys[heap[child]]:
-                    break
-                heap[k] = heap[child]
-                k = child
-            heap[k] = last
+        last = heap.pop()
+        if not heap:
+            return last
+        first, key, size = heap[0], keys[last], len(heap)
+        k, child = 0, 1
+        while child < size:
+            least = keys[heap[child]]
+            right = child + 1
+            if right < size and least > keys[heap[right]]:
+                child, least = right, keys[heap[right]]
+            if key <= least:
+                break
+            heap[k] = heap[child]
+            k, child = child, 2 * child + 1
+        heap[k] = last
         return first

@@ -113,38 +113,41 @@ def outcome(
     Groups of equal resources are one requirement to Flink, whose slots are alike; so are the groups in
     ``default``, which ask for default slots.
     """
-    demand_of = {
-        entry.group: UNKNOWN if entry.group in default else _amounts(problem, entry.demand)
-        for entry in problem.types
-    }
+    demand_of = {entry.group: UNKNOWN if entry.group in default else entry.demand for entry in problem.types}
     by_demand: dict[Amounts | None, list[JobSlot]] = defaultdict(list)
     for slot in slots:
         by_demand[demand_of[slot.group]].append(slot)
     order = list(problem.usable)
     rng.shuffle(order)
-    offered = [_offered(problem, entry) for entry in problem.classes]
+    binding = _binding(problem)
+    offered = [_offered(problem, entry, binding) for entry in problem.classes]
     task_managers = [OpenTaskManager(*offered[problem.class_of[tm]], memory_parts=1) for tm in order]
     given: dict[Amounts | None, list[int]] = {}
     for demand, wanted in by_demand.items():
         before = [tm.slots for tm in task_managers]
-        if allocate(task_managers, [Requirement(demand, len(wanted))], Rules(mode)).unfulfillable:
+        asked = UNKNOWN if demand is UNKNOWN else tuple([demand[r] for r in binding])
+        if allocate(task_managers, [Requirement(asked, len(wanted))], Rules(mode)).unfulfillable:
             return None
         given[demand] = [tm.slots - had for tm, had in zip(task_managers, before, strict=True)]
     held = _hand_out(len(task_managers), given, by_demand, mode, rng)
     return dict(zip(order, held, strict=True))
 
 
-def _offered(problem: Problem, entry: TaskManagerClass) -> tuple[Amounts, Amounts]:
+def _binding(problem: Problem) -> list[int]:
+    """Return the resources that Flink looks at, without those that nowhere have a limit."""
+    cpu_and_memory, slots = (0, 1), problem.resources.index("slots")
+    limited = [
+        any(entry.limits[r] is not None for entry in problem.classes) for r in range(len(problem.resources))
+    ]
+    return [r for r, limit in enumerate(limited) if r in cpu_and_memory or (limit and r != slots)]
+
+
+def _offered(problem: Problem, entry: TaskManagerClass, binding: Sequence[int]) -> tuple[Amounts, Amounts]:
     """Return what a TaskManager of a class offers, and its default slot: the n-th part of that."""
     slots = entry.limits[problem.resources.index("slots")] or 1
-    total = _amounts(problem, [int(NO_LIMIT) if limit is None else limit for limit in entry.limits])
+    limits = [entry.limits[r] for r in binding]
+    total = tuple(int(NO_LIMIT) if limit is None else limit for limit in limits)
     return total, tuple(amount // slots for amount in total)
-
-
-def _amounts(problem: Problem, amounts: Sequence[int]) -> Amounts:
-    """Return cpu, memory and all that Flink looks at besides: not how many slots there are."""
-    slots = problem.resources.index("slots")
-    return (*amounts[:slots], *amounts[slots + 1 :])
 
 
 def solution(problem: Problem, placed: Mapping[int, Sequence[JobSlot]]) -> Solution:
