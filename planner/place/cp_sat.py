@@ -29,8 +29,16 @@ def new_solver(clock: Clock, seconds: float, seed: int) -> cp_model.CpSolver:
     return solver
 
 
-def run(solver: cp_model.CpSolver, model: cp_model.CpModel, clock: Clock) -> cp_model.CpSolverStatus:
-    """Solve ``model`` and charge the work; an interrupt ends the search with what there is."""
+def run(
+    solver: cp_model.CpSolver,
+    model: cp_model.CpModel,
+    clock: Clock,
+    way: cp_model.CpSolverSolutionCallback | None = None,
+) -> cp_model.CpSolverStatus:
+    """Solve ``model`` and charge the work; an interrupt ends the search with what there is.
+
+    ``way`` is called for every solution that is found.
+    """
     done = threading.Event()
 
     def watch() -> None:
@@ -42,7 +50,7 @@ def run(solver: cp_model.CpSolver, model: cp_model.CpModel, clock: Clock) -> cp_
     if clock.stop.interrupted is not never:
         threading.Thread(target=watch, daemon=True).start()
     try:
-        status = solver.solve(model)
+        status = solver.solve(model, way)
     finally:
         done.set()
     clock.charge(solver.response_proto.deterministic_time * PARAMETERS.work_of_cp_sat)

@@ -189,7 +189,7 @@ class Search:
             status = Status.INFEASIBLE if self.problem.types else Status.OPTIMAL
             return Result(status, self.problem, None, self.bound, (), 0.0, self.stop.seed)
         state = self._first()
-        for stage in (self._by_classes, self._exactly, self._by_functions, self._fill, self._close):
+        for stage in (self._by_classes, self._exactly, self._by_functions, self._close):
             if self.done():
                 break
             stage(state)
@@ -341,14 +341,29 @@ class Search:
             return patterns.Verdict.OPEN
         caps = self._whole_caps(target)
         pool = contents_within(self.problem, caps, self.pool)
-        verdict = patterns.judge(self._within(target), caps, pool, clock)
+        verdict, prices = patterns.weigh(self._within(target), caps, pool, clock)
         for mine, found in zip(self.pool.contents, pool.contents, strict=True):
             mine.update(found)
         if verdict is patterns.Verdict.REFUTED:
-            self._prove(Bound(next_level(self.problem, target, above=True), "patterns"))
+            refuted = self._refuted_by(prices, target, clock) if prices else target
+            self._prove(Bound(next_level(self.problem, refuted, above=True), "patterns"))
         elif self.possible is None or target < self.possible:
             self.possible = target
         return verdict
+
+    def _refuted_by(self, prices: Sequence[int], target: Fraction, clock: Clock) -> Fraction:
+        """Return the highest utilisation from ``target`` on that is found to be refuted by the same prices."""
+        steps = 1
+        while steps and not clock.expired():
+            above = next_level(self.problem, target, above=True, steps=steps)
+            known = [one for one in (self.value, self.possible) if one is not None]
+            if (not known or above < min(known)) and patterns.refutes(
+                self._within(above), self._whole_caps(above), prices, clock
+            ):
+                target, steps = above, 2 * steps
+            else:
+                steps //= 2
+        return target
 
     def _whole_caps(self, target: Fraction) -> list[int]:
         """Return the highest load of a TaskManager of each class at a utilisation."""
@@ -375,7 +390,7 @@ class Search:
 
     def _refute(self) -> None:
         """Raise the bound over every utilisation that contents refute, or meet it where they can."""
-        steps, part = 0, self.clock.part(self.clock.left() * PARAMETERS.refuting_share)
+        steps, part = 0, self.clock.share(PARAMETERS.refuting_share)
         while not (self.done() or part.expired()):
             if steps == 0 and self._by_every_content():
                 continue

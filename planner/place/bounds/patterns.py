@@ -47,16 +47,45 @@ class Pricing:
 
         That is within ``gap`` where ``work`` seconds are enough.
         """
+        found = self.good(prices, clock, gap, work)
+        return found and (found[0][0], found[1])
+
+    def good(
+        self,
+        prices: Sequence[int],
+        clock: Clock,
+        gap: float = 0.0,
+        work: float = PARAMETERS.pricing_work,
+    ) -> tuple[list[Content], int] | None:
+        """Do what `best` does, and return the contents that were found on the way after the best one."""
         self.model.maximize(sum(x * price for x, price in zip(self.counts, prices, strict=True) if price))
         solver = new_solver(clock, work, clock.stop.seed)
         solver.parameters.num_workers = 1
         solver.parameters.relative_gap_limit = gap
-        status = run(solver, self.model, clock)
+        # one knapsack is solved as soon as it would be probed
+        solver.parameters.cp_model_probing_level = 0
+        solver.parameters.symmetry_level = 0
+        way = _Way(self.counts)
+        status = run(solver, self.model, clock, way)
         clock.charge(PARAMETERS.work_of_lp)
         if status not in SOLVED:
             return None
-        content = tuple(solver.value(x) for x in self.counts)
-        return content, math.floor(solver.best_objective_bound + 1e-6)
+        return way.found[: -PARAMETERS.priced_contents - 1 : -1], math.floor(
+            solver.best_objective_bound + 1e-6
+        )
+
+
+class _Way(cp_model.CpSolverSolutionCallback):
+    """Keeps every content that a solver finds, the best one last."""
+
+    def __init__(self, counts: Sequence[cp_model.IntVar]) -> None:
+        super().__init__()
+        self.counts = counts
+        self.found: list[Content] = []
+
+    def on_solution_callback(self) -> None:
+        """Keep a content."""
+        self.found.append(tuple(map(self.value, self.counts)))
 
 
 class Master:
@@ -114,8 +143,26 @@ def judge(problem: Problem, caps: Sequence[int | None], pool: Pool, clock: Clock
     ``caps`` is the highest load of each class, None for any. A refutation is exact: for whole prices
     p the slots are worth more than all TaskManagers can hold, sum(n_t p_t) > sum(K_c max p(content)).
     """
+    return weigh(problem, caps, pool, clock)[0]
+
+
+def refutes(problem: Problem, caps: Sequence[int], prices: Sequence[int], clock: Clock) -> bool:
+    """Tell whether whole ``prices`` refute that contents within ``caps`` can hold all slots."""
+    worth = sum(price * slot.count for price, slot in zip(prices, problem.types, strict=True))
+    for entry, cap in zip(problem.classes, caps, strict=True):
+        found = Pricing(problem, entry, cap).best(prices, clock, PARAMETERS.pricing_gap)
+        if found is None:
+            return False
+        worth -= found[1] * len(entry.members)
+    return worth > 0
+
+
+def weigh(
+    problem: Problem, caps: Sequence[int | None], pool: Pool, clock: Clock
+) -> tuple[Verdict, Sequence[int]]:
+    """Do what `judge` does, and return the prices that refute besides, none where nothing is refuted."""
     if any(cap is not None and cap < 0 for cap in caps):
-        return Verdict.REFUTED
+        return Verdict.REFUTED, ()
     weights = [max(slot.load, 1) for slot in problem.types]
     master = Master(problem, [len(entry.members) for entry in problem.classes], weights)
     pricing = [Pricing(problem, entry, cap) for entry, cap in zip(problem.classes, caps, strict=True)]
@@ -123,29 +170,33 @@ def judge(problem: Problem, caps: Sequence[int | None], pool: Pool, clock: Clock
         for content in contents:
             master.add(index, content)
     enough = 1e-7 * sum(weight * slot.count for weight, slot in zip(weights, problem.types, strict=True))
+    gap = PARAMETERS.pricing_gap
     while not clock.expired():
         solved = master.solve()
         clock.charge(PARAMETERS.work_of_lp)
         if solved is None:
-            return Verdict.OPEN
+            return Verdict.OPEN, ()
         left, duals, _ = solved
         if left <= enough:
-            return Verdict.POSSIBLE
+            return Verdict.POSSIBLE, ()
         prices = [round(dual * PARAMETERS.price_scale / max(weights)) for dual in duals]
         worth = sum(price * slot.count for price, slot in zip(prices, problem.types, strict=True))
         grown = False
         for index, entry in enumerate(problem.classes):
-            found = None if clock.expired() else pricing[index].best(prices, clock)
+            found = None if clock.expired() else pricing[index].good(prices, clock, gap)
             if found is None:
-                return Verdict.OPEN
-            content, bound = found
+                return Verdict.OPEN, ()
+            good, bound = found
             worth -= bound * len(entry.members)
-            if content not in pool.contents[index]:
-                pool.contents[index][content] = None
-                master.add(index, content)
-                grown = True
+            grown |= good[0] not in pool.contents[index]
+            for content in good:
+                if content not in pool.contents[index]:
+                    pool.contents[index][content] = None
+                    master.add(index, content)
         if worth > 0:
-            return Verdict.REFUTED
+            return Verdict.REFUTED, prices
+        if not grown and not gap:
+            return Verdict.OPEN, ()
         if not grown:
-            return Verdict.OPEN
-    return Verdict.OPEN
+            gap = 0.0
+    return Verdict.OPEN, ()

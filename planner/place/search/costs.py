@@ -79,15 +79,18 @@ class Overflow:
 
     def estimate(self, state: State, row: int, out: Rows, others: Rows, back: Rows) -> Floats:
         """Return about what swaps gain; see `Cost`."""
+        # in place: what such arrays cost is mostly that there are more of them
         away = state.bundles.load[out][:, None] - state.bundles.load[back][None, :]
-        here, there = state.load[row] - away, state.load[others][None, :] + away
         before = self.band(np.array([row]), state.load[[row]])[0] + self.band(others, state.load[others])
-        after: Floats = np.maximum(0.0, here - self.cap[row])
-        after += np.maximum(0.0, there - self.cap[others][None, :])
+        after: Floats = (state.load[row] - self.cap[row]) - away
+        np.maximum(after, 0.0, out=after)
         if self.floor.any():
-            after += np.maximum(0.0, self.floor[row] - here)
-            after += np.maximum(0.0, self.floor[others][None, :] - there)
-        return np.asarray(before[None, :] - after)
+            after += np.maximum(0.0, away - (state.load[row] - self.floor[row]))
+            after += np.maximum(0.0, (self.floor[others] - state.load[others])[None, :] - away)
+        away += (state.load[others] - self.cap[others])[None, :]
+        np.maximum(away, 0.0, out=away)
+        after += away
+        return np.subtract(before[None, :], after, out=after)
 
     def room(self, state: State) -> Floats | None:
         """Return how much more fits; see `Cost`."""

@@ -44,10 +44,10 @@ def few_contents(problem: Problem, caps: Sequence[int], clock: Clock) -> Times |
 
     ``caps`` is the highest load of each class.
     """
-    found, open_ = _first(
-        problem, caps, sorted(_partings(problem), key=len), clock, PARAMETERS.few_contents_work
-    )
-    best, work = found if found is not None else _filled(problem, caps, clock), PARAMETERS.few_contents_work
+    partings, work = sorted(_partings(problem), key=len), PARAMETERS.few_contents_work
+    found, open_ = _first(problem, caps, partings, clock.share(PARAMETERS.few_contents_share), work)
+    # where memory is short no parting may do it
+    best = found if found is not None else _filled(problem, caps, clock)
     while open_ and not clock.expired():
         work *= 4
         fewer = [parts for parts in open_ if best is None or len(parts) < len(best)]
@@ -61,8 +61,9 @@ def _first(
 ) -> tuple[Times | None, list[list[Part]]]:
     """Return the contents of the first parting that has some, and those before it that may have some."""
     undecided: list[list[Part]] = []
-    for parts in partings:
+    for number, parts in enumerate(partings):
         if clock.expired():
+            undecided += partings[number:]
             break
         found, status = _contents_of(problem, caps, parts, clock, work)
         if found is not None:

@@ -90,10 +90,10 @@ def _offer(state: State, cost: Cost, row: int, size: int, rng: np.random.Generat
     out = np.flatnonzero(state.available[row])
     if len(out) > PARAMETERS.swap_bundles_out:
         out = rng.choice(out, PARAMETERS.swap_bundles_out, replace=False)
-    at, back = np.nonzero(state.available[partners])
-    if len(back) * len(out) > size:
-        picked = rng.integers(0, len(back), max(size // len(out), 1))
-        at, back = at[picked], back[picked]
+    there = np.flatnonzero(state.available[partners])
+    if len(there) * len(out) > size:
+        there = there[rng.integers(0, len(there), max(size // len(out), 1))]
+    at, back = np.divmod(there, len(state.bundles.load))
     others = partners[at]
     return _Offer(row, out, others, back, cost.estimate(state, row, out, others, back))
 

@@ -89,13 +89,6 @@ class OpenTaskManager:
         """Return what a request means here."""
         return self.default if profile is UNKNOWN else profile
 
-    def fits(self, profile: Amounts) -> bool:
-        """Tell whether there is room for a slot."""
-        for free, need in zip(self.free, profile, strict=True):  # noqa: SIM110 (a hot loop)
-            if free < need:
-                return False
-        return True
-
     def room(self, profile: Amounts) -> int:
         """Return how many slots there is room for."""
         most = 2**31
@@ -173,20 +166,23 @@ def _on_registered(task_managers: Sequence[OpenTaskManager], requirement: Requir
         return _first_fit(task_managers, requirement.profile, requirement.count)
     sign, left = (1 if mode is Mode.SLOTS else -1), requirement.count
     keys = [sign * tm.utilisation for tm in task_managers]
-    queue = JavaPriorityQueue(keys)
+    queue, rooms = JavaPriorityQueue(keys), [-1] * len(task_managers)
     for index in range(len(task_managers)):
         queue.add(index)
     while left and len(queue):
         index = queue.poll()
         tm = task_managers[index]
         profile = tm.effective(requirement.profile)
-        if not tm.fits(profile):
+        if rooms[index] < 0:
+            rooms[index] = tm.room(profile)
+        if not rooms[index]:
             continue
         tm.give(profile)
         left -= 1
+        rooms[index] -= 1
         keys[index] = sign * tm.utilisation
         # Flink compares what is left with the request, and anything is enough for an unknown one
-        if requirement.profile is UNKNOWN or tm.fits(profile):
+        if requirement.profile is UNKNOWN or rooms[index]:
             queue.add(index)
     return left
 

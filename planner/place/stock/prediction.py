@@ -82,8 +82,8 @@ def predict(
 ) -> Prediction:
     """Return the highest CPU utilisation that stock Flink reaches under ``mode``, over several orders."""
     rng = random.Random(seed)
-    values = []
-    for _ in range(min(max(PARAMETERS.flink_slots // max(len(slots), 1), 1), PARAMETERS.flink_orders)):
+    values, size = [], len(slots) + len(problem.usable)
+    for _ in range(min(max(PARAMETERS.flink_slots // max(size, 1), 1), PARAMETERS.flink_orders)):
         placed = outcome(problem, slots, mode, rng, default)
         if placed is not None:
             values.append(
