@@ -49,6 +49,7 @@ from planner.place.search.costs import Overflow
 from planner.place.search.state import State
 from planner.place.search.swap import swap
 from planner.place.solve import solve
+from planner.place.stock.prediction import orders, steps
 
 Which = tuple[str, int, int, int]
 """Family, TaskManagers, slots, seed."""
@@ -92,7 +93,7 @@ def instance(family: str, task_managers: int, slots: int, seed: int) -> tuple[In
 
 def problem_of(family: str, task_managers: int, slots: int, seed: int) -> Problem:
     """Return the problem of such an instance."""
-    return instance(family, task_managers, slots, seed)[0].free
+    return instance(family, task_managers, slots, seed)[0].problem
 
 
 # Factors of work
@@ -150,19 +151,26 @@ def programs(seed: int) -> dict[str, float]:
 
 
 def after(seed: int) -> dict[str, float]:
-    """Return what comes after a search: Flink's modes, document, checks, JSON; a line through sizes."""
-    rows = []
-    for task_managers, slots in ((20, 200), (100, 1000), (500, 5000)):
+    """Return what comes after a search: Flink's modes, and document, checks, JSON; a plane through sizes."""
+    sizes, rest, per_step = [], [], []
+    for task_managers, slots in ((20, 200), (100, 1000), (500, 1000), (500, 5000), (1000, 5000)):
         found, cluster = instance("typical", task_managers, slots, seed)
-        result = solve(found.free, Recorder(0.5), objective=(Objective.CPU,))
+        result = solve(found.problem, Recorder(0.5), objective=(Objective.CPU,))
         started = time.process_time()
         stock = predictions(found, seed)
+        predicted = time.process_time()
+        times = orders(found.stock, slots) * steps(found.stock, slots)
+        per_step.append((predicted - started) / times)
         inputs = Inputs(profile="", cluster="")
         placement = placement_document(found.profile, found.job, found.slots, result, stock, inputs)
         assert not check(placement, found.profile, cluster)
         placement.model_dump_json(by_alias=True)
-        rows.append((float(len(found.slots)), time.process_time() - started))
-    return dict(zip(("seconds_after", "seconds_after_per_slot"), line(rows), strict=True))
+        sizes.append((1, task_managers, slots))
+        rest.append(time.process_time() - predicted)
+    names = ("seconds_after", "seconds_after_per_task_manager", "seconds_after_per_slot")
+    plane, *_ = np.linalg.lstsq(np.array(sizes), np.array(rest), rcond=None)
+    measured = dict(zip(names, map(float, plane), strict=True))
+    return {**measured, "seconds_after_per_step": statistics.mean(per_step)}
 
 
 def line(rows: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -45,9 +45,11 @@ from planner.place.stock.prediction import (
     Prediction,
     default_slots,
     effective,
+    orders,
     outcome,
     predict,
     solution,
+    steps,
     stock_slots,
 )
 from planner.version import __version__
@@ -134,7 +136,7 @@ def place(
     """
     instance = instance_of(profile, job, cluster, standing)
     clock.begin()
-    clock.reserve(PARAMETERS.seconds_after + PARAMETERS.seconds_after_per_slot * len(instance.slots))
+    clock.reserve(_seconds_after(instance, predicted=predicted))
     in_turn = previous is not None or slack > 0 or contents is not None
     levels = (Objective.CPU,) if in_turn else objective
     sampled = instance.problem.samples > 1
@@ -163,6 +165,17 @@ def place(
     if refused := check(placement, profile, cluster, previous, job):
         raise RefusedError("; ".join(refused[:3]))
     return _with_meta(placement, clock.spent(), clock.stop.seed, clock.stop.workers)
+
+
+def _seconds_after(instance: Instance, *, predicted: bool) -> float:
+    """Return how long what comes after the search takes, about."""
+    slots, seconds = len(instance.slots), PARAMETERS.seconds_after
+    seconds += PARAMETERS.seconds_after_per_slot * slots
+    seconds += PARAMETERS.seconds_after_per_task_manager * len(instance.problem.task_managers)
+    if predicted:
+        times = orders(instance.stock, slots) * steps(instance.stock, slots)
+        seconds += PARAMETERS.seconds_after_per_step * times
+    return seconds
 
 
 def _with_least_moves(

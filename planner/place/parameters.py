@@ -53,17 +53,23 @@ class Parameters:
     """
 
     work_of_swap: float = 1.2e-8
-    """Seconds of work for one swap whose gain is estimated. Measured 2.4e-8, bench/calibrate.py."""
+    """Seconds of work for one swap whose gain is estimated. Measured 1.1e-8, bench/calibrate.py."""
 
-    seconds_after: float = 0.4
+    seconds_after: float = 0.2
     """Seconds kept from the time limit for what comes after the search, whatever its size.
 
-    Predicting Flink's modes, writing and checking the document of a small placement. Measured 0.41 with the
-    next, bench/calibrate.py.
+    Writing and checking the document of a small placement, measured 0.02 with the next ones in
+    bench/calibrate.py, and then its text.
     """
 
-    seconds_after_per_slot: float = 1.3e-4
-    """Seconds kept for each slot for the same. Measured 1.6e-4, bench/calibrate.py."""
+    seconds_after_per_task_manager: float = 2e-4
+    """Seconds kept for each TaskManager for the same. Measured 1e-4 to 2.9e-4."""
+
+    seconds_after_per_slot: float = 3e-5
+    """Seconds kept for each slot for the same. Measured 2.3e-5 to 3.1e-5."""
+
+    seconds_after_per_step: float = 1e-5
+    """Seconds kept for each step (``flink_steps``) of predicting Flink's modes. Measured 6.9e-6 to 9.1e-6."""
 
     mean_share: float = 1 / 8
     """Share of the time limit kept for balancing the mean of several samples, which is only compared with."""
@@ -266,8 +272,8 @@ class Parameters:
     pricing_gap: float = 0.003
     """How far from the highest price a content may be, until no such content is new; then it is the highest.
 
-    Measured on 200 TaskManagers with three parts of memory nine tenths full: all utilisations that are refuted
-    take 4.7 s with it, 6.2 to 8.0 s with three to seventeen times as much, and 8.2 s without.
+    Measured on 200 TaskManagers with three parts of memory nine tenths full: to refute all utilisations that
+    can be takes 4.7 s with it, 6.2 to 8.0 s with three to seventeen times as much, and 8.2 s without.
     """
 
     priced_contents: int = 6
@@ -588,10 +594,11 @@ class Parameters:
     Chosen: odd, so that there is a median, and few enough to take less than the search.
     """
 
-    flink_slots: int = 10_000
-    """Slots and TaskManagers gone through over all these orders, so that large jobs have fewer orders.
+    flink_steps: int = 40_000
+    """Steps of a mode over all these orders, so that large jobs have fewer orders.
 
-    Chosen: each mode ends within about a second.
+    A step is a slot that is given, or a TaskManager that one request goes through. Chosen: 200 TaskManagers
+    with forty groups are followed in four orders, and all modes end within half a second.
     """
 
 

@@ -352,7 +352,7 @@ class Search:
         return verdict
 
     def _refuted_by(self, prices: Sequence[int], target: Fraction, clock: Clock) -> Fraction:
-        """Return the highest utilisation from ``target`` on that is found to be refuted by the same prices."""
+        """Return the highest utilisation from ``target`` on that the same prices are found to refute."""
         steps = 1
         while steps and not clock.expired():
             above = next_level(self.problem, target, above=True, steps=steps)

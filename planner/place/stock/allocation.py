@@ -167,8 +167,6 @@ def _on_registered(task_managers: Sequence[OpenTaskManager], requirement: Requir
     sign, left = (1 if mode is Mode.SLOTS else -1), requirement.count
     keys = [sign * tm.utilisation for tm in task_managers]
     queue, rooms = JavaPriorityQueue(keys), [-1] * len(task_managers)
-    for index in range(len(task_managers)):
-        queue.add(index)
     while left and len(queue):
         index = queue.poll()
         tm = task_managers[index]

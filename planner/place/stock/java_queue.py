@@ -6,11 +6,16 @@ from collections.abc import Sequence
 
 
 class JavaPriorityQueue:
-    """``java.util.PriorityQueue`` of numbers by their ``keys``: a binary heap with ties as Java's do."""
+    """``java.util.PriorityQueue`` of numbers by their ``keys``: a binary heap with ties as Java's do.
+
+    It begins with all numbers, inserted one after the other.
+    """
 
     def __init__(self, keys: Sequence[float]) -> None:
         self._keys = keys
         self._heap: list[int] = []
+        for item in range(len(keys)):
+            self.add(item)
 
     def __len__(self) -> int:
         return len(self._heap)

@@ -73,6 +73,16 @@ def effective(mode: Mode, job: JobGraph) -> Mode:
     return Mode.NONE if mode is Mode.TASKS and job.type is JobType.BATCH else mode
 
 
+def steps(problem: Problem, slots: int) -> int:
+    """Return how many steps one order of TaskManagers takes: each request goes through all of them."""
+    return slots + len(problem.types) * len(problem.usable)
+
+
+def orders(problem: Problem, slots: int) -> int:
+    """Return in how many orders Flink's scheduler is followed, fewer where one takes long."""
+    return min(max(PARAMETERS.flink_steps // max(steps(problem, slots), 1), 1), PARAMETERS.flink_orders)
+
+
 def predict(
     problem: Problem,
     slots: Sequence[JobSlot],
@@ -82,8 +92,8 @@ def predict(
 ) -> Prediction:
     """Return the highest CPU utilisation that stock Flink reaches under ``mode``, over several orders."""
     rng = random.Random(seed)
-    values, size = [], len(slots) + len(problem.usable)
-    for _ in range(min(max(PARAMETERS.flink_slots // max(size, 1), 1), PARAMETERS.flink_orders)):
+    values = []
+    for _ in range(orders(problem, len(slots))):
         placed = outcome(problem, slots, mode, rng, default)
         if placed is not None:
             values.append(

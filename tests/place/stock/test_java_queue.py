@@ -47,8 +47,10 @@ class Textbook:
 @given(st.lists(st.integers(0, 3), max_size=20), st.lists(st.booleans(), max_size=40))
 def test_items_come_in_the_order_of_a_textbook_heap(keys: list[int], adds: list[bool]) -> None:
     ours, theirs = JavaPriorityQueue(keys), Textbook(keys)
-    waiting = list(range(len(keys)))
-    held: list[int] = []
+    for item in range(len(keys)):
+        theirs.add(item)
+    waiting: list[int] = []
+    held = list(range(len(keys)))
     for add in [*adds, *([True] * len(keys)), *([False] * len(keys))]:
         if add and waiting:
             item = waiting.pop(0)
@@ -60,12 +62,11 @@ def test_items_come_in_the_order_of_a_textbook_heap(keys: list[int], adds: list[
             assert item == theirs.poll()
             assert keys[item] == min(keys[one] for one in held)
             held.remove(item)
+            waiting.append(item)
         assert len(ours) == len(held)
 
 
 def test_equal_items_come_as_from_java() -> None:
     """Each poll sifts the last one down from the root, where it stays among equals: 0, then the others back."""
     queue = JavaPriorityQueue([1.0] * 5)
-    for item in range(5):
-        queue.add(item)
     assert [queue.poll() for _ in range(5)] == [0, 4, 3, 2, 1]
