@@ -90,7 +90,7 @@ class Overflow:
         away += (state.load[others] - self.cap[others])[None, :]
         np.maximum(away, 0.0, out=away)
         after += away
-        return np.subtract(before[None, :], after, out=after)
+        return np.asarray(np.subtract(before[None, :], after, out=after))
 
     def room(self, state: State) -> Floats | None:
         """Return how much more fits; see `Cost`."""
