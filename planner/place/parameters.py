@@ -105,8 +105,8 @@ class Parameters:
     first_work: float = 0.2
     """Seconds of work for the swaps after the first placement, and towards the bound by classes.
 
-    Half takes 7 % less work on five hard instances, double 13 % more (bench/calibrate.py); most instances
-    meet their bound within it.
+    Double takes 7 % more work on five hard instances (bench/calibrate.py); most instances meet their bound within
+    it.
     """
 
     first_work_small: float = 0.1
@@ -440,23 +440,16 @@ class Parameters:
     Chosen: each is swayed otherwise; three take about a second at 50 TaskManagers.
     """
 
-    filling_gap: Fraction = Fraction(1, 50)
-    """How far above the bound a value is at least for TaskManagers to be filled anew.
-
-    Where memory is short 7 to 20 % are left there (bench/sizing.py), with odd TaskManagers 0.1 %
-    (bench/instances.py).
-    """
-
     filling_work: float = 2.0
     """Seconds of work for one filling: contents that can do it as fractions, then whole ones.
 
     Chosen: twice ``round_work``; 200 TaskManagers of one class take one to two.
     """
 
-    fillings: int = 4
-    """How often TaskManagers are filled to a lower utilisation, each time half-way to the bound.
+    filling_share: float = 1 / 4
+    """Share of the work that is left for one filling at most.
 
-    Chosen: the fourth gains a sixteenth of what the first may.
+    Chosen: one that comes to nothing leaves time for other ways.
     """
 
     purchase_last: int = 6

@@ -308,24 +308,13 @@ class Search:
         if found.bound is not None:
             self._prove(Bound(found.bound, "cp-sat"))
 
-    def _fill(self, state: State) -> None:
-        """Fill TaskManagers content by content, to ever lower utilisations.
+    def _fill_to(self, target: Fraction) -> bool:
+        """Fill TaskManagers content by content up to ``target``; tell whether that was reached.
 
         That leads to placements where memory is so short that exchanging slots does not.
         """
-        del state
-        low = self.bound.value
-        for _ in range(PARAMETERS.fillings):
-            if self.done() or self.value is None or self.value <= low * (1 + PARAMETERS.filling_gap):
-                return
-            target = (low + self.value) / 2
-            if not self._fill_to(target):
-                low = max(target, self.bound.value)
-
-    def _fill_to(self, target: Fraction) -> bool:
-        """Fill TaskManagers content by content up to ``target``; tell whether that was reached."""
         self._tell("filling")
-        part = self.clock.part(min(PARAMETERS.filling_work, self.clock.left() / PARAMETERS.fillings))
+        part = self.clock.part(min(PARAMETERS.filling_work, self.clock.left() * PARAMETERS.filling_share))
         if self._judge(target, part) is patterns.Verdict.REFUTED:
             return False
         caps = self._whole_caps(target)

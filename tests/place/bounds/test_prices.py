@@ -11,7 +11,7 @@ from place.instances import exhaustive, problems
 from place.search.states import SMALL, clock
 from place.ways import simple
 from planner.place.bounds.classes import Prices, class_bound, value_at
-from planner.place.bounds.patterns import Verdict, judge
+from planner.place.bounds.patterns import Pricing, Verdict, judge, refutes, weigh
 from planner.place.model.contents import Pool
 from planner.place.model.problem import Problem
 
@@ -59,8 +59,7 @@ def test_patterns_are_right_just_below_the_best_and_at_it(problem: Problem) -> N
         return
     for share in (Fraction(1, 3), Fraction(3, 4), Fraction(999, 1000), Fraction(1), Fraction(3, 2)):
         level = best * share
-        caps = [level.numerator * entry.cpu // level.denominator for entry in problem.classes]
-        verdict = judge(problem, caps, Pool.empty(problem), clock())
+        verdict = judge(problem, _caps(problem, level), Pool.empty(problem), clock())
         if verdict is Verdict.REFUTED:
             assert share < 1
         if level < Fraction(problem.total_load, problem.total_cpu):
@@ -73,3 +72,44 @@ def test_patterns_refute_what_area_and_item_do_not() -> None:
     assert judge(problem, [5, 5], Pool.empty(problem), clock()) is Verdict.REFUTED
     assert judge(problem, [6, 6], Pool.empty(problem), clock()) is Verdict.POSSIBLE
     assert judge(problem, [-1, 6], Pool.empty(problem), clock()) is Verdict.REFUTED
+
+
+@settings(parent=SMALL, max_examples=40)
+@given(problems(groups=2, task_managers=3, slots=3), st.data())
+def test_prices_refute_no_utilisation_that_a_placement_has(problem: Problem, data: st.DataObject) -> None:
+    best = exhaustive(problem)
+    prices = [data.draw(st.integers(0, 9)) for _ in problem.types]
+    if best is None:
+        return
+    assert not refutes(problem, _caps(problem, best), prices, clock())
+
+
+def test_the_prices_that_refute_one_utilisation_may_refute_the_next() -> None:
+    """Three slots of 3 on two TaskManagers: at one slot each nothing is enough, whether 3 fit or 5."""
+    problem = simple([("a", 3, 3)], [5, 5])
+    verdict, prices = weigh(problem, [3, 3], Pool.empty(problem), clock())
+    assert verdict is Verdict.REFUTED
+    assert refutes(problem, [5, 5], prices, clock())
+    assert not refutes(problem, [6, 6], prices, clock())
+    assert not refutes(problem, [5, 5], [0], clock())
+
+
+@settings(parent=SMALL, max_examples=40)
+@given(problems(groups=2, task_managers=3, slots=3), st.data())
+def test_contents_on_the_way_to_the_best_one_are_contents_too(problem: Problem, data: st.DataObject) -> None:
+    prices = [data.draw(st.integers(0, 9)) for _ in problem.types]
+    for entry in problem.classes:
+        found = Pricing(problem, entry, entry.cpu).good(prices, clock())
+        assert found is not None
+        contents, bound = found
+        worth = [sum(p * n for p, n in zip(prices, content, strict=True)) for content in contents]
+        assert worth[0] == max(worth) == bound
+        for content in contents:
+            assert sum(n * slot.load for n, slot in zip(content, problem.types, strict=True)) <= entry.cpu
+            for r, limit in enumerate(entry.limits):
+                used = sum(n * slot.demand[r] for n, slot in zip(content, problem.types, strict=True))
+                assert limit is None or used <= limit
+
+
+def _caps(problem: Problem, level: Fraction) -> list[int]:
+    return [level.numerator * entry.cpu // level.denominator for entry in problem.classes]

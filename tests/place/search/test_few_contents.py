@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from place.instances import exhaustive, problems
 from place.search.states import SMALL, clock
 from place.search.test_contents import holds
+from place.ways import simple
 from planner.place.model.problem import Problem
 from planner.place.search import few_contents
 from planner.place.search.few_contents import halves
@@ -61,3 +62,10 @@ def test_halves_add_up_and_make_any_number(number: int, most: int) -> None:
     for part in reversed(halves(number)):
         assert part <= reached + 1
         reached += part
+
+
+def test_what_was_not_tried_in_time_is_still_open() -> None:
+    problem = simple([("a", 1, 5)], [8, 8, 8])
+    partings = list(few_contents._partings(problem))
+    assert len(partings) > 1
+    assert few_contents._first(problem, [8, 8], partings, clock().part(0), 1.0) == (None, partings)

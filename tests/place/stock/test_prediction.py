@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from place.ways import simple
 from planner.api import compile_job, place, simulate
 from planner.documents.cluster import Cluster
 from planner.documents.job import Job
@@ -13,8 +14,16 @@ from planner.documents.load import load
 from planner.place.model.problem import build_problem
 from planner.place.model.slots import slot_resources
 from planner.place.model.task_managers import task_managers_of
+from planner.place.parameters import PARAMETERS
 from planner.place.stock.allocation import Mode
-from planner.place.stock.prediction import default_slots, effective, outcome, stock_slots
+from planner.place.stock.prediction import (
+    default_slots,
+    effective,
+    orders,
+    outcome,
+    steps,
+    stock_slots,
+)
 
 JOB = """
 apiVersion: planner/v1
@@ -94,3 +103,11 @@ def test_flink_alone_knows_no_reserve() -> None:
     assert sum(bool(tm.slots) for tm in by_flink.task_managers) == 3
     assert sum(bool(tm.slots) for tm in planned.task_managers) == 2
     assert planned.stock_flink["slots"].max == pytest.approx(by_flink.imbalance.max)
+
+
+def test_the_larger_a_cluster_the_fewer_orders_are_followed() -> None:
+    problem = simple([("a", 1, 10)], [4] * 10)
+    assert steps(problem, 10) == 20
+    assert orders(problem, 10) == PARAMETERS.flink_orders
+    assert orders(problem, PARAMETERS.flink_steps // 3) == 2
+    assert orders(problem, 10 * PARAMETERS.flink_steps) == 1
