@@ -105,8 +105,8 @@ class Parameters:
     first_work: float = 0.2
     """Seconds of work for the swaps after the first placement, and towards the bound by classes.
 
-    Double takes 7 % more work on five hard instances (bench/calibrate.py); most instances meet their bound within
-    it.
+    Double takes 7 % more work on five hard instances (bench/calibrate.py); most instances meet their bound
+    within it.
     """
 
     first_work_small: float = 0.1
@@ -444,6 +444,13 @@ class Parameters:
     """Seconds of work for one filling: contents that can do it as fractions, then whole ones.
 
     Chosen: twice ``round_work``; 200 TaskManagers of one class take one to two.
+    """
+
+    filling_gap: Fraction = Fraction(1, 50)
+    """How far above the bound a value is at least for TaskManagers to be filled anew at once.
+
+    Where memory is short 7 to 20 % are left there (bench/sizing.py), with odd TaskManagers 0.1 %
+    (bench/instances.py).
     """
 
     filling_share: float = 1 / 4

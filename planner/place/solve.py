@@ -366,6 +366,8 @@ class Search:
                 self._tell("patterns")
                 self._refute()
                 open_at = self.bound.value
+                if self.value is not None and self.value > open_at * (1 + PARAMETERS.filling_gap):
+                    self._fill_to((open_at + self.value) / 2)
                 continue
             turn += 1
             self._tell("patterns and swaps")

@@ -6,6 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from planner.place.bounds.area import Bound
+from planner.place.bounds.crossing import crossing_bound
 from planner.place.clock import Clock
 from planner.place.levels.kept import Kept, lower
 from planner.place.result import Level
@@ -25,7 +27,14 @@ def lower_traffic(state: State, kept: Kept, clock: Clock, rng: np.random.Generat
         lower(state, crossing, overflow, kept, clock, rng)
     value = traffic_of(state)
     kept.sums.append((crossing, float(value)))
-    return Level("crossTraffic", value)
+    return Level("crossTraffic", value, Bound(min(_least(state, kept, clock), value), "flows"))
+
+
+def _least(state: State, kept: Kept, clock: Clock) -> Fraction:
+    """Return the bytes a second that cross at least, at the same resolution as the value."""
+    most = kept.most
+    caps = [most.numerator * entry.cpu // most.denominator for entry in state.problem.classes]
+    return Fraction(round(crossing_bound(state.problem, caps, clock) * PARTS_PER_BYTE), PARTS_PER_BYTE)
 
 
 def traffic_of(state: State) -> Fraction:

@@ -124,9 +124,15 @@ def _filled(problem: Problem, caps: Sequence[int], clock: Clock) -> Times | None
     pool = Pool.empty(problem)
     if patterns.judge(problem, caps, pool, clock.share(1 / 2)) is not patterns.Verdict.POSSIBLE:
         return None
+    found = _rounded(problem, caps, pool, clock.share(1 / 2))
+    if found is not None:
+        return found
     state = fill(problem, caps, pool, clock.part(PARAMETERS.filling_work), Random(clock.stop.seed))
-    if state is not None:
-        return _times(state)
+    return None if state is None else _times(state)
+
+
+def _rounded(problem: Problem, caps: Sequence[int], pool: Pool, clock: Clock) -> Times | None:
+    """Return the contents of a pool as often as they are whole, and swaps for what is left."""
     master = patterns.Master(
         problem, [len(entry.members) for entry in problem.classes], [1.0] * len(problem.types)
     )
@@ -138,7 +144,7 @@ def _filled(problem: Problem, caps: Sequence[int], clock: Clock) -> Times | None
     whole, rest = _whole(problem, master)
     cap = np.array([caps[rest.class_of[tm]] for tm in rest.usable], dtype=np.float64)
     state = construct(rest, cap)
-    if swap(state, Overflow(state, cap), clock.share(1 / 2), np.random.default_rng(clock.stop.seed)) > 0:
+    if swap(state, Overflow(state, cap), clock, np.random.default_rng(clock.stop.seed)) > 0:
         return None
     return dict(Counter(whole) + Counter(_times(state)))
 

@@ -48,8 +48,8 @@ def test_so_are_those_of_a_linear_program(problem: Problem) -> None:
         is_a_placement(problem, caps, found)
 
 
-def test_so_are_those_with_swaps_for_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(few_contents, "fill", lambda *_: None)
+def test_so_are_those_that_are_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(few_contents, "_rounded", lambda *_: None)
     test_so_are_those_of_a_linear_program()
 
 
