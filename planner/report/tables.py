@@ -320,7 +320,7 @@ def _level_line(level: ObjectiveLevel) -> str:
     elif level.bound is not None:
         proof = f", at least {_level_value(level.name, level.bound)}"
     name = LEVEL_NAMES.get(level.name, level.name)
-    before = {"maxMemoryUtilisation": "highest ", "crossTraffic": "between TaskManagers, expected "}
+    before = {"maxMemoryUtilisation": "highest ", "crossTraffic": "expected between TaskManagers "}
     after = {"expectedRestarts": " subtasks and GiB of state by a loss, expected"}
     what = f"{before.get(level.name, '')}{_level_value(level.name, level.value)}{after.get(level.name, '')}"
     return f"{name:<16} {what}{proof}"

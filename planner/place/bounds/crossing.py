@@ -27,7 +27,8 @@ def crossing_bound(problem: Problem, caps: Sequence[int], clock: Clock) -> Fract
     for source, target, rate in problem.flows:
         if not clock.expired():
             ways = problem.group_slots[source] * problem.group_slots[target]
-            total += rate * (1 - min(_together(problem, caps, source, target, clock) / ways, 1))
+            near = _together(problem, caps, source, target, clock) / ways
+            total += rate * max(1 - near, Fraction(0))
     return total
 
 
