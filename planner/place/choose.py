@@ -11,6 +11,7 @@ from planner.place.bounds.classes import class_bound
 from planner.place.clock import Clock
 from planner.place.cp_sat import is_small
 from planner.place.infeasible.counting import counting_conflict
+from planner.place.levels.packing import overloaded
 from planner.place.model.choices import choices, chosen, settle
 from planner.place.model.objective import BALANCE, CPU_LEVEL, Objective, is_packing
 from planner.place.model.problem import Problem, Solution
@@ -29,6 +30,8 @@ class _Way:
     start: Solution | None = None
     result: Result | None = None
     refuted: bool = False
+    overloaded: bool = False
+    """Whether it is proven that loads cannot stay under the CPU that there is."""
 
 
 def choose_and_solve(
@@ -84,6 +87,11 @@ class _Search:
 
     def run(self) -> None:
         """Solve choice after choice, then again those that are still open, until none is or time is up."""
+        if self.packing:
+            work = min(PARAMETERS.trial_work, self._clock.left() / (4 * max(len(self.ways), 1)))
+            for way in self.ways:
+                way.overloaded = overloaded(way.problem, self._clock.part(work))
+            self.ways.sort(key=lambda way: way.overloaded)
         waiting = list(self.ways)
         if waiting:
             self._solve(waiting.pop(0), len(self.ways))
@@ -106,6 +114,8 @@ class _Search:
     def _open(self, way: _Way) -> bool:
         """Tell whether a choice may be better than the best so far."""
         if way.refuted or self._closed():
+            return False
+        if way.overloaded and self.best is not None and not self.best.overloaded:
             return False
         return self.packing or self.best is None or way.bound.value < _highest(self.best)
 
@@ -153,7 +163,8 @@ class _Search:
         rivals = [way for way in left if way.bound.value <= value]
         alone = complete and not self.packing and len(rivals) == 1
         first = next(number for number, level in enumerate(best.levels) if level.name == CPU_LEVEL)
-        before = [_least(left, number) if complete else None for number in range(first)]
+        able = left if best.overloaded else [way for way in left if not way.overloaded]
+        before = [_least(able, number) if complete else None for number in range(first)]
         after = [level.bound if alone else None for level in best.levels[first + 1 :]]
         bounds = [*before, Bound(min(bound.value, value), bound.kind), *after]
         levels = [replace(level, bound=own) for level, own in zip(best.levels, bounds, strict=True)]

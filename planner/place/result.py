@@ -8,11 +8,15 @@ from enum import StrEnum
 from fractions import Fraction
 
 from planner.place.bounds.area import Bound
+from planner.place.model.objective import CPU_LEVEL
 from planner.place.model.problem import Problem, Solution
 
 Progress = Callable[[str, Fraction | None, Fraction], None]
 """Called with what is done, the best value so far and the bound."""
 
+
+PACKED = "taskManagers"
+"""The name that documents have for how many TaskManagers hold slots."""
 
 DIGITS = 6
 """Decimals of ratios in documents: a definition that the checker's tolerance (check/figures.py) goes by."""
@@ -64,8 +68,20 @@ class Result:
     seconds: float
     seed: int
 
+    @property
+    def overloaded(self) -> bool:
+        """Tell whether a load is above the CPU that there is."""
+        return any(level.name == CPU_LEVEL and level.value > 1 for level in self.levels)
+
     def better_than(self, other: Result) -> bool:
-        """Tell whether this one is a solution with lower levels."""
+        """Tell whether this one is a solution with lower levels.
+
+        Fewer TaskManagers are no better where they are overloaded and the others are not.
+        """
         if self.solution is None or other.solution is None:
             return other.solution is None and self.status is not Status.INFEASIBLE
-        return [level.value for level in self.levels] < [level.value for level in other.levels]
+        return self._values() < other._values()
+
+    def _values(self) -> list[Fraction]:
+        packed = any(level.name == PACKED for level in self.levels)
+        return [Fraction(packed and self.overloaded), *(level.value for level in self.levels)]

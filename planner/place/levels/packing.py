@@ -11,7 +11,7 @@ from planner.place.clock import Clock
 from planner.place.cp_sat import is_small
 from planner.place.model.problem import Problem
 from planner.place.parameters import PARAMETERS
-from planner.place.result import Level
+from planner.place.result import PACKED, Level
 from planner.place.search import counts
 from planner.place.search.feasibility import find_feasible
 
@@ -23,13 +23,18 @@ def pack(problem: Problem, clock: Clock) -> tuple[Problem, Level] | None:
 
     The largest are tried first; where sizes cannot be compared CP-SAT looks for fewer, if there are few.
 
-    Loads stay under the CPU that there is where that is possible. The bound takes every resource for
-    itself: so many of the TaskManagers that have most of it have enough.
+    Loads stay under the CPU that there is where that is possible; where it is not known, there is no bound. It
+    takes every resource for itself: so many of the TaskManagers that have most of it have enough.
     """
+    known = True
     for loaded in (_with_load(problem), problem):
         order = sorted(problem.usable, key=lambda tm: (*_size(loaded, tm), tm))
         bound, high = _fewest(loaded), len(order)
-        if bound > high or not _fits(loaded, order, clock):
+        if bound > high:
+            continue
+        whole = find_feasible(only(loaded, order), clock.share(1 / 2))
+        if whole.state is None:
+            known &= whole.impossible
             continue
         low = max(bound, 1)
         while low < high and not clock.expired():
@@ -44,8 +49,14 @@ def pack(problem: Problem, clock: Clock) -> tuple[Problem, Level] | None:
             if found is not None:
                 chosen = sorted(found[0]) if len(found[0]) < high else chosen
                 least = Bound(Fraction(max(found[1], bound)), "cp-sat")
-        return only(problem, chosen), Level("taskManagers", Fraction(len(chosen)), least)
+        return only(problem, chosen), Level(PACKED, Fraction(len(chosen)), least if known else None)
     return None
+
+
+def overloaded(problem: Problem, clock: Clock) -> bool:
+    """Tell whether it is proven that loads cannot stay under the CPU that there is."""
+    loaded = _with_load(problem)
+    return _fewest(loaded) > len(problem.usable) or find_feasible(loaded, clock).impossible
 
 
 def _with_load(problem: Problem) -> Problem:
