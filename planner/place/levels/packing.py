@@ -23,8 +23,8 @@ def pack(problem: Problem, clock: Clock) -> tuple[Problem, Level] | None:
 
     The largest are tried first; where sizes cannot be compared CP-SAT looks for fewer, if there are few.
 
-    Loads stay under the CPU that there is where that is possible; where it is not known, there is no bound. It
-    takes every resource for itself: so many of the TaskManagers that have most of it have enough.
+    Loads stay under the CPU that there is where that is possible; where that is not known, there is no bound.
+    It takes every resource for itself: so many of the TaskManagers that have most of it have enough.
     """
     known = True
     for loaded in (_with_load(problem), problem):
