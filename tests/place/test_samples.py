@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from place.instances import exhaustive, problems
+from place.test_solve import WAYS
 from planner import api
 from planner.cli.app import app
 from planner.documents.errors import DocumentError
@@ -65,7 +66,7 @@ def test_bounds_never_exceed_the_optimum(problem: Problem) -> None:
     assert classes is None or classes.value <= best
 
 
-@pytest.mark.parametrize("way", ["_exactly", "_fill", "_regroup", "_refute"])
+@pytest.mark.parametrize("way", WAYS)
 @settings(parent=SMALL, max_examples=20)
 @given(problem=SAMPLED)
 def test_each_way_alone_claims_nothing_wrong(way: str, problem: Problem) -> None:
@@ -75,7 +76,7 @@ def test_each_way_alone_claims_nothing_wrong(way: str, problem: Problem) -> None
     search = Search(problem, Clock(Stop(20)), lambda *_: None)
     found = construct(problem, State(problem).caps(10**6, 1))
     search._offer(found)  # far from the best
-    getattr(search, way)(*([found] if way != "_refute" else []))
+    WAYS[way](search, found)
     assert search.bound.value <= best
     assert search.value is None or best <= search.value
 

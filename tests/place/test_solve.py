@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -63,7 +64,15 @@ def test_bounds_never_exceed_the_optimum(problem: Problem) -> None:
         assert linear is None or linear.value <= best
 
 
-@pytest.mark.parametrize("way", ["_exactly", "_fill", "_regroup", "_refute"])
+WAYS: dict[str, Callable[[Search, State], object]] = {
+    "exactly": lambda search, state: search._exactly(state),
+    "fill": lambda search, _: search.value and search._fill_to((search.bound.value + search.value) / 2),
+    "regroup": lambda search, state: search._regroup(state),
+    "refute": lambda search, _: search._refute(),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
 @settings(parent=SMALL, max_examples=25)
 @given(problem=problems())
 def test_each_way_alone_claims_nothing_wrong(way: str, problem: Problem) -> None:
@@ -74,7 +83,7 @@ def test_each_way_alone_claims_nothing_wrong(way: str, problem: Problem) -> None
     search = Search(problem, Clock(Stop(seconds=20)), lambda *_: None)
     found = construct(problem, State(problem).caps(10**6, 1))
     search._offer(found)  # far from the best
-    getattr(search, way)(*([found] if way != "_refute" else []))
+    WAYS[way](search, found)
     assert search.bound.value <= best
     assert search.value is None or best <= search.value
     assert search.value is None or search.result().solution is not None
