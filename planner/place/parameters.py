@@ -115,11 +115,11 @@ class Parameters:
     first_work_per_task_manager: float = 0.002
     """Seconds of work added to ``first_work`` for each TaskManager: a pass over all of them takes longer."""
 
-    round_work: float = 1.0
+    round_work: float = 0.5
     """Seconds of work for one round of contents put together, and as much for swaps from there.
 
-    Half takes 17 % less work on five hard instances, double a third more, and all are proven either
-    way (bench/calibrate.py): half would do for these.
+    Double takes a fifth more work on five hard instances, four times as much more than half more, and all are
+    proven either way (bench/calibrate.py).
     """
 
     # Whether everything fits
@@ -296,7 +296,7 @@ class Parameters:
     """
 
     neighbours_work: float = 0.25
-    """Seconds of work for that. Chosen: a quarter of ``round_work``."""
+    """Seconds of work for that. Chosen: half of ``round_work``."""
 
     neighbours_share: float = 0.3
     """Share of the work that is left for one round of that. Chosen: each way of several gets its turn."""
@@ -443,7 +443,7 @@ class Parameters:
     filling_work: float = 2.0
     """Seconds of work for one filling: contents that can do it as fractions, then whole ones.
 
-    Chosen: twice ``round_work``; 200 TaskManagers of one class take one to two.
+    Chosen: four times ``round_work``; 200 TaskManagers of one class take one to two.
     """
 
     filling_gap: Fraction = Fraction(1, 50)
@@ -529,7 +529,7 @@ class Parameters:
     """Seconds of work for one such weight, and for taking moves back by swaps."""
 
     walk_work: float = 1.0
-    """Seconds of work for getting within the limit whatever moves it takes. Chosen: as ``round_work``."""
+    """Seconds of work for getting within the limit whatever moves it takes. Chosen: twice ``round_work``."""
 
     move_neighbours: int = 10
     """How many TaskManagers CP-SAT rearranges with fewer moves.
