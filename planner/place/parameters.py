@@ -118,8 +118,8 @@ class Parameters:
     round_work: float = 0.5
     """Seconds of work for one round of contents put together, and as much for swaps from there.
 
-    Double takes a fifth more work on five hard instances, four times as much more than half more, and all are
-    proven either way (bench/calibrate.py).
+    On five hard instances twice as much takes a fifth more work, and four times as much three fifths more;
+    all are proven either way (bench/calibrate.py).
     """
 
     # Whether everything fits

@@ -166,9 +166,7 @@ class _Search:
 
     def _caps(self) -> list[int]:
         """Return the highest load of each class of the problem."""
-        return [
-            self.target.numerator * entry.cpu // self.target.denominator for entry in self.everything.classes
-        ]
+        return self.everything.caps(self.target)
 
     def _buy(self, work: float) -> None:
         """Buy TaskManagers once, and again for some seconds of work."""

@@ -317,7 +317,7 @@ class Search:
         part = self.clock.part(min(PARAMETERS.filling_work, self.clock.left() * PARAMETERS.filling_share))
         if self._judge(target, part) is patterns.Verdict.REFUTED:
             return False
-        caps = self._whole_caps(target)
+        caps = self.problem.caps(target)
         pool = contents_within(self.problem, caps, self.pool)
         filled = fill(self._within(target), caps, pool, part, self.random)
         if filled is not None:
@@ -328,7 +328,7 @@ class Search:
         """Tell whether contents can do it at a utilisation, as fractions; that they cannot is a bound."""
         if len(self.problem.classes) * len(self.problem.types) > PARAMETERS.content_variables:
             return patterns.Verdict.OPEN
-        caps = self._whole_caps(target)
+        caps = self.problem.caps(target)
         pool = contents_within(self.problem, caps, self.pool)
         verdict, prices = patterns.weigh(self._within(target), caps, pool, clock)
         for mine, found in zip(self.pool.contents, pool.contents, strict=True):
@@ -347,16 +347,12 @@ class Search:
             above = next_level(self.problem, target, above=True, steps=steps)
             known = [one for one in (self.value, self.possible) if one is not None]
             if (not known or above < min(known)) and patterns.refutes(
-                self._within(above), self._whole_caps(above), prices, clock
+                self._within(above), self.problem.caps(above), prices, clock
             ):
                 target, steps = above, 2 * steps
             else:
                 steps //= 2
         return target
-
-    def _whole_caps(self, target: Fraction) -> list[int]:
-        """Return the highest load of a TaskManager of each class at a utilisation."""
-        return [target.numerator * c.cpu // target.denominator for c in self.problem.classes]
 
     def _close(self, state: State) -> None:
         """Refute or reach one utilisation after the other, the lowest that is open first."""
@@ -407,7 +403,7 @@ class Search:
     def _by_every_content(self) -> bool:
         """Meet or refute the bound where few contents can do it at all; say whether either was done."""
         target = self.bound.value
-        caps = self._whole_caps(target)
+        caps = self.problem.caps(target)
         problem = self._within(target)
         every = every_content(problem, caps, self.clock)
         if every is None:
@@ -423,7 +419,7 @@ class Search:
     def _approach(self, target: Fraction, turn: int) -> None:
         """Try to reach ``target`` from contents put together, and to get nearer from the best placement."""
         caps = self._caps(State(self.problem), target)
-        whole = self._whole_caps(target)
+        whole = self.problem.caps(target)
         pool = contents_within(self.problem, whole, self.pool)
         state = assemble.assemble(
             self._within(target), pool, caps, self.clock, PARAMETERS.round_work, self.stop.seed + turn

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
-from fractions import Fraction
 
 from hypothesis import given, settings
 
-from place.instances import exhaustive, problems
-from place.levels.test_packing import SMALL
+from place.instances import problems
+from place.levels.test_packing import SMALL, fewest
 from place.ways import simple
 from planner.place.choose import choose_and_solve
 from planner.place.clock import Clock, Stop
-from planner.place.levels.packing import only
 from planner.place.model.choices import choices, settle
 from planner.place.model.objective import PACK
 from planner.place.model.problem import Problem
@@ -24,29 +21,14 @@ def packed(problem: Problem) -> Result:
     return choose_and_solve(problem, Clock(Stop(seconds=20)), objective=PACK)
 
 
-def fewest(problem: Problem) -> int | None:
-    """Return the fewest TaskManagers over all choices, overloaded only where all choices are."""
-    every = [settle(problem, choice) for choice in choices(problem)[0]]
-    for highest in (Fraction(1), None):
-        found = [
-            count
-            for way in every
-            for count in range(1, len(way.usable) + 1)
-            for some in itertools.combinations(way.usable, count)
-            if (best := exhaustive(only(way, some))) is not None and (highest is None or best <= highest)
-        ]
-        if found:
-            return min(found)
-    return None
-
-
 @settings(parent=SMALL, max_examples=40)
 @given(problems(groups=2, task_managers=4, slots=3))
 def test_as_few_as_exhaustive_search_over_all_choices(problem: Problem) -> None:
     if len(problem.usable) < 2:
         return
     problem = replace(problem, reserve=1)
-    result, least = packed(problem), fewest(problem)
+    ways = [settle(problem, choice) for choice in choices(problem)[0]]
+    result, least = packed(problem), fewest(*ways)
     if least is None:
         assert result.status is Status.INFEASIBLE
         return

@@ -42,22 +42,11 @@ class Pricing:
         clock: Clock,
         gap: float = 0.0,
         work: float = PARAMETERS.pricing_work,
-    ) -> tuple[Content, int] | None:
-        """Return a content of high price and an upper bound of the highest price.
-
-        That is within ``gap`` where ``work`` seconds are enough.
-        """
-        found = self.good(prices, clock, gap, work)
-        return found and (found[0][0], found[1])
-
-    def good(
-        self,
-        prices: Sequence[int],
-        clock: Clock,
-        gap: float = 0.0,
-        work: float = PARAMETERS.pricing_work,
     ) -> tuple[list[Content], int] | None:
-        """Do what `best` does, and return the contents that were found on the way after the best one."""
+        """Return contents of high price, the best first, and an upper bound of the highest price.
+
+        The best is within ``gap`` of that where ``work`` seconds are enough; the others came on the way.
+        """
         self.model.maximize(sum(x * price for x, price in zip(self.counts, prices, strict=True) if price))
         solver = new_solver(clock, work, clock.stop.seed)
         solver.parameters.num_workers = 1
@@ -183,7 +172,7 @@ def weigh(
         worth = sum(price * slot.count for price, slot in zip(prices, problem.types, strict=True))
         grown = False
         for index, entry in enumerate(problem.classes):
-            found = None if clock.expired() else pricing[index].good(prices, clock, gap)
+            found = None if clock.expired() else pricing[index].best(prices, clock, gap)
             if found is None:
                 return Verdict.OPEN, ()
             good, bound = found

@@ -117,7 +117,7 @@ class Worth:
             found = self.pricing[index].best(whole, self.clock, gap, PARAMETERS.sizing_pricing_work)
             if found is None:
                 return None
-            content, upper = found
+            (content, *_), upper = found
             most.append(upper)
             worth = sum(price * count for price, count in zip(whole, content, strict=True))
             if worth > task_managers[index] * scale + 1 and content not in contents:

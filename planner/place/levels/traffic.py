@@ -32,9 +32,8 @@ def lower_traffic(state: State, kept: Kept, clock: Clock, rng: np.random.Generat
 
 def _least(state: State, kept: Kept, clock: Clock) -> Fraction:
     """Return the bytes a second that cross at least, at the same resolution as the value."""
-    most = kept.most
-    caps = [most.numerator * entry.cpu // most.denominator for entry in state.problem.classes]
-    return Fraction(round(crossing_bound(state.problem, caps, clock) * PARTS_PER_BYTE), PARTS_PER_BYTE)
+    least = crossing_bound(state.problem, state.problem.caps(kept.most), clock)
+    return Fraction(round(least * PARTS_PER_BYTE), PARTS_PER_BYTE)
 
 
 def traffic_of(state: State) -> Fraction:

@@ -152,6 +152,10 @@ class Problem:
         """Return the key of the type of a slot."""
         return slot.group, tuple(load // self.grain for load in slot.loads)
 
+    def caps(self, utilisation: Fraction) -> list[int]:
+        """Return the highest load of a TaskManager of each class at a utilisation."""
+        return [utilisation.numerator * entry.cpu // utilisation.denominator for entry in self.classes]
+
     def within(self, utilisation: Fraction) -> Problem:
         """Return the problem in which no sample but the peak takes a TaskManager above a utilisation.
 
@@ -165,7 +169,7 @@ class Problem:
         kept = [
             r for r, name in enumerate(self.resources) if name not in names
         ]  # another one may stand there
-        caps = [utilisation.numerator * entry.cpu // utilisation.denominator for entry in self.classes]
+        caps = self.caps(utilisation)
         return replace(
             self,
             resources=(*(self.resources[r] for r in kept), *names),

@@ -128,7 +128,7 @@ def _taken(
             )
             if found is None:
                 continue
-            content, _ = found
+            (content, *_), _ = found
             worth = sum(price * count for price, count in zip(whole, content, strict=True))
             if worth > task_managers[index] * scale * (1 + WHOLE) + 1 and content not in pool.contents[index]:
                 pool.contents[index][content] = None

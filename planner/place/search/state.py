@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,7 +152,7 @@ class State:
 
     def caps(self, numerator: int, denominator: int) -> Floats:
         """Return the highest load of every TaskManager at a utilisation of numerator / denominator."""
-        by_class = [numerator * entry.cpu // denominator for entry in self.problem.classes]
+        by_class = self.problem.caps(Fraction(numerator, denominator))
         return np.array([by_class[self.problem.class_of[tm]] for tm in self.task_managers], dtype=np.float64)
 
     def highest_load(self, rows: Sequence[int] | slice = slice(None)) -> Floats:

@@ -39,8 +39,7 @@ def test_no_placement_lets_less_cross(problem: Problem, data: st.DataObject) -> 
     flows = tuple((a, b, data.draw(st.integers(1, 9))) for a in groups for b in groups)
     problem = replace(problem, flows=flows)
     most = data.draw(st.fractions(Fraction(1, 2), 3, max_denominator=4))
-    caps = [most.numerator * entry.cpu // most.denominator for entry in problem.classes]
-    bound = crossing_bound(problem, caps, clock())
+    bound = crossing_bound(problem, problem.caps(most), clock())
     assert 0 <= bound <= sum(rate for *_, rate in flows)
     for solution in every_placement(problem):
         if solution.max_utilisation(problem) <= most:

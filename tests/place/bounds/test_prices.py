@@ -59,7 +59,7 @@ def test_patterns_are_right_just_below_the_best_and_at_it(problem: Problem) -> N
         return
     for share in (Fraction(1, 3), Fraction(3, 4), Fraction(999, 1000), Fraction(1), Fraction(3, 2)):
         level = best * share
-        verdict = judge(problem, _caps(problem, level), Pool.empty(problem), clock())
+        verdict = judge(problem, problem.caps(level), Pool.empty(problem), clock())
         if verdict is Verdict.REFUTED:
             assert share < 1
         if level < Fraction(problem.total_load, problem.total_cpu):
@@ -81,7 +81,7 @@ def test_prices_refute_no_utilisation_that_a_placement_has(problem: Problem, dat
     prices = [data.draw(st.integers(0, 9)) for _ in problem.types]
     if best is None:
         return
-    assert not refutes(problem, _caps(problem, best), prices, clock())
+    assert not refutes(problem, problem.caps(best), prices, clock())
 
 
 def test_the_prices_that_refute_one_utilisation_may_refute_the_next() -> None:
@@ -99,7 +99,7 @@ def test_the_prices_that_refute_one_utilisation_may_refute_the_next() -> None:
 def test_contents_on_the_way_to_the_best_one_are_contents_too(problem: Problem, data: st.DataObject) -> None:
     prices = [data.draw(st.integers(0, 9)) for _ in problem.types]
     for entry in problem.classes:
-        found = Pricing(problem, entry, entry.cpu).good(prices, clock())
+        found = Pricing(problem, entry, entry.cpu).best(prices, clock())
         assert found is not None
         contents, bound = found
         worth = [sum(p * n for p, n in zip(prices, content, strict=True)) for content in contents]
@@ -109,7 +109,3 @@ def test_contents_on_the_way_to_the_best_one_are_contents_too(problem: Problem, 
             for r, limit in enumerate(entry.limits):
                 used = sum(n * slot.demand[r] for n, slot in zip(content, problem.types, strict=True))
                 assert limit is None or used <= limit
-
-
-def _caps(problem: Problem, level: Fraction) -> list[int]:
-    return [level.numerator * entry.cpu // level.denominator for entry in problem.classes]

@@ -20,14 +20,18 @@ SMALL = settings(
 )
 
 
-def fewest(problem: Problem) -> int | None:
-    """Return the fewest TaskManagers that hold everything, with no load above CPU where that can be."""
+def fewest(*ways: Problem) -> int | None:
+    """Return the fewest TaskManagers that hold everything, with no load above CPU where any way has that."""
     for highest in (Fraction(1), None):
-        for count in range(1, len(problem.usable) + 1):
-            for task_managers in itertools.combinations(problem.usable, count):
-                best = exhaustive(only(problem, task_managers))
-                if best is not None and (highest is None or best <= highest):
-                    return count
+        found = [
+            count
+            for way in ways
+            for count in range(1, len(way.usable) + 1)
+            for some in itertools.combinations(way.usable, count)
+            if (best := exhaustive(only(way, some))) is not None and (highest is None or best <= highest)
+        ]
+        if found:
+            return min(found)
     return None
 
 
