@@ -32,7 +32,7 @@ def pack(problem: Problem, clock: Clock) -> tuple[Problem, Level] | None:
         bound, high = _fewest(loaded), len(order)
         if bound > high:
             continue
-        whole = find_feasible(only(loaded, order), clock.share(1 / 2))
+        whole = find_feasible(only(loaded, order), clock.part(PARAMETERS.trial_work))
         if whole.state is None:
             known &= whole.impossible
             continue
