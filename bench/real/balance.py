@@ -1,17 +1,20 @@
 """Stock Flink against a plan on a real cluster: CPU of every TaskManager, and throughput.
 
-    python bench/real/balance.py [--runs 3] [--write]
+    python bench/real/balance.py [--runs 10] [--write]
 
-One job (tests/flink/jobs, ``work``) on TaskManagers of unequal CPU, which control groups hold them to:
-under Flink's own strategies NONE, SLOTS and TASKS, and under planner's placement, made of a load that was
-measured once under NONE. Each run is a new cluster; the variants take turns. Two figures a run: the
-highest utilisation of a TaskManager's CPU while records come at a fixed rate, and the records a second
-when they come as fast as they are taken. Run it on a quiet machine, as a user who may make control groups.
+One job (tests/flink/jobs, ``work``) on eight TaskManagers of unequal CPU, which control groups hold them
+to: under each of Flink's own strategies, and under planner's placement, made of a load that was measured once
+under NONE. Each run is a new cluster; the variants take turns. Three figures a run: the highest utilisation
+of a TaskManager's CPU while records come at a fixed rate, the records a second when they come as fast as they
+are taken, and the highest utilisation when two operators change places every few seconds in what a record
+costs them, which planner places by two samples of load. Run it on a quiet machine, as a user who may make
+control groups. What is written after each round is whole, so that it may be ended early.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -19,7 +22,7 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +30,7 @@ from typing import Any
 
 from command import ROOT, planner
 
+from planner.cluster import cgroups
 from planner.cluster.processes import cpu_seconds
 from planner.cluster.rest import Rest
 from planner.cluster.standalone import Standalone, read
@@ -36,21 +40,36 @@ from planner.flink.program import Toolchain, stream_graph
 
 JAR = ROOT / "tests/flink/jobs/test-job.jar"
 OUTPUT = ROOT / "docs/benchmarks/balance.md"
-CORES = {"large-0": 0.8, "small-0": 0.4, "small-1": 0.4}
 CLUSTER = """apiVersion: planner/v1
 kind: Cluster
 metadata: {name: unequal}
 spec:
   taskManagerClasses:
-    - {name: large, count: 1, cpu: 0.8, memory: {process: 1600 mb}, slots: 6}
-    - {name: small, count: 2, cpu: 0.4, memory: {process: 1200 mb}, slots: 3}
+    - {name: a, count: 1, cpu: 0.5, memory: {process: 1600 mb}, slots: 11}
+    - {name: b, count: 2, cpu: 0.3, memory: {process: 1400 mb}, slots: 7}
+    - {name: c, count: 2, cpu: 0.2, memory: {process: 1200 mb}, slots: 5}
+    - {name: d, count: 3, cpu: 0.15, memory: {process: 1200 mb}, slots: 4}
 """
-RATE, ROUNDS = 28_000, 2_000
-CALIBRATION_SECONDS = 75.0
-"""How long the job runs before its load is measured: Flink's rates are means over the last minute."""
-SETTLING_SECONDS, POLL_SECONDS = 3.0, 0.05
-VARIANTS = ("NONE", "SLOTS", "TASKS", "planner")
-GROUP = {"cpu": 0.05, "heap": "32 mb", "offHeap": "0 mb"}
+CORES = {"a-0": 0.5, "b-0": 0.3, "b-1": 0.3, "c-0": 0.2, "c-1": 0.2, "d-0": 0.15, "d-1": 0.15, "d-2": 0.15}
+RATE, ROUNDS = 20_000, 2_000
+HALF = 10
+"""Seconds after which the operators change places."""
+CALIBRATION_SECONDS = 75
+"""How long a load is measured: Flink's rates are means over the last minute."""
+SETTLING_SECONDS, POLL_SECONDS = 1.5, 0.05
+LIMITED_SECONDS = 3.0
+"""How long the job runs within the limits before it is measured."""
+FRESH = ("-D", "metrics.fetcher.update-interval=1000")
+STOCK = ("NONE", "SLOTS", "MIN_RESOURCES", "TASKS")
+PLAN = "planner"
+GROUP = {"cpu": 0.02, "heap": "32 mb", "offHeap": "0 mb"}
+LOADS = {
+    "steady": f"work {RATE} {ROUNDS} 0",
+    "free": f"work 0 {ROUNDS} 0",
+    "peaks": f"work {RATE} {ROUNDS} {HALF}",
+}
+"""What the job is started with: records at a rate, as fast as they are taken, and with two peaks in turn."""
+NEAR = 0.05
 
 
 @dataclass(frozen=True)
@@ -64,18 +83,21 @@ class Window:
     def utilisations(self) -> list[float]:
         return [self.cores[name] / limit for name, limit in CORES.items()]
 
-    @property
-    def imbalance(self) -> float:
-        return max(self.utilisations) / statistics.mean(self.utilisations)
-
 
 @dataclass(frozen=True)
 class Run:
-    """What was seen at the fixed rate and without one; subtasks of enrich by TaskManager, then and then."""
+    """What was seen with each load: the highest CPU with two peaks is that of the worse half."""
 
-    fixed: Window
+    steady: Window
     free: Window
+    peaks: tuple[Window, Window]
     placed: str
+
+    @property
+    def figures(self) -> tuple[float, float, float]:
+        """Highest CPU, records a second, highest CPU with two peaks."""
+        worse = max(max(half.utilisations) for half in self.peaks)
+        return max(self.steady.utilisations), self.free.records, worse
 
 
 @contextmanager
@@ -92,28 +114,65 @@ def cluster(folder: Path, *arguments: str) -> Iterator[Standalone]:
         planner(folder, "down")
 
 
-def submit(running: Standalone, folder: Path, variant: str, rate: int) -> str:
+def submit(running: Standalone, folder: Path, variant: str, load: str) -> str:
     """Start the job and return its id."""
-    if variant == "planner":
-        plan = folder / f"rate-{rate}.placement.json"
-        return planner(folder, "run", str(JAR), "-p", plan.name).split(" runs at ")[0].split()[-1]
-    program = Program(file=str(JAR), kind="jar", arguments=["work", str(rate), str(ROUNDS)])
+    if variant == PLAN:
+        plan = f"{load}.placement.json"
+        return planner(folder, "run", str(JAR), "-p", plan).split(" runs at ")[0].split()[-1]
+    return start(running, LOADS[load])
+
+
+def start(running: Standalone, arguments: str) -> str:
+    """Start the job as Flink's own client does and return its id."""
+    program = Program(file=str(JAR), kind="jar", arguments=arguments.split())
     with stream_graph(program, Toolchain()) as (jvm, graph):
-        return submit_graph(jvm, graph, running.url)
+        return submit_graph(jvm, graph, Rest(running.url))
 
 
-def observe(running: Standalone, job: str, warm: float, seconds: float) -> Window:
-    """Return what a job does in a window after it has warmed up."""
+def warm_up(running: Standalone, seconds: float) -> None:
+    """Let the job run without limits of CPU for a while: in 0.15 cores Java compiles for minutes."""
+    assert running.control_group is not None
+    groups = [running.control_group / name / file for name in CORES for file in cgroups.QUOTAS]
+    limits = {file: file.read_text(encoding="utf-8") for file in groups if file.exists()}
+    for file in limits:
+        file.write_text("-1" if file.name == "cpu.cfs_quota_us" else "max", encoding="utf-8")
+    time.sleep(seconds)
+    for file, limit in limits.items():
+        file.write_text(limit, encoding="utf-8")
+    time.sleep(LIMITED_SECONDS)
+
+
+def observe(running: Standalone, job: str, seconds: float) -> Window:
+    """Return what a job does in a window."""
     rest = Rest(running.url)
-    pids = {name: pid for name, pid in running.running().items() if name in CORES}
-    time.sleep(warm)
     begin, records = _fresh(rest, job)
-    cpu = {name: cpu_seconds(pid) for name, pid in pids.items()}
+    cpu = _cpu(running)
     time.sleep(seconds)
     end, arrived = _fresh(rest, job)
-    used = {name: cpu_seconds(pid) - cpu[name] for name, pid in pids.items()}
     spent = end - begin
-    return Window({name: cores / spent for name, cores in used.items()}, (arrived - records) / spent)
+    return Window(_used(cpu, _cpu(running), spent), (arrived - records) / spent)
+
+
+def observe_peaks(running: Standalone) -> tuple[Window, Window]:
+    """Return what the TaskManagers use in each half, from one change to the next and the one after that."""
+    time.sleep(HALF - time.time() % HALF)
+    seen = [(time.monotonic(), _cpu(running))]
+    for _ in range(2):
+        time.sleep(HALF - time.time() % HALF)
+        seen.append((time.monotonic(), _cpu(running)))
+    first, second = (
+        Window(_used(before, after, end - begin), 0.0)
+        for (begin, before), (end, after) in itertools.pairwise(seen)
+    )
+    return first, second
+
+
+def _cpu(running: Standalone) -> dict[str, float]:
+    return {name: cpu_seconds(pid) for name, pid in running.running().items() if name in CORES}
+
+
+def _used(before: Mapping[str, float], after: Mapping[str, float], seconds: float) -> dict[str, float]:
+    return {name: (after[name] - cpu) / seconds for name, cpu in before.items()}
 
 
 def _fresh(rest: Rest, job: str) -> tuple[float, int]:
@@ -149,108 +208,134 @@ def cancel(running: Standalone, job: str) -> None:
 
 
 def where(running: Standalone, job: str) -> str:
-    """Return how many subtasks of the heavy operator each TaskManager has."""
+    """Return how many subtasks of the two heavy operators each TaskManager has."""
     rest = Rest(running.url)
-    vertices = rest.get(f"/jobs/{job}", dict[str, Any])["vertices"]
-    heavy = next(v for v in vertices if v["name"].startswith("enrich"))
-    subtasks = rest.get(f"/jobs/{job}/vertices/{heavy['id']}", dict[str, Any])["subtasks"]
-    counts = Counter(subtask["taskmanager-id"] for subtask in subtasks)
-    return " ".join(str(counts[name]) for name in CORES)
+    counts: Counter[tuple[str, str]] = Counter()
+    for vertex in rest.get(f"/jobs/{job}", dict[str, Any])["vertices"]:
+        operator = vertex["name"].split()[0]
+        for subtask in rest.get(f"/jobs/{job}/vertices/{vertex['id']}", dict[str, Any])["subtasks"]:
+            counts[subtask["taskmanager-id"], operator] += 1
+    return " ".join(f"{counts[name, 'enrich']}+{counts[name, 'store']}" for name in CORES)
 
 
-def plans(folder: Path, window: float) -> dict[str, Any]:
-    """Measure the job under NONE, place it by that, and return the placement."""
+def plans(folder: Path) -> dict[str, float]:
+    """Measure the job under NONE, place it by that for each load, and return the highest CPU planned."""
     program = [str(JAR), "--args"]
-    planner(folder, "compile", *program, f"work {RATE} {ROUNDS}", "-o", "job.profile.json")
+    planner(folder, "compile", *program, LOADS["steady"], "-o", "job.profile.json")
     profile = json.loads((folder / "job.profile.json").read_text(encoding="utf-8"))
     profile["ssgProfiles"] = [{"name": group["name"], **GROUP} for group in profile["ssgProfiles"]]
     (folder / "job.profile.json").write_text(json.dumps(profile), encoding="utf-8")
-    with cluster(folder, "cluster.yaml", "-D", "taskmanager.load-balance.mode=NONE") as running:
-        job = submit(running, folder, "NONE", RATE)
-        time.sleep(CALIBRATION_SECONDS)
-        loaded = f"rate-{RATE}.profile.json"
-        planner(
-            folder, "import", "load", "job.profile.json", "--job", job, "--window", str(window), "-o", loaded
-        )
-    unlimited = ["--from", loaded, "-o", "rate-0.profile.json"]
-    planner(folder, "compile", *program, f"work 0 {ROUNDS}", *unlimited)
-    for rate in (0, RATE):
-        document = f"rate-{rate}.profile.json"
-        planner(folder, "place", document, "-c", "cluster.yaml", "-o", f"rate-{rate}.placement.json")
-    found: dict[str, Any] = json.loads((folder / f"rate-{RATE}.placement.json").read_text(encoding="utf-8"))
-    return found
+    slow = f"work {RATE} {ROUNDS} {CALIBRATION_SECONDS}"
+    with cluster(folder, "cluster.yaml", *FRESH, "-D", "taskmanager.load-balance.mode=NONE") as running:
+        for arguments, load, samples in ((LOADS["steady"], "steady", 1), (slow, "peaks", 2)):
+            job = start(running, arguments)
+            warm_up(running, CALIBRATION_SECONDS - time.time() % CALIBRATION_SECONDS)
+            window = ("--window", str(CALIBRATION_SECONDS), "--samples", str(samples))
+            output = ("-o", f"{load}.measured.json")
+            planner(folder, "import", "load", "job.profile.json", "--job", job, *window, *output)
+            cancel(running, job)
+    highest = {}
+    for load, arguments in LOADS.items():
+        loaded = "steady" if load == "free" else load
+        from_load = ("--from", f"{loaded}.measured.json", "-o", f"{load}.profile.json")
+        planner(folder, "compile", *program, arguments, *from_load)
+        planner(folder, "place", f"{load}.profile.json", "-c", "cluster.yaml", "-o", f"{load}.placement.json")
+        placement = json.loads((folder / f"{load}.placement.json").read_text(encoding="utf-8"))
+        highest[load] = placement["imbalance"]["max"]
+    return highest
 
 
 def run(folder: Path, variant: str, warm: float, seconds: float) -> Run:
-    """Return what a variant does at the fixed rate and without one, on a cluster of its own."""
-    options = ["-D", f"taskmanager.load-balance.mode={variant}"]
-    given = ["-p", f"rate-{RATE}.placement.json"] if variant == "planner" else ["cluster.yaml", *options]
-    found = []
-    with cluster(folder, *given) as running:
-        for rate in (RATE, 0):
-            job = submit(running, folder, variant, rate)
-            found.append((observe(running, job, warm, seconds), where(running, job)))
-            cancel(running, job)
-    (fixed, at_first), (free, then) = found
-    return Run(fixed, free, at_first if at_first == then else f"{at_first}, {then}")
+    """Return what a variant does with each load, on a cluster of its own; the plan with peaks on another."""
+    seen: dict[str, Any] = {}
+    placed = []
+    own = (("steady", "free"), ("peaks",)) if variant == PLAN else (("steady", "free", "peaks"),)
+    for loads in own:
+        mode = ["cluster.yaml", "-D", f"taskmanager.load-balance.mode={variant}"]
+        given = ["-p", f"{loads[0]}.placement.json"] if variant == PLAN else mode
+        with cluster(folder, *given, *FRESH) as running:
+            for load in loads:
+                job = submit(running, folder, variant, load)
+                warm_up(running, warm)
+                seen[load] = observe_peaks(running) if load == "peaks" else observe(running, job, seconds)
+                placed.append(where(running, job))
+                cancel(running, job)
+    return Run(seen["steady"], seen["free"], seen["peaks"], "; ".join(dict.fromkeys(placed)))
 
 
-def spread(values: list[float], form: str) -> str:
-    """Return median and range."""
-    return f"{statistics.median(values):{form}} ({min(values):{form}}-{max(values):{form}})"
+def quartiles(values: Sequence[float], form: str) -> str:
+    """Return median, and the quartiles with the least and the most."""
+    low, middle, high = statistics.quantiles(
+        [*values, *values][: max(len(values), 2)], n=4, method="inclusive"
+    )
+    return f"**{middle:{form}}** ({low:{form}}-{high:{form}}; {min(values):{form}}-{max(values):{form}})"
 
 
 def main() -> None:
-    """Print a line a run, then the table."""
+    """Print a line a run, and the table after each round."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--warm", type=float, default=60.0, metavar="SECONDS")
-    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--warm", type=float, default=8.0, metavar="SECONDS")
+    parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.relative_to(ROOT)}")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "cluster.yaml").write_text(CLUSTER, encoding="utf-8")
-        plan = plans(folder, options.seconds)
-        print(f"planned: highest CPU {plan['imbalance']['max']:.2f}", flush=True)
-        seen: dict[str, list[Run]] = {variant: [] for variant in VARIANTS}
+        planned = plans(folder)
+        print("planned, highest CPU:", planned, flush=True)
+        seen: dict[str, list[Run]] = {variant: [] for variant in (*STOCK, PLAN)}
         said = []
         for number in range(options.runs):
-            for variant in VARIANTS:
+            for variant, runs in seen.items():
                 one = run(folder, variant, options.warm, options.seconds)
-                seen[variant].append(one)
-                busy = " ".join(f"{value:.2f}" for value in one.fixed.utilisations)
-                said.append(
-                    f"{number} {variant:8} enrich {one.placed}; at {one.fixed.records:6.0f} records/s:"
-                    f" {busy}; free: {one.free.records:6.0f} records/s"
-                )
+                runs.append(one)
+                said.append(f"{number} {variant:13} {_said(one)}")
                 print(said[-1], flush=True)
-    lines = _table(seen)
-    print("\n".join(lines))
-    if options.write:
-        OUTPUT.write_text("\n".join(_page(lines, said, plan, options)) + "\n", encoding="utf-8")
+            lines = _table(seen)
+            print("\n".join(lines), flush=True)
+            if options.write:
+                page = _page(lines, said, planned, number + 1, options)
+                OUTPUT.write_text("\n".join(page) + "\n", encoding="utf-8")
+
+
+def _said(one: Run) -> str:
+    highest, free, peaks = one.figures
+    rate = f"{highest:.2f} at {one.steady.records:,.0f} records/s"
+    return f"{rate}; {free:,.0f} records/s; {peaks:.2f} with peaks; {one.placed}"
 
 
 def _table(seen: Mapping[str, list[Run]]) -> list[str]:
+    figures = {
+        variant: list(zip(*(one.figures for one in runs), strict=True)) for variant, runs in seen.items()
+    }
+    cpu, free, peaks = (statistics.median(values) for values in figures[PLAN])
     lines = [
-        "| | highest CPU | highest / mean CPU | records/s of the rate | records/s without one | enrich |",
-        "|---|---|---|---|---|---|",
+        "| | highest CPU | within 5 % | records/s without a limit | within 5 % | highest CPU, two peaks"
+        " | within 5 % |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for variant, runs in seen.items():
+    for variant, (own_cpu, own_free, own_peaks) in figures.items():
         cells = (
-            "the plan" if variant == "planner" else f"Flink, {variant}",
-            spread([max(one.fixed.utilisations) for one in runs], ".2f"),
-            spread([one.fixed.imbalance for one in runs], ".2f"),
-            spread([one.fixed.records for one in runs], ",.0f"),
-            spread([one.free.records for one in runs], ",.0f"),
-            "; ".join(one.placed for one in runs),
+            "the plan" if variant == PLAN else f"Flink, {variant}",
+            quartiles(own_cpu, ".2f"),
+            _share(value <= cpu * (1 + NEAR) for value in own_cpu),
+            quartiles(own_free, ",.0f"),
+            _share(value >= free * (1 - NEAR) for value in own_free),
+            quartiles(own_peaks, ".2f"),
+            _share(value <= peaks * (1 + NEAR) for value in own_peaks),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
+def _share(near: Iterable[bool]) -> str:
+    runs = list(near)
+    return f"{sum(runs)} of {len(runs)}"
+
+
 def _page(
-    lines: list[str], said: list[str], plan: Mapping[str, Any], options: argparse.Namespace
+    lines: list[str], said: list[str], planned: Mapping[str, float], runs: int, options: argparse.Namespace
 ) -> list[str]:
     models = [
         line
@@ -258,23 +343,27 @@ def _page(
         if "model name" in line
     ]
     machine = f"{os.cpu_count()} cores, {models[0].partition(': ')[2] if models else platform.machine()}"
+    cores = ", ".join(f"{limit:g}" for limit in CORES.values())
     return [
         "# A plan against stock Flink, on a real cluster",
         "",
-        f"Measured by `python bench/real/balance.py --write` on a virtual machine of {machine}: one job on"
-        " TaskManagers that control groups hold to 0.8, 0.4 and 0.4 cores, with 6, 3 and 3 slots; 2"
-        f" sources, 4 heavy subtasks, 6 light ones. Medians and ranges of {options.runs} runs, each a new"
-        f" cluster, of {options.seconds:g} s after {options.warm:g} s. CPU and the first rate are at"
-        f" {RATE:,} records/s offered. The last column is how many subtasks of the heavy operator large and"
-        " the two small ones had, with the fixed rate and without where they differ. The plan was made"
-        " from a load measured once under NONE.",
+        f"Measured by `python bench/real/balance.py --write` on a virtual machine of {machine}: one job of 4"
+        f" sources, 12 heavy and 18 light subtasks on eight TaskManagers that control groups hold to {cores}"
+        f" cores. {runs} runs of each, each a new cluster: **median** (quartiles; least and most) of"
+        f" {options.seconds:g} s after {options.warm:g} s"
+        f" without limits and {LIMITED_SECONDS:g} s within them.",
+        "",
+        f"Highest CPU is that of the TaskManager whose share of its cores is highest, with {RATE:,} records/s"
+        f" offered. With two peaks, the heavy and the light operator change places every {HALF} s, and the"
+        " worse half counts. Within 5 % are the runs that are no more than that worse than the plan's median."
+        " The plans were made of loads measured once under NONE, for two peaks of two samples.",
         "",
         *lines,
         "",
-        f"planner computed {plan['imbalance']['max']:.2f} as the highest CPU of the plan from the measured"
-        " load.",
+        f"planner computed {planned['steady']:.2f} as the highest CPU, and {planned['peaks']:.2f} with two"
+        " peaks, from the measured loads.",
         "",
-        "Every run, with the CPU seconds a second of each TaskManager as a share of its cores:",
+        "Every run, with the heavy and light subtasks of each TaskManager, once where they are the same:",
         "",
         "```text",
         *said,

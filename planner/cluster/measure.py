@@ -44,6 +44,8 @@ FRESH = 0.2
 """Seconds between questions for a metric that is to change."""
 MEASURED_AGAIN = 1.0
 """Seconds between readings of the rates in a window."""
+MEAN_OF = 60.0
+"""Seconds over which Flink's rates are means: what is read earlier in a window tells of the time before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,10 @@ def measure(
     readings = {vertex.id: _Readings() for vertex in job.vertices}
     while (left := start + seconds - time.monotonic()) > 0:
         note(f"measuring, {left:.0f} s left")
+        inside = time.monotonic() - start >= MEAN_OF
         for vertex in job.vertices:
-            readings[vertex.id].averages.append(_averages(rest, job.id, vertex.id))
-            for subtask, busy in _busy(rest, job.id, vertex).items():
-                readings[vertex.id].busy.setdefault(subtask, []).append(busy)
+            averages, busy = _averages(rest, job.id, vertex.id), _busy(rest, job.id, vertex)
+            readings[vertex.id].take(averages, busy, inside=inside)
         time.sleep(min(MEASURED_AGAIN, max(start + seconds - time.monotonic(), 0)))
     after = _cpu_times(rest, task_managers, note)
     cores = {}
@@ -127,10 +129,21 @@ def measure(
 
 @dataclass(frozen=True, slots=True)
 class _Readings:
-    """What was read of a vertex, again and again: means over its subtasks, and busy time by subtask."""
+    """What was read of a vertex: means over its subtasks, and busy time by subtask.
+
+    Each is what was read again and again while it told of the window alone, or else the last.
+    """
 
     averages: list[dict[str, float]] = field(default_factory=list)
     busy: dict[int, list[float]] = field(default_factory=dict)
+
+    def take(self, averages: dict[str, float], busy: Mapping[int, float], *, inside: bool) -> None:
+        """Take a reading, beside those before where it is ``inside`` the window, else in their place."""
+        if averages:
+            self.averages[:] = [*self.averages, averages] if inside else [averages]
+        for subtask, value in busy.items():
+            before = self.busy.get(subtask, [])
+            self.busy[subtask] = [*before, value] if inside else [value]
 
 
 def _wait_for_figures(rest: Rest, job: RunningJob, note: Callable[[str], None]) -> None:

@@ -18,7 +18,7 @@ from planner.place.clock import Clock
 from planner.place.cp_sat import is_small
 from planner.place.levels.kept import keep_maximum, level_clock
 from planner.place.levels.levels import LEVELS, as_it_is, measured
-from planner.place.levels.packing import best_packed, pack, packed_bound
+from planner.place.levels.packing import Packing, best_packed, pack, packed_bound
 from planner.place.model.contents import Pool, contents_within, every_content
 from planner.place.model.objective import BALANCE, CPU_LEVEL, Objective, is_packing
 from planner.place.model.problem import NO_LIMIT, Problem, Solution
@@ -49,8 +49,10 @@ def solve(
     bound: Bound | None = None
     if is_packing(objective) and problem.usable:
         progress("packing", None, Fraction(0))
-        problem, first, bound = _packed(problem, clock)
         start = None
+        packing, bound = _packed(problem, clock)
+        if packing is not None:
+            problem, first, start = packing.problem, [packing.level], packing.start
     search = Search(problem, clock, progress, start)
     result = search.run()
     if result.solution is None:
@@ -140,22 +142,20 @@ def _harmed(levels: Sequence[Level], state: State) -> bool:
     )
 
 
-def _packed(problem: Problem, clock: Clock) -> tuple[Problem, list[Level], Bound | None]:
-    """Return the problem with few TaskManagers, the level that says how few, and a bound of the next level.
+def _packed(problem: Problem, clock: Clock) -> tuple[Packing | None, Bound | None]:
+    """Return a packing, and a bound of the next level.
 
     The bound holds for whichever as many TaskManagers; None where those that were chosen are the only
     ones, or as good as any.
     """
-    found = pack(problem, clock.part(clock.left() / 2))
-    if found is None:
-        return problem, [], None
-    packed, level = found
-    if len(packed.usable) == len(problem.usable) or len(problem.classes) == 1:
-        return packed, [level], None
-    best = best_packed(problem, len(packed.usable), clock.part(clock.left() / 3))
-    if best is not None:
-        return best[0], [level], best[1]
-    return packed, [level], packed_bound(problem, len(packed.usable))
+    packing = pack(problem, clock.share(1 / 2))
+    if packing is None or len(problem.classes) == 1:
+        return packing, None
+    count = len(packing.problem.usable)
+    if count == len(problem.usable):
+        return packing, None
+    best = best_packed(problem, packing, clock.share(1 / 3))
+    return best if best is not None else (packing, packed_bound(problem, count))
 
 
 class Search:

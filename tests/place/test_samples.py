@@ -155,10 +155,9 @@ def test_packed_task_managers_have_room_in_every_sample(problem: Problem) -> Non
         return
     found = pack(problem, Clock(Stop(20)))
     assert found is not None
-    packed, level = found
-    best = exhaustive(packed)
+    best = exhaustive(found.problem)
     assert best is not None  # what is packed has a placement
-    assert level.value == len(packed.usable)
+    assert found.level.value == len(found.problem.usable)
 
 
 @SMALL

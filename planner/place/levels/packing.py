@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from planner.place.bounds.area import Bound, lower_bound
 from planner.place.clock import Clock
 from planner.place.cp_sat import is_small
-from planner.place.model.problem import Problem
+from planner.place.model.problem import Problem, Solution
 from planner.place.parameters import PARAMETERS
 from planner.place.result import PACKED, Level
 from planner.place.search import counts
@@ -18,8 +18,17 @@ from planner.place.search.feasibility import find_feasible
 LOAD = "cpuLoad"
 
 
-def pack(problem: Problem, clock: Clock) -> tuple[Problem, Level] | None:
-    """Return the problem with the fewest TaskManagers found that hold everything, None if none do.
+@dataclass(frozen=True)
+class Packing:
+    """A problem with few TaskManagers, how few are needed, and a placement on them where one is at hand."""
+
+    problem: Problem
+    level: Level
+    start: Solution | None
+
+
+def pack(problem: Problem, clock: Clock) -> Packing | None:
+    """Return the fewest TaskManagers found that hold everything, None if none do.
 
     The largest are tried first; where sizes cannot be compared CP-SAT looks for fewer, if there are few.
 
@@ -36,20 +45,23 @@ def pack(problem: Problem, clock: Clock) -> tuple[Problem, Level] | None:
         if whole.state is None:
             known &= whole.impossible
             continue
-        low = max(bound, 1)
+        low, start = max(bound, 1), whole.state.solution()
         while low < high and not clock.expired():
             middle = (low + high) // 2
-            if _fits(loaded, order[:middle], clock):
-                high = middle
+            found = find_feasible(only(loaded, order[:middle]), clock.part(PARAMETERS.trial_work)).state
+            if found is not None:
+                high, start = middle, found.solution()
             else:
                 low = middle + 1
-        chosen, least = order[:high], Bound(Fraction(bound), "area")
+        packed, least = only(problem, order[:high]), Bound(Fraction(bound), "area")
         if high > bound and is_small(loaded) and not clock.expired():
-            found = counts.fewest_task_managers(loaded, bound, clock, clock.left() / 2)
-            if found is not None:
-                chosen = sorted(found[0]) if len(found[0]) < high else chosen
-                least = Bound(Fraction(max(found[1], bound)), "cp-sat")
-        return only(problem, chosen), Level(PACKED, Fraction(len(chosen)), least if known else None)
+            fewest = counts.fewest_task_managers(loaded, bound, clock, clock.left() / 2)
+            if fewest is not None:
+                least = Bound(Fraction(max(fewest[1], bound)), "cp-sat")
+            if fewest is not None and len(fewest[0]) < high:
+                packed, start = only(problem, sorted(fewest[0])), None
+        level = Level(PACKED, Fraction(len(packed.usable)), least if known else None)
+        return Packing(packed, level, start)
     return None
 
 
@@ -106,16 +118,17 @@ def packed_bound(problem: Problem, count: int) -> Bound:
     return max(lower_bound(problem), area, key=lambda bound: bound.value)
 
 
-def best_packed(problem: Problem, count: int, clock: Clock) -> tuple[Problem, Bound] | None:
-    """Return the problem with the ``count`` TaskManagers that balance best, where CP-SAT finds that out."""
-    bound = packed_bound(problem, count)
+def best_packed(problem: Problem, packing: Packing, clock: Clock) -> tuple[Packing, Bound] | None:
+    """Return as many TaskManagers that balance best, and a bound of it, where CP-SAT finds that out."""
     if not is_small(problem):
         return None
-    found = counts.minimise_maximum(problem, None, bound.value, clock, clock.left(), count)
+    count = len(packing.problem.usable)
+    least = packed_bound(problem, count).value
+    found = counts.minimise_maximum(problem, None, least, clock, clock.left(), count)
     if found.solution is None or found.bound is None:
         return None
     chosen = [tm for tm in problem.usable if any(found.solution.counts[tm])]
-    return only(problem, chosen), Bound(found.bound, "cp-sat")
+    return Packing(only(problem, chosen), packing.level, found.solution), Bound(found.bound, "cp-sat")
 
 
 def only(problem: Problem, task_managers: Sequence[int]) -> Problem:
@@ -128,7 +141,3 @@ def only(problem: Problem, task_managers: Sequence[int]) -> Problem:
     )
     spare = tuple(sorted({*problem.spare, *(tm for tm in problem.usable if tm not in chosen)}))
     return replace(problem, classes=classes, spare=spare)
-
-
-def _fits(problem: Problem, task_managers: Sequence[int], clock: Clock) -> bool:
-    return find_feasible(only(problem, task_managers), clock.part(PARAMETERS.trial_work)).state is not None

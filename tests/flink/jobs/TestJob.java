@@ -22,8 +22,9 @@ import org.apache.flink.util.Collector;
  *
  * <p>direct BYTES P: every one of P subtasks holds BYTES of direct memory.
  *
- * <p>work RATE ROUNDS: three groups of unequal work, 2 sources that make RATE records a second together
- * (0: as many as they can), 4 subtasks that compute 6 times ROUNDS for a record, 6 that compute ROUNDS.
+ * <p>work RATE ROUNDS SECONDS: three groups of unequal work, 4 sources that make RATE records a second
+ * together (0: as many as they can), 12 subtasks that compute 6 times ROUNDS for a record, 18 that compute
+ * ROUNDS. Every SECONDS by the clock the two change places (0: never).
  *
  * <p>first WHAT: a main that waits, reads, prints, allocates or starts a process before it makes a job.
  */
@@ -35,7 +36,7 @@ public final class TestJob {
         if (args[0].equals("exchange")) {
             exchange(env, args[1], Integer.parseInt(args[2]), Integer.parseInt(args[3]));
         } else if (args[0].equals("work")) {
-            work(env, Double.parseDouble(args[1]), Integer.parseInt(args[2]));
+            work(env, Double.parseDouble(args[1]), Integer.parseInt(args[2]), Integer.parseInt(args[3]));
         } else if (args[0].equals("first")) {
             first(args[1]);
             exchange(env, "rebalance", 1, 1);
@@ -86,29 +87,29 @@ public final class TestJob {
                 .setParallelism(parallelism);
     }
 
-    private static void work(StreamExecutionEnvironment env, double rate, int rounds) {
+    private static void work(StreamExecutionEnvironment env, double rate, int rounds, int seconds) {
         RateLimiterStrategy limit =
                 rate > 0 ? RateLimiterStrategy.perSecond(rate / BATCH) : RateLimiterStrategy.noOp();
         env.fromSource(
                         new DataGeneratorSource<>(index -> index, Long.MAX_VALUE, limit, Types.LONG),
                         WatermarkStrategy.noWatermarks(),
                         "ingest")
-                .setParallelism(2)
+                .setParallelism(4)
                 .slotSharingGroup("ingest")
                 .flatMap(new Batch())
-                .setParallelism(2)
-                .rebalance()
-                .map(new Worker(6 * rounds))
-                .name("enrich")
                 .setParallelism(4)
+                .rebalance()
+                .map(new Worker(6 * rounds, rounds, seconds))
+                .name("enrich")
+                .setParallelism(12)
                 .slotSharingGroup("enrich")
                 .rebalance()
-                .map(new Worker(rounds))
+                .map(new Worker(rounds, 6 * rounds, seconds))
                 .name("store")
-                .setParallelism(6)
+                .setParallelism(18)
                 .slotSharingGroup("store")
                 .sinkTo(new DiscardingSink<>())
-                .setParallelism(6);
+                .setParallelism(18);
     }
 
     /** Makes a batch of records of each: a limit of single records would cost more than they do. */
@@ -121,18 +122,23 @@ public final class TestJob {
         }
     }
 
-    /** Computes the same for every record, however fast the machine is. */
+    /** Computes as much for every record, however fast the machine is, and another amount in turn. */
     private static final class Worker extends RichMapFunction<Long, Long> {
         private final int rounds;
+        private final int inTurn;
+        private final int seconds;
 
-        Worker(int rounds) {
+        Worker(int rounds, int inTurn, int seconds) {
             this.rounds = rounds;
+            this.inTurn = inTurn;
+            this.seconds = seconds;
         }
 
         @Override
         public Long map(Long value) {
+            boolean first = seconds == 0 || System.currentTimeMillis() / 1000 / seconds % 2 == 0;
             long state = value | 1;
-            for (int i = 0; i < rounds; i++) {
+            for (int i = first ? rounds : inTurn; i > 0; i--) {
                 state ^= state << 13;
                 state ^= state >>> 7;
                 state ^= state << 17;

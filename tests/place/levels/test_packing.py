@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 from fractions import Fraction
 
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 
 from place.instances import exhaustive, problems
 from planner.place.clock import Clock, Stop
-from planner.place.levels.packing import only
+from planner.place.levels.packing import only, pack
 from planner.place.model.objective import PACK
-from planner.place.model.problem import Problem
+from planner.place.model.problem import NO_LIMIT, Problem
 from planner.place.result import Status
+from planner.place.search.costs import Overflow, everywhere
+from planner.place.search.state import State
 from planner.place.solve import solve
 
 SMALL = settings(
@@ -58,3 +61,16 @@ def test_as_few_as_exhaustive_search(problem: Problem) -> None:
     assert second.value == result.solution.max_utilisation(result.problem) >= best
     assert second.bound is None or second.bound.value <= best
     assert not second.optimal or second.value == best
+
+
+@SMALL
+@given(problems(groups=2, task_managers=4, slots=3))
+def test_a_packing_comes_with_a_placement_on_its_task_managers(problem: Problem) -> None:
+    packing = pack(problem, Clock(Stop(seconds=20)))
+    if packing is None or packing.start is None:
+        return
+    state = State.from_solution(packing.problem, packing.start)
+    placed = state.counts.sum(axis=0).tolist()
+    assert placed == [slot.count for slot in problem.types]
+    anything = np.full(len(state.cpu), NO_LIMIT)
+    assert not everywhere(Overflow(state, anything), state).any()
