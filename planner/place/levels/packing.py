@@ -45,7 +45,8 @@ def pack(problem: Problem, clock: Clock) -> Packing | None:
         if whole.state is None:
             known &= whole.impossible
             continue
-        low, start = max(bound, 1), whole.state.solution()
+        low = max(bound, 1)
+        start: Solution | None = whole.state.solution()
         while low < high and not clock.expired():
             middle = (low + high) // 2
             found = find_feasible(only(loaded, order[:middle]), clock.part(PARAMETERS.trial_work)).state
