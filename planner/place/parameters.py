@@ -339,24 +339,24 @@ class Parameters:
     Chosen: about what ``level_exact_work`` is enough for.
     """
 
-    few_contents_work: float = 0.25
-    """Seconds of work for one way to part TaskManagers among few contents, and four times that the next time.
+    few_contents_work: float = 0.4
+    """Seconds of work for one way to part TaskManagers among few contents, and so many more each next time.
 
-    Chosen: those that can be done mostly take less, and many cannot, which is seen at once. A tenth led to 55
-    contents for 17 on one of the family typical.
+    Chosen: of 28 that led to contents in five seconds half took less than 0.6, and the others up to 4.7 with
+    one way to solve them and a tenth of that with another.
     """
 
-    few_contents_share: float = 1 / 3
+    few_contents_share: float = 1 / 2
     """Share of the time in which each way to part TaskManagers is tried once, before contents are rounded.
 
     Chosen: with nine tenths of the memory taken no way to part led to contents in minutes, and those that are
     rounded take the rest of ten seconds.
     """
 
-    few_contents_classes: int = 6
-    """Of how many classes, the largest ones, the TaskManagers are parted down to one, one class at a time.
+    few_contents_depth: int = 3
+    """Into how many parts, at most, the TaskManagers of the other classes are parted.
 
-    Chosen: it is the class that holds most that leads to few contents, or the next.
+    Chosen: the fewest contents come of one or two; of three where two leave no room.
     """
 
     fewest_checks: int = 50_000

@@ -1,12 +1,14 @@
 """Placements of few different contents: how often each is used is settled first, then what it is.
 
-The TaskManagers of a class are parted into halves, and those of one class down to single ones, so that any
-number of slots is a sum of parts as any number is a sum of powers of two. What one TaskManager of each part
-holds is then a program of as many knapsacks as there are parts, however many TaskManagers there are.
+The TaskManagers of a class are parted into halves, and those of one class down to a single one, each part so
+many times smaller than the one before, so that any number of slots is a sum of parts as any number is a sum
+of powers. What one TaskManager of each part holds is then a program of as many knapsacks as there are parts,
+however many TaskManagers there are.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -44,72 +46,93 @@ def few_contents(problem: Problem, caps: Sequence[int], clock: Clock) -> Times |
 
     ``caps`` is the highest load of each class.
     """
-    partings, work = sorted(_partings(problem), key=len), PARAMETERS.few_contents_work
-    found, open_ = _first(problem, caps, partings, clock.share(PARAMETERS.few_contents_share), work)
-    # where memory is short no parting may do it
-    best = found if found is not None else _filled(problem, caps, clock)
-    while open_ and not clock.expired():
-        work *= 4
+    open_, turns = list(_partings(problem)), itertools.count()
+    best = _fewest(problem, caps, open_, turns, None, clock.share(PARAMETERS.few_contents_share))
+    if best is None:  # where memory is short no parting may do it
+        best = _filled(problem, caps, clock)
+    return _fewest(problem, caps, open_, turns, best, clock)
+
+
+def _fewest(
+    problem: Problem,
+    caps: Sequence[int],
+    open_: list[list[Part]],
+    turns: Iterator[int],
+    best: Times | None,
+    clock: Clock,
+) -> Times | None:
+    """Return the contents of fewer parts than ``best``, as few as are found.
+
+    Partings that have none are taken from ``open_``. A solver finds contents at once or not for long: each
+    parting is tried again and again, otherwise and for longer each turn.
+    """
+    for turn in turns:
         fewer = [parts for parts in open_ if best is None or len(parts) < len(best)]
-        found, open_ = _first(problem, caps, fewer, clock, work)
-        best = best if found is None else found
+        if not fewer or clock.expired():
+            break
+        for parts in fewer:
+            if clock.expired():
+                break
+            if best is not None and len(parts) >= len(best):
+                continue
+            found, status = _contents_of(problem, caps, parts, clock, turn)
+            best = best if found is None else found
+            if status == cp_model.INFEASIBLE:
+                open_.remove(parts)
     return best
 
 
-def _first(
-    problem: Problem, caps: Sequence[int], partings: Sequence[list[Part]], clock: Clock, work: float
-) -> tuple[Times | None, list[list[Part]]]:
-    """Return the contents of the first parting that has some, and those before it that may have some."""
-    undecided: list[list[Part]] = []
-    for number, parts in enumerate(partings):
-        if clock.expired():
-            undecided += partings[number:]
-            break
-        found, status = _contents_of(problem, caps, parts, clock, work)
-        if found is not None:
-            return found, undecided
-        if status != cp_model.INFEASIBLE:
-            undecided.append(parts)
-    return None, undecided
-
-
 def _partings(problem: Problem) -> Iterator[list[Part]]:
-    """Return ways to part the TaskManagers: those of one class down to one, the others a few times."""
+    """Yield ways to part the TaskManagers: those of the class that holds most down to one, others in a few.
+
+    Those that may lead to few contents soon come first: others in few parts, and that class in many.
+    """
     sizes = [len(entry.members) for entry in problem.classes]
     if len(sizes) > PARAMETERS.deployment_kinds:
         return
-    largest = sorted(range(len(sizes)), key=lambda i: -sizes[i] * problem.classes[i].cpu)
-    for finest in largest[: PARAMETERS.few_contents_classes]:
-        for depth in range(1, max(sizes).bit_length() + 1):
-            parts = [
+    finest = max(range(len(sizes)), key=lambda i: sizes[i] * problem.classes[i].cpu, default=0)
+    others = max((size for i, size in enumerate(sizes) if i != finest), default=1)
+    for depth in range(1, min(others.bit_length(), PARAMETERS.few_contents_depth) + 1):
+        # with as many parts as bits each is about half of the one before
+        for count in range(sizes[finest].bit_length(), 0, -1):
+            yield [
                 Part(index, part)
                 for index, size in enumerate(sizes)
-                for part in halves(size, None if index == finest else depth)
+                for part in (powers(size, count) if index == finest else halves(size, depth))
             ]
-            yield parts
-            if depth >= max((size for i, size in enumerate(sizes) if i != finest), default=1).bit_length():
-                break
 
 
-def halves(number: int, most: int | None = None) -> list[int]:
-    """Return a number as its half, the half of the rest and so on: down to one, or in ``most`` parts."""
+def powers(number: int, count: int) -> list[int]:
+    """Return a number as ``count`` parts down to one, each so many times smaller than the one before."""
+    if count >= number:
+        return [1] * number
+    low, high = 1.0, float(number)
+    while high - low > 1 / number:
+        factor = (low + high) / 2
+        low, high = (factor, high) if sum(factor**i for i in range(count)) < number else (low, factor)
+    smaller = [round(low**i) for i in range(count - 1)]
+    return [number - sum(smaller), *reversed(smaller)]
+
+
+def halves(number: int, most: int) -> list[int]:
+    """Return a number as its half, the half of the rest and so on, in ``most`` parts."""
     found: list[int] = []
-    while number > 1 and (most is None or len(found) < most - 1):
+    while number > 1 and len(found) < most - 1:
         found.append(-(-number // 2))
         number //= 2
     return [*found, number] if number else found
 
 
 def _contents_of(
-    problem: Problem, caps: Sequence[int], parts: Sequence[Part], clock: Clock, work: float
+    problem: Problem, caps: Sequence[int], parts: Sequence[Part], clock: Clock, turn: int
 ) -> tuple[Times | None, cp_model.CpSolverStatus]:
-    """Return what each part holds so that every slot is held once, and what the solver says."""
+    """Return what each part holds so that every slot is held once, and what the solver says in a turn."""
     model = cp_model.CpModel()
     counts = [add_knapsack(model, problem, problem.classes[part.index], caps[part.index]) for part in parts]
     for t, slot in enumerate(problem.types):
         model.add(sum(part.size * row[t] for part, row in zip(parts, counts, strict=True)) == slot.count)
-    solver = new_solver(clock, work, clock.stop.seed)
-    solver.parameters.linearization_level = 2
+    solver = new_solver(clock, PARAMETERS.few_contents_work * (1 + turn), clock.stop.seed + turn)
+    solver.parameters.linearization_level = 2 - turn % 2
     status = run(solver, model, clock)
     if status not in SOLVED:
         return None, status

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from place.search.test_contents import holds
 from place.ways import simple
 from planner.place.model.problem import Problem
 from planner.place.search import few_contents
-from planner.place.search.few_contents import halves
+from planner.place.search.few_contents import halves, powers
 
 
 def is_a_placement(problem: Problem, caps: list[int], found: few_contents.Times) -> None:
@@ -55,17 +57,40 @@ def test_so_are_those_that_are_filled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @SMALL
 @given(st.integers(0, 5000), st.integers(1, 12))
-def test_halves_add_up_and_make_any_number(number: int, most: int) -> None:
-    assert sum(halves(number)) == sum(halves(number, most)) == number
+def test_halves_add_up(number: int, most: int) -> None:
+    assert sum(halves(number, most)) == number
     assert len(halves(number, most)) <= most
-    reached = 0
-    for part in reversed(halves(number)):
-        assert part <= reached + 1
-        reached += part
+
+
+@SMALL
+@given(st.integers(1, 5000), st.integers(1, 15))
+def test_powers_add_up_and_make_any_number(number: int, count: int) -> None:
+    parts = powers(number, count)
+    assert sum(parts) == number
+    assert len(parts) == min(count, number)
+    assert parts == sorted(parts, reverse=True)
+    assert parts[-1] >= 1
+    assert count == 1 or parts[-1] == 1
+    if count >= number.bit_length():  # each number of slots is a sum of parts, none of them twice
+        reached = 0
+        for part in reversed(parts):
+            assert part <= reached + 1
+            reached += part
 
 
 def test_what_was_not_tried_in_time_is_still_open() -> None:
     problem = simple([("a", 1, 5)], [8, 8, 8])
     partings = list(few_contents._partings(problem))
-    assert len(partings) > 1
-    assert few_contents._first(problem, [8, 8], partings, clock().part(0), 1.0) == (None, partings)
+    before = list(partings)
+    assert before
+    assert few_contents._fewest(problem, [8], partings, itertools.count(), None, clock().part(0)) is None
+    assert partings == before
+
+
+def test_a_parting_that_has_no_contents_is_not_tried_again() -> None:
+    problem = simple([("a", 1, 5)], [8, 8, 8])
+    partings = [[few_contents.Part(0, 3)], [few_contents.Part(0, 2), few_contents.Part(0, 1)]]
+    found = few_contents._fewest(problem, [8], partings, itertools.count(), None, clock())
+    assert found is not None  # 5 is no multiple of 3, and it is 2 * 2 + 1
+    assert sum(found.values()) == 3
+    assert [len(parts) for parts in partings] == [2]
