@@ -145,7 +145,7 @@ def _contents_of(
 def _filled(problem: Problem, caps: Sequence[int], clock: Clock) -> Times | None:
     """Return contents of a linear program as often as they are whole, and others for what is left."""
     pool = Pool.empty(problem)
-    if patterns.judge(problem, caps, pool, clock.share(1 / 2)) is not patterns.Verdict.POSSIBLE:
+    if patterns.judge(problem, caps, pool, clock.share(3 / 4)) is not patterns.Verdict.POSSIBLE:
         return None
     found = _rounded(problem, caps, pool, clock.share(1 / 2))
     if found is not None:
