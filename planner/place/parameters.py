@@ -349,8 +349,8 @@ class Parameters:
     few_contents_share: float = 1 / 3
     """Share of the time in which each way to part TaskManagers is tried once, before contents are rounded.
 
-    Chosen: with nine tenths of the memory taken some lead to ten contents in two turns and some to none in ten
-    seconds, of which contents that are rounded take one and a half.
+    Chosen: with nine tenths of the memory taken some lead to ten contents in two turns, and some to none in
+    ten seconds, of which contents that are rounded take one and a half.
     """
 
     few_contents_depth: int = 3
