@@ -88,9 +88,9 @@ def _partings(problem: Problem) -> Iterator[list[Part]]:
     Those that may lead to few contents soon come first: others in few parts, and that class in many.
     """
     sizes = [len(entry.members) for entry in problem.classes]
-    if len(sizes) > PARAMETERS.deployment_kinds:
+    if not sizes or len(sizes) > PARAMETERS.deployment_kinds:
         return
-    finest = max(range(len(sizes)), key=lambda i: sizes[i] * problem.classes[i].cpu, default=0)
+    finest = max(range(len(sizes)), key=lambda i: sizes[i] * problem.classes[i].cpu)
     others = max((size for i, size in enumerate(sizes) if i != finest), default=1)
     for depth in range(1, min(others.bit_length(), PARAMETERS.few_contents_depth) + 1):
         # with as many parts as bits each is about half of the one before
