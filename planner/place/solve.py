@@ -49,10 +49,8 @@ def solve(
     bound: Bound | None = None
     if is_packing(objective) and problem.usable:
         progress("packing", None, Fraction(0))
-        start = None
         packing, bound = _packed(problem, clock)
-        if packing is not None:
-            problem, first, start = packing.problem, [packing.level], packing.start
+        problem, first, start = packing.problem, [packing.level], packing.start
     search = Search(problem, clock, progress, start)
     result = search.run()
     if result.solution is None:
@@ -142,17 +140,15 @@ def _harmed(levels: Sequence[Level], state: State) -> bool:
     )
 
 
-def _packed(problem: Problem, clock: Clock) -> tuple[Packing | None, Bound | None]:
+def _packed(problem: Problem, clock: Clock) -> tuple[Packing, Bound | None]:
     """Return a packing, and a bound of the next level.
 
     The bound holds for whichever as many TaskManagers; None where those that were chosen are the only
     ones, or as good as any.
     """
     packing = pack(problem, clock.share(1 / 2))
-    if packing is None or len(problem.classes) == 1:
-        return packing, None
     count = len(packing.problem.usable)
-    if count == len(problem.usable):
+    if count == len(problem.usable) or len(problem.classes) == 1:
         return packing, None
     best = best_packed(problem, packing, clock.share(1 / 3))
     return best if best is not None else (packing, packed_bound(problem, count))

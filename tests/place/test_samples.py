@@ -154,7 +154,6 @@ def test_packed_task_managers_have_room_in_every_sample(problem: Problem) -> Non
     if exhaustive(problem) is None:
         return
     found = pack(problem, Clock(Stop(20)))
-    assert found is not None
     best = exhaustive(found.problem)
     assert best is not None  # what is packed has a placement
     assert found.level.value == len(found.problem.usable)

@@ -27,8 +27,8 @@ class Packing:
     start: Solution | None
 
 
-def pack(problem: Problem, clock: Clock) -> Packing | None:
-    """Return the fewest TaskManagers found that hold everything, None if none do.
+def pack(problem: Problem, clock: Clock) -> Packing:
+    """Return the fewest TaskManagers found that hold everything: all of them, unproven, where none are found.
 
     The largest are tried first; where sizes cannot be compared CP-SAT looks for fewer, if there are few.
 
@@ -63,7 +63,7 @@ def pack(problem: Problem, clock: Clock) -> Packing | None:
                 packed, start = only(problem, sorted(fewest[0])), None
         level = Level(PACKED, Fraction(len(packed.usable)), least if known else None)
         return Packing(packed, level, start)
-    return None
+    return Packing(problem, Level(PACKED, Fraction(len(problem.usable)), None), None)
 
 
 def overloaded(problem: Problem, clock: Clock) -> bool:

@@ -6,15 +6,19 @@ import itertools
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from place.instances import exhaustive, problems
+from place.ways import simple
 from planner.place.clock import Clock, Stop
+from planner.place.levels import packing
 from planner.place.levels.packing import only, pack
 from planner.place.model.objective import PACK
 from planner.place.model.problem import NO_LIMIT, Problem
 from planner.place.result import Status
 from planner.place.search.costs import Overflow, everywhere
+from planner.place.search.feasibility import Feasibility
 from planner.place.search.state import State
 from planner.place.solve import solve
 
@@ -66,11 +70,23 @@ def test_as_few_as_exhaustive_search(problem: Problem) -> None:
 @SMALL
 @given(problems(groups=2, task_managers=4, slots=3))
 def test_a_packing_comes_with_a_placement_on_its_task_managers(problem: Problem) -> None:
-    packing = pack(problem, Clock(Stop(seconds=20)))
-    if packing is None or packing.start is None:
+    found = pack(problem, Clock(Stop(seconds=20)))
+    if found.start is None:
         return
-    state = State.from_solution(packing.problem, packing.start)
+    state = State.from_solution(found.problem, found.start)
     placed = state.counts.sum(axis=0).tolist()
     assert placed == [slot.count for slot in problem.types]
     anything = np.full(len(state.cpu), NO_LIMIT)
     assert not everywhere(Overflow(state, anything), state).any()
+
+
+def test_where_no_packing_is_found_in_time_the_level_is_there_and_claims_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(packing, "find_feasible", lambda *_: Feasibility(None))
+    problem = simple([("a", 4, 5), ("b", 4, 3)], [16, 16, 16])
+    result = solve(problem, Clock(Stop(seconds=20)), objective=PACK)
+    first, second = result.levels
+    assert (first.name, first.value, first.bound) == ("taskManagers", 3, None)
+    assert second.name == "maxCpuUtilisation"
+    assert result.status is Status.FEASIBLE
