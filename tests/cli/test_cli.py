@@ -55,9 +55,10 @@ def test_same_bytes_whatever_instructions_a_processor_has() -> None:
     """NumPy sorts in other ways with AVX2 and AVX-512; without a stable order equal ones are exchanged."""
     folder = FOLDER / "large"
     command = [sys.executable, "-m", "planner", "place", folder / "job.yaml", "-c", folder / "cluster.yaml"]
+    limit = ["--time-limit", "60"]  # work ends it in a few seconds, and on a busy machine the clock must not
     found = [
         subprocess.run(
-            [*command, "--format", "json", "--no-meta"],
+            [*command, *limit, "--format", "json", "--no-meta"],
             env={**os.environ, "NPY_DISABLE_CPU_FEATURES": disabled},
             capture_output=True,
             check=True,
