@@ -265,9 +265,8 @@ def run(folder: Path, variant: str, warm: float, seconds: float) -> Run:
 
 def quartiles(values: Sequence[float], form: str) -> str:
     """Return median, and the quartiles with the least and the most."""
-    low, middle, high = statistics.quantiles(
-        [*values, *values][: max(len(values), 2)], n=4, method="inclusive"
-    )
+    known = values if len(values) > 1 else [*values, *values]
+    low, middle, high = statistics.quantiles(known, n=4, method="inclusive")
     return f"**{middle:{form}}** ({low:{form}}-{high:{form}}; {min(values):{form}}-{max(values):{form}})"
 
 
@@ -276,7 +275,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--warm", type=float, default=8.0, metavar="SECONDS")
-    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.relative_to(ROOT)}")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

@@ -99,12 +99,13 @@ def measure(
     before = _cpu_times(rest, task_managers, note)
     start = time.monotonic()
     readings = {vertex.id: _Readings() for vertex in job.vertices}
+    inside = False
     while (left := start + seconds - time.monotonic()) > 0:
         note(f"measuring, {left:.0f} s left")
-        inside = time.monotonic() - start >= MEAN_OF
         for vertex in job.vertices:
             averages, busy = _averages(rest, job.id, vertex.id), _busy(rest, job.id, vertex)
-            readings[vertex.id].take(averages, busy, inside=inside)
+            readings[vertex.id].take(averages, busy, beside=inside)
+        inside = seconds - left >= MEAN_OF
         time.sleep(min(MEASURED_AGAIN, max(start + seconds - time.monotonic(), 0)))
     after = _cpu_times(rest, task_managers, note)
     cores = {}
@@ -137,13 +138,13 @@ class _Readings:
     averages: list[dict[str, float]] = field(default_factory=list)
     busy: dict[int, list[float]] = field(default_factory=dict)
 
-    def take(self, averages: dict[str, float], busy: Mapping[int, float], *, inside: bool) -> None:
-        """Take a reading, beside those before where it is ``inside`` the window, else in their place."""
+    def take(self, averages: dict[str, float], busy: Mapping[int, float], *, beside: bool) -> None:
+        """Take a reading ``beside`` those before, or in their place where they tell of the time before."""
         if averages:
-            self.averages[:] = [*self.averages, averages] if inside else [averages]
+            self.averages[:] = [*self.averages, averages] if beside else [averages]
         for subtask, value in busy.items():
             before = self.busy.get(subtask, [])
-            self.busy[subtask] = [*before, value] if inside else [value]
+            self.busy[subtask] = [*before, value] if beside else [value]
 
 
 def _wait_for_figures(rest: Rest, job: RunningJob, note: Callable[[str], None]) -> None:

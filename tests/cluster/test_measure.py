@@ -72,12 +72,14 @@ def test_other_samples_of_what_is_not_measured_become_their_highest() -> None:
 def test_a_reading_of_the_time_before_the_window_is_replaced() -> None:
     """Flink's rates are means over a minute: only where none lies inside does one of before count."""
     readings = _Readings()
-    readings.take({"busy": 900.0}, {0: 900.0, 1: 10.0}, inside=False)
-    readings.take({"busy": 500.0}, {0: 500.0}, inside=False)
+    readings.take({"busy": 900.0}, {0: 900.0, 1: 10.0}, beside=False)
+    readings.take({"busy": 500.0}, {0: 500.0}, beside=False)
     assert (readings.averages, readings.busy) == ([{"busy": 500.0}], {0: [500.0], 1: [10.0]})
-    readings.take({}, {}, inside=False)  # Flink told nothing: what it told before stands
+    readings.take({}, {}, beside=False)  # Flink told nothing: what it told before stands
     assert (readings.averages, readings.busy) == ([{"busy": 500.0}], {0: [500.0], 1: [10.0]})
-    readings.take({"busy": 100.0}, {0: 100.0, 1: 20.0}, inside=True)
-    readings.take({"busy": 120.0}, {0: 120.0, 1: 20.0}, inside=True)
-    assert readings.averages[-2:] == [{"busy": 100.0}, {"busy": 120.0}]
-    assert readings.busy[0][-2:] == [100.0, 120.0]
+    readings.take({"busy": 100.0}, {0: 100.0, 1: 20.0}, beside=False)
+    readings.take({"busy": 120.0}, {0: 120.0, 1: 30.0}, beside=True)
+    assert (readings.averages, readings.busy) == (
+        [{"busy": 100.0}, {"busy": 120.0}],
+        {0: [100.0, 120.0], 1: [20.0, 30.0]},
+    )
